@@ -1,0 +1,267 @@
+//! The transition table: two parties, six phases, one `match`.
+//!
+//! Everything that decides whether a move is legal is in this file, and this file knows no bytes, no role and no
+//! time. Both endpoints of a connection walk the same sequence of phases; which party is the local one is the
+//! business of [`Connection`](crate::Connection).
+
+use std::fmt;
+
+/// How far one party has come, as known at this endpoint.
+///
+/// The names are those of Starlette's `WebSocketState`. A party only ever moves down this list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// It has not yet done its part of the opening handshake.
+    Connecting,
+    /// It has done its part of the opening handshake and may send messages.
+    Connected,
+    /// It has sent its Close, or is gone.
+    Disconnected,
+}
+
+/// One of the two parties of a connection, whichever of them is the local one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Party {
+    /// The party that sends the opening request.
+    Client,
+    /// The server application that answers it.
+    Application,
+}
+
+/// What a party does to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Send the opening request, whole and valid ([RFC 6455 section 4.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.1)).
+    Open,
+    /// Answer it with `101 Switching Protocols` (section 4.2.2).
+    Accept,
+    /// Answer it with any other final HTTP response.
+    Reject,
+    /// Send a text or binary message, or a part of one (section 5.6).
+    Message,
+    /// Send a Ping (section 5.5.2).
+    Ping,
+    /// Send a Pong (section 5.5.3).
+    Pong,
+    /// Send a Close (section 5.5.1).
+    Close,
+    /// End without a closing handshake: end of stream, transport error, protocol violation, timeout, `abort`.
+    Abort,
+}
+
+/// The joint state of both parties.
+///
+/// Of the nine pairs of [`State`]s three make no sense (an application cannot be connected to nobody); they have no
+/// phase, so they cannot be built.
+///
+/// ```
+/// use statesocket::{Action, Party, Phase, State};
+///
+/// let requested = Phase::Idle.next(Party::Client, Action::Open)?;
+/// assert_eq!((requested.client_state(), requested.application_state()), (State::Connected, State::Connecting));
+///
+/// let error = requested.next(Party::Application, Action::Message).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "application cannot send a message while the client is connected and the application is connecting"
+/// );
+/// # Ok::<(), statesocket::TransitionError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// No complete request yet.
+    Idle,
+    /// The client asked; the application has not answered.
+    Requested,
+    /// Messages flow both ways.
+    Open,
+    /// The client sent Close; the application has not answered.
+    ClientClosed,
+    /// The application sent Close; the client has not answered.
+    ApplicationClosed,
+    /// Terminal.
+    Closed,
+}
+
+impl State {
+    /// Every state, in the order in which a party moves through them.
+    pub const ALL: [Self; 3] = [Self::Connecting, Self::Connected, Self::Disconnected];
+}
+
+impl Party {
+    /// Both parties.
+    pub const ALL: [Self; 2] = [Self::Client, Self::Application];
+
+    /// The other party.
+    #[must_use]
+    pub const fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Application,
+            Self::Application => Self::Client,
+        }
+    }
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 8] =
+        [Self::Open, Self::Accept, Self::Reject, Self::Message, Self::Ping, Self::Pong, Self::Close, Self::Abort];
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Self; 6] =
+        [Self::Idle, Self::Requested, Self::Open, Self::ClientClosed, Self::ApplicationClosed, Self::Closed];
+
+    /// The state of the party that sent the opening request.
+    #[must_use]
+    pub const fn client_state(self) -> State {
+        match self {
+            Self::Idle => State::Connecting,
+            Self::Requested | Self::Open | Self::ApplicationClosed => State::Connected,
+            Self::ClientClosed | Self::Closed => State::Disconnected,
+        }
+    }
+
+    /// The state of the application that answers the opening request.
+    #[must_use]
+    pub const fn application_state(self) -> State {
+        match self {
+            Self::Idle | Self::Requested => State::Connecting,
+            Self::Open | Self::ClientClosed => State::Connected,
+            Self::ApplicationClosed | Self::Closed => State::Disconnected,
+        }
+    }
+
+    /// The state of `party`.
+    #[must_use]
+    pub const fn state_of(self, party: Party) -> State {
+        match party {
+            Party::Client => self.client_state(),
+            Party::Application => self.application_state(),
+        }
+    }
+
+    /// The phase that `party` doing `action` leads to: **the** transition table.
+    ///
+    /// # Errors
+    /// [`TransitionError`] if the table does not allow the move.
+    pub const fn next(self, party: Party, action: Action) -> Result<Self, TransitionError> {
+        use Action::{Abort, Accept, Close, Message, Ping, Pong, Reject};
+        use Party::{Application, Client};
+        use Phase::{ApplicationClosed, ClientClosed, Closed, Idle, Open, Requested};
+
+        Ok(match (party, action, self) {
+            (Client, Action::Open, Idle) => Requested,
+            (Application, Accept, Requested) => Open,
+            (Application, Reject, Requested) => Closed,
+
+            (Client, Message | Ping, Open | ApplicationClosed) => self,
+            (Application, Message | Ping, Open | ClientClosed) => self,
+            // Section 5.5.2 binds a party to answer Pings until it has received a Close, not until it has sent one.
+            (Client | Application, Pong, Open | ClientClosed | ApplicationClosed) => self,
+
+            (Client, Close, Open) => ClientClosed,
+            (Client, Close, ApplicationClosed) => Closed,
+            (Application, Close, Open) => ApplicationClosed,
+            (Application, Close, ClientClosed) => Closed,
+
+            (Client | Application, Abort, Idle | Requested | Open | ClientClosed | ApplicationClosed) => Closed,
+
+            (Client, Action::Open, Requested | Open | ClientClosed | ApplicationClosed | Closed)
+            | (Client, Accept | Reject, Idle | Requested | Open | ClientClosed | ApplicationClosed | Closed)
+            | (Client, Message | Ping | Close, Idle | Requested | ClientClosed | Closed)
+            | (Application, Action::Open, Idle | Requested | Open | ClientClosed | ApplicationClosed | Closed)
+            | (Application, Accept | Reject, Idle | Open | ClientClosed | ApplicationClosed | Closed)
+            | (Application, Message | Ping | Close, Idle | Requested | ApplicationClosed | Closed)
+            | (Client | Application, Pong, Idle | Requested | Closed)
+            | (Client | Application, Abort, Closed) => return Err(TransitionError { phase: self, party, action }),
+        })
+    }
+}
+
+/// One legal move of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Transition {
+    /// The phase before.
+    pub from: Phase,
+    /// Who moves.
+    pub party: Party,
+    /// What it does.
+    pub action: Action,
+    /// The phase after.
+    pub to: Phase,
+}
+
+impl Transition {
+    /// Every legal move, by phase, party and action in the order of their `ALL`.
+    ///
+    /// ```
+    /// use statesocket::{Action, Transition};
+    ///
+    /// let aborts = Transition::all().filter(|row| row.action == Action::Abort).count();
+    /// assert_eq!(aborts, 2 * 5, "either party, in any phase but the last");
+    /// ```
+    pub fn all() -> impl Iterator<Item = Self> {
+        Phase::ALL.into_iter().flat_map(|from| {
+            Party::ALL.into_iter().flat_map(move |party| {
+                Action::ALL
+                    .into_iter()
+                    .filter_map(move |action| from.next(party, action).ok().map(|to| Self { from, party, action, to }))
+            })
+        })
+    }
+}
+
+/// A move that the table does not allow. Nothing was changed by trying it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error(
+    "{party} cannot {action} while the client is {} and the application is {}",
+    phase.client_state(),
+    phase.application_state()
+)]
+#[non_exhaustive]
+pub struct TransitionError {
+    /// The phase, and so both states, in which it was tried.
+    pub phase: Phase,
+    /// Who tried.
+    pub party: Party,
+    /// What was tried.
+    pub action: Action,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+        })
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client => "client",
+            Self::Application => "application",
+        })
+    }
+}
+
+/// The action as a verb, to follow "cannot".
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "send the opening request",
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::Message => "send a message",
+            Self::Ping => "ping",
+            Self::Pong => "pong",
+            Self::Close => "close",
+            Self::Abort => "abort",
+        })
+    }
+}

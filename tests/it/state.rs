@@ -1,0 +1,70 @@
+//! The transition table.
+
+use statesocket::{Action, Party, Phase, State, Transition};
+use std::collections::HashSet;
+
+/// The rows of RFC 6455 in words, written apart from the table: what a party may do follows from the two states alone.
+fn is_legal(phase: Phase, party: Party, action: Action) -> bool {
+    let (local, peer) = (phase.state_of(party), phase.state_of(party.peer()));
+    let both_have_opened = local > State::Connecting && peer > State::Connecting;
+    match action {
+        Action::Open => party == Party::Client && phase == Phase::Idle,
+        Action::Accept | Action::Reject => party == Party::Application && phase == Phase::Requested,
+        Action::Message | Action::Ping | Action::Close => local == State::Connected && both_have_opened,
+        Action::Pong => both_have_opened && phase != Phase::Closed,
+        Action::Abort => phase != Phase::Closed,
+    }
+}
+
+#[test]
+fn every_entry_of_the_table_is_the_one_that_the_states_ask_for() {
+    for phase in Phase::ALL {
+        for party in Party::ALL {
+            for action in Action::ALL {
+                let next = phase.next(party, action);
+                assert_eq!(next.is_ok(), is_legal(phase, party, action), "{phase:?} {party:?} {action:?}");
+                if let Err(error) = next {
+                    assert_eq!((error.phase, error.party, error.action), (phase, party, action));
+                }
+            }
+        }
+    }
+    assert_eq!(Transition::all().count(), 1 + 2 + 8 + 6 + 4 + 10);
+}
+
+#[test]
+fn a_close_ends_only_the_party_that_sends_it() {
+    for row in Transition::all().filter(|row| row.action == Action::Close) {
+        assert_eq!(row.to.state_of(row.party), State::Disconnected);
+        assert_eq!(row.to.state_of(row.party.peer()), row.from.state_of(row.party.peer()));
+    }
+}
+
+#[test]
+fn parties_only_move_forward_and_closed_is_terminal() {
+    for row in Transition::all() {
+        for party in Party::ALL {
+            assert!(row.from.state_of(party) <= row.to.state_of(party), "{row:?}");
+        }
+        assert_ne!(row.from, Phase::Closed, "{row:?}");
+    }
+}
+
+#[test]
+fn an_abort_ends_both_from_anywhere() {
+    let aborts: HashSet<_> = Transition::all().filter(|row| row.action == Action::Abort).collect();
+    assert!(aborts.iter().all(|row| row.to == Phase::Closed));
+    assert_eq!(aborts.len(), 2 * (Phase::ALL.len() - 1));
+}
+
+#[test]
+fn every_phase_is_reached_and_each_is_a_pair_of_its_own() {
+    let mut reached = HashSet::from([Phase::Idle]);
+    for _ in Phase::ALL {
+        reached
+            .extend(Transition::all().filter(|row| reached.contains(&row.from)).map(|row| row.to).collect::<Vec<_>>());
+    }
+    assert_eq!(reached.len(), Phase::ALL.len());
+    let pairs: HashSet<_> = Phase::ALL.map(|phase| (phase.client_state(), phase.application_state())).into();
+    assert_eq!(pairs.len(), Phase::ALL.len());
+}
