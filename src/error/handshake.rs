@@ -1,0 +1,115 @@
+use http::StatusCode;
+
+/// An opening handshake that breaks RFC 6455 section 4, or HTTP.
+///
+/// On a server the request has already been answered with [`status`](Self::status). A client sends nothing: it leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The head is not HTTP: a forbidden byte, a bare line feed, a malformed line.
+    #[error("the head is not well-formed HTTP")]
+    Malformed,
+    /// A header value is not UTF-8 (section 8.1).
+    #[error("a header value is not UTF-8")]
+    NotUtf8,
+    /// The request line is longer than [`Config::max_request_line_bytes`](crate::Config::max_request_line_bytes).
+    #[error("the request line is over the limit of {limit} bytes")]
+    RequestLineTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The head is longer than [`Config::max_head_bytes`](crate::Config::max_head_bytes).
+    #[error("the head is over the limit of {limit} bytes")]
+    HeadTooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The head has more lines than [`Config::max_headers`](crate::Config::max_headers).
+    #[error("the head has more than {limit} headers")]
+    TooManyHeaders {
+        /// The limit, in header lines.
+        limit: usize,
+    },
+    /// Section 4.2.1: "an HTTP/1.1 or higher GET request": the method is another one.
+    #[error("the method is not GET")]
+    MethodNotAllowed,
+    /// Section 4.2.1: "an HTTP/1.1 or higher GET request": the version is another one.
+    #[error("the HTTP version is not 1.1")]
+    VersionNotSupported,
+    /// Section 3: the request target is neither a path nor an absolute http(s) or ws(s) URI, or has a fragment.
+    #[error("the request target is not a resource name")]
+    InvalidTarget,
+    /// RFC 9112 section 3.2: there is no `Host`, or more than one, or it names no host.
+    #[error("exactly one valid Host header is due")]
+    InvalidHost,
+    /// The request has a body: `Content-Length` over 0, or `Transfer-Encoding`.
+    #[error("the request has a body")]
+    RequestBody,
+    /// A plain HTTP request, where [`Config::plain_http`](crate::Config::plain_http) is off.
+    #[error("the request does not ask for a WebSocket")]
+    UpgradeRequired,
+    /// `Upgrade` does not list `websocket` (section 4.1, response item 2).
+    #[error("the Upgrade header does not list websocket")]
+    UpgradeMissing,
+    /// `Connection` does not list `upgrade` (section 4.2.1 item 4; section 4.1, response item 3).
+    #[error("the Connection header does not list upgrade")]
+    ConnectionMissing,
+    /// There is no `Sec-WebSocket-Version`, or it is not 13 (section 4.4).
+    #[error("the WebSocket version is not 13")]
+    UnsupportedWebSocketVersion,
+    /// Section 4.2.1 item 5: the key is missing, or does not decode to 16 bytes.
+    #[error("the Sec-WebSocket-Key header is not 16 bytes in base64")]
+    InvalidKey,
+    /// A header that may appear once appears twice (sections 11.3.1 to 11.3.5).
+    #[error("the {0} header appears more than once")]
+    DuplicateHeader(&'static str),
+    /// `Sec-WebSocket-Protocol` is no list of distinct tokens (sections 4.1 item 10 and 11.3.4).
+    #[error("the Sec-WebSocket-Protocol header is malformed")]
+    InvalidSubprotocol,
+    /// `Sec-WebSocket-Extensions` does not follow the grammar of section 9.1.
+    #[error("the Sec-WebSocket-Extensions header is malformed")]
+    InvalidExtensions,
+    /// More bytes came before the answer than [`Config::max_early_bytes`](crate::Config::max_early_bytes).
+    #[error("more than {limit} bytes came before the handshake was answered")]
+    TooMuchEarlyData {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// Section 4.1, response item 4: `Sec-WebSocket-Accept` is missing or is not the answer to our key.
+    #[error("the Sec-WebSocket-Accept header does not answer the key")]
+    InvalidAccept,
+    /// Section 4.1, response item 5: an extension "that was not present in the client's handshake".
+    #[error("the server chose an extension that was not offered")]
+    ExtensionNotOffered,
+    /// Section 4.1, response item 6: "a subprotocol that was not present in the client's handshake".
+    #[error("the server chose a subprotocol that was not offered")]
+    SubprotocolNotOffered,
+}
+
+impl HandshakeError {
+    /// The status that a server answers with. For what only a response can do wrong it is 502, which a proxy that
+    /// dialled that server would pass on.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed
+            | Self::NotUtf8
+            | Self::InvalidTarget
+            | Self::InvalidHost
+            | Self::RequestBody
+            | Self::UpgradeMissing
+            | Self::ConnectionMissing
+            | Self::InvalidKey
+            | Self::DuplicateHeader(_)
+            | Self::InvalidSubprotocol
+            | Self::InvalidExtensions
+            | Self::TooMuchEarlyData { .. } => StatusCode::BAD_REQUEST,
+            Self::RequestLineTooLong { .. } => StatusCode::URI_TOO_LONG,
+            Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::UpgradeRequired | Self::UnsupportedWebSocketVersion => StatusCode::UPGRADE_REQUIRED,
+            Self::InvalidAccept | Self::ExtensionNotOffered | Self::SubprotocolNotOffered => StatusCode::BAD_GATEWAY,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Masking keys and handshake keys.
+
+use crate::frame::MaskKey;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use std::fmt;
+
+/// A cryptographically secure generator, seeded by the operating system unless the caller gives a seed.
+///
+/// RFC 6455 section 10.3: "the masking key MUST be derived from a strong source of entropy, and the masking key for a
+/// given frame MUST NOT make it simple for a server/proxy to predict the masking key for a subsequent frame."
+pub(crate) struct Random(Box<StdRng>);
+
+impl Random {
+    pub(crate) fn from_seed(seed: [u8; 32]) -> Self {
+        Self(Box::new(StdRng::from_seed(seed)))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where entropy enters when the caller gave no seed")]
+    pub(crate) fn from_system() -> Self {
+        Self(Box::new(rand::make_rng()))
+    }
+
+    pub(crate) fn mask_key(&mut self) -> MaskKey {
+        self.0.next_u32().to_ne_bytes()
+    }
+
+    /// Section 4.1: "a nonce consisting of a randomly selected 16-byte value".
+    pub(crate) fn nonce(&mut self) -> [u8; 16] {
+        let mut nonce = [0; 16];
+        self.0.fill_bytes(&mut nonce);
+        nonce
+    }
+}
+
+/// Says nothing of the state, from which all keys to come could be computed.
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random")
+    }
+}

@@ -1,0 +1,108 @@
+//! UTF-8 checked while it arrives (RFC 6455 section 8.1): a code point may straddle any two pieces, and the first byte
+//! that cannot belong to a valid stream fails at once.
+
+/// The stream is not UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InvalidUtf8;
+
+/// What is known of a text between two of its pieces: the bytes of a code point whose end is still to come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Utf8Stream {
+    tail: [u8; 4],
+    len: u8,
+}
+
+impl Utf8Stream {
+    pub(crate) const EMPTY: Self = Self { tail: [0; 4], len: 0 };
+
+    /// Whether the text so far ends at the end of a code point.
+    pub(crate) const fn is_complete(self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes the next piece. Returns the code point that it completed and the text that follows it; what is left over
+    /// is the beginning of a code point, and is kept.
+    pub(crate) fn push<'a>(&mut self, mut piece: &'a [u8]) -> Result<(Option<char>, &'a str), InvalidUtf8> {
+        let mut completed = None;
+        while self.len > 0 {
+            let Some((&byte, rest)) = piece.split_first() else { return Ok((None, "")) };
+            piece = rest;
+            self.tail[usize::from(self.len)] = byte;
+            self.len += 1;
+            match std::str::from_utf8(&self.tail[..usize::from(self.len)]) {
+                Ok(text) => {
+                    completed = text.chars().next();
+                    self.len = 0;
+                }
+                Err(error) if error.error_len().is_some() => return Err(InvalidUtf8),
+                Err(_) => {}
+            }
+        }
+        Ok((completed, self.split(piece)?))
+    }
+
+    /// Splits `piece` into whole code points and the beginning of one more, which is kept.
+    fn split<'a>(&mut self, piece: &'a [u8]) -> Result<&'a str, InvalidUtf8> {
+        let error = match simdutf8::compat::from_utf8(piece) {
+            Ok(text) => return Ok(text),
+            Err(error) => error,
+        };
+        if error.error_len().is_some() {
+            return Err(InvalidUtf8);
+        }
+        let (whole, tail) = piece.split_at(error.valid_up_to());
+        self.tail[..tail.len()].copy_from_slice(tail);
+        self.len = tail.len() as u8;
+        simdutf8::basic::from_utf8(whole).map_err(|_| InvalidUtf8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The text, or how many bytes were read when it failed.
+    fn run(pieces: &[&[u8]]) -> Result<String, usize> {
+        let (mut stream, mut text, mut read) = (Utf8Stream::EMPTY, String::new(), 0);
+        for piece in pieces {
+            read += piece.len();
+            let (completed, rest) = stream.push(piece).map_err(|InvalidUtf8| read)?;
+            text.extend(completed);
+            text.push_str(rest);
+        }
+        if stream.is_complete() { Ok(text) } else { Err(read) }
+    }
+
+    #[test]
+    fn fails_at_the_first_byte_that_no_valid_stream_has_there() {
+        for (bytes, fails_at) in [
+            (&b"\xC0"[..], 1),
+            (b"a\xFF", 2),
+            (b"\xED\xA0", 2),
+            (b"\xF4\x90", 2),
+            (b"\xE0\x80", 2),
+            (b"\xCE\xBA\x80", 3),
+        ] {
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(run(&single), Err(fails_at), "{bytes:x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_std_however_the_text_is_split(
+            text in "\\PC{0,40}", noise in proptest::collection::vec(any::<u8>(), 0..3), at in any::<prop::sample::Index>(),
+            cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let mut bytes = text.into_bytes();
+            let at = at.index(bytes.len() + 1);
+            bytes.splice(at..at, noise);
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<&[u8]> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(run(&pieces).ok(), String::from_utf8(bytes.clone()).ok());
+        }
+    }
+}
