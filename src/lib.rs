@@ -1,13 +1,35 @@
 #![doc = include_str!("../README.md")]
 
 mod close;
+mod config;
+mod connection;
 mod error;
+mod event;
 mod frame;
+pub mod handshake;
+mod message;
+mod output;
 mod random;
 mod state;
+mod timer;
 mod utf8;
 
+pub use config::{CloseReply, Config, Delivery};
+pub use connection::{Agreed, Connection, SocketAction};
+#[cfg(feature = "serde")]
+pub use error::SendJsonError;
 pub use error::{
     AcceptError, CloseError, ConnectError, HandshakeError, PingError, ProtocolError, RejectError, SendError,
 };
+pub use event::{Cause, Disconnect, Event};
+pub use http;
+pub use message::Message;
 pub use state::{Action, Party, Phase, State, Transition, TransitionError};
+pub use timer::Timer;
+pub use tungstenite::{
+    Bytes, Utf8Bytes,
+    protocol::{
+        Role,
+        frame::{CloseFrame, coding::CloseCode},
+    },
+};

@@ -1,0 +1,250 @@
+//! The connection: what both parties have done, and what may come next.
+
+mod close;
+mod established;
+mod opening;
+mod receive;
+mod send;
+mod time;
+mod transmit;
+
+pub use established::Agreed;
+pub use transmit::SocketAction;
+
+use crate::{
+    config::Config,
+    event::Disconnect,
+    handshake::{
+        Connect,
+        server::{Pending, RequestReader},
+        verify::ResponseReader,
+    },
+    message::reader::Reader,
+    output::Output,
+    random::Random,
+    state::{Action, Party, Phase, State, TransitionError},
+    timer::Timers,
+};
+use close::Closing;
+use std::{sync::Arc, time::Instant};
+use transmit::{Ending, Transport};
+use tungstenite::protocol::Role;
+
+/// One endpoint of a WebSocket connection, without a socket, a clock or a thread.
+///
+/// The methods fall into four groups.
+///
+/// * **A, getters.** What is known of both parties: [`phase`](Self::phase), [`client_state`](Self::client_state),
+///   [`application_state`](Self::application_state), [`disconnect`](Self::disconnect), ...
+/// * **B, from the network and the clock.** [`receive`](Self::receive), [`poll_event`](Self::poll_event),
+///   [`receive_eof`](Self::receive_eof), [`transport_failed`](Self::transport_failed),
+///   [`poll_timeout`](Self::poll_timeout), [`handle_timeout`](Self::handle_timeout). They cannot fail: what the peer
+///   does wrong is an event.
+/// * **C, from the application.** [`accept`](Self::accept), [`reject`](Self::reject), [`send_text`](Self::send_text),
+///   [`send_binary`](Self::send_binary), [`ping`](Self::ping), [`close`](Self::close), [`abort`](Self::abort), ... An
+///   `Err` has changed nothing: no state, no bytes, no timer.
+/// * **D, to the network.** [`transmit`](Self::transmit), [`advance`](Self::advance), [`write_to`](Self::write_to),
+///   [`poll_socket`](Self::poll_socket).
+///
+/// Who drives a connection repeats: write what `transmit` has, do what `poll_socket` says, wait until the socket is
+/// readable or the time of `poll_timeout`, hand in what came, take the events until there are none. Instants given to
+/// one connection must not go back.
+#[derive(Debug)]
+pub struct Connection {
+    phase: Phase,
+    role: Role,
+    stage: Stage,
+    config: Arc<Config>,
+    output: Output,
+    /// Where masking keys come from; a server masks nothing.
+    random: Option<Random>,
+    subprotocol: Option<Box<str>>,
+    /// The kind of the fragmented message that is being sent.
+    sending: Option<send::Kind>,
+    /// The Close frames that have passed.
+    closing: Option<Box<Closing>>,
+    disconnect: Option<Box<Disconnect>>,
+    /// Whether `disconnect` has still to be handed out.
+    disconnect_is_due: bool,
+    timers: Timers,
+    /// Whether the phase has changed since the timers were last set.
+    timers_are_stale: bool,
+    transport: Transport,
+    ending: Ending,
+}
+
+/// What incoming bytes are, which is where the roles differ.
+#[derive(Debug)]
+enum Stage {
+    /// A server waits for the request.
+    Request(Box<RequestReader>),
+    /// A server waits for its application.
+    Decision(Box<Pending>),
+    /// A client waits for the answer.
+    Response(Box<ResponseReader>),
+    /// Frames.
+    Frames(Reader),
+    /// Frames, after those that came before the answer.
+    Early(Box<receive::Early>),
+    /// Nothing that matters any more.
+    Discard,
+}
+
+impl Connection {
+    /// The server's end of a connection that begins now; the request comes in as bytes.
+    #[must_use]
+    pub fn server(config: Arc<Config>, now: Instant) -> Self {
+        let mut connection = Self::new(Role::Server, Phase::Idle, Stage::Request(Box::default()), config);
+        connection.set_timers(now);
+        connection
+    }
+
+    /// The client's end of a connection that begins now; the request is queued.
+    ///
+    /// ```
+    /// use statesocket::{Config, Connection, Phase, handshake::Connect};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let connect = Connect::new("ws://example.com/chat")?;
+    /// let connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
+    /// assert_eq!(connection.phase(), Phase::Requested);
+    /// assert!(connection.transmit().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+    /// # Ok::<(), statesocket::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn client(connect: &Connect, config: Arc<Config>, now: Instant) -> Self {
+        let mut random = connect.random();
+        let key = data_encoding::BASE64.encode(&random.nonce());
+        let stage = Stage::Response(Box::new(ResponseReader::new(connect, &key)));
+        let mut connection = Self::new(Role::Client, Phase::Idle, stage, config);
+        connection.random = Some(random);
+        connection.output.extend(&connect.encode(&key));
+        connection.transition(Party::Client, Action::Open);
+        connection.set_timers(now);
+        connection
+    }
+
+    fn new(role: Role, phase: Phase, stage: Stage, config: Arc<Config>) -> Self {
+        Self {
+            phase,
+            role,
+            stage,
+            config,
+            output: Output::default(),
+            random: None,
+            subprotocol: None,
+            sending: None,
+            closing: None,
+            disconnect: None,
+            disconnect_is_due: false,
+            timers: Timers::default(),
+            timers_are_stale: true,
+            transport: Transport::Up,
+            ending: Ending::NotYet,
+        }
+    }
+
+    /// The joint state of both parties.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The state of the party that sent the opening request.
+    #[must_use]
+    pub const fn client_state(&self) -> State {
+        self.phase.client_state()
+    }
+
+    /// The state of the server application that answers it.
+    #[must_use]
+    pub const fn application_state(&self) -> State {
+        self.phase.application_state()
+    }
+
+    /// Which end this is.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The party at this end: the client's on a client, the application on a server.
+    #[must_use]
+    pub const fn local_party(&self) -> Party {
+        match self.role {
+            Role::Client => Party::Client,
+            Role::Server => Party::Application,
+        }
+    }
+
+    /// The subprotocol agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// How the connection ended, once it has. With [`CloseReply::Manual`](crate::CloseReply::Manual) it is brought up
+    /// to date by our own Close.
+    #[must_use]
+    pub fn disconnect(&self) -> Option<&Disconnect> {
+        self.disconnect.as_deref().filter(|_| !self.disconnect_is_due)
+    }
+
+    /// Whether messages may be sent now.
+    ///
+    /// ```
+    /// use statesocket::{Action, Config, Connection};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let connection = Connection::server(Arc::new(Config::default()), Instant::now());
+    /// assert!(!connection.can_send());
+    /// assert!(connection.can(Action::Abort));
+    /// ```
+    #[must_use]
+    pub const fn can_send(&self) -> bool {
+        self.can(Action::Message)
+    }
+
+    /// Whether the table allows the local party `action` now.
+    #[must_use]
+    pub const fn can(&self, action: Action) -> bool {
+        self.phase.next(self.local_party(), action).is_ok()
+    }
+
+    /// The limits and choices that the connection was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether the table lets the local party do `action`; nothing is changed.
+    const fn check(&self, action: Action) -> Result<(), TransitionError> {
+        match self.phase.next(self.local_party(), action) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves to the phase that the table names: the only writer of the phase.
+    ///
+    /// # Panics
+    /// If the table does not allow the move: who calls this has checked it.
+    fn transition(&mut self, party: Party, action: Action) {
+        let to = match self.phase.next(party, action) {
+            Ok(to) => to,
+            Err(error) => panic!("a move must be checked before it is made: {error}"),
+        };
+        if to != self.phase {
+            log::debug!(
+                "{:?}: {party} {action:?}: client {} -> {}, application {} -> {}",
+                self.role,
+                self.client_state(),
+                to.client_state(),
+                self.application_state(),
+                to.application_state()
+            );
+            self.phase = to;
+            self.timers_are_stale = true;
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The end of a connection: closing handshake, failure, and the one `Disconnect`.
+
+use super::{Connection, Stage, transmit::Ending};
+use crate::{
+    close,
+    config::CloseReply,
+    error::{CloseError, HandshakeError, ProtocolError},
+    event::{Cause, Disconnect},
+    frame::OpCode,
+    handshake::Response,
+    state::{Action, Party, Phase},
+};
+use http::StatusCode;
+use tungstenite::protocol::{
+    Role,
+    frame::{CloseFrame, coding::CloseCode},
+};
+
+/// The Close frames that have passed.
+#[derive(Debug, Default)]
+pub(super) struct Closing {
+    received: Option<CloseFrame>,
+    sent: Option<CloseFrame>,
+    /// Who sent the first, as seen here.
+    initiator: Option<Party>,
+}
+
+impl Connection {
+    /// Begins the closing handshake, or with [`CloseReply::Manual`](crate::CloseReply::Manual) answers the peer's, or
+    /// before the connection is open gives it up:
+    ///
+    /// * While a request waits on a server this is [`reject`](Self::reject) with 403, as ASGI has it: `code` and
+    ///   `reason` are checked, but there is no Close to carry them.
+    /// * While a client waits for the answer it is [`abort`](Self::abort): RFC 6455 section 4.1 lets a client send
+    ///   nothing then.
+    ///
+    /// After a Close only Pongs leave. Messages that the peer had sent still come in until its Close does.
+    ///
+    /// # Errors
+    /// [`CloseError`] if this party has closed already, if it may not send the code (section 7.4: 1000 to 1003, 1007 to
+    /// 1014, but 1010 only on a client, and 3000 to 4999 may be sent), or if the reason is longer than 123 bytes.
+    pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
+        let code = code.into();
+        match (self.phase, self.role) {
+            (Phase::Requested, Role::Server | Role::Client) => {}
+            (Phase::Idle | Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed, _) => {
+                self.check(Action::Close)?;
+            }
+        }
+        if !close::may_send(u16::from(code), self.role) {
+            return Err(CloseError::InvalidCode(code));
+        }
+        if reason.len() > close::MAX_REASON {
+            return Err(CloseError::ReasonTooLong(reason.len()));
+        }
+        if self.phase == Phase::Requested {
+            self.give_up_request();
+        } else {
+            self.send_close(CloseFrame { code, reason: reason.into() });
+        }
+        Ok(())
+    }
+
+    /// Makes sure that this party has closed, for clean-up code: [`close`](Self::close) where that is legal, with a
+    /// reason cut to what fits and 1000 in the place of a code that may not be sent; nothing where it has closed
+    /// already. Before there is a request it is [`abort`](Self::abort).
+    pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
+        let code = Some(code.into()).filter(|code| close::may_send(u16::from(*code), self.role));
+        let reason = close::fit_reason(reason);
+        match self.phase {
+            Phase::Idle => self.abort(),
+            Phase::Requested => self.give_up_request(),
+            Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed => {
+                if self.can(Action::Close) {
+                    self.send_close(CloseFrame { code: code.unwrap_or(CloseCode::Normal), reason: reason.into() });
+                }
+            }
+            Phase::Closed => {}
+        }
+    }
+
+    /// Breaks off without a closing handshake: nothing that is queued leaves, and the socket is to be closed at once.
+    /// Does nothing when both parties are done.
+    pub fn abort(&mut self) {
+        if self.can(Action::Abort) {
+            self.break_off(self.local_party(), Cause::Aborted, Some(self.local_party()));
+        }
+    }
+
+    fn give_up_request(&mut self) {
+        match self.role {
+            Role::Client => self.abort(),
+            Role::Server => {
+                let forbidden = Response::new(StatusCode::FORBIDDEN);
+                self.reject(forbidden).expect("a plain 403 answers any request that waits");
+            }
+        }
+    }
+
+    fn send_close(&mut self, frame: CloseFrame) {
+        let party = self.local_party();
+        let key = self.mask_key();
+        self.output.frame(true, OpCode::Close, &close::encode(&frame), key);
+        let closing = self.closing.get_or_insert_default();
+        closing.initiator.get_or_insert(party);
+        closing.sent = Some(frame);
+        self.transition(party, Action::Close);
+        self.sending = None;
+        if self.phase == Phase::Closed {
+            self.finish_closing();
+        }
+    }
+
+    /// The peer's Close, on whose coming its state changes; unless the application wants to answer it, it is answered
+    /// here. What follows it is discarded (section 1.4).
+    pub(super) fn receive_close(&mut self, frame: CloseFrame) {
+        let peer = self.local_party().peer();
+        self.stage = Stage::Discard;
+        let closing = self.closing.get_or_insert_default();
+        closing.initiator.get_or_insert(peer);
+        closing.received = Some(frame.clone());
+        self.transition(peer, Action::Close);
+        if self.phase == Phase::Closed {
+            self.finish_closing();
+            return;
+        }
+        match self.config.close_reply {
+            CloseReply::Automatic => self.send_close(reply_to(frame)),
+            CloseReply::Manual => self.report(Cause::PeerClosed, Some(peer)),
+        }
+    }
+
+    /// Both parties have sent their Close.
+    fn finish_closing(&mut self) {
+        let local = self.local_party();
+        let is_ours = self.closing.as_ref().is_some_and(|closing| closing.initiator == Some(local));
+        let (cause, initiator) = if is_ours { (Cause::LocalClosed, local) } else { (Cause::PeerClosed, local.peer()) };
+        // Section 7.1.1: "the server MUST close the TCP connection immediately", "the client [...] SHOULD wait for the
+        // server to close".
+        let ending = match self.role {
+            Role::Server => Ending::Drain,
+            Role::Client => Ending::AwaitEof,
+        };
+        self.end(cause, Some(initiator), ending);
+    }
+
+    /// _Fail the WebSocket Connection_ (section 7.1.7): one Close if none was sent, and not a byte more is parsed.
+    pub(super) fn fail(&mut self, error: ProtocolError) {
+        let local = self.local_party();
+        if self.can(Action::Close) {
+            let frame = CloseFrame { code: error.close_code(), reason: error.to_string().into() };
+            let key = self.mask_key();
+            self.output.frame(true, OpCode::Close, &close::encode(&frame), key);
+            let closing = self.closing.get_or_insert_default();
+            closing.initiator.get_or_insert(local);
+            closing.sent = Some(frame);
+        }
+        self.transition(local, Action::Abort);
+        self.end(Cause::Protocol(error), Some(local), Ending::Drain);
+    }
+
+    /// Fails the opening handshake. A server says why; a client has nobody to say it to.
+    pub(super) fn fail_handshake(&mut self, error: HandshakeError) {
+        let local = self.local_party();
+        match self.role {
+            Role::Server => {
+                let response = Response::to_error(&error).encode().expect("our own error responses can be written");
+                self.output.extend(&response);
+                self.transition(local, Action::Abort);
+                self.end(Cause::Handshake(error), Some(local), Ending::Drain);
+            }
+            Role::Client => self.break_off(local, Cause::Handshake(error), Some(local)),
+        }
+    }
+
+    /// Ends without any more bytes.
+    pub(super) fn break_off(&mut self, party: Party, cause: Cause, initiator: Option<Party>) {
+        self.output.clear();
+        self.transition(party, Action::Abort);
+        self.end(cause, initiator, Ending::Close);
+    }
+
+    /// What is left to do in phase Closed.
+    pub(super) fn end(&mut self, cause: Cause, initiator: Option<Party>, ending: Ending) {
+        debug_assert_eq!(self.phase, Phase::Closed, "only a closed connection has ended");
+        self.stage = Stage::Discard;
+        self.ending = ending;
+        self.sending = None;
+        self.random = None;
+        self.report(cause, initiator);
+    }
+
+    /// Makes the one `Disconnect`, or if it was made before this party's Close brings it up to date.
+    fn report(&mut self, cause: Cause, initiator: Option<Party>) {
+        let closing = self.closing.take().unwrap_or_default();
+        let is_clean = closing.received.is_some() && closing.sent.is_some();
+        if let Some(disconnect) = &mut self.disconnect {
+            disconnect.is_clean = is_clean;
+            disconnect.sent.clone_from(&closing.sent);
+        } else {
+            // Section 7.1.5: "If _The WebSocket Connection is Closed_ and no Close control frame was received by the
+            // endpoint [...], _The WebSocket Connection Close Code_ is considered to be 1006."
+            let (code, reason) = closing
+                .received
+                .as_ref()
+                .map_or((CloseCode::Abnormal, String::new()), |close| (close.code, close.reason.to_string()));
+            self.disconnect = Some(Box::new(Disconnect {
+                code,
+                reason,
+                cause,
+                received: closing.received.clone(),
+                sent: closing.sent.clone(),
+                initiator,
+                is_clean,
+            }));
+            self.disconnect_is_due = true;
+        }
+        if self.phase != Phase::Closed {
+            self.closing = Some(closing);
+        }
+    }
+}
+
+/// Section 5.5.1: "When sending a Close frame in response, the endpoint typically echos the status code it received."
+fn reply_to(mut received: CloseFrame) -> CloseFrame {
+    received.reason = close::empty().reason;
+    received
+}

@@ -1,0 +1,157 @@
+//! Group C, while the connection is open: messages and Pings.
+
+use super::Connection;
+use crate::{
+    error::{PingError, SendError},
+    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::max_encoded_len},
+    message::Message,
+    state::Action,
+};
+
+/// What a fragmented message is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Binary,
+}
+
+impl Kind {
+    const fn opcode(self) -> OpCode {
+        match self {
+            Self::Text => OpCode::Text,
+            Self::Binary => OpCode::Binary,
+        }
+    }
+}
+
+impl Connection {
+    /// Queues a text message.
+    ///
+    /// # Errors
+    /// [`SendError`] if the connection is not open, if a fragmented message is in progress, or if the output is full.
+    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
+        self.send_frame(Kind::Text, text.as_bytes(), None)
+    }
+
+    /// Queues a binary message.
+    ///
+    /// # Errors
+    /// As [`send_text`](Self::send_text).
+    pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
+        self.send_frame(Kind::Binary, bytes, None)
+    }
+
+    /// Queues a message of either kind: an echo is `connection.send(&message)`.
+    ///
+    /// # Errors
+    /// As [`send_text`](Self::send_text).
+    pub fn send(&mut self, message: &Message<'_>) -> Result<(), SendError> {
+        match message {
+            Message::Text(text) => self.send_text(text),
+            Message::Binary(bytes) => self.send_binary(bytes),
+        }
+    }
+
+    /// Queues the next fragment of a text message (RFC 6455 section 5.4). Until the last one only fragments of text,
+    /// Pings and a Close may be sent.
+    ///
+    /// ```
+    /// # use statesocket::{Connection, SendError};
+    /// fn count(connection: &mut Connection) -> Result<(), SendError> {
+    ///     connection.send_text_fragment("one, ", false)?;
+    ///     connection.send_text_fragment("two", true)
+    /// }
+    /// # let _ = count;
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send_text`](Self::send_text); a fragment after one of the other kind is
+    /// [`MessageInProgress`](SendError::MessageInProgress).
+    pub fn send_text_fragment(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
+        self.send_frame(Kind::Text, text.as_bytes(), Some(is_last))
+    }
+
+    /// Queues the next fragment of a binary message; see [`send_text_fragment`](Self::send_text_fragment).
+    ///
+    /// # Errors
+    /// As [`send_text_fragment`](Self::send_text_fragment).
+    pub fn send_binary_fragment(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
+        self.send_frame(Kind::Binary, bytes, Some(is_last))
+    }
+
+    /// Queues `value` as JSON in a text message, without white space and with non-ASCII characters as they are.
+    ///
+    /// # Errors
+    /// [`SendJsonError`](crate::SendJsonError) if it has no JSON form, or as [`send_text`](Self::send_text).
+    #[cfg(feature = "serde")]
+    pub fn send_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
+        self.check(Action::Message).map_err(SendError::from)?;
+        let text = serde_json::to_string(value).map_err(|error| crate::SendJsonError::Serialize(error.to_string()))?;
+        Ok(self.send_text(&text)?)
+    }
+
+    /// Queues `value` as JSON in a binary message.
+    ///
+    /// # Errors
+    /// As [`send_json`](Self::send_json).
+    #[cfg(feature = "serde")]
+    pub fn send_json_binary<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
+        self.check(Action::Message).map_err(SendError::from)?;
+        let bytes = serde_json::to_vec(value).map_err(|error| crate::SendJsonError::Serialize(error.to_string()))?;
+        Ok(self.send_binary(&bytes)?)
+    }
+
+    /// Queues a Ping with at most 125 bytes; the peer's [`Pong`](crate::Event::Pong) has the same. It may go between
+    /// the fragments of a message.
+    ///
+    /// # Errors
+    /// [`PingError`] if the connection is not open, if the payload is too long, or if the output is full.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
+        self.check(Action::Ping)?;
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(PingError::PayloadTooLong(payload.len()));
+        }
+        self.room_for(payload.len()).map_err(|(queued, limit)| PingError::OutputFull { queued, limit })?;
+        let key = self.mask_key();
+        self.output.frame(true, OpCode::Ping, payload, key);
+        self.transition(self.local_party(), Action::Ping);
+        Ok(())
+    }
+
+    /// Section 5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already
+    /// received a Close frame."
+    pub(super) fn send_pong(&mut self, payload: &[u8]) {
+        let key = self.mask_key();
+        self.output.pong(payload, key);
+        self.transition(self.local_party(), Action::Pong);
+    }
+
+    /// Queues a whole message, or with `is_last` the next fragment of one.
+    fn send_frame(&mut self, kind: Kind, payload: &[u8], is_last: Option<bool>) -> Result<(), SendError> {
+        self.check(Action::Message)?;
+        let opcode = match (self.sending, is_last) {
+            (None, _) => kind.opcode(),
+            (Some(begun), Some(_)) if begun == kind => OpCode::Continuation,
+            (Some(_), _) => return Err(SendError::MessageInProgress),
+        };
+        self.room_for(payload.len()).map_err(|(queued, limit)| SendError::OutputFull { queued, limit })?;
+        let is_final = is_last.unwrap_or(true);
+        let key = self.mask_key();
+        self.output.frame(is_final, opcode, payload, key);
+        self.sending = (!is_final).then_some(kind);
+        self.transition(self.local_party(), Action::Message);
+        Ok(())
+    }
+
+    /// Whether a frame fits the output; if not, how much is queued and how much may be.
+    fn room_for(&self, payload_len: usize) -> Result<(), (usize, usize)> {
+        let (queued, limit) = (self.output.len(), self.config.max_output_bytes);
+        if queued.saturating_add(max_encoded_len(payload_len)) > limit { Err((queued, limit)) } else { Ok(()) }
+    }
+
+    /// Section 5.1: "a client MUST mask all frames that it sends to the server", "A server MUST NOT mask any frames
+    /// that it sends to the client."
+    pub(super) fn mask_key(&mut self) -> Option<MaskKey> {
+        self.random.as_mut().map(|random| random.mask_key())
+    }
+}

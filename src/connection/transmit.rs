@@ -1,0 +1,133 @@
+//! Group D: what goes to the network, and what becomes of the socket.
+
+use super::Connection;
+use crate::state::Phase;
+use std::io;
+
+/// What the driver is to do with the socket. Each is asked for at most once, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SocketAction {
+    /// Shut down writing: the last byte has left. Go on reading until the end of the stream, so that closing does not
+    /// reset the connection and take the last bytes with it (RFC 6455 section 7.1.1).
+    ShutdownWrite,
+    /// Close the socket, and forget the connection.
+    Close,
+}
+
+/// What is known of the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    Up,
+    /// The peer has ended its direction.
+    AtEof,
+    Failed,
+}
+
+/// What is left to do with the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    NotYet,
+    /// Write what is queued, shut down writing, read until the end of the stream, close.
+    Drain,
+    /// Write what is queued, read until the end of the stream, close.
+    AwaitEof,
+    /// Close.
+    Close,
+    /// Nothing: it has been asked to be closed.
+    Done,
+}
+
+impl Connection {
+    /// The bytes that wait to be written. Say how many were with [`advance`](Self::advance).
+    #[must_use]
+    pub fn transmit(&self) -> &[u8] {
+        self.output.as_slice()
+    }
+
+    /// Takes `n` bytes, which have been written, off the front of [`transmit`](Self::transmit).
+    ///
+    /// # Panics
+    /// If fewer wait.
+    pub fn advance(&mut self, n: usize) {
+        self.output.advance(n);
+    }
+
+    /// Writes what waits, until nothing does or `writer` would block. Returns how many bytes were written.
+    ///
+    /// # Errors
+    /// The writer's, other than [`WouldBlock`](io::ErrorKind::WouldBlock) and
+    /// [`Interrupted`](io::ErrorKind::Interrupted); a writer that takes nothing is
+    /// [`WriteZero`](io::ErrorKind::WriteZero). What had been written before has been taken off.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// let config = Arc::new(Config::default());
+    /// let mut connection = Connection::established(Role::Server, Agreed::new(), config, Instant::now());
+    /// connection.send_text("Hello")?;
+    /// let mut wire = Vec::new();
+    /// connection.write_to(&mut wire)?;
+    /// assert_eq!(wire, b"\x81\x05Hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write_to(&mut self, mut writer: impl io::Write) -> io::Result<usize> {
+        let mut written = 0;
+        while !self.output.is_empty() {
+            match writer.write(self.output.as_slice()) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    self.output.advance(n);
+                    written += n;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(written)
+    }
+
+    /// What to do with the socket now. Ask after everything has been written, after events, and after time-outs; each
+    /// answer is given once.
+    #[must_use]
+    pub fn poll_socket(&mut self) -> Option<SocketAction> {
+        if self.phase != Phase::Closed || !self.output.is_empty() {
+            return None;
+        }
+        match (self.ending, self.transport) {
+            (Ending::Done | Ending::NotYet, _) => None,
+            (Ending::Close, _) | (_, Transport::AtEof | Transport::Failed) => {
+                self.ending = Ending::Done;
+                Some(SocketAction::Close)
+            }
+            (Ending::Drain, Transport::Up) => {
+                self.ending = Ending::AwaitEof;
+                Some(SocketAction::ShutdownWrite)
+            }
+            (Ending::AwaitEof, Transport::Up) => None,
+        }
+    }
+
+    /// Whether both parties are done, all is written, and the socket has been asked to be closed.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.ending == Ending::Done
+    }
+
+    /// Whether nothing is left to do with the socket but to close it.
+    pub(super) fn is_socket_done(&self) -> bool {
+        match self.ending {
+            Ending::NotYet | Ending::Drain | Ending::AwaitEof => false,
+            Ending::Close | Ending::Done => true,
+        }
+    }
+
+    /// Has the socket closed, whatever is still queued.
+    pub(super) fn close_socket(&mut self) {
+        self.output.clear();
+        if self.ending != Ending::Done {
+            self.ending = Ending::Close;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What a connection tells its application.
+
+use crate::{
+    error::{HandshakeError, ProtocolError},
+    handshake::{Request, Response},
+    message::Message,
+    state::Party,
+    timer::Timer,
+};
+use http::StatusCode;
+use std::{borrow::Cow, fmt, sync::Arc};
+use tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
+
+/// What happened. The state of the peer changes when the event that says so is handed out.
+///
+/// Payloads borrow from the buffer given to [`receive`](crate::Connection::receive), never from the connection, so a
+/// handler can send on the connection while it holds one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<'b> {
+    /// On a server: the client asked. Answer with [`accept`](crate::Connection::accept) or
+    /// [`reject`](crate::Connection::reject), now or later.
+    Request(Arc<Request>),
+    /// On a client: the server accepted; the response holds its headers.
+    Accepted(Box<Response>),
+    /// On a client: the server answered with another status. [`Disconnect`](Self::Disconnect) follows.
+    Rejected(Box<Response>),
+    /// A whole message, with [`Delivery::Messages`](crate::Delivery::Messages).
+    Message(Message<'b>),
+    /// A piece of a message, with [`Delivery::Chunks`](crate::Delivery::Chunks). Where it ends means nothing.
+    Chunk {
+        /// The piece.
+        data: Message<'b>,
+        /// Whether the message ends with it.
+        is_last: bool,
+    },
+    /// A Ping, which has been answered.
+    Ping(Cow<'b, [u8]>),
+    /// A Pong, asked for or not.
+    Pong(Cow<'b, [u8]>),
+    /// The end: the last event, exactly once for each connection.
+    Disconnect(Box<Disconnect>),
+}
+
+/// How a connection ended.
+///
+/// This is what Starlette's `WebSocketDisconnect` tells, and why, and who began it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Disconnect {
+    /// RFC 6455 section 7.1.5: the code of the first Close received, 1005 if that had none, 1006 if none was received.
+    ///
+    /// The code of a Close that *we* sent, a violation's too, is in [`sent`](Self::sent).
+    pub code: CloseCode,
+    /// Section 7.1.6: the reason of the first Close received, or nothing. It is the peer's text, and section 5.5.1
+    /// says of it: "clients MUST NOT show it to end users".
+    pub reason: String,
+    /// Why it ended.
+    pub cause: Cause,
+    /// The first Close received; code 1005 stands for an empty one.
+    pub received: Option<CloseFrame>,
+    /// The Close sent; code 1005 stands for an empty one.
+    pub sent: Option<CloseFrame>,
+    /// The party that began the end: by the first Close that this endpoint sent or received, by rejecting, by breaking
+    /// off. `None` if the network or the clock did.
+    pub initiator: Option<Party>,
+    /// Whether both parties have sent and received a Close (section 7.1.4).
+    ///
+    /// With [`CloseReply::Manual`](crate::CloseReply::Manual) the event comes before our Close, and says `false`;
+    /// [`Connection::disconnect`](crate::Connection::disconnect) tells how it ended afterwards.
+    pub is_clean: bool,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The peer sent a Close first.
+    PeerClosed,
+    /// We sent a Close first, and the peer answered it.
+    LocalClosed,
+    /// The application answered the request with this status instead of 101.
+    Rejected(StatusCode),
+    /// The peer broke the rules of the opening handshake.
+    Handshake(HandshakeError),
+    /// The peer broke the rules of the WebSocket protocol.
+    Protocol(ProtocolError),
+    /// The stream ended, or failed, before the closing handshake was over.
+    TransportLost,
+    /// The peer did not do in time what this timer waits for.
+    TimedOut(Timer),
+    /// We broke off: [`abort`](crate::Connection::abort).
+    Aborted,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed => f.write_str("closed by the peer"),
+            Self::LocalClosed => f.write_str("closed by us"),
+            Self::Rejected(status) => write!(f, "rejected with {status}"),
+            Self::Handshake(error) => write!(f, "opening handshake failed: {error}"),
+            Self::Protocol(error) => write!(f, "protocol violation: {error}"),
+            Self::TransportLost => f.write_str("transport lost"),
+            Self::TimedOut(timer) => write!(f, "timed out: {timer}"),
+            Self::Aborted => f.write_str("aborted by us"),
+        }
+    }
+}
+
+/// The code, the reason if there is one, and the cause: one line for a log.
+impl fmt::Display for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if !self.reason.is_empty() {
+            write!(f, " {:?}", self.reason)?;
+        }
+        write!(f, " ({}{})", self.cause, if self.is_clean { "" } else { ", not clean" })
+    }
+}

@@ -1,0 +1,142 @@
+//! The client's request as a client writes it.
+
+use super::{
+    accept::{write_header, write_headers},
+    grammar::is_token,
+    is_reserved,
+};
+use crate::{error::ConnectError, random::Random};
+use http::{
+    HeaderMap, Uri,
+    header::{HOST, HeaderName, HeaderValue},
+};
+
+/// What a client asks for: where, with which subprotocols and headers.
+///
+/// ```
+/// use http::{HeaderValue, header::ORIGIN};
+/// use statesocket::handshake::Connect;
+///
+/// let connect = Connect::new("ws://example.com/chat?room=7")?
+///     .subprotocol("superchat")?
+///     .subprotocol("chat")?
+///     .header(ORIGIN, HeaderValue::from_static("http://example.com"))?;
+/// assert_eq!((connect.host(), connect.port(), connect.is_secure()), ("example.com", 80, false));
+/// # Ok::<(), statesocket::ConnectError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Connect {
+    uri: Uri,
+    subprotocols: Vec<String>,
+    headers: HeaderMap,
+    seed: Option<[u8; 32]>,
+}
+
+impl Connect {
+    /// A request for a `ws` or `wss` URI (RFC 6455 section 3).
+    ///
+    /// # Errors
+    /// [`ConnectError`] if it is none.
+    pub fn new(uri: &str) -> Result<Self, ConnectError> {
+        // `Uri` drops a fragment without a word.
+        if uri.contains('#') {
+            return Err(ConnectError::FragmentInUri);
+        }
+        let uri: Uri = uri.parse().map_err(|_| ConnectError::InvalidUri(uri.to_owned()))?;
+        if !matches!(uri.scheme_str(), Some("ws" | "wss")) {
+            return Err(ConnectError::UnsupportedScheme);
+        }
+        match uri.authority() {
+            Some(authority) if authority.as_str().contains('@') => Err(ConnectError::UserInfoInUri),
+            Some(authority) if !authority.host().is_empty() => {
+                Ok(Self { uri, subprotocols: Vec::new(), headers: HeaderMap::new(), seed: None })
+            }
+            Some(_) | None => Err(ConnectError::InvalidUri(uri.to_string())),
+        }
+    }
+
+    /// Offers a subprotocol, after those already offered.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if it is no token, or is offered already.
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Result<Self, ConnectError> {
+        let name = name.into();
+        if !is_token(&name) {
+            return Err(ConnectError::InvalidSubprotocol(name));
+        }
+        if self.subprotocols.contains(&name) {
+            return Err(ConnectError::DuplicateSubprotocol(name));
+        }
+        self.subprotocols.push(name);
+        Ok(self)
+    }
+
+    /// Adds a header, such as `Origin`, `Cookie` or `Authorization`.
+    ///
+    /// # Errors
+    /// [`ConnectError::ReservedHeader`] if the handshake writes it.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, ConnectError> {
+        if is_reserved(&name) || name == HOST {
+            return Err(ConnectError::ReservedHeader(name));
+        }
+        self.headers.append(name, value);
+        Ok(self)
+    }
+
+    /// Makes all randomness of the connection follow from `seed`: for tests. Whoever knows the seed knows every masking
+    /// key, so without this the operating system seeds a cryptographically secure generator (section 10.3).
+    #[must_use]
+    pub const fn seed(mut self, seed: [u8; 32]) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The host to connect to; an IPv6 address is in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    /// The port to connect to: 80 or 443 unless the URI names one.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.uri.port_u16().unwrap_or_else(|| self.default_port())
+    }
+
+    /// Whether the scheme is `wss`, so that TLS comes first.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.uri.scheme_str() == Some("wss")
+    }
+
+    /// The subprotocols offered, in order of preference.
+    #[must_use]
+    pub fn subprotocols(&self) -> &[String] {
+        &self.subprotocols
+    }
+
+    fn default_port(&self) -> u16 {
+        if self.is_secure() { 443 } else { 80 }
+    }
+
+    pub(crate) fn random(&self) -> Random {
+        self.seed.map_or_else(Random::from_system, Random::from_seed)
+    }
+
+    /// The request, as section 4.1 spells it out.
+    pub(crate) fn encode(&self, key: &str) -> Vec<u8> {
+        let resource = self.uri.path_and_query().map_or("/", |resource| resource.as_str());
+        let mut head = format!("GET {resource} HTTP/1.1\r\nHost: {}", self.host()).into_bytes();
+        if self.port() != self.default_port() {
+            head.extend_from_slice(format!(":{}", self.port()).as_bytes());
+        }
+        head.extend_from_slice(b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
+        write_header(&mut head, "Sec-WebSocket-Key", key.as_bytes());
+        if !self.subprotocols.is_empty() {
+            write_header(&mut head, "Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
+        }
+        write_headers(&mut head, &self.headers);
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+}

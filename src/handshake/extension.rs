@@ -1,0 +1,79 @@
+//! `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
+
+use super::grammar::{Malformed, is_token, trim};
+use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
+
+/// One element of a `Sec-WebSocket-Extensions` header: a name and its parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Extension {
+    /// The registered name, such as `permessage-deflate`.
+    pub name: String,
+    /// The parameters in order, each with its value if it has one, without quotes.
+    pub params: Vec<(String, Option<String>)>,
+}
+
+/// The extensions that a header lists, all its lines in order.
+pub(crate) fn parse_all(headers: &HeaderMap) -> Result<Vec<Extension>, Malformed> {
+    let mut extensions = Vec::new();
+    for value in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
+        let value = value.to_str().map_err(|_| Malformed)?;
+        for element in split_unquoted(value, ',').map(trim).filter(|element| !element.is_empty()) {
+            extensions.push(parse(element)?);
+        }
+    }
+    if extensions.is_empty() && headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        return Err(Malformed);
+    }
+    Ok(extensions)
+}
+
+/// `extension = extension-token *( ";" extension-param )`
+fn parse(element: &str) -> Result<Extension, Malformed> {
+    let mut parts = split_unquoted(element, ';').map(trim);
+    let name = parts.next().filter(|name| is_token(name)).ok_or(Malformed)?.to_owned();
+    let params = parts.map(parse_param).collect::<Result<_, _>>()?;
+    Ok(Extension { name, params })
+}
+
+/// `extension-param = token [ "=" (token | quoted-string) ]`, where "the value after quoted-string unescaping MUST
+/// conform to the 'token' ABNF".
+fn parse_param(param: &str) -> Result<(String, Option<String>), Malformed> {
+    let (name, value) = match param.split_once('=') {
+        Some((name, value)) => (trim(name), Some(unquote(trim(value))?)),
+        None => (param, None),
+    };
+    let is_valid = is_token(name) && value.as_deref().is_none_or(is_token);
+    if is_valid { Ok((name.to_owned(), value)) } else { Err(Malformed) }
+}
+
+/// The text itself, or what a quoted string stands for (RFC 9110 section 5.6.4).
+fn unquote(value: &str) -> Result<String, Malformed> {
+    let Some(rest) = value.strip_prefix('"') else { return Ok(value.to_owned()) };
+    let inner = rest.strip_suffix('"').ok_or(Malformed)?;
+    let mut text = String::new();
+    let mut chars = inner.chars();
+    while let Some(next) = chars.next() {
+        match next {
+            '\\' => text.push(chars.next().ok_or(Malformed)?),
+            '"' => return Err(Malformed),
+            plain => text.push(plain),
+        }
+    }
+    Ok(text)
+}
+
+/// Splits at each `separator` that is not inside a quoted string.
+fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    text.split(move |next| {
+        let is_plain = !is_quoted;
+        match next {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            _ => {}
+        }
+        is_plain && next == separator
+    })
+}

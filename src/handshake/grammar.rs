@@ -1,0 +1,59 @@
+//! The lists of RFC 9110 section 5.6.1, which a header may spread over several lines.
+
+use http::{HeaderMap, header::HeaderName};
+
+/// The list is not what its grammar says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// Whether `text` is a token (RFC 9110 section 5.6.2), which is what RFC 6455 asks of subprotocols and extensions.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// The text without the optional white space around it (RFC 9110 section 5.6.3).
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// Whether a header lists `token`, in any case, on any of its lines.
+pub(crate) fn lists_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|element| trim(element).eq_ignore_ascii_case(token))
+}
+
+/// The tokens that a header lists, all its lines in order. Section 9110 5.6.1 has empty elements ignored.
+pub(crate) fn token_list(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<String>, Malformed> {
+    let mut tokens = Vec::new();
+    for value in headers.get_all(name) {
+        let value = value.to_str().map_err(|_| Malformed)?;
+        for element in value.split(',').map(trim).filter(|element| !element.is_empty()) {
+            if !is_token(element) {
+                return Err(Malformed);
+            }
+            tokens.push(element.to_owned());
+        }
+    }
+    if tokens.is_empty() && headers.contains_key(name) {
+        return Err(Malformed);
+    }
+    Ok(tokens)
+}
+
+/// There is more than one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Repeated;
+
+/// The one value of a header, if it has one; one that is not printable ASCII, which none here may be, reads as empty.
+pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Repeated> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => Ok(Some(trim(value.to_str().unwrap_or_default()))),
+        (Some(_), Some(_)) => Err(Repeated),
+    }
+}

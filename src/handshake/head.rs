@@ -1,0 +1,118 @@
+//! A request or response head, collected until its empty line.
+
+use crate::{config::Config, error::HandshakeError};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Collects a head. Each byte is looked at once, so that a head that comes byte by byte costs no more than a whole one.
+///
+/// Bytes that no head can hold fail at once: a TLS client hello on a plain port need not run into the time-out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HeadReader {
+    bytes: Vec<u8>,
+    line_start: usize,
+    lines: usize,
+    /// Bytes of heads before this one: interim responses.
+    before: usize,
+}
+
+/// A head, whole and within the limits.
+#[derive(Debug)]
+pub(super) struct Head {
+    bytes: Vec<u8>,
+    lines: usize,
+}
+
+impl HeadReader {
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Takes a head off the front of `input`; all of `input` if it does not end there.
+    pub(super) fn read(
+        &mut self,
+        input: &mut &mut [u8],
+        config: &Config,
+        first_line_limit: usize,
+    ) -> Result<Option<Head>, HandshakeError> {
+        for (at, &byte) in input.iter().enumerate() {
+            if self.push(byte, config, first_line_limit)? {
+                *input = &mut std::mem::take(input)[at + 1..];
+                let before = self.before + self.bytes.len();
+                let done = std::mem::replace(self, Self { before, ..Self::default() });
+                return Ok(Some(Head { bytes: done.bytes, lines: done.lines }));
+            }
+        }
+        *input = &mut [];
+        Ok(None)
+    }
+
+    /// Returns whether `byte` ends the head.
+    fn push(&mut self, byte: u8, config: &Config, first_line_limit: usize) -> Result<bool, HandshakeError> {
+        let follows_cr = self.bytes.last() == Some(&b'\r') && self.bytes.len() > self.line_start;
+        let is_misplaced = match byte {
+            b'\n' => !follows_cr,
+            b'\t' | b'\r' | b' '..=b'~' | 0x80.. => follows_cr,
+            0..=8 | 0x0B | 0x0C | 0x0E..=0x1F | 0x7F => true,
+        };
+        if is_misplaced {
+            return Err(HandshakeError::Malformed);
+        }
+        self.bytes.push(byte);
+        if self.lines == 0 && self.bytes.len() > first_line_limit {
+            return Err(HandshakeError::RequestLineTooLong { limit: first_line_limit });
+        }
+        if self.before + self.bytes.len() > config.max_head_bytes {
+            return Err(HandshakeError::HeadTooLarge { limit: config.max_head_bytes });
+        }
+        if byte != b'\n' {
+            return Ok(false);
+        }
+        let is_empty_line = self.bytes.len() - self.line_start == 2;
+        self.line_start = self.bytes.len();
+        if is_empty_line {
+            // RFC 9112 section 2.2: "a server [...] SHOULD ignore at least one empty line (CRLF) received prior to the
+            // request-line"; httparse does.
+            return Ok(self.lines > 0);
+        }
+        self.lines += 1;
+        if self.lines > config.max_headers + 1 {
+            return Err(HandshakeError::TooManyHeaders { limit: config.max_headers });
+        }
+        Ok(false)
+    }
+}
+
+impl Head {
+    /// Hands the bytes and room for their header lines to `parse`.
+    pub(super) fn parse_with<T>(
+        &self,
+        parse: impl for<'h> FnOnce(&'h str, &mut [httparse::Header<'h>]) -> Result<T, HandshakeError>,
+    ) -> Result<T, HandshakeError> {
+        // RFC 6455 section 8.1 has invalid UTF-8 "in the opening handshake" fail it.
+        let text = simdutf8::basic::from_utf8(&self.bytes).map_err(|_| HandshakeError::NotUtf8)?;
+        parse(text, &mut vec![httparse::EMPTY_HEADER; self.lines])
+    }
+}
+
+/// The error that httparse's becomes.
+pub(super) const fn syntax_error(error: httparse::Error) -> HandshakeError {
+    match error {
+        httparse::Error::Version => HandshakeError::VersionNotSupported,
+        httparse::Error::HeaderName
+        | httparse::Error::HeaderValue
+        | httparse::Error::NewLine
+        | httparse::Error::Status
+        | httparse::Error::Token
+        | httparse::Error::TooManyHeaders => HandshakeError::Malformed,
+    }
+}
+
+pub(super) fn header_map(parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, HandshakeError> {
+    let mut headers = HeaderMap::with_capacity(parsed.len());
+    for header in parsed {
+        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| HandshakeError::Malformed)?;
+        let value = HeaderValue::from_bytes(header.value).map_err(|_| HandshakeError::Malformed)?;
+        headers.try_append(name, value).map_err(|_| HandshakeError::TooManyHeaders { limit: headers.len() })?;
+    }
+    Ok(headers)
+}

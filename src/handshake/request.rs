@@ -1,0 +1,222 @@
+//! The client's request as a server sees it.
+
+use super::{
+    extension::{self, Extension},
+    grammar::{self, lists_token},
+    head::{Head, header_map, syntax_error},
+};
+use crate::error::HandshakeError;
+use http::{
+    HeaderMap, Uri,
+    header::{
+        CONNECTION, CONTENT_LENGTH, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+        SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    },
+    uri::Authority,
+};
+use std::borrow::Cow;
+use tungstenite::handshake::derive_accept_key;
+
+/// A client's opening request, or with [`Config::plain_http`](crate::Config::plain_http) any GET request.
+///
+/// All of it is known before the application answers.
+///
+/// ```
+/// use statesocket::{Config, Connection, Event};
+/// use std::{sync::Arc, time::Instant};
+///
+/// let mut bytes = *b"GET /ws/lobby?name=Ann&name=Bob HTTP/1.1\r\nHost: example.com:8080\r\n\
+///     Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+///     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: soap, wamp\r\n\r\n";
+/// let mut connection = Connection::server(Arc::new(Config::default()), Instant::now());
+/// let Some(Event::Request(request)) = connection.receive(&mut &mut bytes[..], Instant::now()) else { panic!() };
+///
+/// assert_eq!(request.path(), "/ws/lobby");
+/// assert_eq!(request.query("name").as_deref(), Some("Bob"), "the last one, as in Starlette");
+/// assert_eq!(request.query_pairs().count(), 2);
+/// assert_eq!(request.subprotocols(), ["soap", "wamp"]);
+/// assert_eq!(request.authority().port_u16(), Some(8080));
+/// assert_eq!(request.url("ws"), "ws://example.com:8080/ws/lobby?name=Ann&name=Bob");
+/// assert_eq!(request.origin(), None);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    path: String,
+    query: Option<String>,
+    authority: Authority,
+    headers: HeaderMap,
+    subprotocols: Vec<String>,
+    extensions: Vec<Extension>,
+    accept_key: Option<String>,
+}
+
+impl Request {
+    /// The path, as it came: percent-encoded.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What follows the `?`, as it came; `None` if there is no `?`.
+    #[must_use]
+    pub fn raw_query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// The decoded names and values of the query, in order, empty values too.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes())
+    }
+
+    /// The decoded value of `name` in the query; the last one if there are several.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.query_pairs().filter(|(key, _)| key == name).last().map(|(_, value)| value)
+    }
+
+    /// The host, and the port if one was given: of an absolute target, else of the `Host` header.
+    #[must_use]
+    pub const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The URL that the client asked for. Whether `scheme` is `ws` or `wss` is known only to who holds the socket.
+    #[must_use]
+    pub fn url(&self, scheme: &str) -> String {
+        let (mark, query) = self.query.as_deref().map_or(("", ""), |query| ("?", query));
+        format!("{scheme}://{}{}{mark}{query}", self.authority, self.path)
+    }
+
+    /// The headers, all of them.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The page that a browser says the request comes from. Without it the client is no browser (RFC 6455 section
+    /// 4.2.1 item 7); a server not meant for every page checks it (section 10.2).
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok())
+    }
+
+    /// The subprotocols offered, in the client's order of preference.
+    #[must_use]
+    pub fn subprotocols(&self) -> &[String] {
+        &self.subprotocols
+    }
+
+    /// The extensions offered. None is negotiated so far.
+    #[must_use]
+    pub fn extensions(&self) -> &[Extension] {
+        &self.extensions
+    }
+
+    /// Whether the request asks for a WebSocket, so that it can be accepted.
+    #[must_use]
+    pub const fn is_websocket(&self) -> bool {
+        self.accept_key.is_some()
+    }
+
+    /// The value of `Sec-WebSocket-Accept` that answers the request.
+    pub(super) fn accept_key(&self) -> Option<&str> {
+        self.accept_key.as_deref()
+    }
+
+    /// Reads a head as RFC 6455 section 4.2.1 says. A plain request is allowed only if `plain_http` is.
+    pub(super) fn parse(head: &Head, plain_http: bool) -> Result<Self, HandshakeError> {
+        head.parse_with(|text, room| {
+            let mut parsed = httparse::Request::new(room);
+            parsed.parse(text.as_bytes()).map_err(syntax_error)?;
+            // Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
+            if parsed.method != Some("GET") {
+                return Err(HandshakeError::MethodNotAllowed);
+            }
+            if parsed.version != Some(1) {
+                return Err(HandshakeError::VersionNotSupported);
+            }
+            let headers = header_map(parsed.headers)?;
+            Self::validate(parsed.path.unwrap_or_default(), headers, plain_http)
+        })
+    }
+
+    fn validate(target: &str, headers: HeaderMap, plain_http: bool) -> Result<Self, HandshakeError> {
+        let host = parse_host(&headers)?;
+        let target = parse_target(target)?;
+        refuse_body(&headers)?;
+        let mut request = Self {
+            path: target.path().to_owned(),
+            query: target.query().map(ToOwned::to_owned),
+            // RFC 9112 section 3.2.2: a server "MUST ignore the received Host header field (if any)" beside an
+            // absolute target.
+            authority: target.authority().cloned().unwrap_or(host),
+            subprotocols: Vec::new(),
+            extensions: Vec::new(),
+            accept_key: None,
+            headers,
+        };
+        if lists_token(&request.headers, &UPGRADE, "websocket") {
+            request.validate_websocket()?;
+        } else if !plain_http {
+            return Err(HandshakeError::UpgradeRequired);
+        }
+        Ok(request)
+    }
+
+    fn validate_websocket(&mut self) -> Result<(), HandshakeError> {
+        if !lists_token(&self.headers, &CONNECTION, "upgrade") {
+            return Err(HandshakeError::ConnectionMissing);
+        }
+        match self.single(&SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version")? {
+            Some("13") => {}
+            Some(_) | None => return Err(HandshakeError::UnsupportedWebSocketVersion),
+        }
+        let key = self.single(&SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key")?.unwrap_or_default();
+        // Section 4.2.1 item 5: "a base64-encoded value that, when decoded, is 16 bytes in length".
+        if data_encoding::BASE64.decode(key.as_bytes()).ok().is_none_or(|nonce| nonce.len() != 16) {
+            return Err(HandshakeError::InvalidKey);
+        }
+        self.accept_key = Some(derive_accept_key(key.as_bytes()));
+        self.subprotocols = grammar::token_list(&self.headers, &SEC_WEBSOCKET_PROTOCOL)
+            .map_err(|_| HandshakeError::InvalidSubprotocol)?;
+        // Section 4.1 item 10: "the elements that comprise this value [...] MUST all be unique strings".
+        if (1..self.subprotocols.len()).any(|i| self.subprotocols[..i].contains(&self.subprotocols[i])) {
+            return Err(HandshakeError::InvalidSubprotocol);
+        }
+        self.extensions = extension::parse_all(&self.headers).map_err(|_| HandshakeError::InvalidExtensions)?;
+        Ok(())
+    }
+
+    fn single(&self, name: &HeaderName, spelt: &'static str) -> Result<Option<&str>, HandshakeError> {
+        grammar::single(&self.headers, name).map_err(|_| HandshakeError::DuplicateHeader(spelt))
+    }
+}
+
+/// RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
+/// that lacks a Host header field and to any request message that contains more than one Host header field line or a
+/// Host header field with an invalid field value."
+fn parse_host(headers: &HeaderMap) -> Result<Authority, HandshakeError> {
+    grammar::single(headers, &HOST)
+        .ok()
+        .flatten()
+        .and_then(|host| host.parse::<Authority>().ok())
+        .filter(|host| !host.host().is_empty() && !host.as_str().contains('@'))
+        .ok_or(HandshakeError::InvalidHost)
+}
+
+/// RFC 6455 section 4.1 item 3: the target is a resource name, or "an absolute http/https URI".
+fn parse_target(target: &str) -> Result<Uri, HandshakeError> {
+    let uri: Uri = target.parse().map_err(|_| HandshakeError::InvalidTarget)?;
+    let is_resource = match uri.scheme_str() {
+        None => target.starts_with('/'),
+        Some(scheme) => ["http", "https", "ws", "wss"].contains(&scheme),
+    };
+    // `Uri` drops a fragment without a word.
+    if is_resource && !target.contains('#') { Ok(uri) } else { Err(HandshakeError::InvalidTarget) }
+}
+
+/// A body would be read as frames; taking one for the other is how requests are smuggled.
+fn refuse_body(headers: &HeaderMap) -> Result<(), HandshakeError> {
+    let has_length = headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0");
+    if has_length || headers.contains_key(TRANSFER_ENCODING) { Err(HandshakeError::RequestBody) } else { Ok(()) }
+}

@@ -1,0 +1,100 @@
+//! Any other answer.
+
+use super::{
+    accept::{write_header, write_headers},
+    is_framing,
+};
+use crate::error::{HandshakeError, RejectError};
+use bytes::Bytes;
+use http::{
+    HeaderMap, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
+};
+
+/// An HTTP response: what a server gives to [`reject`](crate::Connection::reject), and what a client reads.
+///
+/// ```
+/// use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+/// use statesocket::handshake::Response;
+///
+/// let response = Response::new(StatusCode::UNAUTHORIZED)
+///     .header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
+///     .body("who are you?");
+/// assert_eq!(response.body, "who are you?");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers. `Content-Length` and `Connection` are written from the rest, and are an error here.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// A response with no headers and no body.
+    #[must_use]
+    pub fn new(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// Adds a header. [`http`] has checked that it cannot split the response.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Sets the body; its `Content-Type` is the caller's to say.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// What a server answers to a request that breaks the rules.
+    pub(crate) fn to_error(error: &HandshakeError) -> Self {
+        let mut response = Self::new(error.status())
+            .header(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
+            .body(format!("{error}\n"));
+        // RFC 9110 section 15.5.6 asks for the one, section 15.5.22 for the other.
+        if *error == HandshakeError::MethodNotAllowed {
+            response.headers.insert(ALLOW, HeaderValue::from_static("GET"));
+        }
+        if error.status() == StatusCode::UPGRADE_REQUIRED {
+            response.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            // RFC 6455 section 4.4: the response "MUST include a |Sec-WebSocket-Version| header field with the value
+            // the server is willing to use".
+            response.headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        response
+    }
+
+    /// Writes the whole response, after which the server closes.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, RejectError> {
+        if self.status.is_informational() {
+            return Err(RejectError::NotFinal(self.status));
+        }
+        let is_bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&self.status);
+        if is_bodiless && !self.body.is_empty() {
+            return Err(RejectError::BodyNotAllowed(self.status));
+        }
+        if let Some(name) = self.headers.keys().find(|name| is_framing(name)) {
+            return Err(RejectError::ReservedHeader(name.clone()));
+        }
+        let reason = self.status.canonical_reason().unwrap_or_default();
+        let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", self.status.as_str()).into_bytes();
+        write_headers(&mut bytes, &self.headers);
+        // RFC 9110 section 7.8: "A sender of Upgrade MUST also send an 'Upgrade' connection option".
+        let options: &[u8] = if self.headers.contains_key(UPGRADE) { b"close, upgrade" } else { b"close" };
+        write_header(&mut bytes, "Connection", options);
+        if !is_bodiless {
+            write_header(&mut bytes, "Content-Length", self.body.len().to_string().as_bytes());
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&self.body);
+        Ok(bytes)
+    }
+}

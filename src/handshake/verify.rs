@@ -1,0 +1,115 @@
+//! The client's side of the opening handshake, as bytes come in.
+
+use super::{
+    Response,
+    body::Body,
+    connect::Connect,
+    extension,
+    grammar::{self, is_token, lists_token},
+    head::{Head, HeadReader, header_map, syntax_error},
+};
+use crate::{config::Config, error::HandshakeError};
+use bytes::Bytes;
+use http::{
+    StatusCode,
+    header::{CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+};
+use tungstenite::handshake::derive_accept_key;
+
+/// How the server answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Accepted { response: Response, subprotocol: Option<String> },
+    Rejected(Response),
+}
+
+/// Waits for the answer to a request.
+#[derive(Clone, Debug)]
+pub(crate) struct ResponseReader {
+    head: HeadReader,
+    accept_key: String,
+    offered: Vec<String>,
+    rejection: Option<(Response, Body)>,
+}
+
+impl ResponseReader {
+    pub(crate) fn new(connect: &Connect, key: &str) -> Self {
+        Self {
+            head: HeadReader::default(),
+            accept_key: derive_accept_key(key.as_bytes()),
+            offered: connect.subprotocols().to_vec(),
+            rejection: None,
+        }
+    }
+
+    /// Takes an answer off the front of `input`; all of `input` if it does not end there.
+    pub(crate) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Answer>, HandshakeError> {
+        while self.rejection.is_none() {
+            let Some(head) = self.head.read(input, config, usize::MAX)? else { return Ok(None) };
+            let (response, minor_version) = parse(&head)?;
+            if response.status == StatusCode::SWITCHING_PROTOCOLS {
+                if minor_version != 1 {
+                    return Err(HandshakeError::VersionNotSupported);
+                }
+                let subprotocol = self.verify(&response)?;
+                return Ok(Some(Answer::Accepted { response, subprotocol }));
+            }
+            // RFC 9110 section 15.2: a client must be able to read any number of interim responses before the final one.
+            if !response.status.is_informational() {
+                let body = Body::of(&response)?;
+                self.rejection = Some((response, body));
+            }
+        }
+        let Some((_, body)) = &mut self.rejection else { return Ok(None) };
+        if !body.read(input, config.max_rejection_body_bytes)? {
+            return Ok(None);
+        }
+        Ok(self.end_of_stream().map(Answer::Rejected))
+    }
+
+    /// The rejection as far as it has come: the end of the stream ends its body.
+    pub(crate) fn end_of_stream(&mut self) -> Option<Response> {
+        let (mut response, body) = self.rejection.take()?;
+        response.body = Bytes::from(body.into_bytes());
+        Some(response)
+    }
+
+    /// Section 4.1, items 2 to 6 of what "the client MUST validate" of the response. Returns the subprotocol.
+    fn verify(&self, response: &Response) -> Result<Option<String>, HandshakeError> {
+        let headers = &response.headers;
+        let single = |name: &HeaderName, spelt: &'static str| {
+            grammar::single(headers, name).map_err(|_| HandshakeError::DuplicateHeader(spelt))
+        };
+        if !lists_token(headers, &UPGRADE, "websocket") {
+            return Err(HandshakeError::UpgradeMissing);
+        }
+        if !lists_token(headers, &CONNECTION, "upgrade") {
+            return Err(HandshakeError::ConnectionMissing);
+        }
+        if single(&SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept")? != Some(&self.accept_key) {
+            return Err(HandshakeError::InvalidAccept);
+        }
+        single(&SEC_WEBSOCKET_EXTENSIONS, "Sec-WebSocket-Extensions")?;
+        let extensions = extension::parse_all(headers).map_err(|_| HandshakeError::InvalidExtensions)?;
+        if !extensions.is_empty() {
+            return Err(HandshakeError::ExtensionNotOffered);
+        }
+        match single(&SEC_WEBSOCKET_PROTOCOL, "Sec-WebSocket-Protocol")? {
+            None => Ok(None),
+            Some(name) if !is_token(name) => Err(HandshakeError::InvalidSubprotocol),
+            Some(name) if !self.offered.iter().any(|offer| offer == name) => Err(HandshakeError::SubprotocolNotOffered),
+            Some(name) => Ok(Some(name.to_owned())),
+        }
+    }
+}
+
+fn parse(head: &Head) -> Result<(Response, u8), HandshakeError> {
+    head.parse_with(|text, room| {
+        let mut parsed = httparse::Response::new(room);
+        parsed.parse(text.as_bytes()).map_err(syntax_error)?;
+        let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(HandshakeError::Malformed)?;
+        let mut response = Response::new(status);
+        response.headers = header_map(parsed.headers)?;
+        Ok((response, parsed.version.unwrap_or_default()))
+    })
+}

@@ -1,0 +1,124 @@
+//! Messages, and how frames become messages.
+
+mod assembly;
+pub(crate) mod reader;
+
+use std::borrow::Cow;
+
+/// A text or binary message, or a piece of one.
+///
+/// It borrows from the buffer that was given to [`receive`](crate::Connection::receive) when all of it lay there, and
+/// owns its bytes otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Message<'b> {
+    /// Text; always whole code points.
+    Text(Cow<'b, str>),
+    /// Bytes.
+    Binary(Cow<'b, [u8]>),
+}
+
+impl Message<'_> {
+    /// The length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// The text, if it is one.
+    ///
+    /// ```
+    /// use statesocket::Message;
+    ///
+    /// assert_eq!(Message::from("hello").as_text(), Some("hello"));
+    /// assert_eq!(Message::from(&b"hello"[..]).as_text(), None);
+    /// ```
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The bytes; those of the UTF-8 form if it is a text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The same message, owning its bytes.
+    ///
+    /// ```
+    /// # use statesocket::Message;
+    /// let buffer = String::from("hello");
+    /// let kept: Message<'static> = Message::from(buffer.as_str()).into_owned();
+    /// drop(buffer);
+    /// assert_eq!(kept.as_text(), Some("hello"));
+    /// ```
+    #[must_use]
+    pub fn into_owned(self) -> Message<'static> {
+        match self {
+            Self::Text(text) => Message::Text(Cow::Owned(text.into_owned())),
+            Self::Binary(bytes) => Message::Binary(Cow::Owned(bytes.into_owned())),
+        }
+    }
+
+    /// Reads the message, text or binary, as JSON. A failure leaves the connection as it is.
+    ///
+    /// # Errors
+    /// What [`serde_json::from_slice`] finds wrong.
+    ///
+    /// ```
+    /// # use statesocket::Message;
+    /// let numbers: Vec<u8> = Message::from("[1,2,3]").json()?;
+    /// assert_eq!(numbers, [1, 2, 3]);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[cfg(feature = "serde")]
+    pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(self.as_bytes())
+    }
+}
+
+impl<'b> From<&'b str> for Message<'b> {
+    fn from(text: &'b str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Message<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl<'b> From<&'b [u8]> for Message<'b> {
+    fn from(bytes: &'b [u8]) -> Self {
+        Self::Binary(Cow::Borrowed(bytes))
+    }
+}
+
+impl From<Vec<u8>> for Message<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(Cow::Owned(bytes))
+    }
+}
+
+/// Copies a borrowed message; an owned one is handed over.
+impl From<Message<'_>> for tungstenite::Message {
+    fn from(message: Message<'_>) -> Self {
+        match message {
+            Message::Text(text) => Self::text(text.into_owned()),
+            Message::Binary(bytes) => Self::binary(bytes.into_owned()),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Frames to messages: RFC 6455 sections 5.4, 5.5 and 6.2 for the receiving side.
+
+use super::{Message, assembly::Assembly};
+use crate::{
+    close,
+    config::{Config, Delivery},
+    error::ProtocolError,
+    frame::{Header, MaskKey, OpCode, decode::PartialHeader, mask},
+};
+use std::{borrow::Cow, mem};
+use tungstenite::protocol::{Role, frame::CloseFrame};
+
+/// What a party sent, control frames and messages alike.
+#[derive(Debug)]
+pub(crate) enum Item<'b> {
+    Message(Message<'b>),
+    Chunk { data: Message<'b>, is_last: bool },
+    Ping(Cow<'b, [u8]>),
+    Pong(Cow<'b, [u8]>),
+    Close(CloseFrame),
+}
+
+impl Item<'_> {
+    pub(crate) fn into_owned(self) -> Item<'static> {
+        match self {
+            Self::Message(message) => Item::Message(message.into_owned()),
+            Self::Chunk { data, is_last } => Item::Chunk { data: data.into_owned(), is_last },
+            Self::Ping(payload) => Item::Ping(Cow::Owned(payload.into_owned())),
+            Self::Pong(payload) => Item::Pong(Cow::Owned(payload.into_owned())),
+            Self::Close(frame) => Item::Close(frame),
+        }
+    }
+}
+
+/// Reads the frames of the peer. Between messages it holds nothing on the heap.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    /// The role of the local party.
+    role: Role,
+    header: PartialHeader,
+    /// The frame whose payload is still to come, or a part of it.
+    frame: Option<OpenFrame>,
+    /// The message whose last frame has not ended.
+    message: Option<OpenMessage>,
+    /// What is held of the payload of a control frame.
+    control: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+struct OpenFrame {
+    opcode: OpCode,
+    is_final: bool,
+    remaining: u64,
+    /// The key for the next byte of payload.
+    key: MaskKey,
+}
+
+#[derive(Clone, Debug)]
+struct OpenMessage {
+    assembly: Assembly,
+    /// Bytes of payload that the headers so far have announced.
+    size: u64,
+    fragments: u32,
+}
+
+impl Reader {
+    pub(crate) const fn new(role: Role) -> Self {
+        Self { role, header: PartialHeader::EMPTY, frame: None, message: None, control: Vec::new() }
+    }
+
+    /// Takes the next item off the front of `input`; all of `input` if there is no whole item.
+    ///
+    /// After an error nothing that follows means anything: the reader must not be used again.
+    pub(crate) fn read<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+        config: &Config,
+    ) -> Result<Option<Item<'b>>, ProtocolError> {
+        loop {
+            let mut frame = match self.frame.take() {
+                Some(frame) => frame,
+                None => match self.header.decode(input, self.role)? {
+                    Some(header) => self.begin_frame(&header, config)?,
+                    None => return Ok(None),
+                },
+            };
+            let payload = split_front(input, frame.remaining);
+            if payload.is_empty() && frame.remaining > 0 {
+                self.frame = Some(frame);
+                return Ok(None);
+            }
+            frame.key = mask::apply(payload, frame.key);
+            frame.remaining -= payload.len() as u64;
+            let item = if frame.opcode.is_control() {
+                self.control_payload(&frame, payload)?
+            } else {
+                self.data_payload(&frame, payload, config)?
+            };
+            if frame.remaining > 0 {
+                self.frame = Some(frame);
+            }
+            if item.is_some() {
+                return Ok(item);
+            }
+        }
+    }
+
+    /// Checks what a header can break together with those before it.
+    fn begin_frame(&mut self, header: &Header, config: &Config) -> Result<OpenFrame, ProtocolError> {
+        if !header.opcode.is_control() {
+            let message = match (header.opcode, self.message.as_mut()) {
+                (OpCode::Continuation, Some(message)) => message,
+                (OpCode::Continuation, None) => return Err(ProtocolError::UnexpectedContinuation),
+                (_, Some(_)) => return Err(ProtocolError::InterleavedMessage),
+                (opcode, None) => self.message.insert(OpenMessage::new(opcode)),
+            };
+            message.admit(header.len, config)?;
+        }
+        Ok(OpenFrame { opcode: header.opcode, is_final: header.is_final, remaining: header.len, key: header.key })
+    }
+
+    fn control_payload<'b>(&mut self, frame: &OpenFrame, payload: &'b [u8]) -> Result<Option<Item<'b>>, ProtocolError> {
+        let is_whole = frame.remaining == 0;
+        let payload = if is_whole && self.control.is_empty() {
+            Cow::Borrowed(payload)
+        } else {
+            self.control.extend_from_slice(payload);
+            if !is_whole {
+                return Ok(None);
+            }
+            Cow::Owned(mem::take(&mut self.control))
+        };
+        Ok(Some(match frame.opcode {
+            OpCode::Ping => Item::Ping(payload),
+            OpCode::Pong => Item::Pong(payload),
+            OpCode::Close => Item::Close(close::decode(&payload)?),
+            OpCode::Continuation | OpCode::Text | OpCode::Binary => unreachable!("only control frames come here"),
+        }))
+    }
+
+    fn data_payload<'b>(
+        &mut self,
+        frame: &OpenFrame,
+        payload: &'b [u8],
+        config: &Config,
+    ) -> Result<Option<Item<'b>>, ProtocolError> {
+        let message = self.message.as_mut().expect("a data frame belongs to the message that its header began");
+        let is_last = frame.is_final && frame.remaining == 0;
+        let item = match config.delivery {
+            Delivery::Chunks => {
+                let data = message.assembly.pass_on(payload, is_last)?;
+                (is_last || !data.is_empty()).then_some(Item::Chunk { data, is_last })
+            }
+            Delivery::Messages if is_last => Some(Item::Message(message.assembly.finish(payload)?)),
+            Delivery::Messages => {
+                message.assembly.push(payload)?;
+                None
+            }
+        };
+        if is_last {
+            self.message = None;
+        }
+        Ok(item)
+    }
+}
+
+impl OpenMessage {
+    const fn new(opcode: OpCode) -> Self {
+        let assembly = if matches!(opcode, OpCode::Text) { Assembly::text() } else { Assembly::binary() };
+        Self { assembly, size: 0, fragments: 0 }
+    }
+
+    /// Section 10.4: "Implementations that have implementation- and/or platform-specific limitations regarding the
+    /// frame size or total message size after reassembly from multiple frames MUST protect themselves against
+    /// exceeding those limits."
+    fn admit(&mut self, frame_len: u64, config: &Config) -> Result<(), ProtocolError> {
+        if frame_len > config.max_frame_bytes {
+            return Err(ProtocolError::FrameTooLarge { size: frame_len, limit: config.max_frame_bytes });
+        }
+        self.size = self.size.saturating_add(frame_len);
+        if self.size > config.max_message_bytes {
+            return Err(ProtocolError::MessageTooLarge { size: self.size, limit: config.max_message_bytes });
+        }
+        if self.fragments == config.max_fragments {
+            return Err(ProtocolError::TooManyFragments { limit: config.max_fragments });
+        }
+        self.fragments += 1;
+        Ok(())
+    }
+}
+
+/// Splits at most `len` bytes off the front of `input`.
+fn split_front<'b>(input: &mut &'b mut [u8], len: u64) -> &'b mut [u8] {
+    let at = usize::try_from(len).unwrap_or(usize::MAX).min(input.len());
+    let (front, rest) = mem::take(input).split_at_mut(at);
+    *input = rest;
+    front
+}
