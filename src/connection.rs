@@ -2,6 +2,7 @@
 
 mod close;
 mod established;
+mod history;
 mod opening;
 mod receive;
 mod send;
@@ -22,10 +23,11 @@ use crate::{
     message::reader::Reader,
     output::Output,
     random::Random,
-    state::{Action, Party, Phase, State, TransitionError},
+    state::{Action, Party, Phase, State, Transition, TransitionError},
     timer::Timers,
 };
 use close::Closing;
+use history::History;
 use std::{sync::Arc, time::Instant};
 use transmit::{Ending, Transport};
 use tungstenite::protocol::Role;
@@ -52,6 +54,7 @@ use tungstenite::protocol::Role;
 #[derive(Debug)]
 pub struct Connection {
     phase: Phase,
+    history: History,
     role: Role,
     stage: Stage,
     config: Arc<Config>,
@@ -127,6 +130,7 @@ impl Connection {
     fn new(role: Role, phase: Phase, stage: Stage, config: Arc<Config>) -> Self {
         Self {
             phase,
+            history: History::EMPTY,
             role,
             stage,
             config,
@@ -160,6 +164,23 @@ impl Connection {
     #[must_use]
     pub const fn application_state(&self) -> State {
         self.phase.application_state()
+    }
+
+    /// The moves that led to the present phase, in order: those that changed it, at most four.
+    ///
+    /// ```
+    /// use statesocket::{Action, Config, Connection, Party, handshake::Connect};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let connect = Connect::new("ws://example.com/")?;
+    /// let connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
+    /// let [opened] = connection.history() else { panic!() };
+    /// assert_eq!((opened.party, opened.action), (Party::Client, Action::Open));
+    /// # Ok::<(), statesocket::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn history(&self) -> &[Transition] {
+        self.history.as_slice()
     }
 
     /// Which end this is.
@@ -235,14 +256,7 @@ impl Connection {
             Err(error) => panic!("a move must be checked before it is made: {error}"),
         };
         if to != self.phase {
-            log::debug!(
-                "{:?}: {party} {action:?}: client {} -> {}, application {} -> {}",
-                self.role,
-                self.client_state(),
-                to.client_state(),
-                self.application_state(),
-                to.application_state()
-            );
+            self.history.push(Transition { from: self.phase, party, action, to });
             self.phase = to;
             self.timers_are_stale = true;
         }

@@ -98,7 +98,7 @@ impl fmt::Display for Cause {
         match self {
             Self::PeerClosed => f.write_str("closed by the peer"),
             Self::LocalClosed => f.write_str("closed by us"),
-            Self::Rejected(status) => write!(f, "rejected with {status}"),
+            Self::Rejected(status) => write!(f, "answered with {status}"),
             Self::Handshake(error) => write!(f, "opening handshake failed: {error}"),
             Self::Protocol(error) => write!(f, "protocol violation: {error}"),
             Self::TransportLost => f.write_str("transport lost"),
@@ -115,6 +115,7 @@ impl fmt::Display for Disconnect {
         if !self.reason.is_empty() {
             write!(f, " {:?}", self.reason)?;
         }
-        write!(f, " ({}{})", self.cause, if self.is_clean { "" } else { ", not clean" })
+        let is_cut_short = !self.is_clean && (self.sent.is_some() || self.received.is_some());
+        write!(f, " ({}{})", self.cause, if is_cut_short { ", not clean" } else { "" })
     }
 }

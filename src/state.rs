@@ -214,6 +214,16 @@ impl Transition {
     }
 }
 
+/// Who did what, and what that made of both states: one line for a log.
+impl fmt::Display for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, party, action, to } = self;
+        write!(f, "{party} {action:?}: ")?;
+        write!(f, "client {} -> {}, ", from.client_state(), to.client_state())?;
+        write!(f, "application {} -> {}", from.application_state(), to.application_state())
+    }
+}
+
 /// A move that the table does not allow. Nothing was changed by trying it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error(

@@ -221,7 +221,6 @@ impl Connection {
     fn take_disconnect(&mut self) -> Option<Event<'static>> {
         let is_due = std::mem::take(&mut self.disconnect_is_due);
         let disconnect = self.disconnect.as_ref().filter(|_| is_due)?;
-        log::debug!("{:?}: disconnect {disconnect}", self.role);
         Some(Event::Disconnect(disconnect.clone()))
     }
 }
