@@ -10,6 +10,8 @@ pub mod handshake;
 mod message;
 mod output;
 mod random;
+#[cfg(feature = "server")]
+pub mod server;
 mod state;
 mod timer;
 mod utf8;

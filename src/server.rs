@@ -1,0 +1,263 @@
+//! An event loop on [mio] that drives any number of server connections on one thread.
+//!
+//! ```no_run
+//! use statesocket::{Config, Message, server::{Handler, Peer, Server}};
+//!
+//! struct Echo;
+//!
+//! impl Handler for Echo {
+//!     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+//!         if let Err(error) = peer.send(&message) {
+//!             peer.ensure_closed(1011, &error.to_string());
+//!         }
+//!     }
+//! }
+//!
+//! let mut server = Server::bind("127.0.0.1:8080", Config::default())?;
+//! server.route("/echo", || Echo)?;
+//! server.run()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! It is one way to drive a [`Connection`], and knows nothing of one that its public methods do not
+//! tell. What one peer does never touches another: its errors end its own connection only, it is read for a bounded
+//! number of bytes a turn, and it is not read while it does not read.
+
+mod accept;
+mod clock;
+mod deadlines;
+mod drive;
+mod handle;
+mod handler;
+mod peers;
+mod routes;
+
+pub use handle::{Handle, Stopped};
+pub use handler::{Handler, Params, Peer, PeerId};
+pub use routes::RouteError;
+
+use crate::{Config, SocketAction};
+use accept::Acceptor;
+use drive::Driver;
+use handle::Command;
+use mio::{Events, Poll, Token, Waker};
+use peers::Peers;
+use routes::Routes;
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+use tungstenite::protocol::frame::coding::CloseCode;
+
+const LISTENER: Token = Token(usize::MAX);
+const WAKER: Token = Token(usize::MAX - 1);
+
+/// Events taken from the operating system at a time.
+const EVENTS: usize = 1024;
+
+/// The event loop: a listening socket, the connections it has accepted, and the routes that say who handles them.
+///
+/// See the [module](self) for an example.
+#[derive(Debug)]
+pub struct Server {
+    poll: Poll,
+    events: Events,
+    acceptor: Option<Acceptor>,
+    driver: Driver,
+    peers: Peers,
+    commands: mpsc::Receiver<Command>,
+    local_addr: SocketAddr,
+    /// When those that are still there after a shutdown are cut off.
+    cut_off: Option<Instant>,
+}
+
+impl Server {
+    /// Listens on the first of `address` that can be listened on.
+    ///
+    /// # Errors
+    /// The operating system's, if there is none.
+    pub fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
+        Self::with_acceptor(Acceptor::bind(address)?, config)
+    }
+
+    /// Takes over a socket that listens already, set up as the caller likes: with `SO_REUSEPORT`, say, several loops on
+    /// several threads can share a port.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn from_listener(listener: TcpListener, config: Config) -> io::Result<Self> {
+        Self::with_acceptor(Acceptor::from_listener(listener)?, config)
+    }
+
+    fn with_acceptor(mut acceptor: Acceptor, config: Config) -> io::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "the event loop is what waits on sockets")]
+        let poll = Poll::new()?;
+        acceptor.register(poll.registry(), LISTENER)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let (sender, commands) = mpsc::channel();
+        Ok(Self {
+            local_addr: acceptor.local_addr()?,
+            poll,
+            events: Events::with_capacity(EVENTS),
+            acceptor: Some(acceptor),
+            driver: Driver::new(Arc::new(config), Routes::default(), Handle::new(sender, waker)),
+            peers: Peers::default(),
+            commands,
+            cut_off: None,
+        })
+    }
+
+    /// Has `path` handled by what `factory` makes, one for each connection.
+    ///
+    /// A path may have parameters, each a whole segment or a part of one: `/ws/{room_id}`; the last may take the rest of
+    /// the path: `/files/{*path}`. A literal path goes before a parameter. Handlers find the values, decoded, with
+    /// [`Peer::param`].
+    ///
+    /// A request for a path that has no route is answered with 404.
+    ///
+    /// # Errors
+    /// [`RouteError`] if the path is none, or is in conflict with another.
+    pub fn route<H: Handler + 'static>(
+        &mut self,
+        path: &str,
+        mut factory: impl FnMut() -> H + 'static,
+    ) -> Result<(), RouteError> {
+        self.driver.routes.insert(path, Box::new(move || Box::new(factory())))
+    }
+
+    /// The address that it listens on: the port that the system chose if port 0 was asked for.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// How many connections there are, in any phase.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// A handle that other threads, and handlers, use to reach the connections and to stop the loop.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.driver.handle.clone()
+    }
+
+    /// Runs until it has been stopped with [`Handle::shutdown`] or [`Handle::stop`], and every connection is gone.
+    ///
+    /// # Errors
+    /// The operating system's, if it cannot wait for events any more. What goes wrong with one connection, or while
+    /// accepting one, ends only that.
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.is_stopped() {
+            self.turn(None)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it has been stopped, and every connection is gone.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.acceptor.is_none() && self.peers.is_empty()
+    }
+
+    /// Waits for something to happen, at most `max_wait`, and does all that is to be done then: for programs that have
+    /// a loop of their own.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<()> {
+        let timeout = self.timeout(max_wait);
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let now = clock::now();
+        for event in &self.events {
+            match event.token() {
+                LISTENER => self.acceptor.iter_mut().for_each(Acceptor::set_ready),
+                // The commands are looked at in every turn.
+                WAKER => {}
+                Token(key) => {
+                    self.peers.set_ready(key, event.is_readable() || event.is_read_closed() || event.is_error())
+                }
+            }
+        }
+        while let Ok(command) = self.commands.try_recv() {
+            self.obey(command, now);
+        }
+        if let Some(acceptor) = &mut self.acceptor {
+            acceptor.accept(&mut self.peers, self.poll.registry(), &self.driver.config, now);
+        }
+        for key in self.peers.take_ready() {
+            self.drive(key, now);
+        }
+        while let Some(key) = self.peers.take_due(now) {
+            self.drive(key, now);
+        }
+        if self.cut_off.is_some_and(|cut_off| cut_off <= now) {
+            self.cut_off = None;
+            self.for_each_peer(now, |peer| peer.abort());
+        }
+        Ok(())
+    }
+
+    /// How long to wait: not at all if there is work, else until the next deadline.
+    fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
+        if self.peers.has_ready() {
+            return Some(Duration::ZERO);
+        }
+        let accept = self.acceptor.as_ref().and_then(Acceptor::next_attempt);
+        let deadline = [self.peers.next_deadline(), accept, self.cut_off].into_iter().flatten().min();
+        let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
+        [max_wait, until_deadline].into_iter().flatten().min()
+    }
+
+    fn drive(&mut self, key: usize, now: Instant) {
+        let Some(entry) = self.peers.get_mut(key) else { return };
+        self.driver.drive(key, entry, now);
+        self.settle(key, now);
+    }
+
+    /// Closes what is to be closed; of what stays, keeps the next deadline and whether there is more to do.
+    fn settle(&mut self, key: usize, now: Instant) {
+        if self.peers.settle(key, now) == Some(SocketAction::Close)
+            && let Some(acceptor) = &mut self.acceptor
+        {
+            // One descriptor is free again.
+            acceptor.set_ready();
+        }
+    }
+
+    fn obey(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::With(id, act) => {
+                let Some((key, entry)) = self.peers.find(id) else { return };
+                self.driver.with_peer(key, entry, now, act);
+                self.settle(key, now);
+            }
+            Command::Shutdown { code, deadline } => self.begin_shutdown(code, now.checked_add(deadline), now),
+            Command::Stop => {
+                self.acceptor = None;
+                self.for_each_peer(now, |peer| peer.abort());
+            }
+        }
+    }
+
+    fn begin_shutdown(&mut self, code: CloseCode, cut_off: Option<Instant>, now: Instant) {
+        self.acceptor = None;
+        self.cut_off = cut_off;
+        self.for_each_peer(now, |peer| peer.go_away(code));
+    }
+
+    fn for_each_peer(&mut self, now: Instant, mut act: impl FnMut(&mut Peer<'_>)) {
+        for key in self.peers.keys() {
+            if let Some(entry) = self.peers.get_mut(key) {
+                self.driver.with_peer(key, entry, now, Box::new(&mut act));
+                self.settle(key, now);
+            }
+        }
+    }
+}

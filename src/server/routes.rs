@@ -1,0 +1,51 @@
+//! Which path is handled by what.
+
+use super::handler::{Handler, Params};
+use http::StatusCode;
+use percent_encoding::percent_decode_str;
+use std::fmt;
+
+/// Makes a handler for a connection.
+pub(super) type Factory = Box<dyn FnMut() -> Box<dyn Handler>>;
+
+/// A path that cannot be a route, or not beside those that are.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path:?} cannot be routed: {reason}")]
+#[non_exhaustive]
+pub struct RouteError {
+    /// The path.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+#[derive(Default)]
+pub(super) struct Routes(matchit::Router<Factory>);
+
+impl Routes {
+    pub(super) fn insert(&mut self, path: &str, factory: Factory) -> Result<(), RouteError> {
+        let error = |reason| RouteError { path: path.to_owned(), reason };
+        if !path.starts_with('/') {
+            return Err(error("a path begins with a slash".to_owned()));
+        }
+        self.0.insert(path, factory).map_err(|reason| error(reason.to_string()))
+    }
+
+    /// A new handler for `path`, and its parameters; else the status to answer with. Parameters are decoded after the
+    /// path has been taken apart: a slash in a value does not end its segment.
+    pub(super) fn find(&mut self, path: &str) -> Result<(Box<dyn Handler>, Params), StatusCode> {
+        // RFC 6455 section 4.2.2 item 4: "If the requested service is not available, the server MUST send an
+        // appropriate HTTP error code (such as 404 Not Found)".
+        let found = self.0.at_mut(path).map_err(|_| StatusCode::NOT_FOUND)?;
+        let decode = |value| percent_decode_str(value).decode_utf8().map_err(|_| StatusCode::BAD_REQUEST);
+        let decoded = found.params.iter().map(|(name, value)| decode(value).map(|value| (name.into(), value.into())));
+        let params = Params::new(decoded.collect::<Result<Vec<_>, _>>()?);
+        Ok(((found.value)(), params))
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Routes")
+    }
+}
