@@ -1,0 +1,179 @@
+//! An echo server, and a page to try it with.
+//!
+//! ```text
+//! cargo run --release --example echo
+//! ```
+//!
+//! | path | what it does |
+//! |---|---|
+//! | `/` | a page that connects, shows both states, sends, closes |
+//! | `/ws` | answers text with `Returned Message: {data} from Server`, bytes with the same bytes |
+//! | `/ws/{room_id}?...` | the same, and names the room and the query |
+//! | `/echo` | returns every message unchanged |
+
+use clap::{Parser, builder::PossibleValuesParser, builder::TypedValueParser, error::ErrorKind};
+use log::LevelFilter;
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use statesocket::{
+    CloseCode, Config, Message, SendError,
+    handshake::{Accept, Request, Response},
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, HeaderValue},
+    },
+    server::{Handle, Handler, Peer, Server},
+};
+use std::{error::Error, io::Write, process::ExitCode, sync::Arc, thread, time::Duration};
+
+const PAGE: &str = include_str!("echo/page.html");
+
+/// A WebSocket echo server that shows the states of its connections.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Where to listen; port 0 is any free port.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// A subprotocol to accept; may be given several times. Of the client's offers the first that is listed is taken.
+    #[arg(long = "subprotocol", value_name = "NAME")]
+    subprotocols: Vec<String>,
+    /// What to log: `info` has each disconnect with code, reason and cause, `debug` each transition of both states.
+    #[arg(long, value_name = "LEVEL", default_value = "warn", value_parser = level_parser())]
+    log: LevelFilter,
+    /// On SIGINT or SIGTERM, how many seconds the clients have to answer the Close. A second signal ends at once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    grace: u64,
+}
+
+fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
+    PossibleValuesParser::new(["off", "error", "warn", "info", "debug"])
+        .map(|level| level.parse().expect("each of these is a level"))
+}
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),
+        Err(error) => {
+            // The first line says what is wrong; the others how to get help.
+            eprintln!("{}", error.to_string().lines().next().unwrap_or("error: bad arguments"));
+            return ExitCode::from(2);
+        }
+    };
+    env_logger::Builder::new().filter_level(args.log).init();
+    match serve(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: Args) -> Result<(), Box<dyn Error>> {
+    let mut config = Config::default();
+    config.plain_http = true;
+    let mut server =
+        Server::bind(&args.listen, config).map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+
+    let subprotocols: Arc<[String]> = args.subprotocols.into();
+    server.route("/", || Page)?;
+    for path in ["/ws", "/ws/{room_id}"] {
+        let subprotocols = Arc::clone(&subprotocols);
+        server.route(path, move || Greeter { subprotocols: Arc::clone(&subprotocols), place: String::new() })?;
+    }
+    server.route("/echo", move || Echo { subprotocols: Arc::clone(&subprotocols) })?;
+
+    stop_on_signal(server.handle(), Duration::from_secs(args.grace))?;
+    let address = server.local_addr();
+    writeln!(std::io::stdout(), "listening on http://{address}\nWebSocket at ws://{address}/ws")?;
+    server.run()?;
+    Ok(())
+}
+
+/// The first signal stops gracefully, the second at once.
+fn stop_on_signal(handle: Handle, grace: Duration) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::spawn(move || {
+        let mut signals = signals.forever();
+        signals.next();
+        // An error means that the loop has ended by itself: then there is nothing to stop.
+        let _ = handle.shutdown(CloseCode::Away, grace);
+        signals.next();
+        let _ = handle.stop();
+    });
+    Ok(())
+}
+
+/// Serves the page.
+struct Page;
+
+impl Handler for Page {
+    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+        let response = if request.is_websocket() {
+            Response::new(StatusCode::NOT_FOUND).body("the WebSocket is at /ws\n")
+        } else {
+            let html = HeaderValue::from_static("text/html; charset=utf-8");
+            Response::new(StatusCode::OK).header(CONTENT_TYPE, html).body(PAGE)
+        };
+        peer.reject(response).expect("the request has just come, and the response is well-formed");
+    }
+}
+
+/// Says what it was told.
+struct Greeter {
+    subprotocols: Arc<[String]>,
+    /// The room and the query, for the replies.
+    place: String,
+}
+
+impl Handler for Greeter {
+    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+        if let Some(room) = peer.param("room_id") {
+            let query = request.raw_query().map(|query| format!(", query {query}")).unwrap_or_default();
+            self.place = format!(" (room {room}{query})");
+        }
+        answer(peer, request, &self.subprotocols);
+    }
+
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        let sent = match &message {
+            Message::Text(data) => peer.send_text(&format!("Returned Message: {data} from Server{}", self.place)),
+            Message::Binary(bytes) => peer.send_binary(bytes),
+        };
+        close_if_failed(peer, sent);
+    }
+}
+
+/// Returns every message unchanged.
+struct Echo {
+    subprotocols: Arc<[String]>,
+}
+
+impl Handler for Echo {
+    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+        answer(peer, request, &self.subprotocols);
+    }
+
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        let sent = peer.send(&message);
+        close_if_failed(peer, sent);
+    }
+}
+
+fn answer(peer: &mut Peer<'_>, request: &Request, subprotocols: &[String]) {
+    if !request.is_websocket() {
+        return peer.require_upgrade();
+    }
+    let accept = Accept::new().first_supported(request, subprotocols);
+    peer.accept(accept).expect("the request has just come, and the subprotocol is one of its offers");
+}
+
+/// A message that cannot be echoed must not be lost in silence.
+fn close_if_failed(peer: &mut Peer<'_>, sent: Result<(), SendError>) {
+    if let Err(error) = sent {
+        peer.ensure_closed(CloseCode::Error, &error.to_string());
+    }
+}
