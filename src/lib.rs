@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 
 mod close;
 mod config;

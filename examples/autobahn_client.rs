@@ -1,0 +1,72 @@
+//! The client that the Autobahn testsuite tests: echoes in each of its cases. See `tests/autobahn`.
+//!
+//! It drives each connection from a blocking socket, which takes the same five lines as any other way.
+
+use statesocket::{Config, Connection, Event, Message, SocketAction, handshake::Connect};
+use std::{
+    env,
+    error::Error,
+    io::Read,
+    net::{Shutdown, TcpStream},
+    sync::Arc,
+    time::Instant,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let base = env::var("AUTOBAHN_URL").map_err(|_| "AUTOBAHN_URL is not set: this is started by the testsuite")?;
+    let mut count = 0;
+    drive(&format!("{base}/getCaseCount"), |_, message| count = message.as_text().unwrap_or("0").parse().unwrap_or(0))?;
+    for case in 1..=count {
+        drive(&format!("{base}/runCase?case={case}&agent=statesocket"), |connection, message| {
+            // After a Close of ours a message of the peer may still come; nobody wants it back.
+            let _ = connection.send(&message);
+        })?;
+    }
+    drive(&format!("{base}/updateReports?agent=statesocket"), |_, _| {})
+}
+
+/// Connects to `url`, and has each message handled until the connection has ended.
+fn drive(url: &str, mut on_message: impl FnMut(&mut Connection, Message<'_>)) -> Result<(), Box<dyn Error>> {
+    let connect = Connect::new(url)?;
+    let mut stream = TcpStream::connect((connect.host(), connect.port()))?;
+    stream.set_nodelay(true)?;
+    let mut connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        if connection.write_to(&mut stream).is_err() {
+            connection.transport_failed();
+        }
+        match connection.poll_socket() {
+            Some(SocketAction::Close) => return Ok(()),
+            // It fails only if the peer has gone, and then reading says so.
+            Some(_) => stream.shutdown(Shutdown::Write).unwrap_or_default(),
+            None => {}
+        }
+        let deadline = connection.poll_timeout(Instant::now()).map(|(deadline, _)| deadline);
+        // A zero time-out would mean none.
+        let wait = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).max(MIN_WAIT));
+        stream.set_read_timeout(wait)?;
+        let mut input = match stream.read(&mut buffer) {
+            Ok(0) => {
+                connection.receive_eof();
+                &mut [][..]
+            }
+            Ok(n) => &mut buffer[..n],
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+                connection.handle_timeout(Instant::now());
+                &mut [][..]
+            }
+            Err(_) => {
+                connection.transport_failed();
+                &mut [][..]
+            }
+        };
+        while let Some(event) = connection.receive(&mut input, Instant::now()) {
+            if let Event::Message(message) = event {
+                on_message(&mut connection, message);
+            }
+        }
+    }
+}
+
+const MIN_WAIT: std::time::Duration = std::time::Duration::from_millis(1);

@@ -1,0 +1,216 @@
+//! A client for the command line: sends the lines of standard input as text, prints what arrives.
+//!
+//! ```text
+//! cargo run --release --example client -- ws://127.0.0.1:8080/ws
+//! ```
+//!
+//! At the end of the input it closes. It exits with 0 if the closing handshake was clean and its code is 1000 or the one
+//! asked for, with 1 if the connection ended in another way, with 2 if it never opened.
+
+use clap::Parser;
+use mio::{Events, Interest, Poll, Token, Waker, net::TcpStream};
+use statesocket::{
+    Cause, CloseCode, Config, Connection, Disconnect, Event, Message, Phase, SocketAction,
+    handshake::{Connect, Response},
+    http::header::{HeaderName, HeaderValue},
+};
+use std::{
+    error::Error,
+    io::{self, BufRead, Read, Write},
+    process::ExitCode,
+    sync::{Arc, mpsc},
+    thread,
+    time::Instant,
+};
+
+/// A WebSocket client: each line of standard input is a text message, each message that arrives a line of output.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Where to connect, such as ws://127.0.0.1:8080/ws.
+    url: String,
+    /// A subprotocol to offer; may be given several times, the most wanted first.
+    #[arg(long = "subprotocol", value_name = "NAME")]
+    subprotocols: Vec<String>,
+    /// A header of the request, such as "Authorization: Bearer abc"; may be given several times.
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The code to close with at the end of the input.
+    #[arg(long, value_name = "CODE", default_value_t = 1000)]
+    close_code: u16,
+    /// The reason to close with, at most 123 bytes.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    close_reason: String,
+    /// Say on standard error what becomes of both parties' states.
+    #[arg(long)]
+    verbose: bool,
+}
+
+fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is NAME: VALUE")?;
+    let name = name.trim().parse().map_err(|_| format!("{name:?} is not a header name"))?;
+    let value = value.trim().parse().map_err(|_| format!("{value:?} is not a header value"))?;
+    Ok((name, value))
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(disconnect) => {
+            eprintln!("disconnect {disconnect}");
+            exit_code(&disconnect, &args)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn exit_code(disconnect: &Disconnect, args: &Args) -> ExitCode {
+    let code = u16::from(disconnect.code);
+    match disconnect.cause {
+        Cause::Rejected(_) | Cause::Handshake(_) => ExitCode::from(2),
+        _ if disconnect.is_clean && (code == 1000 || code == args.close_code) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn run(args: &Args) -> Result<Disconnect, Box<dyn Error>> {
+    let mut connect = Connect::new(&args.url)?;
+    for name in &args.subprotocols {
+        connect = connect.subprotocol(name)?;
+    }
+    for (name, value) in &args.headers {
+        connect = connect.header(name.clone(), value.clone())?;
+    }
+    if connect.is_secure() {
+        return Err("this example does not do TLS: use a ws:// URL".into());
+    }
+    let host = connect.host().trim_matches(['[', ']']);
+    let stream = std::net::TcpStream::connect((host, connect.port()))
+        .map_err(|error| format!("cannot connect to {host} port {}: {error}", connect.port()))?;
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    let connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
+    Ok(Client::new(connection, TcpStream::from_std(stream), args)?.run()?)
+}
+
+const SOCKET: Token = Token(0);
+const INPUT: Token = Token(1);
+
+/// With more than this many bytes unsent, the input waits.
+const HIGH_WATER: usize = 1 << 20;
+
+/// The five lines that drive a connection, on mio: write, wait, read, react, look at the clock.
+struct Client<'a> {
+    connection: Connection,
+    stream: TcpStream,
+    lines: mpsc::Receiver<String>,
+    args: &'a Args,
+    poll: Poll,
+    reported_moves: usize,
+}
+
+impl<'a> Client<'a> {
+    fn new(connection: Connection, mut stream: TcpStream, args: &'a Args) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        poll.registry().register(&mut stream, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
+        let waker = Waker::new(poll.registry(), INPUT)?;
+        let (sender, lines) = mpsc::sync_channel(64);
+        thread::spawn(move || {
+            for line in io::stdin().lock().lines().map_while(Result::ok) {
+                // The loop is woken first: it may be what makes room.
+                if waker.wake().is_err() || sender.send(line).is_err() || waker.wake().is_err() {
+                    return;
+                }
+            }
+            drop(sender);
+            // If this fails the loop has ended already.
+            let _ = waker.wake();
+        });
+        Ok(Self { connection, stream, lines, args, poll, reported_moves: 0 })
+    }
+
+    fn run(mut self) -> io::Result<Disconnect> {
+        let mut events = Events::with_capacity(16);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            self.take_lines();
+            self.react(&mut [])?;
+            if self.connection.write_to(&mut self.stream).is_err() {
+                self.connection.transport_failed();
+                self.react(&mut [])?;
+            }
+            match self.connection.poll_socket() {
+                Some(SocketAction::Close) => break,
+                Some(_) => self.stream.shutdown(std::net::Shutdown::Write)?,
+                None => {}
+            }
+            let deadline = self.connection.poll_timeout(Instant::now());
+            let timeout = deadline.map(|(deadline, _)| deadline.saturating_duration_since(Instant::now()));
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => self.connection.handle_timeout(Instant::now()),
+            }
+            self.read(&mut buffer)?;
+        }
+        let disconnect = self.connection.disconnect().cloned();
+        Ok(disconnect.expect("a connection whose socket is to be closed has handed out its end"))
+    }
+
+    /// Sends what was typed, once the connection is open; the end of the input closes it.
+    fn take_lines(&mut self) {
+        while self.connection.phase() == Phase::Open && self.connection.transmit().len() < HIGH_WATER {
+            match self.lines.try_recv() {
+                Ok(line) => self.connection.send_text(&line).expect("an open connection with room takes a message"),
+                Err(mpsc::TryRecvError::Empty) => return,
+                Err(mpsc::TryRecvError::Disconnected) => {
+                    if let Err(error) = self.connection.close(self.args.close_code, &self.args.close_reason) {
+                        eprintln!("error: {error}");
+                        self.connection.ensure_closed(CloseCode::Normal, "");
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        while self.connection.wants_read() {
+            match self.stream.read(buffer) {
+                Ok(0) => self.connection.receive_eof(),
+                Ok(n) => self.react(&mut buffer[..n])?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.connection.transport_failed(),
+            }
+            self.react(&mut [])?;
+        }
+        Ok(())
+    }
+
+    fn react(&mut self, mut input: &mut [u8]) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        while let Some(event) = self.connection.receive(&mut input, Instant::now()) {
+            match event {
+                Event::Message(Message::Text(text)) => writeln!(out, "{text}")?,
+                Event::Message(Message::Binary(bytes)) => writeln!(out, "{} bytes: {bytes:02x?}", bytes.len())?,
+                Event::Rejected(response) => report_rejection(&response),
+                _ => {}
+            }
+        }
+        if self.args.verbose {
+            let moves = self.connection.history();
+            moves[self.reported_moves..].iter().for_each(|transition| eprintln!("{transition}"));
+            self.reported_moves = moves.len();
+        }
+        out.flush()
+    }
+}
+
+fn report_rejection(response: &Response) {
+    eprintln!("{}", response.status);
+    for (name, value) in &response.headers {
+        eprintln!("{name}: {}", value.to_str().unwrap_or("(not text)"));
+    }
+    eprintln!("{}", String::from_utf8_lossy(&response.body));
+}
