@@ -17,8 +17,8 @@ use crate::{
     event::Disconnect,
     handshake::{
         Connect,
-        server::{Pending, RequestReader},
-        verify::ResponseReader,
+        request_reader::{Pending, RequestReader},
+        response_reader::ResponseReader,
     },
     message::reader::Reader,
     output::Output,

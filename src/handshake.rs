@@ -14,9 +14,9 @@ mod extension;
 mod grammar;
 mod head;
 mod request;
+pub(crate) mod request_reader;
 mod response;
-pub(crate) mod server;
-pub(crate) mod verify;
+pub(crate) mod response_reader;
 
 pub use accept::Accept;
 pub use connect::Connect;

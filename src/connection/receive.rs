@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     error::{HandshakeError, ProtocolError},
     event::{Cause, Event},
-    handshake::{Request, Response, server::Pending, verify::Answer},
+    handshake::{Request, Response, request_reader::Pending, response_reader::Answer},
     message::reader::{Item, Reader},
     state::{Action, Party, Phase, State},
 };
