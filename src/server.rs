@@ -1,4 +1,4 @@
-//! An event loop on [mio] that drives any number of server connections on one thread.
+//! An event loop on [mio](https://docs.rs/mio) that drives any number of server connections on one thread.
 //!
 //! ```no_run
 //! use statesocket::{Config, Message, server::{Handler, Peer, Server}};
@@ -19,7 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It is one way to drive a [`Connection`], and knows nothing of one that its public methods do not
+//! It is one way to drive a [`Connection`](crate::Connection), and knows nothing of one that its public methods do not
 //! tell. What one peer does never touches another: its errors end its own connection only, it is read for a bounded
 //! number of bytes a turn, and it is not read while it does not read.
 

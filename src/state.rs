@@ -217,10 +217,15 @@ impl Transition {
 /// Who did what, and what that made of both states: one line for a log.
 impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from, party, action, to } = self;
-        write!(f, "{party} {action:?}: ")?;
-        write!(f, "client {} -> {}, ", from.client_state(), to.client_state())?;
-        write!(f, "application {} -> {}", from.application_state(), to.application_state())
+        write!(f, "{} {:?}:", self.party, self.action)?;
+        for party in Party::ALL {
+            let (before, after) = (self.from.state_of(party), self.to.state_of(party));
+            write!(f, " {party}_state {before}")?;
+            if after != before {
+                write!(f, " -> {after}")?;
+            }
+        }
+        Ok(())
     }
 }
 
