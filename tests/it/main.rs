@@ -1,3 +1,5 @@
 //! The integration tests: one binary, the public API only.
 
+mod layers;
+mod readme;
 mod state;

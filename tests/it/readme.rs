@@ -1,0 +1,67 @@
+//! The table and the diagram in the README are what the code says.
+
+use statesocket::{Action, Party, Phase, Transition};
+use std::{collections::BTreeMap, env, fmt::Write, fs};
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const BEGIN: &str = "<!-- table: from the code, see tests/it/readme.rs -->\n";
+const END: &str = "<!-- end of table -->\n";
+
+#[test]
+fn readme_shows_the_table_of_the_code() {
+    let readme = fs::read_to_string(README).expect("the README can be read");
+    let (before, rest) = readme.split_once(BEGIN).expect("the README has the marker before the table");
+    let (shown, after) = rest.split_once(END).expect("the README has the marker after the table");
+    let rendered = format!("\n{}\n{}\n{}\n", phases(), moves(), diagram());
+    if env::var_os("UPDATE_README").is_some() {
+        fs::write(README, [before, BEGIN, &rendered, END, after].concat()).expect("the README can be written");
+    } else {
+        assert!(shown == rendered, "the README is out of date: run `UPDATE_README=1 cargo test --test it readme`");
+    }
+}
+
+/// The phases and the two states that each is.
+fn phases() -> String {
+    let mut table = String::from("| phase | client_state | application_state |\n|---|---|---|\n");
+    for phase in Phase::ALL {
+        writeln!(table, "| `{phase:?}` | {} | {} |", phase.client_state(), phase.application_state())
+            .expect("a String takes everything");
+    }
+    table
+}
+
+/// For each phase and action, what it leads to: a cell names who may do it.
+fn moves() -> String {
+    let mut table = String::from("| party | action |");
+    for phase in Phase::ALL {
+        write!(table, " in `{phase:?}` |").expect("a String takes everything");
+    }
+    table += &format!("\n|---|---|{}\n", "---|".repeat(Phase::ALL.len()));
+    for party in Party::ALL {
+        for action in Action::ALL {
+            let cells = Phase::ALL.map(|phase| match phase.next(party, action) {
+                Ok(next) if next == phase => "same".to_owned(),
+                Ok(next) => format!("`{next:?}`"),
+                Err(_) => "-".to_owned(),
+            });
+            if cells.iter().any(|cell| cell != "-") {
+                writeln!(table, "| {party} | {action:?} | {} |", cells.join(" | ")).expect("a String takes everything");
+            }
+        }
+    }
+    table
+}
+
+/// The moves that change the phase, as a Mermaid state diagram.
+fn diagram() -> String {
+    let mut arrows: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for row in Transition::all().filter(|row| row.from != row.to && row.action != Action::Abort) {
+        let ends = (format!("{:?}", row.from), format!("{:?}", row.to));
+        arrows.entry(ends).or_default().push(format!("{} {:?}", row.party, row.action));
+    }
+    let mut diagram = String::from("```mermaid\nstateDiagram-v2\n    [*] --> Idle\n");
+    for ((from, to), labels) in arrows {
+        writeln!(diagram, "    {from} --> {to}: {}", labels.join(", ")).expect("a String takes everything");
+    }
+    diagram + "    note right of Closed: either party's Abort leads here from anywhere\n    Closed --> [*]\n```"
+}
