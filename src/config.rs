@@ -70,9 +70,11 @@ pub struct Config {
     /// How long the opening handshake may take, from the beginning of the connection: on a server until the request is
     /// whole, on a client until the response is. Default 10 s.
     pub opening_timeout: Option<Duration>,
-    /// How long a Close of ours may go unanswered. Default 10 s.
+    /// How long a Close of ours may go unanswered, and when both parties are done how long the last bytes may take to
+    /// leave. Default 10 s.
     pub closing_timeout: Option<Duration>,
-    /// How long the peer's end of stream is waited for when both parties are done (section 7.1.1). Default 3 s.
+    /// How long the peer's end of stream is waited for when both parties are done and the last byte has left (section
+    /// 7.1.1). Default 3 s.
     pub linger_timeout: Option<Duration>,
 }
 

@@ -30,15 +30,17 @@ impl Connection {
     /// | timer | what happens when it runs out |
     /// |---|---|
     /// | [`Opening`](Timer::Opening) | a server answers 408 if a request had begun; a client leaves |
-    /// | [`Closing`](Timer::Closing) | the socket is to be closed; the code is 1006 |
+    /// | [`Closing`](Timer::Closing) | the socket is to be closed; if the peer's Close has not come the code is 1006 |
     /// | [`Linger`](Timer::Linger) | the socket is to be closed; the `Disconnect` has been handed out before |
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((_, timer)) = self.poll_timeout(now).filter(|(deadline, _)| *deadline <= now) {
             self.timers.set(timer, None);
             match timer {
                 Timer::Opening => self.opening_timed_out(),
-                Timer::Closing => self.break_off(self.local_party(), Cause::TimedOut(timer), None),
-                Timer::Linger => self.close_socket(),
+                Timer::Closing if self.can(Action::Abort) => {
+                    self.break_off(self.local_party(), Cause::TimedOut(timer), None);
+                }
+                Timer::Closing | Timer::Linger => self.close_socket(),
             }
         }
     }
@@ -57,18 +59,19 @@ impl Connection {
         }
     }
 
-    /// Which deadlines run follows from the phase alone: those that have begun stay, those that are over go.
+    /// Which deadlines run follows from the phase and from whether the last bytes have left: those that have begun stay, those that are over go.
     pub(super) fn set_timers(&mut self, now: Instant) {
         let waits_for_handshake = matches!(self.stage, Stage::Request(_) | Stage::Response(_));
         let sent_close = match self.phase {
             Phase::Idle | Phase::Requested | Phase::Open | Phase::Closed => false,
             Phase::ClientClosed | Phase::ApplicationClosed => !self.can(Action::Close),
         };
-        let lingers = self.phase == Phase::Closed && !self.is_socket_done();
+        let is_over = self.phase == Phase::Closed && !self.is_socket_done();
+        let last_bytes_wait = is_over && !self.output.is_empty();
         for (timer, runs, timeout) in [
             (Timer::Opening, waits_for_handshake, self.config.opening_timeout),
-            (Timer::Closing, sent_close, self.config.closing_timeout),
-            (Timer::Linger, lingers, self.config.linger_timeout),
+            (Timer::Closing, sent_close || last_bytes_wait, self.config.closing_timeout),
+            (Timer::Linger, is_over && !last_bytes_wait, self.config.linger_timeout),
         ] {
             let begun = self.timers.get(timer);
             let deadline = || begun.or_else(|| now.checked_add(timeout?));

@@ -51,6 +51,8 @@ impl Connection {
     /// If fewer wait.
     pub fn advance(&mut self, n: usize) {
         self.output.advance(n);
+        // When the last bytes have left, something else is waited for.
+        self.timers_are_stale |= self.phase == Phase::Closed;
     }
 
     /// Writes what waits, until nothing does or `writer` would block. Returns how many bytes were written.
@@ -77,7 +79,7 @@ impl Connection {
             match writer.write(self.output.as_slice()) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
-                    self.output.advance(n);
+                    self.advance(n);
                     written += n;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

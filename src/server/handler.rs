@@ -56,7 +56,7 @@ pub trait Handler {
     }
 }
 
-/// Names a connection of one server; no two connections have the same within four thousand million.
+/// Names a connection of one server. A name is given again only after 2^32 connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId {
     generation: u32,
