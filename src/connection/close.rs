@@ -1,6 +1,9 @@
 //! The end of a connection: closing handshake, failure, and the one `Disconnect`.
 
-use super::{Connection, Stage, transmit::Ending};
+use super::{
+    Connection, Stage,
+    transmit::{Ending, Transport},
+};
 use crate::{
     close,
     config::CloseReply,
@@ -183,6 +186,9 @@ impl Connection {
     /// What is left to do in phase Closed.
     pub(super) fn end(&mut self, cause: Cause, initiator: Option<Party>, ending: Ending) {
         debug_assert_eq!(self.phase, Phase::Closed, "only a closed connection has ended");
+        if self.transport == Transport::Failed {
+            self.output.clear();
+        }
         self.stage = Stage::Discard;
         self.ending = ending;
         self.sending = None;

@@ -9,8 +9,8 @@ pub enum HandshakeError {
     /// The head is not HTTP: a forbidden byte, a bare line feed, a malformed line.
     #[error("the head is not well-formed HTTP")]
     Malformed,
-    /// A header value is not UTF-8 (section 8.1).
-    #[error("a header value is not UTF-8")]
+    /// The head is not UTF-8 (section 8.1).
+    #[error("the head is not UTF-8")]
     NotUtf8,
     /// The request line is longer than [`Config::max_request_line_bytes`](crate::Config::max_request_line_bytes).
     #[error("the request line is over the limit of {limit} bytes")]
@@ -97,7 +97,6 @@ impl HandshakeError {
             | Self::InvalidTarget
             | Self::InvalidHost
             | Self::RequestBody
-            | Self::UpgradeMissing
             | Self::ConnectionMissing
             | Self::InvalidKey
             | Self::DuplicateHeader(_)
@@ -109,7 +108,9 @@ impl HandshakeError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired | Self::UnsupportedWebSocketVersion => StatusCode::UPGRADE_REQUIRED,
-            Self::InvalidAccept | Self::ExtensionNotOffered | Self::SubprotocolNotOffered => StatusCode::BAD_GATEWAY,
+            Self::UpgradeMissing | Self::InvalidAccept | Self::ExtensionNotOffered | Self::SubprotocolNotOffered => {
+                StatusCode::BAD_GATEWAY
+            }
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::{
     Response,
-    grammar::{self, lists_token},
+    grammar::{self, is_digits, trim},
 };
 use crate::error::HandshakeError;
 use http::{
-    StatusCode,
+    HeaderMap, StatusCode,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
@@ -40,11 +40,14 @@ impl Body {
         let headers = &response.headers;
         let next = if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status) {
             Next::Sized(0)
-        } else if lists_token(headers, &TRANSFER_ENCODING, "chunked") {
-            Next::ChunkSize(Vec::new())
+        } else if headers.contains_key(TRANSFER_ENCODING) {
+            if is_chunked(headers) { Next::ChunkSize(Vec::new()) } else { Next::Unsized }
         } else {
             match grammar::single(headers, &CONTENT_LENGTH).map_err(|_| HandshakeError::Malformed)? {
-                Some(length) => Next::Sized(length.parse().map_err(|_| HandshakeError::Malformed)?),
+                Some(length) if is_digits(length) => {
+                    Next::Sized(length.parse().map_err(|_| HandshakeError::Malformed)?)
+                }
+                Some(_) => return Err(HandshakeError::Malformed),
                 None => Next::Unsized,
             }
         };
@@ -73,14 +76,24 @@ impl Body {
                     let taken = take(input, *left, limit - self.bytes.len());
                     // The last two bytes are the line end.
                     let of_data = left.saturating_sub(2).min(taken.len() as u64) as usize;
+                    let (data, line_end) = taken.split_at(of_data);
                     *left -= taken.len() as u64;
-                    self.bytes.extend_from_slice(&taken[..of_data]);
+                    // As much of the line end as has come, which may be its second byte alone.
+                    let expected = &b"\r\n"[2 - (*left).min(2) as usize - line_end.len()..];
+                    if !expected.starts_with(line_end) {
+                        return Err(HandshakeError::Malformed);
+                    }
+                    self.bytes.extend_from_slice(data);
                     if *left == 0 {
                         self.next = Next::ChunkSize(Vec::new());
                     }
                 }
                 Next::ChunkSize(line) => {
                     if take_line(input, line)? {
+                        // httparse takes a line without a digit for size 0.
+                        if !line[0].is_ascii_hexdigit() {
+                            return Err(HandshakeError::Malformed);
+                        }
                         self.next = match httparse::parse_chunk_size(line) {
                             Ok(httparse::Status::Complete((_, 0))) => Next::Trailer(Vec::new()),
                             Ok(httparse::Status::Complete((_, size))) => Next::Chunk(size.saturating_add(2)),
@@ -97,6 +110,13 @@ impl Body {
             }
         }
     }
+}
+
+/// Whether chunked is the final transfer coding (RFC 9112 section 6.3).
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back().and_then(|value| value.to_str().ok());
+    last.and_then(|value| value.split(',').next_back())
+        .is_some_and(|coding| trim(coding).eq_ignore_ascii_case("chunked"))
 }
 
 /// Takes at most `left` and at most `room` bytes, but at least one.

@@ -2,13 +2,14 @@
 
 use super::{
     accept::{write_header, write_headers},
-    grammar::is_token,
+    grammar::{is_host_and_port, is_token},
     is_reserved,
 };
 use crate::{error::ConnectError, random::Random};
 use http::{
     HeaderMap, Uri,
     header::{HOST, HeaderName, HeaderValue},
+    uri::PathAndQuery,
 };
 
 /// What a client asks for: where, with which subprotocols and headers.
@@ -42,17 +43,22 @@ impl Connect {
         if uri.contains('#') {
             return Err(ConnectError::FragmentInUri);
         }
-        let uri: Uri = uri.parse().map_err(|_| ConnectError::InvalidUri(uri.to_owned()))?;
-        if !matches!(uri.scheme_str(), Some("ws" | "wss")) {
+        let invalid = || ConnectError::InvalidUri(uri.to_owned());
+        let parsed: Uri = uri.parse().map_err(|_| invalid())?;
+        // Section 3 has schemes match "case-insensitively".
+        let is_websocket = |scheme: &str| ["ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        if !parsed.scheme_str().is_some_and(is_websocket) {
             return Err(ConnectError::UnsupportedScheme);
         }
-        match uri.authority() {
-            Some(authority) if authority.as_str().contains('@') => Err(ConnectError::UserInfoInUri),
-            Some(authority) if !authority.host().is_empty() => {
-                Ok(Self { uri, subprotocols: Vec::new(), headers: HeaderMap::new(), seed: None })
-            }
-            Some(_) | None => Err(ConnectError::InvalidUri(uri.to_string())),
+        let authority = parsed.authority().ok_or_else(invalid)?;
+        if authority.as_str().contains('@') {
+            return Err(ConnectError::UserInfoInUri);
         }
+        let resource = parsed.path_and_query().map_or("", PathAndQuery::as_str);
+        if !is_host_and_port(authority) || !is_escaped(resource) {
+            return Err(invalid());
+        }
+        Ok(Self { uri: parsed, subprotocols: Vec::new(), headers: HeaderMap::new(), seed: None })
     }
 
     /// Offers a subprotocol, after those already offered.
@@ -106,7 +112,7 @@ impl Connect {
     /// Whether the scheme is `wss`, so that TLS comes first.
     #[must_use]
     pub fn is_secure(&self) -> bool {
-        self.uri.scheme_str() == Some("wss")
+        self.uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss"))
     }
 
     /// The subprotocols offered, in order of preference.
@@ -125,8 +131,10 @@ impl Connect {
 
     /// The request, as section 4.1 spells it out.
     pub(crate) fn encode(&self, key: &str) -> Vec<u8> {
-        let resource = self.uri.path_and_query().map_or("/", |resource| resource.as_str());
-        let mut head = format!("GET {resource} HTTP/1.1\r\nHost: {}", self.host()).into_bytes();
+        // Section 3: the path, or "/" if it is empty, and the query if it is not.
+        let query = self.uri.query().filter(|query| !query.is_empty());
+        let (mark, query) = query.map_or(("", ""), |query| ("?", query));
+        let mut head = format!("GET {}{mark}{query} HTTP/1.1\r\nHost: {}", self.uri.path(), self.host()).into_bytes();
         if self.port() != self.default_port() {
             head.extend_from_slice(format!(":{}", self.port()).as_bytes());
         }
@@ -139,4 +147,21 @@ impl Connect {
         head.extend_from_slice(b"\r\n");
         head
     }
+}
+
+/// Whether `resource` holds only what RFC 3986 sections 3.3 and 3.4 let stand in a path and a query; `Uri` takes more.
+fn is_escaped(resource: &str) -> bool {
+    let mut bytes = resource.bytes();
+    while let Some(byte) = bytes.next() {
+        let is_right = match byte {
+            b'%' => {
+                [bytes.next(), bytes.next()].iter().flatten().filter(|digit| digit.is_ascii_hexdigit()).count() == 2
+            }
+            _ => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&byte),
+        };
+        if !is_right {
+            return false;
+        }
+    }
+    true
 }

@@ -1,6 +1,7 @@
 //! The lists of RFC 9110 section 5.6.1, which a header may spread over several lines.
 
-use http::{HeaderMap, header::HeaderName};
+use http::{HeaderMap, header::HeaderName, uri::Authority};
+use std::net::Ipv6Addr;
 
 /// The list is not what its grammar says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +10,27 @@ pub(crate) struct Malformed;
 /// Whether `text` is a token (RFC 9110 section 5.6.2), which is what RFC 6455 asks of subprotocols and extensions.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// Whether `authority` is a host and perhaps a port, as `http::uri` does not check it: no user information, no empty
+/// host, nothing but an IPv6 address in brackets and nothing but a port behind it (RFC 3986 section 3.2).
+pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
+    let (text, host) = (authority.as_str(), authority.host());
+    let is_host = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty(),
+    };
+    let is_port = match text.strip_prefix(host) {
+        Some("" | ":") => true,
+        Some(rest) => rest.strip_prefix(':').is_some_and(|port| is_digits(port) && port.parse::<u16>().is_ok()),
+        None => false,
+    };
+    is_host && is_port
+}
+
+/// Whether `text` is one or more digits: integers parse with a sign, too.
+pub(crate) fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The text without the optional white space around it (RFC 9110 section 5.6.3).

@@ -75,7 +75,7 @@ impl HeadReader {
             return Ok(self.lines > 0);
         }
         self.lines += 1;
-        if self.lines > config.max_headers + 1 {
+        if self.lines - 1 > config.max_headers {
             return Err(HandshakeError::TooManyHeaders { limit: config.max_headers });
         }
         Ok(false)
@@ -94,11 +94,22 @@ impl Head {
     }
 }
 
-/// The error that httparse's becomes.
-pub(super) const fn syntax_error(error: httparse::Error) -> HandshakeError {
+/// The first line of a head, without the empty ones before it.
+pub(super) fn first_line(text: &str) -> &str {
+    text.trim_start_matches("\r\n").split("\r\n").next().unwrap_or_default()
+}
+
+/// `HTTP-version = HTTP-name "/" DIGIT "." DIGIT` (RFC 9112 section 2.3).
+pub(super) fn is_http_version(word: &str) -> bool {
+    matches!(word.as_bytes(), [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
+}
+
+/// The error that httparse's becomes. It finds the version wrong also where there is none: `names_version` tells.
+pub(super) const fn syntax_error(error: httparse::Error, names_version: bool) -> HandshakeError {
     match error {
-        httparse::Error::Version => HandshakeError::VersionNotSupported,
-        httparse::Error::HeaderName
+        httparse::Error::Version if names_version => HandshakeError::VersionNotSupported,
+        httparse::Error::Version
+        | httparse::Error::HeaderName
         | httparse::Error::HeaderValue
         | httparse::Error::NewLine
         | httparse::Error::Status
@@ -108,7 +119,7 @@ pub(super) const fn syntax_error(error: httparse::Error) -> HandshakeError {
 }
 
 pub(super) fn header_map(parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, HandshakeError> {
-    let mut headers = HeaderMap::with_capacity(parsed.len());
+    let mut headers = HeaderMap::try_with_capacity(parsed.len()).unwrap_or_default();
     for header in parsed {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| HandshakeError::Malformed)?;
         let value = HeaderValue::from_bytes(header.value).map_err(|_| HandshakeError::Malformed)?;

@@ -2,8 +2,8 @@
 
 use super::{
     extension::{self, Extension},
-    grammar::{self, lists_token},
-    head::{Head, header_map, syntax_error},
+    grammar::{self, is_host_and_port, lists_token},
+    head::{Head, first_line, header_map, is_http_version, syntax_error},
 };
 use crate::error::HandshakeError;
 use http::{
@@ -14,7 +14,7 @@ use http::{
     },
     uri::Authority,
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 use tungstenite::handshake::derive_accept_key;
 
 /// A client's opening request, or with [`Config::plain_http`](crate::Config::plain_http) any GET request.
@@ -97,7 +97,7 @@ impl Request {
     /// 4.2.1 item 7); a server not meant for every page checks it (section 10.2).
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        self.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok())
+        self.headers.get(ORIGIN).and_then(|origin| std::str::from_utf8(origin.as_bytes()).ok())
     }
 
     /// The subprotocols offered, in the client's order of preference.
@@ -127,7 +127,7 @@ impl Request {
     pub(super) fn parse(head: &Head, plain_http: bool) -> Result<Self, HandshakeError> {
         head.parse_with(|text, room| {
             let mut parsed = httparse::Request::new(room);
-            parsed.parse(text.as_bytes()).map_err(syntax_error)?;
+            parsed.parse(text.as_bytes()).map_err(|error| syntax_error(error, is_request_line(first_line(text))))?;
             // Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
             if parsed.method != Some("GET") {
                 return Err(HandshakeError::MethodNotAllowed);
@@ -180,7 +180,8 @@ impl Request {
         self.subprotocols = grammar::token_list(&self.headers, &SEC_WEBSOCKET_PROTOCOL)
             .map_err(|_| HandshakeError::InvalidSubprotocol)?;
         // Section 4.1 item 10: "the elements that comprise this value [...] MUST all be unique strings".
-        if (1..self.subprotocols.len()).any(|i| self.subprotocols[..i].contains(&self.subprotocols[i])) {
+        let mut seen = HashSet::new();
+        if !self.subprotocols.iter().all(|name| seen.insert(name)) {
             return Err(HandshakeError::InvalidSubprotocol);
         }
         self.extensions = extension::parse_all(&self.headers).map_err(|_| HandshakeError::InvalidExtensions)?;
@@ -192,6 +193,13 @@ impl Request {
     }
 }
 
+/// Whether `line` is a request line, if perhaps of a version that is not ours.
+fn is_request_line(line: &str) -> bool {
+    let words: Vec<_> = line.split(' ').collect();
+    matches!(words.as_slice(), [method, target, version]
+        if !method.is_empty() && !target.is_empty() && is_http_version(version))
+}
+
 /// RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
 /// that lacks a Host header field and to any request message that contains more than one Host header field line or a
 /// Host header field with an invalid field value."
@@ -200,7 +208,7 @@ fn parse_host(headers: &HeaderMap) -> Result<Authority, HandshakeError> {
         .ok()
         .flatten()
         .and_then(|host| host.parse::<Authority>().ok())
-        .filter(|host| !host.host().is_empty() && !host.as_str().contains('@'))
+        .filter(is_host_and_port)
         .ok_or(HandshakeError::InvalidHost)
 }
 
@@ -209,10 +217,15 @@ fn parse_target(target: &str) -> Result<Uri, HandshakeError> {
     let uri: Uri = target.parse().map_err(|_| HandshakeError::InvalidTarget)?;
     let is_resource = match uri.scheme_str() {
         None => target.starts_with('/'),
-        Some(scheme) => ["http", "https", "ws", "wss"].contains(&scheme),
+        Some(scheme) => ["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)),
     };
-    // `Uri` drops a fragment without a word.
-    if is_resource && !target.contains('#') { Ok(uri) } else { Err(HandshakeError::InvalidTarget) }
+    let is_authority = uri.authority().is_none_or(is_host_and_port);
+    // `Uri` drops a fragment without a word, and takes UTF-8.
+    if is_resource && is_authority && target.is_ascii() && !target.contains('#') {
+        Ok(uri)
+    } else {
+        Err(HandshakeError::InvalidTarget)
+    }
 }
 
 /// A body would be read as frames; taking one for the other is how requests are smuggled.

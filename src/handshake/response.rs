@@ -78,7 +78,7 @@ impl Response {
             return Err(RejectError::NotFinal(self.status));
         }
         let is_bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&self.status);
-        if is_bodiless && !self.body.is_empty() {
+        if (is_bodiless || self.status == StatusCode::RESET_CONTENT) && !self.body.is_empty() {
             return Err(RejectError::BodyNotAllowed(self.status));
         }
         if let Some(name) = self.headers.keys().find(|name| is_framing(name)) {

@@ -6,7 +6,7 @@ use super::{
     connect::Connect,
     extension,
     grammar::{self, is_token, lists_token},
-    head::{Head, HeadReader, header_map, syntax_error},
+    head::{Head, HeadReader, first_line, header_map, is_http_version, syntax_error},
 };
 use crate::{config::Config, error::HandshakeError};
 use bytes::Bytes;
@@ -80,7 +80,8 @@ impl ResponseReader {
         let single = |name: &HeaderName, spelt: &'static str| {
             grammar::single(headers, name).map_err(|_| HandshakeError::DuplicateHeader(spelt))
         };
-        if !lists_token(headers, &UPGRADE, "websocket") {
+        // Item 2: not only must it be there, the client fails too if it "contains a value that is not" this one.
+        if !matches!(grammar::single(headers, &UPGRADE), Ok(Some(value)) if value.eq_ignore_ascii_case("websocket")) {
             return Err(HandshakeError::UpgradeMissing);
         }
         if !lists_token(headers, &CONNECTION, "upgrade") {
@@ -106,7 +107,9 @@ impl ResponseReader {
 fn parse(head: &Head) -> Result<(Response, u8), HandshakeError> {
     head.parse_with(|text, room| {
         let mut parsed = httparse::Response::new(room);
-        parsed.parse(text.as_bytes()).map_err(syntax_error)?;
+        parsed.parse(text.as_bytes()).map_err(|error| {
+            syntax_error(error, first_line(text).split_once(' ').is_some_and(|(version, _)| is_http_version(version)))
+        })?;
         let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(HandshakeError::Malformed)?;
         let mut response = Response::new(status);
         response.headers = header_map(parsed.headers)?;
