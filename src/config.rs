@@ -68,10 +68,26 @@ pub struct Config {
     /// [`reject`](crate::Connection::reject). Off by default: they are answered with 426 and `Upgrade: websocket`.
     pub plain_http: bool,
     /// How long the opening handshake may take, from the beginning of the connection: on a server until the request is
-    /// whole, on a client until the response is. Default 10 s.
+    /// whole (then 408 is the answer), on a client until the response is. Default 10 s.
     pub opening_timeout: Option<Duration>,
-    /// How long a Close of ours may go unanswered, and when both parties are done how long the last bytes may take to
-    /// leave. Default 10 s.
+    /// How long a server's application may take to answer a request; then 503 is the answer. Default 30 s.
+    pub accept_timeout: Option<Duration>,
+    /// How long after opening, and after the last Ping of this kind, the connection sends a Ping by itself, unless one
+    /// has not been answered. It finds peers that are gone without a word, and keeps address translators from forgetting
+    /// the connection, which the shortest-lived do after 30 s. Default 20 s.
+    pub ping_interval: Option<Duration>,
+    /// How long after such a Ping nothing at all may come, not even the Pong; then the connection is failed with 1011.
+    /// While reading is [paused](crate::Connection::pause_reading) it does not run. Default 20 s.
+    pub pong_timeout: Option<Duration>,
+    /// How long no message, nor a part of one, may come; then the connection is failed with 1001. While reading is paused
+    /// it does not run. Off by default: with Pings answered, a silent peer is a peer that has nothing to say.
+    pub idle_timeout: Option<Duration>,
+    /// How long a message or any frame may take from its first byte to its last; then the connection is failed with
+    /// 1008. It ends messages that trickle in, and with them the memory that they hold. While reading is paused it does
+    /// not run. Default 2 min, in which a peer with 1.2 Mbit/s sends a message of 16 MiB.
+    pub message_timeout: Option<Duration>,
+    /// How long a Close may go unanswered, ours by the peer and with [`CloseReply::Manual`] the peer's by the
+    /// application, and when both parties are done how long the last bytes may take to leave. Default 10 s.
     pub closing_timeout: Option<Duration>,
     /// How long the peer's end of stream is waited for when both parties are done and the last byte has left (section
     /// 7.1.1). Default 3 s.
@@ -94,6 +110,11 @@ impl Default for Config {
             close_reply: CloseReply::Automatic,
             plain_http: false,
             opening_timeout: Some(Duration::from_secs(10)),
+            accept_timeout: Some(Duration::from_secs(30)),
+            ping_interval: Some(Duration::from_secs(20)),
+            pong_timeout: Some(Duration::from_secs(20)),
+            idle_timeout: None,
+            message_timeout: Some(Duration::from_secs(120)),
             closing_timeout: Some(Duration::from_secs(10)),
             linger_timeout: Some(Duration::from_secs(3)),
         }

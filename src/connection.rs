@@ -24,11 +24,11 @@ use crate::{
     output::Output,
     random::Random,
     state::{Action, Party, Phase, State, Transition, TransitionError},
-    timer::Timers,
 };
 use close::Closing;
 use history::History;
 use std::{sync::Arc, time::Instant};
+use time::Clock;
 use transmit::{Ending, Transport};
 use tungstenite::protocol::Role;
 
@@ -69,15 +69,13 @@ pub struct Connection {
     disconnect: Option<Box<Disconnect>>,
     /// Whether `disconnect` has still to be handed out.
     disconnect_is_due: bool,
-    timers: Timers,
-    /// Whether the phase has changed since the timers were last set.
-    timers_are_stale: bool,
+    clock: Clock,
     transport: Transport,
     ending: Ending,
 }
 
 /// Of a hundred thousand idle connections every byte counts; what only some need is boxed.
-const _: () = assert!(size_of::<Connection>() <= 320);
+const _: () = assert!(size_of::<Connection>() <= 368);
 
 /// What incoming bytes are, which is where the roles differ.
 #[derive(Debug)]
@@ -100,9 +98,7 @@ impl Connection {
     /// The server's end of a connection that begins now; the request comes in as bytes.
     #[must_use]
     pub fn server(config: Arc<Config>, now: Instant) -> Self {
-        let mut connection = Self::new(Role::Server, Phase::Idle, Stage::Request(Box::default()), config);
-        connection.set_timers(now);
-        connection
+        Self::new(Role::Server, Phase::Idle, Stage::Request(Box::default()), config, now)
     }
 
     /// The client's end of a connection that begins now; the request is queued.
@@ -122,15 +118,14 @@ impl Connection {
         let mut random = connect.random();
         let key = data_encoding::BASE64.encode(&random.nonce());
         let stage = Stage::Response(Box::new(ResponseReader::new(connect, &key)));
-        let mut connection = Self::new(Role::Client, Phase::Idle, stage, config);
+        let mut connection = Self::new(Role::Client, Phase::Idle, stage, config, now);
         connection.random = Some(random);
         connection.output.extend(&connect.encode(&key));
         connection.transition(Party::Client, Action::Open);
-        connection.set_timers(now);
         connection
     }
 
-    fn new(role: Role, phase: Phase, stage: Stage, config: Arc<Config>) -> Self {
+    fn new(role: Role, phase: Phase, stage: Stage, config: Arc<Config>, now: Instant) -> Self {
         Self {
             phase,
             history: History::EMPTY,
@@ -144,8 +139,7 @@ impl Connection {
             closing: None,
             disconnect: None,
             disconnect_is_due: false,
-            timers: Timers::default(),
-            timers_are_stale: true,
+            clock: Clock::new(now),
             transport: Transport::Up,
             ending: Ending::NotYet,
         }
@@ -261,7 +255,7 @@ impl Connection {
         if to != self.phase {
             self.history.push(Transition { from: self.phase, party, action, to });
             self.phase = to;
-            self.timers_are_stale = true;
+            self.clock.is_stale = true;
         }
     }
 }

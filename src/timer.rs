@@ -1,49 +1,47 @@
-//! What a connection waits for, and until when.
+//! What a connection waits for.
 
-use std::{fmt, time::Instant};
+use std::fmt;
 
-/// The timers of a connection.
+/// The timers of a connection. Each has a field of the same name in [`Config`](crate::Config).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timer {
-    /// [`Config::opening_timeout`](crate::Config::opening_timeout).
+    /// [`Config::opening_timeout`](crate::Config::opening_timeout): the opening handshake of the peer.
     Opening,
-    /// [`Config::closing_timeout`](crate::Config::closing_timeout).
+    /// [`Config::accept_timeout`](crate::Config::accept_timeout): the application's answer to a request.
+    Accept,
+    /// [`Config::ping_interval`](crate::Config::ping_interval): the next Ping of our own.
+    Ping,
+    /// [`Config::pong_timeout`](crate::Config::pong_timeout): a sign of life after such a Ping.
+    Pong,
+    /// [`Config::idle_timeout`](crate::Config::idle_timeout): the next message.
+    Idle,
+    /// [`Config::message_timeout`](crate::Config::message_timeout): the end of a message that has begun.
+    Message,
+    /// [`Config::closing_timeout`](crate::Config::closing_timeout): the other party's Close.
     Closing,
-    /// [`Config::linger_timeout`](crate::Config::linger_timeout).
+    /// [`Config::linger_timeout`](crate::Config::linger_timeout): the peer's end of stream.
     Linger,
 }
 
 impl Timer {
     /// Every timer.
-    pub const ALL: [Self; 3] = [Self::Opening, Self::Closing, Self::Linger];
+    pub const ALL: [Self; 8] =
+        [Self::Opening, Self::Accept, Self::Ping, Self::Pong, Self::Idle, Self::Message, Self::Closing, Self::Linger];
 }
 
+/// What was waited for, to follow "timed out:".
 impl fmt::Display for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Opening => "opening handshake",
+            Self::Accept => "answer to the request",
+            Self::Ping => "next ping",
+            Self::Pong => "sign of life after a ping",
+            Self::Idle => "next message",
+            Self::Message => "end of a message",
             Self::Closing => "closing handshake",
             Self::Linger => "end of stream",
         })
-    }
-}
-
-/// The deadlines that run.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; Timer::ALL.len()]);
-
-impl Timers {
-    pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
-        self.0[timer as usize]
-    }
-
-    pub(crate) fn set(&mut self, timer: Timer, deadline: Option<Instant>) {
-        self.0[timer as usize] = deadline;
-    }
-
-    /// The earliest deadline.
-    pub(crate) fn next(&self) -> Option<(Instant, Timer)> {
-        Timer::ALL.into_iter().filter_map(|timer| Some((self.get(timer)?, timer))).min_by_key(|(deadline, _)| *deadline)
     }
 }

@@ -147,11 +147,16 @@ impl Connection {
         self.end(cause, Some(initiator), ending);
     }
 
-    /// _Fail the WebSocket Connection_ (section 7.1.7): one Close if none was sent, and not a byte more is parsed.
+    /// _Fail the WebSocket Connection_ (section 7.1.7) for what the peer did.
     pub(super) fn fail(&mut self, error: ProtocolError) {
+        self.fail_with(error.close_code(), &error.to_string(), Cause::Protocol(error));
+    }
+
+    /// Ends with one Close, if none was sent; not a byte more is parsed.
+    pub(super) fn fail_with(&mut self, code: CloseCode, reason: &str, cause: Cause) {
         let local = self.local_party();
         if self.can(Action::Close) {
-            let frame = CloseFrame { code: error.close_code(), reason: error.to_string().into() };
+            let frame = CloseFrame { code, reason: close::fit_reason(reason).into() };
             let key = self.mask_key();
             self.output.frame(true, OpCode::Close, &close::encode(&frame), key);
             let closing = self.closing.get_or_insert_default();
@@ -159,7 +164,15 @@ impl Connection {
             closing.sent = Some(frame);
         }
         self.transition(local, Action::Abort);
-        self.end(Cause::Protocol(error), Some(local), Ending::Drain);
+        self.end(cause, Some(local), Ending::Drain);
+    }
+
+    /// Answers a request, or the beginning of one, with `status`, for a reason that is not the application's.
+    pub(super) fn answer_instead(&mut self, status: StatusCode, cause: Cause, initiator: Option<Party>) {
+        let response = Response::new(status).encode().expect("an empty response can be written");
+        self.output.extend(&response);
+        self.transition(self.local_party(), Action::Abort);
+        self.end(cause, initiator, Ending::Drain);
     }
 
     /// Fails the opening handshake. A server says why; a client has nobody to say it to.

@@ -55,12 +55,11 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn established(role: Role, agreed: Agreed, config: Arc<Config>, now: Instant) -> Self {
-        let mut connection = Self::new(role, Phase::Open, Stage::Frames(Reader::new(role)), config);
+        let mut connection = Self::new(role, Phase::Open, Stage::Frames(Reader::new(role)), config, now);
         if role == Role::Client {
             connection.random = Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed));
         }
         connection.subprotocol = agreed.subprotocol.map(String::into_boxed_str);
-        connection.set_timers(now);
         connection
     }
 }

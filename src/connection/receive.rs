@@ -61,10 +61,12 @@ impl Connection {
     /// # Ok::<(), statesocket::SendError>(())
     /// ```
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8], now: Instant) -> Option<Event<'b>> {
-        let event = self.next_event(input);
-        if self.timers_are_stale {
-            self.set_timers(now);
+        self.freshen(now);
+        if !input.is_empty() {
+            self.note_bytes(now);
         }
+        let event = self.next_event(input);
+        self.freshen(now);
         event
     }
 
@@ -96,10 +98,11 @@ impl Connection {
         self.output.clear();
     }
 
-    /// Whether reading from the socket can still matter: not after its end, and not when it is to be closed.
+    /// Whether to read from the socket: not after its end, not when it is to be closed, and not while reading is
+    /// [paused](Self::pause_reading).
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.transport == Transport::Up && !self.is_socket_done()
+        self.transport == Transport::Up && !self.is_socket_done() && !self.is_reading_paused()
     }
 
     fn next_event<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
@@ -182,10 +185,16 @@ impl Connection {
         Some(match item {
             Item::Message(message) => {
                 self.transition(peer, Action::Message);
+                self.note_message();
                 Event::Message(message)
             }
             Item::Chunk { data, is_last } => {
                 self.transition(peer, Action::Message);
+                if is_last {
+                    self.note_message();
+                } else {
+                    self.note_part();
+                }
                 Event::Chunk { data, is_last }
             }
             Item::Ping(payload) => {
@@ -195,6 +204,7 @@ impl Connection {
             }
             Item::Pong(payload) => {
                 self.transition(peer, Action::Pong);
+                self.note_pong(&payload);
                 Event::Pong(payload)
             }
             Item::Close(frame) => {
@@ -206,6 +216,7 @@ impl Connection {
 
     /// All input has been taken. If the transport will bring no more, and the peer has not closed, it is lost.
     fn on_end_of_input(&mut self) -> Option<Event<'static>> {
+        self.note_end_of_input();
         let peer = self.local_party().peer();
         let is_lost = match self.transport {
             Transport::Up => false,

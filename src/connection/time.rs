@@ -1,42 +1,109 @@
 //! Group B: what comes from the clock.
+//!
+//! A deadline is computed from what has happened, when it is asked for: nothing is set or reset as messages pass.
 
 use super::{Connection, Stage, transmit::Ending};
 use crate::{
     event::Cause,
-    handshake::Response,
+    frame::OpCode,
     state::{Action, Phase},
     timer::Timer,
 };
 use http::StatusCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tungstenite::protocol::frame::coding::CloseCode;
+
+/// When what the deadlines count from has happened.
+#[derive(Clone, Debug)]
+pub(super) struct Clock {
+    /// The phase began, or in phase Closed the last byte left.
+    since: Instant,
+    /// `since` is to be set by the next call that knows the time.
+    pub(super) is_stale: bool,
+    /// Bytes came.
+    heard: Instant,
+    /// A message, or a part of one, came.
+    message_heard: Instant,
+    /// The message or frame that has not ended began.
+    incomplete_since: Option<Instant>,
+    /// A Ping of our own left.
+    pinged: Instant,
+    /// Tells the Pong that answers that Ping.
+    ping_number: u32,
+    awaits_pong: bool,
+    is_paused: bool,
+    round_trip: Option<Duration>,
+}
+
+impl Clock {
+    pub(super) const fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            is_stale: false,
+            heard: now,
+            message_heard: now,
+            incomplete_since: None,
+            pinged: now,
+            ping_number: 0,
+            awaits_pong: false,
+            is_paused: false,
+            round_trip: None,
+        }
+    }
+
+    /// The phase has changed, or reading goes on: whatever waits begins to wait now.
+    fn restart(&mut self, now: Instant) {
+        self.is_stale = false;
+        self.since = now;
+        self.heard = now;
+        self.message_heard = now;
+        if !self.awaits_pong {
+            self.pinged = now;
+        }
+        if self.incomplete_since.is_some() {
+            self.incomplete_since = Some(now);
+        }
+    }
+}
 
 impl Connection {
     /// The earliest deadline and what it is for; `None` if nothing is waited for. Call
-    /// [`handle_timeout`](Self::handle_timeout) when it has come.
+    /// [`handle_timeout`](Self::handle_timeout) when it has come. Deadlines only move as time passes and bytes come, so
+    /// whoever keeps one may keep it until it has come, and ask again then.
     ///
     /// Methods of group C know no time: a deadline that they begin runs from the `now` of the call that follows, which
     /// is usually this one.
     #[must_use]
     pub fn poll_timeout(&mut self, now: Instant) -> Option<(Instant, Timer)> {
-        if self.timers_are_stale {
-            self.set_timers(now);
-        }
-        self.timers.next()
+        self.freshen(now);
+        Timer::ALL
+            .into_iter()
+            .filter_map(|timer| Some((self.deadline(timer)?, timer)))
+            .min_by_key(|(deadline, _)| *deadline)
     }
 
     /// Does what the deadlines up to `now` demand. Take the events that follow with [`poll_event`](Self::poll_event).
-    /// Calls that come too early or again do nothing.
+    /// Calls that come too early or again do nothing; after a jump of the clock each timer fires once.
     ///
     /// | timer | what happens when it runs out |
     /// |---|---|
     /// | [`Opening`](Timer::Opening) | a server answers 408 if a request had begun; a client leaves |
+    /// | [`Accept`](Timer::Accept) | 503 is the answer |
+    /// | [`Ping`](Timer::Ping) | a Ping is sent |
+    /// | [`Pong`](Timer::Pong) | Close 1011; the code is 1006 |
+    /// | [`Idle`](Timer::Idle) | Close 1001; the code is 1006 |
+    /// | [`Message`](Timer::Message) | Close 1008; the code is 1006 |
     /// | [`Closing`](Timer::Closing) | the socket is to be closed; if the peer's Close has not come the code is 1006 |
     /// | [`Linger`](Timer::Linger) | the socket is to be closed; the `Disconnect` has been handed out before |
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((_, timer)) = self.poll_timeout(now).filter(|(deadline, _)| *deadline <= now) {
-            self.timers.set(timer, None);
             match timer {
                 Timer::Opening => self.opening_timed_out(),
+                Timer::Accept => self.accept_timed_out(),
+                Timer::Ping => self.send_keepalive(now),
+                Timer::Pong => self.fail_with(CloseCode::Error, "no sign of life", Cause::TimedOut(timer)),
+                Timer::Idle => self.fail_with(CloseCode::Away, "idle", Cause::TimedOut(timer)),
+                Timer::Message => self.fail_with(CloseCode::Policy, "message too slow", Cause::TimedOut(timer)),
                 Timer::Closing if self.can(Action::Abort) => {
                     self.break_off(self.local_party(), Cause::TimedOut(timer), None);
                 }
@@ -45,38 +112,129 @@ impl Connection {
         }
     }
 
-    fn opening_timed_out(&mut self) {
-        let cause = Cause::TimedOut(Timer::Opening);
-        let local = self.local_party();
-        let request_has_begun = matches!(&self.stage, Stage::Request(reader) if reader.has_begun());
-        if request_has_begun {
-            let response = Response::new(StatusCode::REQUEST_TIMEOUT);
-            self.output.extend(&response.encode().expect("a plain 408 can be written"));
-            self.transition(local, Action::Abort);
-            self.end(cause, None, Ending::Drain);
-        } else {
-            self.break_off(local, cause, None);
+    /// Says that what the peer sends is left unread for now, because there is more of it than can be taken:
+    /// [`wants_read`](Self::wants_read) is `false`, and the peer's silence is not held against it.
+    pub fn pause_reading(&mut self) {
+        self.clock.is_paused = true;
+    }
+
+    /// Says that what the peer sends is read again. The deadlines that were suspended begin anew.
+    pub fn resume_reading(&mut self) {
+        if std::mem::take(&mut self.clock.is_paused) {
+            self.clock.is_stale = true;
         }
     }
 
-    /// Which deadlines run follows from the phase and from whether the last bytes have left: those that have begun stay, those that are over go.
-    pub(super) fn set_timers(&mut self, now: Instant) {
-        let waits_for_handshake = matches!(self.stage, Stage::Request(_) | Stage::Response(_));
-        let sent_close = match self.phase {
-            Phase::Idle | Phase::Requested | Phase::Open | Phase::Closed => false,
-            Phase::ClientClosed | Phase::ApplicationClosed => !self.can(Action::Close),
-        };
-        let is_over = self.phase == Phase::Closed && !self.is_socket_done();
-        let last_bytes_wait = is_over && !self.output.is_empty();
-        for (timer, runs, timeout) in [
-            (Timer::Opening, waits_for_handshake, self.config.opening_timeout),
-            (Timer::Closing, sent_close || last_bytes_wait, self.config.closing_timeout),
-            (Timer::Linger, is_over && !last_bytes_wait, self.config.linger_timeout),
-        ] {
-            let begun = self.timers.get(timer);
-            let deadline = || begun.or_else(|| now.checked_add(timeout?));
-            self.timers.set(timer, runs.then(deadline).flatten());
+    /// Whether reading is [paused](Self::pause_reading).
+    #[must_use]
+    pub const fn is_reading_paused(&self) -> bool {
+        self.clock.is_paused
+    }
+
+    /// How long the last Ping that the connection sent by itself took to be answered.
+    #[must_use]
+    pub const fn round_trip_time(&self) -> Option<Duration> {
+        self.clock.round_trip
+    }
+
+    /// When the last bytes of the peer were handed in; at first, when the connection began.
+    #[must_use]
+    pub const fn last_heard(&self) -> Instant {
+        self.clock.heard
+    }
+
+    pub(super) fn freshen(&mut self, now: Instant) {
+        if self.clock.is_stale {
+            self.clock.restart(now);
         }
-        self.timers_are_stale = false;
+    }
+
+    /// Bytes have come.
+    pub(super) fn note_bytes(&mut self, now: Instant) {
+        self.clock.heard = now;
+    }
+
+    /// A message has come.
+    pub(super) fn note_message(&mut self) {
+        self.note_part();
+        self.clock.incomplete_since = None;
+    }
+
+    /// A part of a message has come.
+    pub(super) fn note_part(&mut self) {
+        self.clock.message_heard = self.clock.heard;
+    }
+
+    /// All that has come has been read; what is left of it is the beginning of a frame or of a message.
+    pub(super) fn note_end_of_input(&mut self) {
+        self.clock.incomplete_since = match &self.stage {
+            Stage::Frames(reader) if reader.is_mid_message() => self.clock.incomplete_since.or(Some(self.clock.heard)),
+            _ => None,
+        };
+    }
+
+    pub(super) fn note_pong(&mut self, payload: &[u8]) {
+        if self.clock.awaits_pong && payload == self.clock.ping_number.to_be_bytes() {
+            self.clock.awaits_pong = false;
+            self.clock.round_trip = Some(self.clock.heard.saturating_duration_since(self.clock.pinged));
+        }
+    }
+
+    fn deadline(&self, timer: Timer) -> Option<Instant> {
+        let (clock, config) = (&self.clock, &*self.config);
+        let is_open = self.phase == Phase::Open;
+        let is_heard = is_open && !clock.is_paused;
+        let (runs, since, timeout) = match timer {
+            Timer::Opening => {
+                (matches!(self.stage, Stage::Request(_) | Stage::Response(_)), clock.since, config.opening_timeout)
+            }
+            Timer::Accept => (matches!(self.stage, Stage::Decision(_)), clock.since, config.accept_timeout),
+            Timer::Ping => (is_open && !clock.awaits_pong, clock.pinged, config.ping_interval),
+            Timer::Pong => (is_heard && clock.awaits_pong, clock.pinged.max(clock.heard), config.pong_timeout),
+            Timer::Idle => (is_heard, clock.message_heard, config.idle_timeout),
+            Timer::Message => {
+                (is_heard && clock.incomplete_since.is_some(), clock.incomplete_since?, config.message_timeout)
+            }
+            Timer::Closing => (self.awaits_close() || self.last_bytes_wait(), clock.since, config.closing_timeout),
+            Timer::Linger => (self.is_over() && !self.last_bytes_wait(), clock.since, config.linger_timeout),
+        };
+        if runs { since.checked_add(timeout?) } else { None }
+    }
+
+    /// One party has closed, the other has not.
+    const fn awaits_close(&self) -> bool {
+        matches!(self.phase, Phase::ClientClosed | Phase::ApplicationClosed)
+    }
+
+    /// Both parties are done, the socket is not.
+    fn is_over(&self) -> bool {
+        self.phase == Phase::Closed && !self.is_socket_done()
+    }
+
+    fn last_bytes_wait(&self) -> bool {
+        self.is_over() && !self.output.is_empty()
+    }
+
+    fn opening_timed_out(&mut self) {
+        let cause = Cause::TimedOut(Timer::Opening);
+        let request_has_begun = matches!(&self.stage, Stage::Request(reader) if reader.has_begun());
+        if request_has_begun {
+            self.answer_instead(StatusCode::REQUEST_TIMEOUT, cause, None);
+        } else {
+            self.break_off(self.local_party(), cause, None);
+        }
+    }
+
+    fn accept_timed_out(&mut self) {
+        self.answer_instead(StatusCode::SERVICE_UNAVAILABLE, Cause::TimedOut(Timer::Accept), None);
+    }
+
+    fn send_keepalive(&mut self, now: Instant) {
+        self.clock.ping_number = self.clock.ping_number.wrapping_add(1);
+        self.clock.awaits_pong = true;
+        self.clock.pinged = now;
+        let key = self.mask_key();
+        self.output.frame(true, OpCode::Ping, &self.clock.ping_number.to_be_bytes(), key);
+        self.transition(self.local_party(), Action::Ping);
     }
 }

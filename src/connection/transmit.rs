@@ -52,7 +52,7 @@ impl Connection {
     pub fn advance(&mut self, n: usize) {
         self.output.advance(n);
         // When the last bytes have left, something else is waited for.
-        self.timers_are_stale |= self.phase == Phase::Closed;
+        self.clock.is_stale |= self.phase == Phase::Closed && self.output.is_empty();
     }
 
     /// Writes what waits, until nothing does or `writer` would block. Returns how many bytes were written.

@@ -77,6 +77,10 @@ pub(crate) struct PartialHeader {
 impl PartialHeader {
     pub(crate) const EMPTY: Self = Self { bytes: [0; MAX_HEADER], len: 0 };
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Takes a header off the front of `input`, or all of `input` if the header is still not whole.
     pub(crate) fn decode(&mut self, input: &mut &mut [u8], local: Role) -> Result<Option<Header>, ProtocolError> {
         if self.len == 0

@@ -68,6 +68,11 @@ impl Reader {
         Self { role, header: PartialHeader::EMPTY, frame: None, message: None, control: Vec::new() }
     }
 
+    /// Whether a message or a frame has begun and not ended.
+    pub(crate) const fn is_mid_message(&self) -> bool {
+        self.message.is_some() || self.frame.is_some() || !self.header.is_empty()
+    }
+
     /// Takes the next item off the front of `input`; all of `input` if there is no whole item.
     ///
     /// After an error nothing that follows means anything: the reader must not be used again.
