@@ -2,6 +2,9 @@
 
 mod assembly;
 pub(crate) mod reader;
+mod shared;
+
+pub use shared::SharedMessage;
 
 use std::borrow::Cow;
 

@@ -1,18 +1,29 @@
 //! The bytes that wait to be written, in order.
 
 use crate::frame::{self, MAX_CONTROL_PAYLOAD, MaskKey, OpCode};
-use std::ops::Range;
+use bytes::{Buf, Bytes};
+use std::{collections::VecDeque, io::IoSlice, ops::Range};
 
-/// A queue of bytes with a cursor at its head. It keeps no memory when it is empty.
+/// A queue of bytes with a cursor at its head. What is large and shared lies beside the rest, and is not copied. It keeps
+/// no memory when it is empty.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Output {
     bytes: Vec<u8>,
     /// Bytes already taken off the front.
     head: usize,
+    /// What is to be written between two of `bytes`; boxed, because most connections never have any.
+    shared: Option<Box<Shared>>,
     /// How many Pongs have been queued since the queue was last empty.
     pongs: u8,
-    /// Where the last of them lies, unless it had begun to leave when the queue was moved.
+    /// Where the last of them lies in `bytes`, unless it had begun to leave when the queue was moved.
     last_pong: Option<Range<usize>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Shared {
+    /// Each is to be written before the byte of that index.
+    pieces: VecDeque<(usize, Bytes)>,
+    len: usize,
 }
 
 /// So many Pings that come faster than the Pongs leave are each answered, as Autobahn case 2.10 asks of ten; of those
@@ -22,31 +33,89 @@ const MAX_PONGS: u8 = 16;
 /// Behind this many taken bytes, those that wait are moved to the front once they are fewer.
 const COMPACT: usize = 64 << 10;
 
+/// Shared bytes shorter than this are copied: that costs less than another slice to write.
+const MIN_SHARED: usize = 1 << 10;
+
 impl Output {
-    pub(crate) const fn len(&self) -> usize {
-        self.bytes.len() - self.head
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.head + self.shared.as_ref().map_or(0, |shared| shared.len)
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// The bytes that are next, as many as lie together.
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes[self.head..]
+        self.slices().next().unwrap_or_default()
+    }
+
+    /// Fills `slices` from the front. Returns how many there are.
+    pub(crate) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        slices.iter_mut().zip(self.slices()).map(|(slot, slice)| *slot = IoSlice::new(slice)).count()
+    }
+
+    fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let mut pieces = self.shared.iter().flat_map(|shared| &shared.pieces).peekable();
+        let mut at = self.head;
+        std::iter::from_fn(move || {
+            if let Some((_, bytes)) = pieces.next_if(|(before, _)| *before == at) {
+                return Some(bytes.as_ref());
+            }
+            let end = pieces.peek().map_or(self.bytes.len(), |(before, _)| *before);
+            let slice = &self.bytes[at..end];
+            at = end;
+            (!slice.is_empty()).then_some(slice)
+        })
     }
 
     /// Takes `n` bytes off the front.
-    pub(crate) fn advance(&mut self, n: usize) {
+    pub(crate) fn advance(&mut self, mut n: usize) {
         assert!(n <= self.len(), "cannot advance by {n} bytes: {} wait", self.len());
-        self.head += n;
+        while n > 0 {
+            n -= self.advance_within_slice(n);
+        }
         if self.is_empty() {
             *self = Self::default();
-        } else if self.head >= COMPACT && self.head >= self.len() {
-            self.bytes.drain(..self.head);
-            let unsent = self.last_pong.take().filter(|pong| pong.start >= self.head);
-            self.last_pong = unsent.map(|pong| pong.start - self.head..pong.end - self.head);
-            self.head = 0;
+        } else if self.head >= COMPACT && self.head >= self.bytes.len() - self.head {
+            self.compact();
         }
+    }
+
+    /// Takes at most `n` bytes off the first slice. Returns how many.
+    fn advance_within_slice(&mut self, n: usize) -> usize {
+        let Some(shared) = &mut self.shared else {
+            self.head += n;
+            return n;
+        };
+        match shared.pieces.front_mut() {
+            Some((before, bytes)) if *before == self.head => {
+                let taken = n.min(bytes.len());
+                bytes.advance(taken);
+                shared.len -= taken;
+                if bytes.is_empty() {
+                    shared.pieces.pop_front();
+                }
+                taken
+            }
+            front => {
+                let end = front.map_or(self.bytes.len(), |(before, _)| *before);
+                let taken = n.min(end - self.head);
+                self.head += taken;
+                taken
+            }
+        }
+    }
+
+    /// Gives the room of the bytes that are gone to those that wait.
+    fn compact(&mut self) {
+        self.bytes.drain(..self.head);
+        let unsent = self.last_pong.take().filter(|pong| pong.start >= self.head);
+        self.last_pong = unsent.map(|pong| pong.start - self.head..pong.end - self.head);
+        for (before, _) in self.shared.iter_mut().flat_map(|shared| &mut shared.pieces) {
+            *before -= self.head;
+        }
+        self.head = 0;
     }
 
     pub(crate) fn clear(&mut self) {
@@ -55,6 +124,16 @@ impl Output {
 
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Queues bytes that others hold too; they are not copied if they are many.
+    pub(crate) fn share(&mut self, bytes: &Bytes) {
+        if bytes.len() < MIN_SHARED {
+            return self.extend(bytes);
+        }
+        let shared = self.shared.get_or_insert_default();
+        shared.len += bytes.len();
+        shared.pieces.push_back((self.bytes.len(), bytes.clone()));
     }
 
     pub(crate) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
@@ -72,17 +151,26 @@ impl Output {
         if self.pongs < MAX_PONGS {
             self.pongs += 1;
         } else if let Some(unsent) = self.last_pong.take().filter(|pong| pong.start >= self.head) {
-            self.bytes.drain(unsent);
+            self.remove(unsent);
         }
         let start = self.bytes.len();
         self.frame(true, OpCode::Pong, payload, key);
         self.last_pong = Some(start..self.bytes.len());
+    }
+
+    fn remove(&mut self, range: Range<usize>) {
+        let pieces = self.shared.iter_mut().flat_map(|shared| shared.pieces.iter_mut().rev());
+        for (before, _) in pieces.take_while(|(before, _)| *before >= range.end) {
+            *before -= range.len();
+        }
+        self.bytes.drain(range);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn with_pongs(count: u8) -> Output {
         let mut output = Output::default();
@@ -126,7 +214,64 @@ mod tests {
     fn an_empty_queue_keeps_no_memory() {
         let mut output = Output::default();
         output.extend(&[0; 1000]);
-        output.advance(1000);
+        output.share(&Bytes::from_static(&[1; MIN_SHARED]));
+        output.advance(1000 + MIN_SHARED);
         assert_eq!(output.bytes.capacity(), 0);
+        assert!(output.shared.is_none());
+    }
+
+    #[test]
+    fn what_is_shared_is_not_copied() {
+        let bytes = Bytes::from(vec![1; MIN_SHARED]);
+        let mut output = Output::default();
+        output.share(&bytes);
+        assert_eq!(output.as_slice().as_ptr(), bytes.as_ptr());
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Copy(usize),
+        Share(usize),
+        Pong,
+        Advance(usize),
+    }
+
+    proptest! {
+        /// Against one plain vector, in which a Pong is never replaced because there are few.
+        #[test]
+        fn bytes_leave_in_the_order_in_which_they_came(steps in proptest::collection::vec(prop_oneof![
+            (0..40_000usize).prop_map(Step::Copy),
+            (0..3 * MIN_SHARED).prop_map(Step::Share),
+            Just(Step::Pong),
+            (0..60_000usize).prop_map(Step::Advance),
+        ], 0..12)) {
+            let (mut output, mut expected, mut left) = (Output::default(), Vec::new(), Vec::new());
+            for (n, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Copy(len) => {
+                        output.extend(&vec![n as u8; len]);
+                        expected.extend(vec![n as u8; len]);
+                    }
+                    Step::Share(len) => {
+                        output.share(&Bytes::from(vec![n as u8; len]));
+                        expected.extend(vec![n as u8; len]);
+                    }
+                    Step::Pong => {
+                        output.pong(b"x", None);
+                        expected.extend(b"\x8A\x01x");
+                    }
+                    Step::Advance(len) => {
+                        let len = len.min(output.len());
+                        left.extend(output.slices().flatten().take(len));
+                        output.advance(len);
+                    }
+                }
+                prop_assert_eq!(output.len(), expected.len() - left.len());
+                let mut slices = [IoSlice::new(&[]); 32];
+                let count = output.fill(&mut slices);
+                let waiting: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+                prop_assert_eq!(&[&left[..], &waiting].concat(), &expected);
+            }
+        }
     }
 }

@@ -132,7 +132,7 @@ impl Connection {
                 Err(error) => self.on_handshake_error(error),
             },
             Stage::Response(reader) => match reader.read(input, &self.config) {
-                Ok(None) if self.transport == Transport::AtEof => match reader.end_of_stream() {
+                Ok(None) if self.transport != Transport::Up => match reader.end_of_stream() {
                     Some(response) => Some(self.on_rejected(response)),
                     None => self.on_end_of_input(),
                 },

@@ -4,7 +4,7 @@ use super::Connection;
 use crate::{
     error::{PingError, SendError},
     frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::max_encoded_len},
-    message::Message,
+    message::{Message, SharedMessage},
     state::Action,
 };
 
@@ -50,6 +50,26 @@ impl Connection {
             Message::Text(text) => self.send_text(text),
             Message::Binary(bytes) => self.send_binary(bytes),
         }
+    }
+
+    /// Queues a message that other connections send too. A server does not copy it if it is large; a client has to, since
+    /// it masks it.
+    ///
+    /// # Errors
+    /// As [`send_text`](Self::send_text).
+    pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
+        if self.random.is_some() {
+            let kind = if message.is_text() { Kind::Text } else { Kind::Binary };
+            return self.send_frame(kind, message.payload(), None);
+        }
+        self.check(Action::Message)?;
+        if self.sending.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.room_for(message.payload().len()).map_err(|(queued, limit)| SendError::OutputFull { queued, limit })?;
+        self.output.share(message.frame());
+        self.transition(self.local_party(), Action::Message);
+        Ok(())
     }
 
     /// Queues the next fragment of a text message (RFC 6455 section 5.4). Until the last one only fragments of text,

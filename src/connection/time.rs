@@ -2,7 +2,7 @@
 //!
 //! A deadline is computed from what has happened, when it is asked for: nothing is set or reset as messages pass.
 
-use super::{Connection, Stage, transmit::Ending};
+use super::{Connection, Stage, transmit::Transport};
 use crate::{
     event::Cause,
     frame::OpCode,
@@ -167,10 +167,9 @@ impl Connection {
 
     /// All that has come has been read; what is left of it is the beginning of a frame or of a message.
     pub(super) fn note_end_of_input(&mut self) {
-        self.clock.incomplete_since = match &self.stage {
-            Stage::Frames(reader) if reader.is_mid_message() => self.clock.incomplete_since.or(Some(self.clock.heard)),
-            _ => None,
-        };
+        let is_mid_message = matches!(&self.stage, Stage::Frames(reader) if reader.is_mid_message());
+        let since = self.clock.incomplete_since.unwrap_or(self.clock.heard);
+        self.clock.incomplete_since = is_mid_message.then_some(since);
     }
 
     pub(super) fn note_pong(&mut self, payload: &[u8]) {
@@ -186,7 +185,8 @@ impl Connection {
         let is_heard = is_open && !clock.is_paused;
         let (runs, since, timeout) = match timer {
             Timer::Opening => {
-                (matches!(self.stage, Stage::Request(_) | Stage::Response(_)), clock.since, config.opening_timeout)
+                let waits = matches!(self.stage, Stage::Request(_) | Stage::Response(_));
+                (waits && self.transport == Transport::Up, clock.since, config.opening_timeout)
             }
             Timer::Accept => (matches!(self.stage, Stage::Decision(_)), clock.since, config.accept_timeout),
             Timer::Ping => (is_open && !clock.awaits_pong, clock.pinged, config.ping_interval),
@@ -217,11 +217,18 @@ impl Connection {
 
     fn opening_timed_out(&mut self) {
         let cause = Cause::TimedOut(Timer::Opening);
-        let request_has_begun = matches!(&self.stage, Stage::Request(reader) if reader.has_begun());
-        if request_has_begun {
-            self.answer_instead(StatusCode::REQUEST_TIMEOUT, cause, None);
-        } else {
-            self.break_off(self.local_party(), cause, None);
+        match &self.stage {
+            Stage::Request(reader) if reader.has_begun() => {
+                self.answer_instead(StatusCode::REQUEST_TIMEOUT, cause, None);
+            }
+            // A rejection whose body does not end is a rejection all the same.
+            Stage::Response(reader) if reader.has_rejection() => self.transport = Transport::AtEof,
+            Stage::Request(_)
+            | Stage::Decision(_)
+            | Stage::Response(_)
+            | Stage::Frames(_)
+            | Stage::Early(_)
+            | Stage::Discard => self.break_off(self.local_party(), cause, None),
         }
     }
 

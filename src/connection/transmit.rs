@@ -2,7 +2,7 @@
 
 use super::Connection;
 use crate::state::Phase;
-use std::io;
+use std::io::{self, IoSlice};
 
 /// What the driver is to do with the socket. Each is asked for at most once, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,9 @@ pub enum SocketAction {
     /// Close the socket, and forget the connection.
     Close,
 }
+
+/// Slices to a vectored write: more than a broadcast and the messages around it make.
+const SLICES: usize = 16;
 
 /// What is known of the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,13 +42,41 @@ pub(super) enum Ending {
 }
 
 impl Connection {
-    /// The bytes that wait to be written. Say how many were with [`advance`](Self::advance).
+    /// The bytes that wait to be written, as many as lie together; empty only if nothing waits. Say how many were
+    /// written with [`advance`](Self::advance).
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
         self.output.as_slice()
     }
 
-    /// Takes `n` bytes, which have been written, off the front of [`transmit`](Self::transmit).
+    /// Fills `slices` with what waits to be written, for a vectored write. Returns how many there are.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role, SharedMessage};
+    /// # use std::{io::{IoSlice, Write}, sync::Arc, time::Instant};
+    /// # let config = Arc::new(Config::default());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, Instant::now());
+    /// connection.send_text("first")?;
+    /// connection.send_shared(&SharedMessage::binary(&[0; 10_000]))?;
+    /// let mut slices = [IoSlice::new(&[]); 8];
+    /// let count = connection.transmit_slices(&mut slices);
+    /// assert_eq!(count, 2, "what is copied, and what is shared");
+    /// let written = Vec::new().write_vectored(&slices[..count])?;
+    /// connection.advance(written);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn transmit_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.output.fill(slices)
+    }
+
+    /// How many bytes wait to be written.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Takes `n` bytes, which have been written, off the front of what [`transmit`](Self::transmit) or
+    /// [`transmit_slices`](Self::transmit_slices) has.
     ///
     /// # Panics
     /// If fewer wait.
@@ -76,7 +107,9 @@ impl Connection {
     pub fn write_to(&mut self, mut writer: impl io::Write) -> io::Result<usize> {
         let mut written = 0;
         while !self.output.is_empty() {
-            match writer.write(self.output.as_slice()) {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.output.fill(&mut slices);
+            match writer.write_vectored(&slices[..count]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     self.advance(n);

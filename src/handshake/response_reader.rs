@@ -42,6 +42,11 @@ impl ResponseReader {
         }
     }
 
+    /// Whether the head of a rejection has come, and its body not to its end.
+    pub(crate) const fn has_rejection(&self) -> bool {
+        self.rejection.is_some()
+    }
+
     /// Takes an answer off the front of `input`; all of `input` if it does not end there.
     pub(crate) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Answer>, HandshakeError> {
         while self.rejection.is_none() {

@@ -1,0 +1,73 @@
+//! One message for many connections.
+
+use super::Message;
+use crate::frame::{OpCode, encode::encode};
+use bytes::Bytes;
+
+/// A message that many connections of a server send: its frame is made once, and queued without a copy if it is large.
+///
+/// ```
+/// use statesocket::{Agreed, Config, Connection, Role, SharedMessage};
+/// use std::{sync::Arc, time::Instant};
+///
+/// let config = Arc::new(Config::default());
+/// let news = SharedMessage::text("to all");
+/// for _ in 0..3 {
+///     let mut connection = Connection::established(Role::Server, Agreed::new(), Arc::clone(&config), Instant::now());
+///     connection.send_shared(&news)?;
+///     assert_eq!(connection.transmit(), b"\x81\x06to all");
+/// }
+/// # Ok::<(), statesocket::SendError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SharedMessage {
+    frame: Bytes,
+    payload_start: usize,
+    is_text: bool,
+}
+
+impl SharedMessage {
+    /// A text message.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::new(text.as_bytes(), true)
+    }
+
+    /// A binary message.
+    #[must_use]
+    pub fn binary(bytes: &[u8]) -> Self {
+        Self::new(bytes, false)
+    }
+
+    fn new(payload: &[u8], is_text: bool) -> Self {
+        let mut frame = Vec::new();
+        encode(&mut frame, true, if is_text { OpCode::Text } else { OpCode::Binary }, payload, None);
+        Self { payload_start: frame.len() - payload.len(), frame: frame.into(), is_text }
+    }
+
+    /// Whether it is a text message.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        self.is_text
+    }
+
+    /// The payload.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.frame[self.payload_start..]
+    }
+
+    /// The unmasked frame.
+    pub(crate) const fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+}
+
+impl From<&Message<'_>> for SharedMessage {
+    fn from(message: &Message<'_>) -> Self {
+        match message {
+            Message::Text(text) => Self::text(text),
+            Message::Binary(bytes) => Self::binary(bytes),
+        }
+    }
+}
