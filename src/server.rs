@@ -29,20 +29,25 @@ mod deadlines;
 mod drive;
 mod handle;
 mod handler;
+mod limits;
 mod peers;
+mod policy;
 mod routes;
+mod tally;
 
 pub use handle::{Handle, Stopped};
 pub use handler::{Handler, Params, Peer, PeerId};
+pub use limits::{Limits, WhenFull};
+pub use policy::{OriginPolicy, Policy};
 pub use routes::RouteError;
+pub use tally::Tally;
 
-use crate::{Config, SocketAction};
-use accept::Acceptor;
+use crate::Config;
+use accept::{Acceptor, Surroundings};
 use drive::Driver;
 use handle::Command;
 use mio::{Events, Poll, Token, Waker};
 use peers::Peers;
-use routes::Routes;
 use std::{
     io,
     net::{SocketAddr, TcpListener, ToSocketAddrs},
@@ -102,7 +107,7 @@ impl Server {
             poll,
             events: Events::with_capacity(EVENTS),
             acceptor: Some(acceptor),
-            driver: Driver::new(Arc::new(config), Routes::default(), Handle::new(sender, waker)),
+            driver: Driver::new(Arc::new(config), Handle::new(sender, waker)),
             peers: Peers::default(),
             commands,
             cut_off: None,
@@ -125,6 +130,22 @@ impl Server {
         mut factory: impl FnMut() -> H + 'static,
     ) -> Result<(), RouteError> {
         self.driver.routes.insert(path, Box::new(move || Box::new(factory())))
+    }
+
+    /// Sets how much the server takes on. What is there already stays.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.driver.limits = limits;
+    }
+
+    /// Sets whose requests the server takes.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.driver.policy = policy;
+    }
+
+    /// How many connections have come, and how they ended.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.driver.tally
     }
 
     /// The address that it listens on: the port that the system chose if port 0 was asked for.
@@ -189,7 +210,14 @@ impl Server {
             self.obey(command, now);
         }
         if let Some(acceptor) = &mut self.acceptor {
-            acceptor.accept(&mut self.peers, self.poll.registry(), &self.driver.config, now);
+            let mut around = Surroundings {
+                peers: &mut self.peers,
+                registry: self.poll.registry(),
+                config: &self.driver.config,
+                limits: &self.driver.limits,
+                tally: &mut self.driver.tally,
+            };
+            acceptor.accept(&mut around, now);
         }
         for key in self.peers.take_ready() {
             self.drive(key, now);
@@ -206,10 +234,11 @@ impl Server {
 
     /// How long to wait: not at all if there is work, else until the next deadline.
     fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
-        if self.peers.has_ready() {
+        let acceptor = self.acceptor.as_ref();
+        if self.peers.has_ready() || acceptor.is_some_and(|it| it.has_work(&self.peers, &self.driver.limits)) {
             return Some(Duration::ZERO);
         }
-        let accept = self.acceptor.as_ref().and_then(Acceptor::next_attempt);
+        let accept = acceptor.and_then(Acceptor::paused_until);
         let deadline = [self.peers.next_deadline(), accept, self.cut_off].into_iter().flatten().min();
         let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         [max_wait, until_deadline].into_iter().flatten().min()
@@ -221,13 +250,12 @@ impl Server {
         self.settle(key, now);
     }
 
-    /// Closes what is to be closed; of what stays, keeps the next deadline and whether there is more to do.
+    /// Forgets what is closed; of what stays, keeps the next deadline and whether there is more to do.
     fn settle(&mut self, key: usize, now: Instant) {
-        if self.peers.settle(key, now) == Some(SocketAction::Close)
+        if self.peers.settle(key, now)
             && let Some(acceptor) = &mut self.acceptor
         {
-            // One descriptor is free again.
-            acceptor.set_ready();
+            acceptor.end_pause();
         }
     }
 
@@ -237,6 +265,13 @@ impl Server {
                 let Some((key, entry)) = self.peers.find(id) else { return };
                 self.driver.with_peer(key, entry, now, act);
                 self.settle(key, now);
+            }
+            Command::Broadcast(ids, message) => {
+                for id in ids {
+                    let Some((key, entry)) = self.peers.find(id) else { continue };
+                    self.driver.with_peer(key, entry, now, |peer| handle::report(peer.send_shared(&message)));
+                    self.settle(key, now);
+                }
             }
             Command::Shutdown { code, deadline } => self.begin_shutdown(code, now.checked_add(deadline), now),
             Command::Stop => {
@@ -249,13 +284,13 @@ impl Server {
     fn begin_shutdown(&mut self, code: CloseCode, cut_off: Option<Instant>, now: Instant) {
         self.acceptor = None;
         self.cut_off = cut_off;
-        self.for_each_peer(now, |peer| peer.go_away(code));
+        self.for_each_peer(now, |peer| peer.shut_down(code));
     }
 
     fn for_each_peer(&mut self, now: Instant, mut act: impl FnMut(&mut Peer<'_>)) {
         for key in self.peers.keys() {
             if let Some(entry) = self.peers.get_mut(key) {
-                self.driver.with_peer(key, entry, now, Box::new(&mut act));
+                self.driver.with_peer(key, entry, now, &mut act);
                 self.settle(key, now);
             }
         }

@@ -82,6 +82,22 @@ impl Connection {
         }
     }
 
+    /// What an endpoint that stops says: a server answers a request, or the beginning of one, with 503; an open connection
+    /// is closed with `code`, usually 1001 (going away) or 1012 (service restart), as
+    /// [`ensure_closed`](Self::ensure_closed) does. Where there is nobody to say it to, it is [`abort`](Self::abort).
+    pub fn shut_down(&mut self, code: impl Into<CloseCode>) {
+        let is_asked = match &self.stage {
+            Stage::Request(reader) => reader.has_begun(),
+            Stage::Decision(_) => true,
+            Stage::Response(_) | Stage::Frames(_) | Stage::Early(_) | Stage::Discard => false,
+        };
+        if is_asked {
+            self.answer_instead(StatusCode::SERVICE_UNAVAILABLE, Cause::Aborted, Some(self.local_party()));
+        } else {
+            self.ensure_closed(code, "");
+        }
+    }
+
     /// Breaks off without a closing handshake: nothing that is queued leaves, and the socket is to be closed at once.
     /// Does nothing when both parties are done.
     pub fn abort(&mut self) {

@@ -100,6 +100,20 @@ impl Request {
         self.headers.get(ORIGIN).and_then(|origin| std::str::from_utf8(origin.as_bytes()).ok())
     }
 
+    /// Whether the page that the request comes from is of the host and port that the request is for. A request without
+    /// `Origin` comes from no page; one with `null`, from a page that does not tell.
+    ///
+    /// The scheme is not compared: who terminates TLS before this server knows it, the request does not. A missing port is
+    /// the default one of the origin's scheme.
+    #[must_use]
+    pub fn is_same_origin(&self) -> bool {
+        let Some((scheme, origin)) = self.origin().and_then(|origin| origin.split_once("://")) else { return false };
+        let Ok(origin) = origin.parse::<Authority>() else { return false };
+        let default = if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 };
+        let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
+        origin.host().eq_ignore_ascii_case(self.authority.host()) && port(&origin) == port(&self.authority)
+    }
+
     /// The subprotocols offered, in the client's order of preference.
     #[must_use]
     pub fn subprotocols(&self) -> &[String] {

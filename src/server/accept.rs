@@ -1,8 +1,16 @@
 //! Accepting connections.
 
-use super::peers::Peers;
+use super::{
+    limits::{Limits, WhenFull},
+    peers::{LOG, Peers},
+    tally::Tally,
+};
 use crate::{Config, Connection};
-use mio::{Interest, Registry, Token, net::TcpListener};
+use http::StatusCode;
+use mio::{
+    Interest, Registry, Token,
+    net::{TcpListener, TcpStream},
+};
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
@@ -12,6 +20,9 @@ use std::{
 
 /// Connections accepted in a turn, before those that are there have theirs.
 const BATCH: usize = 256;
+
+/// Connections beyond the limit that are kept to be told so; others are dropped.
+const MAX_REFUSALS: usize = 256;
 
 /// How long to wait when the system has no descriptor or memory for another connection. It is tried at once when a
 /// connection of ours ends.
@@ -23,6 +34,17 @@ pub(super) struct Acceptor {
     /// The listener has not said `WouldBlock` since it said that someone waits.
     is_ready: bool,
     paused_until: Option<Instant>,
+    /// The system was out of something at the last attempt.
+    is_starved: bool,
+}
+
+/// What accepting needs besides the listener.
+pub(super) struct Surroundings<'a> {
+    pub(super) peers: &'a mut Peers,
+    pub(super) registry: &'a Registry,
+    pub(super) config: &'a Arc<Config>,
+    pub(super) limits: &'a Limits,
+    pub(super) tally: &'a mut Tally,
 }
 
 impl Acceptor {
@@ -44,7 +66,7 @@ impl Acceptor {
     }
 
     const fn new(listener: TcpListener) -> Self {
-        Self { listener, is_ready: true, paused_until: None }
+        Self { listener, is_ready: true, paused_until: None, is_starved: false }
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -55,53 +77,78 @@ impl Acceptor {
         registry.register(&mut self.listener, token, Interest::READABLE)
     }
 
-    /// Someone waits, or there may be room again.
+    /// Someone waits.
     pub(super) fn set_ready(&mut self) {
         self.is_ready = true;
+    }
+
+    /// A connection of ours has ended: there may be room again.
+    pub(super) fn end_pause(&mut self) {
         self.paused_until = None;
     }
 
-    /// When accepting goes on; `None` if the listener will say when.
-    pub(super) fn next_attempt(&self) -> Option<Instant> {
+    /// When accepting goes on after a pause.
+    pub(super) const fn paused_until(&self) -> Option<Instant> {
         self.paused_until
     }
 
+    /// Whether someone may wait who can be accepted now.
+    pub(super) fn has_work(&self, peers: &Peers, limits: &Limits) -> bool {
+        let has_room = peers.len() < limits.max_connections || limits.when_full == WhenFull::Refuse;
+        self.is_ready && self.paused_until.is_none() && has_room && peers.may_open(limits)
+    }
+
     /// Accepts those that wait.
-    pub(super) fn accept(&mut self, peers: &mut Peers, registry: &Registry, config: &Arc<Config>, now: Instant) {
+    pub(super) fn accept(&mut self, around: &mut Surroundings<'_>, now: Instant) {
         if self.paused_until.is_some_and(|until| until <= now) {
-            self.set_ready();
-        }
-        if !self.is_ready || self.paused_until.is_some() {
-            return;
+            self.paused_until = None;
         }
         for _ in 0..BATCH {
+            if !self.has_work(around.peers, around.limits) {
+                return;
+            }
             match self.listener.accept() {
-                Ok((mut stream, address)) => {
-                    let key = peers.vacant_key();
-                    let interest = Interest::READABLE | Interest::WRITABLE;
-                    if let Err(error) = registry.register(&mut stream, Token(key), interest) {
-                        log::warn!("a connection from {address} cannot be waited for: {error}");
-                        continue;
-                    }
-                    // Small messages must not wait for the acknowledgement of earlier ones; without it they only do.
-                    let _ = stream.set_nodelay(true);
-                    peers.insert(Connection::server(Arc::clone(config), now), stream, address, now);
+                Ok((stream, address)) => {
+                    self.is_starved = false;
+                    around.admit(stream, address, now);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.is_ready = false;
-                    return;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_ready = false,
                 // The client has given up before its turn came.
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
                 }
                 Err(error) => {
-                    log::warn!("cannot accept, trying again in {PAUSE:?}: {error}");
+                    if !std::mem::replace(&mut self.is_starved, true) {
+                        log::warn!(target: LOG, "cannot accept, trying again every {PAUSE:?}: {error}");
+                    }
                     self.paused_until = now.checked_add(PAUSE);
-                    return;
                 }
             }
         }
-        // The listener speaks up only once for all that wait.
-        self.paused_until = Some(now);
+    }
+}
+
+impl Surroundings<'_> {
+    fn admit(&mut self, mut stream: TcpStream, address: SocketAddr, now: Instant) {
+        self.tally.accepted += 1;
+        let is_full = self.peers.len() >= self.limits.max_connections;
+        let are_many = self.peers.count_from(address.ip()) >= self.limits.max_connections_per_address;
+        let refusal = match (is_full, are_many) {
+            (true, _) => Some(StatusCode::SERVICE_UNAVAILABLE),
+            (false, true) => Some(StatusCode::TOO_MANY_REQUESTS),
+            (false, false) => None,
+        };
+        if self.peers.len() >= self.limits.max_connections.saturating_add(MAX_REFUSALS) {
+            self.tally.dropped += 1;
+            return;
+        }
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.registry.register(&mut stream, Token(self.peers.vacant_key()), interest) {
+            log::warn!(target: LOG, "a connection from {address} cannot be waited for: {error}");
+            self.tally.dropped += 1;
+            return;
+        }
+        // Without it small messages are delayed, but they arrive.
+        let _ = stream.set_nodelay(true);
+        self.peers.insert(Connection::server(Arc::clone(self.config), now), stream, address, refusal, now);
     }
 }

@@ -2,17 +2,25 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-/// At most one deadline for each key. Setting the one that is set already, which is what happens after nearly every
-/// message, touches nothing.
+/// At most one deadline for each key.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines(BTreeSet<(Instant, usize)>);
 
 impl Deadlines {
-    /// Replaces the deadline `old` of `key`, which is kept beside the connection, by `new`.
-    pub(super) fn replace(&mut self, key: usize, old: &mut Option<Instant>, new: Option<Instant>) {
-        if *old == new {
-            return;
+    /// Replaces the deadline `old` of `key`, which is kept beside the connection, by `new` if that is earlier.
+    ///
+    /// A deadline that moves on, which is what happens with nearly every message, touches nothing: that it has moved is
+    /// found out when the old one comes.
+    pub(super) fn set_if_earlier(&mut self, key: usize, old: &mut Option<Instant>, new: Option<Instant>) {
+        if let Some(new) = new
+            && old.is_none_or(|old| new < old)
+        {
+            self.replace(key, old, Some(new));
         }
+    }
+
+    /// Replaces the deadline `old` of `key` by `new`.
+    pub(super) fn replace(&mut self, key: usize, old: &mut Option<Instant>, new: Option<Instant>) {
         if let Some(old) = old.take() {
             self.0.remove(&(old, key));
         }
@@ -26,7 +34,7 @@ impl Deadlines {
         self.0.first().map(|(deadline, _)| *deadline)
     }
 
-    /// The key of the earliest deadline, if it has come. The deadline stays until it is replaced.
+    /// The key of the earliest deadline, if it has come.
     pub(super) fn due(&self, now: Instant) -> Option<usize> {
         self.0.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| *key)
     }

@@ -2,15 +2,20 @@
 
 use super::{
     handle::Handle,
-    handler::Peer,
+    handler::{Handler, Peer},
+    limits::Limits,
     peers::{Entry, LOG},
+    policy::Policy,
     routes::Routes,
+    tally::Tally,
 };
-use crate::{Config, Event, SocketAction, handshake::Request, handshake::Response};
+use crate::{CloseCode, Config, Event, Phase, SocketAction, handshake::Request, handshake::Response};
+use http::StatusCode;
 use std::{
     fmt,
     io::{self, Read},
     net::Shutdown,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
 };
@@ -23,7 +28,10 @@ const READS_A_TURN: usize = 4;
 
 pub(super) struct Driver {
     pub(super) config: Arc<Config>,
+    pub(super) limits: Limits,
+    pub(super) policy: Policy,
     pub(super) routes: Routes,
+    pub(super) tally: Tally,
     pub(super) handle: Handle,
     buffer: Box<[u8]>,
 }
@@ -37,8 +45,16 @@ enum ReadOutcome {
 }
 
 impl Driver {
-    pub(super) fn new(config: Arc<Config>, routes: Routes, handle: Handle) -> Self {
-        Self { config, routes, handle, buffer: vec![0; READ_BUFFER].into_boxed_slice() }
+    pub(super) fn new(config: Arc<Config>, handle: Handle) -> Self {
+        Self {
+            config,
+            limits: Limits::default(),
+            policy: Policy::default(),
+            routes: Routes::default(),
+            tally: Tally::default(),
+            handle,
+            buffer: vec![0; READ_BUFFER].into_boxed_slice(),
+        }
     }
 
     /// Does all that `entry` can do now, within its budget.
@@ -57,14 +73,11 @@ impl Driver {
     }
 
     /// Lets `act` use the connection, and does what follows from that.
-    pub(super) fn with_peer(
-        &mut self,
-        key: usize,
-        entry: &mut Entry,
-        now: Instant,
-        act: Box<dyn FnOnce(&mut Peer<'_>) + '_>,
-    ) {
-        act(&mut Peer::new(entry, key, &self.handle).0);
+    pub(super) fn with_peer(&mut self, key: usize, entry: &mut Entry, now: Instant, act: impl FnOnce(&mut Peer<'_>)) {
+        let mut peer = Peer::new(entry, key, &self.handle).0;
+        if catch_unwind(AssertUnwindSafe(|| act(&mut peer))).is_err() {
+            recover(key, entry);
+        }
         self.react_to_all(key, entry, &mut [], now);
         self.write(key, entry, now);
     }
@@ -84,11 +97,10 @@ impl Driver {
 
     /// Writes what waits, unless the last write was cut short, and then sees to the socket.
     fn write(&mut self, key: usize, entry: &mut Entry, now: Instant) {
-        if !entry.is_blocked {
-            match entry.connection.write_to(&mut entry.stream) {
-                Ok(_) => entry.is_blocked = !entry.connection.transmit().is_empty(),
-                Err(_) => self.write_failed(key, entry, now),
-            }
+        self.write_once(key, entry, now);
+        if self.press_back(key, entry) {
+            self.react_to_all(key, entry, &mut [], now);
+            self.write_once(key, entry, now);
         }
         while let Some(action) = entry.connection.poll_socket() {
             match action {
@@ -100,6 +112,37 @@ impl Driver {
                 SocketAction::Close => entry.is_closed = true,
             }
         }
+    }
+
+    fn write_once(&mut self, key: usize, entry: &mut Entry, now: Instant) {
+        if entry.is_blocked {
+            return;
+        }
+        match entry.connection.write_to(&mut entry.stream) {
+            Ok(_) => entry.is_blocked = entry.connection.queued() > 0,
+            Err(_) => self.write_failed(key, entry, now),
+        }
+    }
+
+    /// A peer that does not take what waits for it is not read, until it has taken most of it. Returns whether its handler
+    /// has been told that it has.
+    fn press_back(&self, key: usize, entry: &mut Entry) -> bool {
+        let connection = &mut entry.connection;
+        let is_open = connection.phase() == Phase::Open;
+        if !connection.is_reading_paused() {
+            if is_open && connection.queued() > self.limits.high_water {
+                connection.pause_reading();
+            }
+            return false;
+        }
+        let has_drained = connection.queued() <= self.limits.low_water;
+        if has_drained || !is_open {
+            connection.resume_reading();
+        }
+        if has_drained && is_open {
+            self.call(key, entry, |handler, peer| handler.on_drain(peer));
+        }
+        has_drained && is_open
     }
 
     /// The peer may have sent a Close before it went: what it says of the end is worth more than that writing failed.
@@ -123,42 +166,59 @@ impl Driver {
     }
 
     fn react(&mut self, key: usize, entry: &mut Entry, event: Event<'_>) {
-        if let Event::Request(request) = event {
-            return self.react_to_request(key, entry, &request);
-        }
-        if let Event::Disconnect(disconnect) = &event {
-            entry.log_moves(key);
-            log::info!(target: LOG, "{} {}: disconnect {disconnect}", entry.id(key), entry.address);
-        }
-        let (mut peer, handler) = Peer::new(entry, key, &self.handle);
-        let Some(handler) = handler else { return };
         match event {
-            Event::Message(message) => handler.on_message(&mut peer, message),
-            Event::Chunk { data, is_last } => handler.on_chunk(&mut peer, data, is_last),
-            Event::Ping(payload) => handler.on_ping(&mut peer, &payload),
-            Event::Pong(payload) => handler.on_pong(&mut peer, &payload),
-            Event::Disconnect(disconnect) => handler.on_disconnect(&mut peer, &disconnect),
-            Event::Request(_) | Event::Accepted(_) | Event::Rejected(_) => {
-                unreachable!("a server is asked once, which was dealt with, and is never answered")
+            Event::Request(request) => self.react_to_request(key, entry, &request),
+            Event::Message(message) => self.call(key, entry, |handler, peer| handler.on_message(peer, message)),
+            Event::Chunk { data, is_last } => {
+                self.call(key, entry, |handler, peer| handler.on_chunk(peer, data, is_last));
             }
+            Event::Ping(payload) => self.call(key, entry, |handler, peer| handler.on_ping(peer, &payload)),
+            Event::Pong(payload) => self.call(key, entry, |handler, peer| handler.on_pong(peer, &payload)),
+            Event::Disconnect(disconnect) => {
+                entry.log_moves(key);
+                log::info!(target: LOG, "{} {}: disconnect {disconnect}", entry.id(key), entry.address);
+                self.tally.note(&disconnect);
+                self.call(key, entry, |handler, peer| handler.on_disconnect(peer, &disconnect));
+            }
+            Event::Accepted(_) | Event::Rejected(_) => unreachable!("a server is not answered"),
         }
     }
 
     fn react_to_request(&mut self, key: usize, entry: &mut Entry, request: &Request) {
-        match self.routes.find(request.path()) {
+        let refusal = entry.refusal.or_else(|| self.policy.refusal(request));
+        let found = refusal.map_or_else(|| self.routes.find(request.path()), Err);
+        match found {
             Ok((handler, params)) => {
                 entry.params = params;
                 entry.handler = Some(handler);
-                let (mut peer, handler) = Peer::new(entry, key, &self.handle);
-                if let Some(handler) = handler {
-                    handler.on_request(&mut peer, request);
-                }
+                self.call(key, entry, |handler, peer| handler.on_request(peer, request));
             }
             Err(status) => {
                 let refused = entry.connection.reject(Response::new(status));
                 refused.expect("an empty response can be written to a request that has just come");
             }
         }
+    }
+
+    /// Calls the handler, if there is one. One that panics is gone, and its connection with it; the others do not notice.
+    fn call(&self, key: usize, entry: &mut Entry, act: impl FnOnce(&mut dyn Handler, &mut Peer<'_>)) {
+        let (mut peer, handler) = Peer::new(entry, key, &self.handle);
+        let Some(handler) = handler else { return };
+        if catch_unwind(AssertUnwindSafe(|| act(handler, &mut peer))).is_err() {
+            recover(key, entry);
+        }
+    }
+}
+
+/// Ends a connection whose handler has panicked: 500 to a request, Close 1011 to an open connection.
+fn recover(key: usize, entry: &mut Entry) {
+    log::error!(target: LOG, "{} {}: the handler panicked", entry.id(key), entry.address);
+    entry.handler = None;
+    if entry.connection.request().is_some() {
+        let answered = entry.connection.reject(Response::new(StatusCode::INTERNAL_SERVER_ERROR));
+        answered.expect("an empty response can be written to a request that waits");
+    } else {
+        entry.connection.ensure_closed(CloseCode::Error, "");
     }
 }
 
@@ -176,6 +236,6 @@ fn read(stream: &mut impl Read, buffer: &mut [u8]) -> ReadOutcome {
 
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").field("routes", &self.routes).finish_non_exhaustive()
+        f.debug_struct("Driver").field("limits", &self.limits).field("tally", &self.tally).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,10 @@
 //! How other threads, and handlers, reach the connections of a loop.
 
-use super::handler::{Peer, PeerId};
+use super::{
+    handler::{Peer, PeerId},
+    peers::LOG,
+};
+use crate::{SendError, SharedMessage};
 use mio::Waker;
 use std::{
     fmt,
@@ -16,6 +20,7 @@ pub struct Stopped;
 
 pub(super) enum Command {
     With(PeerId, Box<dyn FnOnce(&mut Peer<'_>) + Send>),
+    Broadcast(Vec<PeerId>, SharedMessage),
     Shutdown { code: CloseCode, deadline: Duration },
     Stop,
 }
@@ -87,6 +92,15 @@ impl Handle {
         self.with_peer(id, move |peer| report(peer.send_binary(&bytes)))
     }
 
+    /// Sends one message to each of `ids` that is open and whose output has room. The frame is made once, and if it is
+    /// large the bytes are queued once for all.
+    ///
+    /// # Errors
+    /// As [`with_peer`](Self::with_peer).
+    pub fn broadcast(&self, ids: impl IntoIterator<Item = PeerId>, message: SharedMessage) -> Result<(), Stopped> {
+        self.command(Command::Broadcast(ids.into_iter().collect(), message))
+    }
+
     /// Closes a connection, as [`ensure_closed`](crate::Connection::ensure_closed) does.
     ///
     /// # Errors
@@ -120,9 +134,9 @@ impl Handle {
     }
 }
 
-fn report(sent: Result<(), crate::SendError>) {
+pub(super) fn report(sent: Result<(), SendError>) {
     if let Err(error) = sent {
-        log::debug!("not sent: {error}");
+        log::debug!(target: LOG, "not sent: {error}");
     }
 }
 

@@ -11,12 +11,12 @@ use std::{
     net::SocketAddr,
     ops::{Deref, DerefMut},
 };
-use tungstenite::protocol::frame::coding::CloseCode;
 
 /// What an application does with the events of one connection. Each connection has a handler of its own, made by the
 /// factory of its [route](super::Server::route), so what a handler remembers is what it knows of its peer.
 ///
-/// The methods are called on the thread of the loop: one that takes long keeps all other connections waiting.
+/// The methods are called on the thread of the loop: one that takes long keeps all other connections waiting. One that
+/// panics ends its connection, with 500 or Close 1011, and is not called again.
 pub trait Handler {
     /// The client has asked. Answer with [`Peer::accept`](Connection::accept) or [`Peer::reject`](Connection::reject),
     /// here or later through a [`Handle`].
@@ -48,6 +48,12 @@ pub trait Handler {
     /// A Pong has come.
     fn on_pong(&mut self, peer: &mut Peer<'_>, payload: &[u8]) {
         let _ = (peer, payload);
+    }
+
+    /// What waited for the peer has fallen to [`Limits::low_water`](super::Limits::low_water) bytes, after it had been over
+    /// the high one: who stopped sending can go on. How much waits is [`Peer::queued`](Connection::queued).
+    fn on_drain(&mut self, peer: &mut Peer<'_>) {
+        let _ = peer;
     }
 
     /// The connection has ended: the last call, and exactly once if [`on_request`](Self::on_request) was called.
@@ -161,16 +167,6 @@ impl<'l> Peer<'l> {
             .body("this is a WebSocket endpoint\n");
         // The only error is that no request waits.
         let _ = self.reject(response);
-    }
-
-    /// What a server that stops says: Close to an open connection, 503 to a request that waits.
-    pub(super) fn go_away(&mut self, code: CloseCode) {
-        if self.request().is_some() {
-            let response = Response::new(StatusCode::SERVICE_UNAVAILABLE);
-            self.reject(response).expect("an empty response can be written to any request");
-        } else {
-            self.ensure_closed(code, "");
-        }
     }
 }
 

@@ -3,11 +3,21 @@
 use super::{
     deadlines::Deadlines,
     handler::{Handler, Params, PeerId},
+    limits::Limits,
 };
-use crate::{Connection, SocketAction};
+use crate::{Connection, Phase};
+use http::StatusCode;
 use mio::net::TcpStream;
 use slab::Slab;
-use std::{fmt, net::SocketAddr, time::Instant};
+use std::{
+    collections::HashMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
+
+/// What the lines of the log are filed under.
+pub(super) const LOG: &str = "statesocket";
 
 /// One connection, its socket and its handler.
 pub(super) struct Entry {
@@ -16,50 +26,27 @@ pub(super) struct Entry {
     pub(super) address: SocketAddr,
     pub(super) handler: Option<Box<dyn Handler>>,
     pub(super) params: Params,
+    deadline: Option<Instant>,
     /// Tells this connection from those that had its key before.
-    pub(super) generation: u32,
+    generation: u32,
+    /// What its request is to be answered with, because it is one too many.
+    pub(super) refusal: Option<StatusCode>,
     /// The socket may have something to read: it has not said `WouldBlock` since it said that it had.
     pub(super) is_readable: bool,
     /// The last write was cut short: the next one waits for the socket to say that it may go on.
     pub(super) is_blocked: bool,
-    /// What to do with the socket, once `drive` knows.
+    /// The socket is to be closed, and the connection forgotten.
     pub(super) is_closed: bool,
+    /// It has work, and is in the list of those that have.
     pub(super) is_ready: bool,
+    /// It counts as a handshake in progress.
+    is_opening: bool,
     /// How many of the connection's moves have been logged.
-    logged: usize,
-    deadline: Option<Instant>,
+    logged: u8,
 }
 
-/// What the lines of the log are filed under.
-pub(super) const LOG: &str = "statesocket";
-
-/// With more than this many bytes waiting to be written, a peer is not read: what it does not take must not make more.
-const HIGH_WATER: usize = 64 << 10;
-
-impl fmt::Debug for Peers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Peers({})", self.entries.len())
-    }
-}
-
-impl Entry {
-    pub(super) const fn id(&self, key: usize) -> PeerId {
-        PeerId::new(key, self.generation)
-    }
-
-    pub(super) fn log_moves(&mut self, key: usize) {
-        let history = self.connection.history();
-        for transition in &history[self.logged..] {
-            log::debug!(target: LOG, "{} {}: {transition}", self.id(key), self.address);
-        }
-        self.logged = history.len();
-    }
-
-    /// Whether there is something to read, and it is to be read: a peer that does not read is not read.
-    pub(super) fn may_read(&self) -> bool {
-        self.is_readable && self.connection.wants_read() && self.connection.transmit().len() <= HIGH_WATER
-    }
-}
+/// Of a hundred thousand idle connections every byte counts.
+const _: () = assert!(size_of::<Entry>() <= 512);
 
 #[derive(Default)]
 pub(super) struct Peers {
@@ -67,25 +54,38 @@ pub(super) struct Peers {
     /// Those that have work, each once.
     ready: Vec<usize>,
     deadlines: Deadlines,
+    by_address: HashMap<IpAddr, usize>,
+    handshakes: usize,
     generation: u32,
 }
 
 impl Peers {
-    pub(super) fn insert(&mut self, connection: Connection, stream: TcpStream, address: SocketAddr, now: Instant) {
+    pub(super) fn insert(
+        &mut self,
+        connection: Connection,
+        stream: TcpStream,
+        address: SocketAddr,
+        refusal: Option<StatusCode>,
+        now: Instant,
+    ) {
         self.generation = self.generation.wrapping_add(1);
+        self.handshakes += 1;
+        *self.by_address.entry(address.ip()).or_default() += 1;
         let key = self.entries.insert(Entry {
             connection,
             stream,
             address,
             handler: None,
             params: Params::default(),
+            deadline: None,
             generation: self.generation,
+            refusal,
             is_readable: false,
             is_blocked: false,
             is_closed: false,
             is_ready: false,
+            is_opening: true,
             logged: 0,
-            deadline: None,
         });
         self.settle(key, now);
     }
@@ -96,6 +96,16 @@ impl Peers {
 
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// How many connections there are from `address`.
+    pub(super) fn count_from(&self, address: IpAddr) -> usize {
+        self.by_address.get(&address).copied().unwrap_or_default()
+    }
+
+    /// Whether another handshake may begin.
+    pub(super) const fn may_open(&self, limits: &Limits) -> bool {
+        self.handshakes < limits.max_handshakes
     }
 
     pub(super) fn keys(&self) -> Vec<usize> {
@@ -140,26 +150,74 @@ impl Peers {
         self.deadlines.next()
     }
 
+    /// One whose deadline has come. The connection may have moved it on meanwhile: driving it finds out.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
-        self.deadlines.due(now)
+        let key = self.deadlines.due(now)?;
+        if let Some(entry) = self.entries.get_mut(key) {
+            self.deadlines.replace(key, &mut entry.deadline, None);
+        }
+        Some(key)
     }
 
-    /// After `key` has been driven: removes it if its socket is closed, which is what is returned; else notes what it
-    /// waits for.
-    pub(super) fn settle(&mut self, key: usize, now: Instant) -> Option<SocketAction> {
-        let entry = self.entries.get_mut(key)?;
+    /// After `key` has been driven: removes it if its socket is to be closed, which is what is returned; else notes what
+    /// it waits for.
+    pub(super) fn settle(&mut self, key: usize, now: Instant) -> bool {
+        let Some(entry) = self.entries.get_mut(key) else { return false };
         entry.log_moves(key);
+        if entry.is_opening && (entry.is_closed || entry.has_opened()) {
+            entry.is_opening = false;
+            self.handshakes -= 1;
+        }
         if entry.is_closed {
-            self.deadlines.replace(key, &mut entry.deadline, None);
-            self.entries.remove(key);
-            return Some(SocketAction::Close);
+            self.remove(key);
+            return true;
         }
         let deadline = entry.connection.poll_timeout(now).map(|(deadline, _)| deadline);
-        self.deadlines.replace(key, &mut entry.deadline, deadline);
+        self.deadlines.set_if_earlier(key, &mut entry.deadline, deadline);
         if entry.may_read() && !entry.is_ready {
             entry.is_ready = true;
             self.ready.push(key);
         }
-        None
+        false
+    }
+
+    fn remove(&mut self, key: usize) {
+        let mut entry = self.entries.remove(key);
+        self.deadlines.replace(key, &mut entry.deadline, None);
+        if let Some(count) = self.by_address.get_mut(&entry.address.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&entry.address.ip());
+            }
+        }
+    }
+}
+
+impl Entry {
+    pub(super) const fn id(&self, key: usize) -> PeerId {
+        PeerId::new(key, self.generation)
+    }
+
+    const fn has_opened(&self) -> bool {
+        !matches!(self.connection.phase(), Phase::Idle | Phase::Requested)
+    }
+
+    pub(super) fn log_moves(&mut self, key: usize) {
+        let history = self.connection.history();
+        for transition in &history[usize::from(self.logged)..] {
+            log::debug!(target: LOG, "{} {}: {transition}", self.id(key), self.address);
+        }
+        self.logged = history.len() as u8;
+    }
+
+    /// Whether there is something to read, and it is to be read.
+    pub(super) fn may_read(&self) -> bool {
+        self.is_readable && self.connection.wants_read()
+    }
+}
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Peers({})", self.entries.len())
     }
 }
