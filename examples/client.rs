@@ -108,6 +108,8 @@ struct Client<'a> {
     lines: mpsc::Receiver<String>,
     args: &'a Args,
     poll: Poll,
+    /// Held here too: a waker that is gone takes with it a wake that has not been seen.
+    _waker: Arc<Waker>,
     reported_moves: usize,
 }
 
@@ -115,20 +117,21 @@ impl<'a> Client<'a> {
     fn new(connection: Connection, mut stream: TcpStream, args: &'a Args) -> io::Result<Self> {
         let poll = Poll::new()?;
         poll.registry().register(&mut stream, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
-        let waker = Waker::new(poll.registry(), INPUT)?;
+        let waker = Arc::new(Waker::new(poll.registry(), INPUT)?);
         let (sender, lines) = mpsc::sync_channel(64);
+        let input_waker = Arc::clone(&waker);
         thread::spawn(move || {
             for line in io::stdin().lock().lines().map_while(Result::ok) {
                 // The loop is woken first: it may be what makes room.
-                if waker.wake().is_err() || sender.send(line).is_err() || waker.wake().is_err() {
+                if input_waker.wake().is_err() || sender.send(line).is_err() || input_waker.wake().is_err() {
                     return;
                 }
             }
             drop(sender);
             // If this fails the loop has ended already.
-            let _ = waker.wake();
+            let _ = input_waker.wake();
         });
-        Ok(Self { connection, stream, lines, args, poll, reported_moves: 0 })
+        Ok(Self { connection, stream, lines, args, poll, _waker: waker, reported_moves: 0 })
     }
 
     fn run(mut self) -> io::Result<Disconnect> {
