@@ -101,6 +101,7 @@ impl Connection {
             (Ending::Done | Ending::NotYet, _) => None,
             (Ending::Close, _) | (_, Transport::AtEof | Transport::Failed) => {
                 self.ending = Ending::Done;
+                self.timers_are_stale = true;
                 Some(SocketAction::Close)
             }
             (Ending::Drain, Transport::Up) => {
