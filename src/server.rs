@@ -67,7 +67,8 @@ pub struct Server {
     acceptor: Option<Acceptor>,
     driver: Driver,
     peers: Peers,
-    commands: mpsc::Receiver<Command>,
+    /// Gone when the loop has ended, so that nobody waits for what nobody will do.
+    commands: Option<mpsc::Receiver<Command>>,
     local_addr: SocketAddr,
     /// When those that are still there after a shutdown are cut off.
     cut_off: Option<Instant>,
@@ -104,7 +105,7 @@ impl Server {
             acceptor: Some(acceptor),
             driver: Driver::new(Arc::new(config), Routes::default(), Handle::new(sender, waker)),
             peers: Peers::default(),
-            commands,
+            commands: Some(commands),
             cut_off: None,
         })
     }
@@ -185,7 +186,7 @@ impl Server {
                 }
             }
         }
-        while let Ok(command) = self.commands.try_recv() {
+        while let Some(command) = self.commands.as_ref().and_then(|commands| commands.try_recv().ok()) {
             self.obey(command, now);
         }
         if let Some(acceptor) = &mut self.acceptor {
@@ -201,12 +202,15 @@ impl Server {
             self.cut_off = None;
             self.for_each_peer(now, |peer| peer.abort());
         }
+        if self.is_stopped() {
+            self.commands = None;
+        }
         Ok(())
     }
 
     /// How long to wait: not at all if there is work, else until the next deadline.
     fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
-        if self.peers.has_ready() {
+        if self.peers.has_ready() || self.acceptor.as_ref().is_some_and(Acceptor::has_work) {
             return Some(Duration::ZERO);
         }
         let accept = self.acceptor.as_ref().and_then(Acceptor::next_attempt);

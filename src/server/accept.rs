@@ -61,6 +61,11 @@ impl Acceptor {
         self.paused_until = None;
     }
 
+    /// Whether someone may wait who can be accepted now.
+    pub(super) const fn has_work(&self) -> bool {
+        self.is_ready && self.paused_until.is_none()
+    }
+
     /// When accepting goes on; `None` if the listener will say when.
     pub(super) fn next_attempt(&self) -> Option<Instant> {
         self.paused_until
@@ -71,7 +76,7 @@ impl Acceptor {
         if self.paused_until.is_some_and(|until| until <= now) {
             self.set_ready();
         }
-        if !self.is_ready || self.paused_until.is_some() {
+        if !self.has_work() {
             return;
         }
         for _ in 0..BATCH {
@@ -101,7 +106,5 @@ impl Acceptor {
                 }
             }
         }
-        // The listener speaks up only once for all that wait.
-        self.paused_until = Some(now);
     }
 }
