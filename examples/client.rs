@@ -10,7 +10,7 @@
 use clap::Parser;
 use mio::{Events, Interest, Poll, Token, Waker, net::TcpStream};
 use statesocket::{
-    Cause, CloseCode, Config, Connection, Disconnect, Event, Message, Phase, SocketAction,
+    Action, CloseCode, Config, Connection, Disconnect, Event, Message, Phase, SocketAction,
     handshake::{Connect, Response},
     http::header::{HeaderName, HeaderValue},
 };
@@ -55,9 +55,9 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 fn main() -> ExitCode {
     let args = Args::parse();
     match run(&args) {
-        Ok(disconnect) => {
-            eprintln!("disconnect {disconnect}");
-            exit_code(&disconnect, &args)
+        Ok(end) => {
+            eprintln!("disconnect {}", end.disconnect);
+            exit_code(&end, &args)
         }
         Err(error) => {
             eprintln!("error: {error}");
@@ -66,16 +66,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn exit_code(disconnect: &Disconnect, args: &Args) -> ExitCode {
-    let code = u16::from(disconnect.code);
-    match disconnect.cause {
-        Cause::Rejected(_) | Cause::Handshake(_) => ExitCode::from(2),
-        _ if disconnect.is_clean && (code == 1000 || code == args.close_code) => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+/// How it ended, and whether it had opened before.
+struct End {
+    disconnect: Disconnect,
+    was_open: bool,
+}
+
+fn exit_code(end: &End, args: &Args) -> ExitCode {
+    let code = u16::from(end.disconnect.code);
+    if !end.was_open {
+        ExitCode::from(2)
+    } else if end.disconnect.is_clean && (code == 1000 || code == args.close_code) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
-fn run(args: &Args) -> Result<Disconnect, Box<dyn Error>> {
+fn run(args: &Args) -> Result<End, Box<dyn Error>> {
     let mut connect = Connect::new(&args.url)?;
     for name in &args.subprotocols {
         connect = connect.subprotocol(name)?;
@@ -108,6 +116,8 @@ struct Client<'a> {
     lines: mpsc::Receiver<String>,
     args: &'a Args,
     poll: Poll,
+    /// Held here too: a waker that is gone takes with it a wake that has not been seen.
+    _waker: Arc<Waker>,
     reported_moves: usize,
 }
 
@@ -115,32 +125,30 @@ impl<'a> Client<'a> {
     fn new(connection: Connection, mut stream: TcpStream, args: &'a Args) -> io::Result<Self> {
         let poll = Poll::new()?;
         poll.registry().register(&mut stream, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
-        let waker = Waker::new(poll.registry(), INPUT)?;
+        let waker = Arc::new(Waker::new(poll.registry(), INPUT)?);
         let (sender, lines) = mpsc::sync_channel(64);
+        let input_waker = Arc::clone(&waker);
         thread::spawn(move || {
             for line in io::stdin().lock().lines().map_while(Result::ok) {
                 // The loop is woken first: it may be what makes room.
-                if waker.wake().is_err() || sender.send(line).is_err() || waker.wake().is_err() {
+                if input_waker.wake().is_err() || sender.send(line).is_err() || input_waker.wake().is_err() {
                     return;
                 }
             }
             drop(sender);
             // If this fails the loop has ended already.
-            let _ = waker.wake();
+            let _ = input_waker.wake();
         });
-        Ok(Self { connection, stream, lines, args, poll, reported_moves: 0 })
+        Ok(Self { connection, stream, lines, args, poll, _waker: waker, reported_moves: 0 })
     }
 
-    fn run(mut self) -> io::Result<Disconnect> {
+    fn run(mut self) -> io::Result<End> {
         let mut events = Events::with_capacity(16);
         let mut buffer = vec![0; 64 << 10];
         loop {
-            self.take_lines();
+            while self.take_lines() && self.write()? {}
             self.react(&mut [])?;
-            if self.connection.write_to(&mut self.stream).is_err() {
-                self.connection.transport_failed();
-                self.react(&mut [])?;
-            }
+            self.write()?;
             match self.connection.poll_socket() {
                 Some(SocketAction::Close) => break,
                 Some(_) => self.stream.shutdown(std::net::Shutdown::Write)?,
@@ -155,15 +163,31 @@ impl<'a> Client<'a> {
             self.read(&mut buffer)?;
         }
         let disconnect = self.connection.disconnect().cloned();
-        Ok(disconnect.expect("a connection whose socket is to be closed has handed out its end"))
+        Ok(End {
+            disconnect: disconnect.expect("a connection whose socket is to be closed has handed out its end"),
+            was_open: self.connection.history().iter().any(|transition| transition.action == Action::Accept),
+        })
     }
 
-    /// Sends what was typed, once the connection is open; the end of the input closes it.
-    fn take_lines(&mut self) {
-        while self.connection.phase() == Phase::Open && self.connection.transmit().len() < HIGH_WATER {
+    /// Writes what waits. Returns whether all of it has gone.
+    fn write(&mut self) -> io::Result<bool> {
+        if self.connection.write_to(&mut self.stream).is_err() {
+            self.connection.transport_failed();
+            self.react(&mut [])?;
+        }
+        Ok(self.connection.transmit().is_empty())
+    }
+
+    /// Sends what was typed, once the connection is open; the end of the input closes it. Returns whether there is more
+    /// than the output should hold.
+    fn take_lines(&mut self) -> bool {
+        while self.connection.phase() == Phase::Open {
+            if self.connection.transmit().len() >= HIGH_WATER {
+                return true;
+            }
             match self.lines.try_recv() {
                 Ok(line) => self.connection.send_text(&line).expect("an open connection with room takes a message"),
-                Err(mpsc::TryRecvError::Empty) => return,
+                Err(mpsc::TryRecvError::Empty) => return false,
                 Err(mpsc::TryRecvError::Disconnected) => {
                     if let Err(error) = self.connection.close(self.args.close_code, &self.args.close_reason) {
                         eprintln!("error: {error}");
@@ -172,6 +196,7 @@ impl<'a> Client<'a> {
                 }
             }
         }
+        false
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {

@@ -15,8 +15,8 @@ pub enum Delivery {
 /// Who answers a peer's Close.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CloseReply {
-    /// The connection, at once, with the same code (RFC 6455 section 5.5.1: "it typically echos the status code it
-    /// received").
+    /// The connection, at once, with the same code and reason (RFC 6455 section 5.5.1: "the endpoint typically echos the
+    /// status code it received").
     #[default]
     Automatic,
     /// The application, with [`close`](crate::Connection::close), after it has sent what it still wants to send

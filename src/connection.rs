@@ -122,6 +122,7 @@ impl Connection {
         connection.random = Some(random);
         connection.output.extend(&connect.encode(&key));
         connection.transition(Party::Client, Action::Open);
+        connection.freshen(now);
         connection
     }
 

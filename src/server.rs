@@ -72,7 +72,8 @@ pub struct Server {
     acceptor: Option<Acceptor>,
     driver: Driver,
     peers: Peers,
-    commands: mpsc::Receiver<Command>,
+    /// Gone when the loop has ended, so that nobody waits for what nobody will do.
+    commands: Option<mpsc::Receiver<Command>>,
     local_addr: SocketAddr,
     /// When those that are still there after a shutdown are cut off.
     cut_off: Option<Instant>,
@@ -109,7 +110,7 @@ impl Server {
             acceptor: Some(acceptor),
             driver: Driver::new(Arc::new(config), Handle::new(sender, waker)),
             peers: Peers::default(),
-            commands,
+            commands: Some(commands),
             cut_off: None,
         })
     }
@@ -206,7 +207,7 @@ impl Server {
                 }
             }
         }
-        while let Ok(command) = self.commands.try_recv() {
+        while let Some(command) = self.commands.as_ref().and_then(|commands| commands.try_recv().ok()) {
             self.obey(command, now);
         }
         if let Some(acceptor) = &mut self.acceptor {
@@ -228,6 +229,9 @@ impl Server {
         if self.cut_off.is_some_and(|cut_off| cut_off <= now) {
             self.cut_off = None;
             self.for_each_peer(now, |peer| peer.abort());
+        }
+        if self.is_stopped() {
+            self.commands = None;
         }
         Ok(())
     }

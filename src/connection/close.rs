@@ -86,23 +86,27 @@ impl Connection {
     /// is closed with `code`, usually 1001 (going away) or 1012 (service restart), as
     /// [`ensure_closed`](Self::ensure_closed) does. Where there is nobody to say it to, it is [`abort`](Self::abort).
     pub fn shut_down(&mut self, code: impl Into<CloseCode>) {
-        let is_asked = match &self.stage {
-            Stage::Request(reader) => reader.has_begun(),
-            Stage::Decision(_) => true,
-            Stage::Response(_) | Stage::Frames(_) | Stage::Early(_) | Stage::Discard => false,
-        };
-        if is_asked {
-            self.answer_instead(StatusCode::SERVICE_UNAVAILABLE, Cause::Aborted, Some(self.local_party()));
-        } else {
-            self.ensure_closed(code, "");
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        match &self.stage {
+            Stage::Request(reader) if reader.has_begun() => {
+                self.answer_instead(unavailable, Cause::Aborted, Some(self.local_party()));
+            }
+            Stage::Decision(_) => {
+                self.reject(Response::new(unavailable)).expect("a plain 503 answers any request that waits");
+            }
+            Stage::Request(_) | Stage::Response(_) | Stage::Frames(_) | Stage::Early(_) | Stage::Discard => {
+                self.ensure_closed(code, "");
+            }
         }
     }
 
-    /// Breaks off without a closing handshake: nothing that is queued leaves, and the socket is to be closed at once.
-    /// Does nothing when both parties are done.
+    /// Breaks off without a closing handshake: nothing that is queued leaves, and the socket is to be closed at once, also
+    /// when both parties are done and only the end of the stream is waited for.
     pub fn abort(&mut self) {
         if self.can(Action::Abort) {
             self.break_off(self.local_party(), Cause::Aborted, Some(self.local_party()));
+        } else {
+            self.close_socket();
         }
     }
 
@@ -144,7 +148,9 @@ impl Connection {
             return;
         }
         match self.config.close_reply {
-            CloseReply::Automatic => self.send_close(reply_to(frame)),
+            // Section 5.5.1: "When sending a Close frame in response, the endpoint typically echos the status code it
+            // received." The reason goes with it: a browser shows its page only that of the Close it receives.
+            CloseReply::Automatic => self.send_close(frame),
             CloseReply::Manual => self.report(Cause::PeerClosed, Some(peer)),
         }
     }
@@ -229,6 +235,7 @@ impl Connection {
     fn report(&mut self, cause: Cause, initiator: Option<Party>) {
         let closing = self.closing.take().unwrap_or_default();
         let is_clean = closing.received.is_some() && closing.sent.is_some();
+        let initiator = closing.initiator.or(initiator);
         if let Some(disconnect) = &mut self.disconnect {
             disconnect.is_clean = is_clean;
             disconnect.sent.clone_from(&closing.sent);
@@ -254,10 +261,4 @@ impl Connection {
             self.closing = Some(closing);
         }
     }
-}
-
-/// Section 5.5.1: "When sending a Close frame in response, the endpoint typically echos the status code it received."
-fn reply_to(mut received: CloseFrame) -> CloseFrame {
-    received.reason = close::empty().reason;
-    received
 }

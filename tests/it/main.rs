@@ -1,5 +1,34 @@
 //! The integration tests: one binary, the public API only.
 
+mod chunking;
+mod closing;
+mod closing_abnormal;
+mod closing_codes;
+mod closing_ends;
+mod closing_manual;
+mod errors_connection;
+mod errors_handshake;
+#[cfg(feature = "server")]
+mod examples;
+mod framing_chunks;
+mod framing_messages;
+mod framing_output;
+mod framing_receive;
+mod framing_send;
+mod framing_text;
+mod handshake_client;
+mod handshake_server;
+mod interop;
 mod layers;
+mod negotiation;
 mod readme;
+#[cfg(feature = "server")]
+mod server;
+mod starlette;
+mod starlette_denial;
+#[cfg(feature = "serde")]
+mod starlette_json;
 mod state;
+mod support;
+mod timers;
+mod timers_opening;

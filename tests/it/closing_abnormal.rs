@@ -1,0 +1,235 @@
+//! Ends without a closing handshake, in every phase: end of stream, transport failure, `abort`; and `ensure_closed`.
+
+use crate::support::{
+    ROLES, Raw, after_own_close, after_peer_close, assert_deaf, client, disconnect_in, drain, established,
+    in_every_phase, manual, peer_sends, pending, requested_server, sent,
+};
+use statesocket::{
+    Action, Cause, Config, Connection, Event, Phase, Role, SocketAction, State, handshake::Accept, http::StatusCode,
+};
+
+/// Whether the one Disconnect has been handed out by the time [`in_every_phase`] returns the connection.
+fn is_told(connection: &Connection) -> bool {
+    connection.disconnect().is_some()
+}
+
+#[test]
+fn c15_the_end_of_the_stream_is_a_loss_until_the_peer_has_closed() {
+    for (case, mut connection) in in_every_phase() {
+        let (before, was_told) = (connection.phase(), is_told(&connection));
+        let peer_is_gone = before.state_of(connection.local_party().peer()) == State::Disconnected;
+        connection.receive_eof();
+        assert_eq!(connection.phase(), before, "{case}: the state changes with the event");
+        let events = pending(&mut connection);
+        if peer_is_gone {
+            assert_eq!((events, connection.phase()), (vec![], before), "{case}");
+        } else {
+            assert!(!was_told, "{case}");
+            let disconnect = disconnect_in(&events);
+            assert_eq!((disconnect.cause, events.len()), (Cause::TransportLost, 1), "{case}");
+            assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (1006, false), "{case}");
+            assert_eq!(connection.phase(), Phase::Closed, "{case}");
+            assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{case}");
+            assert_eq!(connection.poll_socket(), None, "{case}: once");
+        }
+        connection.receive_eof();
+        assert_eq!(pending(&mut connection), [], "{case}: a second end of the stream");
+        assert!(!connection.wants_read(), "{case}");
+    }
+}
+
+#[test]
+fn c15_a_failed_transport_ends_the_connection_in_any_phase() {
+    for (case, mut connection) in in_every_phase() {
+        let (before, was_told) = (connection.phase(), is_told(&connection));
+        if connection.can_send() {
+            connection.send_text("never leaves").unwrap();
+        }
+        connection.transport_failed();
+        assert_eq!(connection.transmit(), b"", "{case}");
+        let events = pending(&mut connection);
+        assert_eq!(connection.phase(), Phase::Closed, "{case}");
+        assert_eq!(events.len(), usize::from(!was_told), "{case}: {events:?}");
+        if !was_told {
+            assert_eq!(disconnect_in(&events).cause, Cause::TransportLost, "{case}");
+        }
+        let closes_now = before != Phase::Closed || !connection.is_finished();
+        if closes_now {
+            assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{case}");
+        }
+        connection.transport_failed();
+        connection.receive_eof();
+        assert_eq!((pending(&mut connection), connection.poll_socket()), (vec![], None), "{case}");
+        assert_deaf(&mut connection, &case);
+    }
+}
+
+#[test]
+fn c15_what_came_before_the_loss_is_handed_out_first() {
+    for role in ROLES {
+        for lose in [Connection::receive_eof, Connection::transport_failed] {
+            let mut connection = established(role, Config::default());
+            let mut bytes = Raw::new(Raw::TEXT, "one").for_endpoint(role);
+            bytes.extend(Raw::new(Raw::TEXT, "two").for_endpoint(role));
+            let mut input = bytes.as_mut_slice();
+            lose(&mut connection);
+            let now = std::time::Instant::now();
+            assert_eq!(connection.receive(&mut input, now), Some(Event::Message("one".into())));
+            assert_eq!(connection.receive(&mut input, now), Some(Event::Message("two".into())));
+            assert_eq!(connection.phase(), Phase::Open);
+            let Some(Event::Disconnect(disconnect)) = connection.receive(&mut input, now) else { panic!() };
+            assert_eq!(disconnect.cause, Cause::TransportLost, "{role:?}");
+        }
+    }
+}
+
+#[test]
+fn c15_a_close_that_came_before_the_loss_counts() {
+    for role in ROLES {
+        for lose in [Connection::receive_eof, Connection::transport_failed] {
+            let mut connection = established(role, Config::default());
+            lose(&mut connection);
+            let disconnect = disconnect_in(&peer_sends(&mut connection, [Raw::close(4001, "bye")]));
+            assert_eq!((u16::from(disconnect.code), disconnect.cause), (4001, Cause::PeerClosed), "{role:?}");
+        }
+    }
+}
+
+#[test]
+fn c15_nothing_waits_to_be_written_to_a_transport_that_has_failed() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        connection.transport_failed();
+        peer_sends(&mut connection, [Raw::new(Raw::PING, "p"), Raw::close(1000, "")]);
+        assert_eq!(connection.transmit(), b"", "{role:?}: the replies cannot leave");
+        assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{role:?}");
+    }
+}
+
+#[test]
+fn c15_a_server_cannot_accept_a_client_that_has_gone() {
+    for lose in [Connection::receive_eof, Connection::transport_failed] {
+        let mut server = requested_server(Config::default());
+        lose(&mut server);
+        assert!(server.accept(Accept::new()).is_err());
+        assert_eq!((server.phase(), server.transmit()), (Phase::Requested, &[][..]));
+        assert_eq!(disconnect_in(&pending(&mut server)).cause, Cause::TransportLost);
+    }
+}
+
+#[test]
+fn abort_in_every_phase() {
+    for (case, mut connection) in in_every_phase() {
+        let (before, was_told) = (connection.phase(), is_told(&connection));
+        let socket_is_done = connection.is_finished();
+        if connection.can_send() {
+            connection.send_text("never leaves").unwrap();
+        }
+        connection.abort();
+        assert_eq!((connection.phase(), connection.transmit()), (Phase::Closed, &[][..]), "{case}");
+        let events = pending(&mut connection);
+        assert_eq!(events.len(), usize::from(!was_told), "{case}: {events:?}");
+        if !was_told {
+            let disconnect = disconnect_in(&events);
+            let by = Some(connection.local_party());
+            assert_eq!((&disconnect.cause, disconnect.initiator), (&Cause::Aborted, by), "{case}");
+            assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (1006, false), "{case}");
+        }
+        if before != Phase::Closed {
+            assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{case}");
+            assert!(!socket_is_done && connection.is_finished(), "{case}");
+        }
+        connection.abort();
+        assert_eq!(pending(&mut connection), [], "{case}");
+        assert_deaf(&mut connection, &case);
+    }
+}
+
+#[test]
+fn the_party_that_sent_the_first_close_began_the_end_however_it_ended() {
+    for role in ROLES {
+        for lose in [Connection::receive_eof, Connection::transport_failed, Connection::abort] {
+            let mut connection = established(role, Config::default());
+            connection.close(1000, "").unwrap();
+            lose(&mut connection);
+            let disconnect = disconnect_in(&pending(&mut connection));
+            assert_eq!(disconnect.initiator, Some(connection.local_party()), "{role:?}: {disconnect}");
+        }
+        let mut connection = established(role, Config::default());
+        connection.receive_eof();
+        assert_eq!(disconnect_in(&pending(&mut connection)).initiator, None, "{role:?}: the network did");
+    }
+}
+
+#[test]
+fn ensure_closed_in_every_phase() {
+    for (code, reason, sent_code) in [(1001, "away", 1001), (1005, "", 1000), (999, "x", 1000), (4000, "y", 4000)] {
+        for (case, mut connection) in in_every_phase() {
+            let (before, was_told, role) = (connection.phase(), is_told(&connection), connection.role());
+            let is_due = connection.can(Action::Close);
+            connection.ensure_closed(code, reason);
+            let (phase, wire) = (connection.phase(), drain(&mut connection));
+            match before {
+                Phase::Idle => assert_eq!((phase, wire.len()), (Phase::Closed, 0), "{case}"),
+                Phase::Requested if role == Role::Client => {
+                    assert_eq!((phase, wire.len()), (Phase::Closed, 0), "{case}")
+                }
+                Phase::Requested => {
+                    assert_eq!(phase, Phase::Closed, "{case}");
+                    assert!(wire.starts_with(b"HTTP/1.1 403 Forbidden\r\n"), "{case}");
+                }
+                Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed if is_due => {
+                    let after = if before == Phase::Open { after_own_close(role) } else { Phase::Closed };
+                    assert_eq!(phase, after, "{case}");
+                    assert_eq!(Raw { key: None, ..Raw::parse(&mut wire.as_slice()) }, Raw::close(sent_code, reason));
+                }
+                Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed => {
+                    assert_eq!((phase, wire.len()), (before, 0), "{case}: it had closed already");
+                }
+            }
+            let events = pending(&mut connection);
+            let ends_now = phase == Phase::Closed && !was_told;
+            assert_eq!(events.len(), usize::from(ends_now), "{case}: {events:?}");
+            connection.ensure_closed(code, reason);
+            assert_eq!((connection.phase(), connection.transmit()), (phase, &[][..]), "{case}: again");
+            assert_eq!(pending(&mut connection), [], "{case}: again");
+        }
+    }
+}
+
+#[test]
+fn close_before_the_connection_is_open() {
+    let mut server = requested_server(Config::default());
+    assert!(server.close(1005, "").is_err(), "the code is checked all the same");
+    assert_eq!((server.phase(), server.transmit()), (Phase::Requested, &[][..]));
+    server.close(1008, "not you").unwrap();
+    assert_eq!(server.phase(), Phase::Closed);
+    assert!(drain(&mut server).starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
+    let disconnect = disconnect_in(&pending(&mut server));
+    assert_eq!(disconnect.cause, Cause::Rejected(StatusCode::FORBIDDEN));
+    assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str(), disconnect.sent), (1006, "", None));
+    assert_eq!(server.poll_socket(), Some(SocketAction::ShutdownWrite));
+
+    let mut client = client(Config::default(), &[]);
+    client.close(1000, "").unwrap();
+    assert_eq!((client.phase(), client.transmit()), (Phase::Closed, &[][..]), "a client sends nothing then");
+    assert_eq!(disconnect_in(&pending(&mut client)).cause, Cause::Aborted);
+    assert_eq!(client.poll_socket(), Some(SocketAction::Close));
+}
+
+#[test]
+fn a_disconnect_is_visible_only_once_it_has_been_handed_out() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        connection.abort();
+        assert_eq!(connection.disconnect(), None);
+        let disconnect = disconnect_in(&pending(&mut connection));
+        assert_eq!(connection.disconnect(), Some(&disconnect));
+
+        let mut connection = established(role, manual());
+        peer_sends(&mut connection, [Raw::close(1000, "")]);
+        assert_eq!(connection.phase(), after_peer_close(role));
+        assert!(connection.disconnect().is_some());
+        assert_eq!(sent(&mut connection), []);
+    }
+}

@@ -1,0 +1,225 @@
+//! How a connection ends: RFC 6455 section 7.1.
+
+use crate::support::{
+    Pair, ROLES, Raw, after_own_close, assert_deaf, disconnect_in, drain, established, feed, peer_sends, pending, sent,
+};
+use statesocket::{
+    Cause, CloseFrame, Config, Connection, Disconnect, Event, Party, Phase, ProtocolError, Role, SocketAction, Timer,
+};
+use std::time::Instant;
+
+fn code_and_reason(disconnect: &Disconnect) -> (u16, &str) {
+    (disconnect.code.into(), &disconnect.reason)
+}
+
+fn frame(code: u16, reason: &str) -> Option<CloseFrame> {
+    Some(CloseFrame { code: code.into(), reason: reason.into() })
+}
+
+#[test]
+fn c7_when_both_have_closed_the_connection_is_closed() {
+    for role in ROLES {
+        let mut pair = Pair::open(Config::default());
+        let (closer, other) = match role {
+            Role::Client => (&mut pair.client, &mut pair.server),
+            Role::Server => (&mut pair.server, &mut pair.client),
+        };
+        closer.close(4000, "enough").unwrap();
+        assert_eq!(closer.phase(), after_own_close(role));
+        assert_eq!(other.phase(), Phase::Open);
+        let theirs = disconnect_in(&feed(other, &drain(closer)));
+        assert_eq!(other.phase(), Phase::Closed);
+        assert_eq!(closer.phase(), after_own_close(role), "the answer has not come");
+        let ours = disconnect_in(&feed(closer, &drain(other)));
+        assert_eq!(closer.phase(), Phase::Closed);
+
+        assert_eq!((code_and_reason(&theirs), &theirs.cause), ((4000, "enough"), &Cause::PeerClosed));
+        assert_eq!((code_and_reason(&ours), &ours.cause), ((4000, "enough"), &Cause::LocalClosed));
+        assert!(ours.is_clean && theirs.is_clean);
+        assert_eq!((&ours.sent, &ours.received), (&theirs.received, &theirs.sent));
+        assert_eq!(ours.initiator, theirs.initiator);
+        assert_eq!(pair.client.history(), pair.server.history(), "both ends have seen the same moves");
+        assert_eq!(pair.client.transmit().len() + pair.server.transmit().len(), 0);
+    }
+}
+
+#[test]
+fn c8_a_server_shuts_down_writing_as_soon_as_its_close_has_left() {
+    let peer_first: fn(&mut Connection) = |server| drop(peer_sends(server, [Raw::close(1000, "")]));
+    let we_first: fn(&mut Connection) = |server| {
+        server.close(1000, "").unwrap();
+        assert_eq!(server.poll_socket(), None, "the peer's close has not come");
+        drop(peer_sends(server, [Raw::close(1000, "")]));
+    };
+    for close in [peer_first, we_first] {
+        let mut server = established(Role::Server, Config::default());
+        assert_eq!(server.poll_socket(), None);
+        close(&mut server);
+        assert_eq!(server.poll_socket(), None, "the close has not left");
+        server.advance(server.transmit().len() - 1);
+        assert_eq!(server.poll_socket(), None, "the last byte has not left");
+        server.advance(1);
+        assert_eq!(server.poll_socket(), Some(SocketAction::ShutdownWrite));
+        assert_eq!(server.poll_socket(), None, "each once");
+        assert!(server.wants_read() && !server.is_finished());
+        server.receive_eof();
+        assert_eq!(pending(&mut server), []);
+        assert_eq!(server.poll_socket(), Some(SocketAction::Close));
+        assert_eq!(server.poll_socket(), None, "each once");
+        assert!(!server.wants_read() && server.is_finished());
+    }
+}
+
+#[test]
+fn c9_a_client_waits_for_the_servers_end_but_not_for_ever() {
+    for ends_in_time in [true, false] {
+        let now = Instant::now();
+        let mut client = established(Role::Client, Config::default());
+        peer_sends(&mut client, [Raw::close(1000, "")]);
+        assert_eq!(client.poll_socket(), None, "the close has not left");
+        drain(&mut client);
+        assert_eq!(client.poll_socket(), None, "the server is to close first");
+        assert!(client.wants_read());
+        if ends_in_time {
+            client.receive_eof();
+        } else {
+            let (deadline, timer) = client.poll_timeout(now).expect("the wait is bounded");
+            assert_eq!(timer, Timer::Linger);
+            client.handle_timeout(deadline);
+        }
+        assert_eq!(pending(&mut client), []);
+        assert_eq!(client.poll_socket(), Some(SocketAction::Close));
+        assert_eq!((client.poll_socket(), client.is_finished(), client.wants_read()), (None, true, false));
+    }
+}
+
+#[test]
+fn c10_in_a_simultaneous_close_each_sees_the_others_code() {
+    let mut pair = Pair::open(Config::default());
+    pair.client.close(4001, "client").unwrap();
+    pair.server.close(4002, "server").unwrap();
+    let from_client = drain(&mut pair.client);
+    let by_client = disconnect_in(&pair.to_client());
+    let by_server = disconnect_in(&feed(&mut pair.server, &from_client));
+    assert_eq!(code_and_reason(&by_client), (4002, "server"));
+    assert_eq!(code_and_reason(&by_server), (4001, "client"));
+    assert_eq!((by_client.cause, by_server.cause), (Cause::LocalClosed, Cause::LocalClosed));
+    assert_eq!((by_client.initiator, by_server.initiator), (Some(Party::Client), Some(Party::Application)));
+    assert!(by_client.is_clean && by_server.is_clean);
+    for connection in [&mut pair.client, &mut pair.server] {
+        assert_eq!(connection.transmit(), b"", "no third close");
+        assert_eq!(connection.phase(), Phase::Closed);
+    }
+}
+
+#[test]
+fn c11_clean_means_that_both_closes_have_passed() {
+    for role in ROLES {
+        let mut answered = established(role, Config::default());
+        assert!(disconnect_in(&peer_sends(&mut answered, [Raw::close(1000, "")])).is_clean);
+
+        let mut unanswered = established(role, Config::default());
+        unanswered.close(1000, "").unwrap();
+        assert_eq!(unanswered.phase(), after_own_close(role));
+        unanswered.receive_eof();
+        let disconnect = disconnect_in(&pending(&mut unanswered));
+        assert_eq!((disconnect.is_clean, disconnect.sent), (false, frame(1000, "")));
+
+        let mut violated = established(role, Config::default());
+        violated.close(1000, "").unwrap();
+        assert!(!disconnect_in(&peer_sends(&mut violated, [Raw::new(Raw::CLOSE, "1")])).is_clean);
+    }
+}
+
+type End = fn(&mut Connection) -> Vec<Event<'static>>;
+
+#[test]
+fn c12_the_code_is_that_of_the_first_close_received_or_1005_or_1006() {
+    for role in ROLES {
+        let ends: [(&str, u16, End); 6] = [
+            ("a code", 1011, |c| peer_sends(c, [Raw::close(1011, ""), Raw::close(1001, "")])),
+            ("no code", 1005, |c| peer_sends(c, [Raw::new(Raw::CLOSE, ""), Raw::close(1001, "")])),
+            ("nothing", 1006, |c| {
+                c.receive_eof();
+                pending(c)
+            }),
+            ("nothing after ours", 1006, |c| {
+                c.close(1001, "").unwrap();
+                c.receive_eof();
+                pending(c)
+            }),
+            ("a code after ours", 1011, |c| {
+                c.close(1001, "").unwrap();
+                peer_sends(c, [Raw::close(1011, "")])
+            }),
+            ("a violation", 1006, |c| peer_sends(c, [Raw::close(999, "")])),
+        ];
+        for (name, code, end) in ends {
+            let mut connection = established(role, Config::default());
+            let disconnect = disconnect_in(&end(&mut connection));
+            assert_eq!(u16::from(disconnect.code), code, "{name} to a {role:?}");
+            assert_eq!(connection.disconnect(), Some(&disconnect), "{name} to a {role:?}");
+        }
+    }
+}
+
+#[test]
+fn c13_the_reason_is_that_of_the_first_close_received() {
+    for role in ROLES {
+        for (reason, ours) in [("", ""), ("why", ""), ("", "our own"), ("why", "our own")] {
+            let mut connection = established(role, Config::default());
+            if !ours.is_empty() {
+                connection.close(1000, ours).unwrap();
+            }
+            let events = peer_sends(&mut connection, [Raw::close(1000, reason), Raw::close(1000, "second")]);
+            assert_eq!(disconnect_in(&events).reason, reason, "{role:?}");
+        }
+    }
+}
+
+#[test]
+fn c14_a_violation_sends_one_close_and_parses_not_a_byte_more() {
+    let late = [Raw::new(Raw::TEXT, "late"), Raw::new(Raw::PING, "late"), Raw::close(1000, "")];
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        connection.send_text("queued before").unwrap();
+        let frames = [Raw::new(Raw::TEXT, "good"), Raw::new(Raw::PING, "p"), Raw::new(0x5, "")];
+        let events = peer_sends(&mut connection, frames.into_iter().chain(late.clone()));
+        assert_eq!(events[..2], [Event::Message("good".into()), Event::Ping(b"p".into())], "{role:?}");
+        let disconnect = disconnect_in(&events);
+        let error = ProtocolError::UnknownOpCode(5);
+        assert_eq!((disconnect.cause, events.len()), (Cause::Protocol(error), 3), "{role:?}");
+        let expected =
+            [Raw::new(Raw::TEXT, "queued before"), Raw::new(Raw::PONG, "p"), Raw::close(1002, &error.to_string())];
+        assert_eq!(sent(&mut connection), expected, "{role:?}");
+        assert_deaf(&mut connection, &format!("{role:?}"));
+        assert_eq!(connection.poll_socket(), Some(SocketAction::ShutdownWrite));
+        connection.receive_eof();
+        assert_eq!((pending(&mut connection), connection.poll_socket()), (vec![], Some(SocketAction::Close)));
+
+        let mut connection = established(role, Config::default());
+        connection.close(1001, "").unwrap();
+        let events = peer_sends(&mut connection, [Raw::new(0x5, "")].into_iter().chain(late.clone()));
+        let disconnect = disconnect_in(&events);
+        assert_eq!((disconnect.cause, disconnect.sent), (Cause::Protocol(error), frame(1001, "")), "{role:?}");
+        assert_eq!(sent(&mut connection), [Raw::close(1001, "")], "no second close from a {role:?}");
+        assert_deaf(&mut connection, &format!("{role:?} after its close"));
+    }
+}
+
+#[test]
+fn c19_a_server_drains_before_it_closes() {
+    let mut server = established(Role::Server, Config::default());
+    let mut bytes = Raw::close(1000, "").masked().bytes();
+    bytes.extend(Raw::new(Raw::BINARY, vec![0; 100_000]).masked().bytes());
+    assert_eq!(feed(&mut server, &bytes).len(), 1);
+    drain(&mut server);
+    assert_eq!(server.poll_socket(), Some(SocketAction::ShutdownWrite));
+    for _ in 0..10 {
+        assert!(server.wants_read());
+        assert_eq!(feed(&mut server, &[0; 1000]), []);
+        assert_eq!((server.poll_socket(), server.transmit()), (None, &[][..]));
+    }
+    server.receive_eof();
+    assert_eq!(server.poll_socket(), Some(SocketAction::Close));
+}

@@ -1,0 +1,197 @@
+//! `examples/echo.rs`.
+
+use super::{EchoServer, Process};
+use crate::support::{
+    Raw,
+    loopback::{Client, RawClient},
+};
+use statesocket::handshake::Connect;
+use std::net::TcpListener;
+
+/// Runs the server with arguments that it cannot serve with. Returns the one line that it says.
+#[track_caller]
+fn complaint(args: &[&str]) -> String {
+    let (status, stdout, stderr) = Process::start("echo", args).wait();
+    assert!(status.is_some_and(|status| status != 0), "{args:?}: status {status:?}");
+    assert_eq!(stdout, [""; 0], "{args:?}");
+    let [line] = stderr.as_slice() else { panic!("{args:?}: not one line: {stderr:#?}") };
+    assert!(line.starts_with("error: "), "{args:?}: {line}");
+    line.clone()
+}
+
+#[test]
+fn a_bad_argument_is_one_line() {
+    for args in [
+        &["--nonsense"][..],
+        &["surplus"],
+        &["--listen"],
+        &["--log", "loud"],
+        &["--grace", "soon"],
+        &["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"],
+    ] {
+        let line = complaint(args);
+        assert!(args.iter().any(|arg| line.contains(arg)), "{args:?}: the line does not say what is wrong: {line}");
+    }
+}
+
+#[test]
+fn a_bad_address_is_one_line() {
+    for address in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "127.0.0.1:http", "192.0.2.1:1", ""] {
+        let line = complaint(&["--listen", address]);
+        assert!(line.contains(&format!("cannot listen on {address}")), "{line}");
+    }
+}
+
+#[test]
+fn a_busy_port_is_one_line() {
+    let busy = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = busy.local_addr().expect("a bound socket").to_string();
+    let line = complaint(&["--listen", &address]);
+    assert!(line.contains(&format!("cannot listen on {address}")) && line.contains("in use"), "{line}");
+}
+
+#[test]
+fn it_says_where_it_listens() {
+    let server = EchoServer::start(&[]);
+    assert_ne!(server.address.port(), 0);
+    let second = server.process.stdout.next().expect("a second line");
+    assert_eq!(second, format!("WebSocket at ws://{}/ws", server.address));
+}
+
+#[test]
+fn each_path_answers_in_its_way() {
+    let server = EchoServer::start(&[]);
+    for (target, message, reply) in [
+        ("/ws", "Hello", "Returned Message: Hello from Server"),
+        ("/ws/lobby", "Hello", "Returned Message: Hello from Server (room lobby)"),
+        ("/ws/a%2Fb?x=1&y=%20", "", "Returned Message:  from Server (room a/b, query x=1&y=%20)"),
+        ("/echo", "Hello", "Hello"),
+    ] {
+        let mut client = server.open(target);
+        client.send(Raw::new(Raw::TEXT, message));
+        assert_eq!(client.frame(), Raw::new(Raw::TEXT, reply), "{target}");
+        client.send(Raw::new(Raw::BINARY, [0, 1, 255]));
+        assert_eq!(client.frame(), Raw::new(Raw::BINARY, [0, 1, 255]), "{target}");
+    }
+}
+
+#[test]
+fn the_page_is_served_and_other_paths_are_not() {
+    let server = EchoServer::start(&[]);
+    for (target, status, part) in [
+        ("/", 200, "<!doctype html>"),
+        ("/ws", 426, "this is a WebSocket endpoint"),
+        ("/echo", 426, "this is a WebSocket endpoint"),
+        ("/nowhere", 404, ""),
+    ] {
+        let mut client = RawClient::dial(server.address);
+        client.write(format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address).as_bytes());
+        let head = client.head();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {head}");
+        assert!(client.rest_as_text().to_lowercase().contains(&part.to_lowercase()), "{target}");
+    }
+    let rejected = Client::start(&Connect::new(&server.url("/")).expect("a valid URL")).rejected();
+    assert_eq!(rejected.status, 404, "there is no WebSocket where the page is");
+}
+
+#[test]
+fn subprotocols_are_chosen_from_its_list() {
+    let server = EchoServer::start(&["--subprotocol", "chat", "--subprotocol", "superchat"]);
+    for (offer, chosen) in [
+        (&["soap", "superchat", "chat"][..], Some("superchat")),
+        (&["chat"], Some("chat")),
+        (&["soap"], None),
+        (&[], None),
+    ] {
+        let mut connect = Connect::new(&server.url("/ws")).expect("a valid URL");
+        for name in offer {
+            connect = connect.subprotocol(*name).expect("a token");
+        }
+        let mut client = Client::start(&connect);
+        client.accepted();
+        assert_eq!(client.connection.subprotocol(), chosen, "{offer:?}");
+    }
+}
+
+#[test]
+fn the_log_has_each_transition_and_each_disconnect() {
+    let server = EchoServer::start(&["--log", "debug"]);
+    let log = &server.process.stderr;
+    let mut client = server.open("/ws");
+    client.send(Raw::close(4001, "bye"));
+    client.rest().expect("the server ends in order");
+    for (party, states) in [
+        ("client", ["client_state connecting -> connected", "application_state connecting"]),
+        ("application", ["client_state connected", "application_state connecting -> connected"]),
+        ("client", ["client_state connected -> disconnected", "application_state connected"]),
+        ("application", ["client_state disconnected", "application_state connected -> disconnected"]),
+    ] {
+        let line = log.find("_state");
+        let has_states = states.iter().all(|state| line.contains(state));
+        assert!(line.contains(&format!("{party} ")) && has_states, "{party} {states:?}: {line}");
+    }
+    let line = log.find("disconnect ");
+    assert!(line.ends_with("disconnect 4001 \"bye\" (closed by the peer)"), "{line}");
+
+    drop(server.open("/echo"));
+    let line = log.find("disconnect ");
+    assert!(line.ends_with("disconnect 1006 (transport lost)"), "{line}");
+}
+
+#[cfg(unix)]
+mod signals {
+    use super::*;
+
+    #[test]
+    fn the_first_signal_tells_the_clients_and_ends_with_status_0() {
+        for signal in ["TERM", "INT"] {
+            let server = EchoServer::start(&[]);
+            let mut clients = [server.open("/ws"), server.open("/echo")];
+            server.process.signal(signal);
+            for client in &mut clients {
+                assert_eq!(client.frame(), Raw::close(1001, ""));
+                client.send(Raw::close(1001, ""));
+                assert_eq!(client.rest().expect("the server ends in order"), b"");
+            }
+            drop(clients);
+            let (status, _, stderr) = server.process.wait();
+            assert_eq!((status, stderr.as_slice()), (Some(0), &[][..]), "{signal}");
+        }
+    }
+
+    #[test]
+    fn the_log_level_info_has_disconnects_only_and_the_default_neither() {
+        for (args, lines) in [(&["--log", "info"][..], 1), (&[], 0), (&["--log", "off"], 0)] {
+            let server = EchoServer::start(args);
+            let mut client = server.open("/ws");
+            client.send(Raw::close(1000, ""));
+            client.rest().expect("the server ends in order");
+            drop(client);
+            server.process.signal("TERM");
+            let (_, _, stderr) = server.process.wait();
+            assert_eq!(stderr.len(), lines, "{args:?}: {stderr:#?}");
+            assert!(stderr.iter().all(|line| line.contains("disconnect 1000")), "{args:?}: {stderr:#?}");
+        }
+    }
+
+    #[test]
+    fn stubborn_clients_are_cut_off_after_the_grace() {
+        let server = EchoServer::start(&["--grace", "0"]);
+        let mut client = server.open("/ws");
+        server.process.signal("TERM");
+        assert_eq!(client.frame(), Raw::close(1001, ""));
+        assert_eq!(client.rest().expect("the server ends in order"), b"");
+        assert_eq!(server.process.wait().0, Some(0));
+    }
+
+    #[test]
+    fn the_second_signal_ends_at_once() {
+        let server = EchoServer::start(&["--grace", "600"]);
+        let mut client = server.open("/ws");
+        server.process.signal("TERM");
+        assert_eq!(client.frame(), Raw::close(1001, ""));
+        server.process.signal("TERM");
+        assert_eq!(client.rest().expect("the server ends in order"), b"");
+        assert_eq!(server.process.wait().0, Some(0));
+    }
+}

@@ -1,0 +1,193 @@
+//! The queue of bytes that wait to be written: what is in it, how much, and how it leaves.
+
+use crate::support::{ROLES, Raw, config, drain, established, peer_sends, sent};
+use statesocket::{Config, Connection, Phase, PingError, Role, SendError};
+use std::{io, time::Instant};
+
+fn frames(mut wire: &[u8]) -> Vec<Raw> {
+    let mut frames = Vec::new();
+    while !wire.is_empty() {
+        frames.push(Raw { key: None, ..Raw::parse(&mut wire) });
+    }
+    frames
+}
+
+#[test]
+fn f11_a_pong_that_has_begun_to_leave_is_not_changed() {
+    for role in ROLES {
+        let pinged = || {
+            let mut connection = established(role, Config::default());
+            peer_sends(&mut connection, (0..40).map(|n| Raw::new(Raw::PING, [n; 3])));
+            connection
+        };
+        let before = sent(&mut pinged());
+        let len = pinged().transmit().len();
+        let last_begins = len - len / before.len();
+        for gone in 0..=len {
+            let mut connection = pinged();
+            let mut wire = connection.transmit()[..gone].to_vec();
+            connection.advance(gone);
+            peer_sends(&mut connection, [Raw::new(Raw::PING, "new")]);
+            wire.extend(drain(&mut connection));
+
+            let mut expected = before.clone();
+            if gone <= last_begins {
+                expected.pop();
+            }
+            expected.push(Raw::new(Raw::PONG, "new"));
+            assert_eq!(frames(&wire), expected, "{gone} bytes of a {role:?} had left");
+        }
+    }
+}
+
+#[test]
+fn f18_few_pings_are_each_answered_and_of_many_the_latest() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        for count in [1, 10, 1000u16] {
+            peer_sends(&mut connection, (1..=count).map(|n| Raw::new(Raw::PING, n.to_be_bytes())));
+            let answered: Vec<u16> = sent(&mut connection)
+                .iter()
+                .map(|pong| u16::from_be_bytes(pong.payload.as_slice().try_into().unwrap()))
+                .collect();
+            let case = format!("{count} pings to a {role:?}: {answered:?}");
+            assert!(answered.is_sorted_by(|a, b| a < b), "{case}");
+            assert_eq!(answered.last(), Some(&count), "{case}");
+            assert_eq!(answered[..answered.len().min(10)], (1..=count.min(10)).collect::<Vec<_>>(), "{case}");
+            assert!(answered.len() <= 32, "{case}");
+        }
+    }
+}
+
+#[test]
+fn f18_a_pong_that_replaces_another_is_behind_what_was_queued_meanwhile() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        peer_sends(&mut connection, (0..100).map(|n| Raw::new(Raw::PING, [n])));
+        connection.send_text("between").unwrap();
+        peer_sends(&mut connection, [Raw::new(Raw::PING, "22"), Raw::new(Raw::PING, "333")]);
+        connection.send_text("after").unwrap();
+        let frames = sent(&mut connection);
+        let expected = [Raw::new(Raw::TEXT, "between"), Raw::new(Raw::PONG, "333"), Raw::new(Raw::TEXT, "after")];
+        assert_eq!(frames[frames.len() - 3..], expected, "{role:?}");
+        assert!(frames[..frames.len() - 3].iter().all(|frame| frame.payload[0] < 99), "{frames:?}");
+    }
+}
+
+#[test]
+fn f18_a_million_pings_that_nobody_drains_take_little_memory() {
+    for (role, ping) in [(Role::Server, &b"\x89\x82\0\0\0\0hi"[..]), (Role::Client, b"\x89\x02hi")] {
+        let mut connection = established(role, Config::default());
+        let mut buffer = ping.repeat(1000);
+        let now = Instant::now();
+        for round in 0..1000 {
+            let mut input = buffer.as_mut_slice();
+            let mut pings = 0;
+            while connection.receive(&mut input, now).is_some() {
+                pings += 1;
+            }
+            assert_eq!(pings, 1000);
+            // A peer that takes a byte now and then keeps a pong from being replaced.
+            if round % 2 == 0 {
+                connection.advance(1);
+            }
+            assert!(connection.transmit().len() <= 32 * (2 + 4 + 2), "{} bytes wait", connection.transmit().len());
+        }
+        assert_eq!(connection.phase(), Phase::Open);
+    }
+}
+
+#[test]
+fn f21_the_output_is_bounded_and_takes_more_once_it_is_drained() {
+    let config = config(|config| config.max_output_bytes = 100);
+    for role in ROLES {
+        let mut connection = established(role, config.clone());
+        let mut queued = 0;
+        while connection.send_binary(&[0; 10]).is_ok() {
+            assert!(connection.transmit().len() > queued);
+            queued = connection.transmit().len();
+            assert!(queued <= 100, "{queued} bytes of a {role:?} wait");
+        }
+        assert!(queued > 100 - (14 + 10), "only {queued} bytes fit");
+        let full = SendError::OutputFull { queued, limit: 100 };
+        assert_eq!(connection.send_text("0123456789"), Err(full));
+        assert_eq!(connection.send_text_fragment("0123456789", false), Err(full));
+        assert_eq!(connection.ping(&[0; 10]), Err(PingError::OutputFull { queued, limit: 100 }));
+        assert_eq!((connection.transmit().len(), connection.phase()), (queued, Phase::Open));
+
+        peer_sends(&mut connection, [Raw::new(Raw::PING, [0; 125])]);
+        connection.close(1000, &"x".repeat(123)).expect("a close always has room");
+        let frames = sent(&mut connection);
+        assert_eq!(frames[frames.len() - 2..], [Raw::new(Raw::PONG, [0; 125]), Raw::close(1000, &"x".repeat(123))]);
+
+        let mut connection = established(role, config.clone());
+        assert!(connection.send_binary(&[0; 101]).is_err(), "more than the limit never fits");
+        while connection.send_binary(&[0; 10]).is_ok() {}
+        drain(&mut connection);
+        connection.send_text_fragment("0123456789", true).expect("a refused fragment began nothing");
+        drain(&mut connection);
+        connection.send_binary(&[0; 100 - 14]).expect("the longest frame whose longest header fits");
+    }
+}
+
+/// Takes what its script says, call by call.
+struct Scripted {
+    script: Vec<io::Result<usize>>,
+    taken: Vec<u8>,
+}
+
+impl io::Write for Scripted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.script.remove(0)?.min(bytes.len());
+        self.taken.extend(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hello() -> Connection {
+    let mut server = established(Role::Server, Config::default());
+    server.send_text("Hello").unwrap();
+    server
+}
+
+#[test]
+fn write_to_goes_on_until_nothing_waits_or_the_writer_would_block() {
+    let error = |kind: io::ErrorKind| Err(kind.into());
+    for (name, script, expected, left) in [
+        ("all at once", vec![Ok(100)], Ok(7), 0),
+        ("byte by byte", (0..7).map(|_| Ok(1)).collect(), Ok(7), 0),
+        (
+            "interrupted",
+            vec![error(io::ErrorKind::Interrupted), Ok(2), error(io::ErrorKind::Interrupted), Ok(5)],
+            Ok(7),
+            0,
+        ),
+        ("full at once", vec![error(io::ErrorKind::WouldBlock)], Ok(0), 7),
+        ("full later", vec![Ok(3), error(io::ErrorKind::WouldBlock)], Ok(3), 4),
+        ("takes nothing", vec![Ok(3), Ok(0)], Err(io::ErrorKind::WriteZero), 4),
+        ("broken", vec![Ok(3), error(io::ErrorKind::BrokenPipe)], Err(io::ErrorKind::BrokenPipe), 4),
+    ] {
+        let mut writer = Scripted { script, taken: Vec::new() };
+        let mut server = hello();
+        assert_eq!(server.write_to(&mut writer).map_err(|error| error.kind()), expected, "{name}");
+        assert_eq!(server.transmit().len(), left, "{name}");
+        assert_eq!(writer.taken, b"\x81\x05Hello"[..7 - left], "{name}");
+        assert_eq!(writer.script.len(), 0, "{name}: the writer was not asked often enough");
+    }
+}
+
+#[test]
+fn write_to_asks_no_writer_when_nothing_waits() {
+    let mut writer = Scripted { script: vec![], taken: vec![] };
+    assert_eq!(established(Role::Server, Config::default()).write_to(&mut writer).unwrap(), 0);
+}
+
+#[test]
+#[should_panic(expected = "cannot advance by 8 bytes: 7 wait")]
+fn no_more_can_be_taken_than_waits() {
+    hello().advance(8);
+}

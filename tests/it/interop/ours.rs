@@ -1,0 +1,206 @@
+//! Our client against our server.
+
+use super::{CODES, REFUSED, closed_by, messages};
+use crate::support::{
+    Raw,
+    loopback::{Call, Client, End, Served, Witness, moves},
+};
+use statesocket::{
+    Action, Cause, Config, Disconnect, Event, Message, Party, Phase,
+    handshake::{Accept, Connect, Response},
+    http::{
+        HeaderValue, StatusCode,
+        header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE},
+    },
+};
+
+#[track_caller]
+fn assert_same_moves(client: &Client, server: &End) {
+    assert_eq!(client.connection.history(), server.history, "both ends walk the same phases");
+    assert_eq!((client.connection.phase(), server.phase), (Phase::Closed, Phase::Closed));
+}
+
+fn code_and_reason(disconnect: &Disconnect) -> (u16, &str) {
+    (disconnect.code.into(), &disconnect.reason)
+}
+
+#[test]
+fn messages_of_every_kind_and_length_return() {
+    let served = Served::echo(Config::default());
+    let mut client = Client::open(&served.url("/ws"));
+    for message in messages() {
+        client.connection.send(&message).expect("the connection is open");
+        assert!(client.message() == message, "{} bytes came back changed", message.len());
+    }
+}
+
+#[test]
+fn fragments_arrive_as_one_message_and_a_ping_may_pass_between_them() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = Client::open(&served.url("/ws"));
+    let connection = &mut client.connection;
+    connection.send_text_fragment("κό", false).expect("the connection is open");
+    connection.send_text_fragment("", false).expect("a fragment may be empty");
+    connection.ping(b"between").expect("a ping may go between fragments");
+    connection.send_text_fragment("σμε", true).expect("the message goes on");
+    connection.send_binary_fragment(&[1; 70_000], false).expect("the connection is open");
+    connection.send_binary_fragment(&[2; 70_000], true).expect("the message goes on");
+
+    assert_eq!(client.next(), Event::Pong(b"between".into()));
+    assert_eq!(client.message().as_text(), Some("κόσμε"));
+    assert!(client.message() == Message::from([[1; 70_000], [2; 70_000]].concat()));
+    calls.request();
+    assert!(matches!(calls.next(), Call::Ping(payload) if payload == b"between"));
+    assert!(matches!(calls.next(), Call::Message(text) if text.as_text() == Some("κόσμε")));
+}
+
+#[test]
+fn either_side_pings_and_hears_the_pong() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = Client::open(&served.url("/ws"));
+    client.connection.ping(b"").expect("the connection is open");
+    assert_eq!(client.next(), Event::Pong(b"".into()));
+    let (id, _) = calls.request();
+    assert!(matches!(calls.next(), Call::Ping(payload) if payload.is_empty()));
+
+    served.handle.with_peer(id, |peer| peer.ping(&[7; 125]).expect("open")).expect("the loop runs");
+    assert_eq!(client.next(), Event::Ping(vec![7; 125].into()));
+    assert!(matches!(calls.next(), Call::Pong(payload) if payload == [7; 125]));
+}
+
+#[test]
+fn subprotocol_and_headers_go_both_ways() {
+    let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
+        let cookie = HeaderValue::from_static("seen=1");
+        let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
+        peer.accept(accept).expect("a request waits");
+    });
+    let connect = Connect::new(&served.url("/ws?a=1"))
+        .and_then(|connect| connect.subprotocol("soap")?.subprotocol("superchat"))
+        .and_then(|connect| connect.header(AUTHORIZATION, HeaderValue::from_static("Bearer abc")))
+        .expect("a valid request");
+    let mut client = Client::start(&connect);
+    assert_eq!(client.connection.phase(), Phase::Requested);
+    let response = client.accepted();
+    assert_eq!(response.headers[SET_COOKIE], "seen=1");
+    assert_eq!(client.connection.subprotocol(), Some("superchat"));
+    assert_eq!(client.connection.phase(), Phase::Open);
+
+    let (_, request) = calls.request();
+    assert_eq!(request.subprotocols(), ["soap", "superchat"]);
+    assert_eq!(request.headers()[AUTHORIZATION], "Bearer abc");
+    assert_eq!(request.url("ws"), served.url("/ws?a=1"));
+}
+
+#[test]
+fn a_rejection_arrives_whole_and_both_ends_agree() {
+    let body = "no room for you\n".repeat(2000);
+    let refusal = Response::new(StatusCode::SERVICE_UNAVAILABLE)
+        .header(RETRY_AFTER, HeaderValue::from_static("120"))
+        .body(body.clone());
+    let (served, calls) = Served::witnessed(Config::default(), move |peer, _| {
+        peer.reject(refusal.clone()).expect("a request waits");
+    });
+    let mut client = Client::start(&Connect::new(&served.url("/ws")).expect("a valid URL"));
+    let response = client.rejected();
+    assert_eq!((response.status.as_u16(), &response.headers[RETRY_AFTER]), (503, &HeaderValue::from_static("120")));
+    assert!(response.body == body, "the whole body arrives");
+
+    let disconnect = client.ended();
+    calls.request();
+    let end = calls.end();
+    assert_eq!(disconnect.cause, Cause::Rejected(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(end.disconnect.cause, disconnect.cause);
+    assert_eq!(moves(&end.history), REFUSED);
+    assert_same_moves(&client, &end);
+}
+
+#[test]
+fn the_client_closes_with_any_code() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    for code in CODES.into_iter().chain([1010, 1013, 1014]) {
+        let mut client = Client::open(&served.url("/ws"));
+        client.connection.close(code, "so long").expect("a code that a client may send");
+        let disconnect = client.ended();
+        assert_eq!(code_and_reason(&disconnect), (code, "so long"), "the server answers with the same");
+        assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::LocalClosed, true));
+
+        calls.request();
+        let end = calls.end();
+        assert_eq!(code_and_reason(&end.disconnect), (code, "so long"));
+        assert_eq!((&end.disconnect.cause, end.disconnect.is_clean), (&Cause::PeerClosed, true));
+        assert_eq!(moves(&end.history), closed_by(Party::Client));
+        assert_same_moves(&client, &end);
+    }
+}
+
+#[test]
+fn the_server_closes_with_any_code() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let longest = "é".repeat(61);
+    for code in CODES.into_iter().chain([1013, 1014]) {
+        let mut client = Client::open(&served.url("/ws"));
+        let (id, _) = calls.request();
+        served.handle.close(id, code, longest.as_str()).expect("the loop runs");
+        let disconnect = client.ended();
+        assert_eq!(code_and_reason(&disconnect), (code, longest.as_str()));
+        assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::PeerClosed, true));
+
+        let end = calls.end();
+        assert_eq!(code_and_reason(&end.disconnect), (code, longest.as_str()), "the client answers with the same");
+        assert_eq!((&end.disconnect.cause, end.disconnect.is_clean), (&Cause::LocalClosed, true));
+        assert_eq!(moves(&end.history), closed_by(Party::Application));
+        assert_same_moves(&client, &end);
+    }
+}
+
+#[test]
+fn closes_that_cross_end_both_sides_cleanly() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = Client::open(&served.url("/ws"));
+    let (id, _) = calls.request();
+    served.handle.close(id, 4002, "from the server").expect("the loop runs");
+    client.connection.close(4001, "from the client").expect("the connection is open");
+    let disconnect = client.ended();
+    let end = calls.end();
+    assert!(disconnect.is_clean && end.disconnect.is_clean);
+    assert_eq!(u16::from(end.disconnect.code), 4001);
+    // What the client hears depends on whether the server had heard of its Close.
+    let code = u16::from(disconnect.code);
+    assert_eq!(code, if end.history[2].party == Party::Client { 4001 } else { 4002 });
+}
+
+#[test]
+fn a_client_that_breaks_off_is_seen_to() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = Client::open(&served.url("/ws"));
+    client.connection.abort();
+    let disconnect = client.ended();
+    assert_eq!((disconnect.cause, u16::from(disconnect.code)), (Cause::Aborted, 1006));
+
+    calls.request();
+    let end = calls.end();
+    assert_eq!((end.disconnect.cause, u16::from(end.disconnect.code)), (Cause::TransportLost, 1006));
+    assert_eq!(moves(&end.history)[2..], [(Party::Client, Action::Abort)]);
+    assert_eq!(client.connection.history(), end.history);
+}
+
+#[test]
+fn a_violation_is_answered_and_both_ends_say_whose_it_was() {
+    let (served, calls) = Served::witnessed(Config::default(), |peer, _| {
+        peer.accept(Accept::new()).expect("a request waits");
+        peer.send_text("before").expect("messages may be sent at once");
+    });
+    let mut client = Client::open(&served.url("/ws"));
+    assert_eq!(client.message().as_text(), Some("before"));
+    client.write_raw(&Raw::new(Raw::TEXT, "not masked").bytes());
+    let disconnect = client.ended();
+    assert_eq!((u16::from(disconnect.code), disconnect.cause), (1002, Cause::PeerClosed));
+
+    calls.request();
+    let end = calls.end();
+    assert!(matches!(end.disconnect.cause, Cause::Protocol(_)), "{:?}", end.disconnect);
+    assert_eq!((u16::from(end.disconnect.code), end.phase), (1006, Phase::Closed));
+    let sent = end.disconnect.sent.expect("the server said why");
+    assert_eq!((u16::from(sent.code), sent.reason.as_str()), (1002, disconnect.reason.as_str()));
+}

@@ -1,0 +1,125 @@
+//! Other threads reach connections.
+
+use crate::support::{
+    Raw,
+    loopback::{Client, RawClient, Served, Witness},
+};
+use statesocket::{
+    Config, Message,
+    server::{Server, Stopped},
+};
+use std::{sync::mpsc, thread, time::Duration};
+
+const THREADS: usize = 4;
+const MESSAGES: usize = 500;
+
+#[test]
+fn threads_send_each_in_its_own_order() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = Client::open(&served.url("/ws"));
+    let (id, _) = calls.request();
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let handle = served.handle.clone();
+            scope.spawn(move || {
+                for count in 0..MESSAGES {
+                    let sent = match count % 2 {
+                        0 => handle.send_text(id, format!("{thread} {count}")),
+                        _ => handle.send_binary(id, format!("{thread} {count}")),
+                    };
+                    sent.expect("the loop runs");
+                }
+            });
+        }
+        let mut next = [0; THREADS];
+        for _ in 0..THREADS * MESSAGES {
+            let message = client.message();
+            let text = std::str::from_utf8(message.as_bytes()).expect("what was sent");
+            let (thread, count) = text.split_once(' ').expect("what was sent");
+            let next = &mut next[thread.parse::<usize>().expect("a thread")];
+            assert_eq!(count, next.to_string(), "out of order: {text}");
+            assert_eq!(matches!(message, Message::Text(_)), *next % 2 == 0);
+            *next += 1;
+        }
+    });
+    served.handle.close(id, 4000, "enough").expect("the loop runs");
+    let disconnect = client.ended();
+    assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (4000, "enough"));
+}
+
+#[test]
+fn what_cannot_be_sent_any_more_is_dropped() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = RawClient::open(served.address, "/ws");
+    let (id, _) = calls.request();
+    let handle = &served.handle;
+    handle.close(id, 4000, "").expect("the loop runs");
+    handle.send_text(id, "late").expect("the loop runs");
+    handle.close(id, 4001, "").expect("the loop runs");
+    assert_eq!(client.frame(), Raw::close(4000, ""));
+    client.send(Raw::close(4000, ""));
+    assert_eq!(client.rest().expect("the server ends in order"), b"");
+}
+
+#[test]
+fn the_id_of_a_connection_that_has_ended_reaches_no_newcomer() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut old_ids = Vec::new();
+    for round in 0..20 {
+        let mut client = Client::open(&served.url("/ws"));
+        let (id, _) = calls.request();
+        assert!(!old_ids.contains(&id), "{id} again");
+        for old in &old_ids {
+            served.handle.send_text(*old, "for someone else").expect("the loop runs");
+            served.handle.close(*old, 4004, "not for you").expect("the loop runs");
+        }
+        served.handle.send_text(id, format!("round {round}")).expect("the loop runs");
+        assert_eq!(client.message().as_text(), Some(format!("round {round}").as_str()));
+        client.connection.close(1000, "").expect("the connection is open");
+        client.ended();
+        calls.end();
+        old_ids.push(id);
+    }
+}
+
+#[test]
+fn a_handler_reaches_other_connections() {
+    let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
+        Witness::accept(peer, request);
+        let (handle, id) = (peer.handle().clone(), peer.id());
+        handle.send_text(id, "welcome").expect("the loop runs");
+    });
+    let mut client = Client::open(&served.url("/ws"));
+    assert_eq!(client.message().as_text(), Some("welcome"));
+    calls.request();
+}
+
+#[test]
+fn a_handle_says_when_the_server_is_gone() {
+    let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let _client = Client::open(&served.url("/ws"));
+    let (id, _) = calls.request();
+    served.handle.stop().expect("the loop runs");
+    served.wait_for_end();
+    let handle = &served.handle;
+    let (act, acted) = mpsc::channel();
+    assert_eq!(handle.with_peer(id, move |_| act.send(()).expect("the test waits")), Err(Stopped));
+    assert!(acted.recv().is_err(), "what was to be done was dropped undone");
+    assert_eq!(handle.send_text(id, ""), Err(Stopped));
+    assert_eq!(handle.send_binary(id, ""), Err(Stopped));
+    assert_eq!(handle.close(id, 1000, ""), Err(Stopped));
+    assert_eq!(handle.shutdown(1001, Duration::ZERO), Err(Stopped));
+    assert_eq!(handle.stop(), Err(Stopped));
+    assert_eq!(Stopped.to_string(), "the server has stopped");
+}
+
+#[test]
+fn a_handle_says_when_the_loop_has_ended_though_the_server_is_kept() {
+    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    let handle = server.handle();
+    handle.stop().expect("the loop has not ended");
+    server.run().expect("nothing fails");
+    assert!(server.is_stopped());
+    assert_eq!(handle.stop(), Err(Stopped));
+    assert_eq!(server.handle().shutdown(1001, Duration::ZERO), Err(Stopped));
+}

@@ -1,0 +1,81 @@
+//! Much at once, in large pieces and small.
+
+use crate::support::{
+    Raw,
+    loopback::{RawClient, Served},
+    request_head,
+};
+use statesocket::Config;
+use std::{fs, io::Write, thread};
+
+#[test]
+fn ten_thousand_messages_in_one_write() {
+    let served = Served::echo(Config::default());
+    let mut client = RawClient::open(served.address, "/ws");
+    let messages = (0..10_000_u32).map(|n| Raw::new(Raw::TEXT, n.to_string()));
+    let bytes: Vec<u8> = messages.clone().flat_map(|message| message.masked().bytes()).collect();
+    let mut writer = client.stream().try_clone().expect("a socket can be shared");
+    thread::scope(|scope| {
+        scope.spawn(move || writer.write_all(&bytes).expect("the server reads"));
+        for message in messages {
+            assert_eq!(client.frame(), message);
+        }
+    });
+}
+
+#[test]
+fn ten_thousand_messages_with_the_request_in_one_write() {
+    let served = Served::echo(Config::default());
+    let mut client = RawClient::dial(served.address);
+    let message = Raw::new(Raw::TEXT, "Hello");
+    let bytes = [request_head("/ws", &[]), message.clone().masked().bytes().repeat(10_000)].concat();
+    let mut writer = client.stream().try_clone().expect("a socket can be shared");
+    thread::scope(|scope| {
+        scope.spawn(move || writer.write_all(&bytes).expect("the server reads"));
+        assert!(client.head().starts_with("HTTP/1.1 101 "));
+        for _ in 0..10_000 {
+            assert_eq!(client.frame(), message);
+        }
+    });
+}
+
+#[test]
+fn byte_by_byte() {
+    let served = Served::echo(Config::default());
+    let mut client = RawClient::dial(served.address);
+    let message = Raw::new(Raw::TEXT, "κόσμε".repeat(20));
+    let bytes = [request_head("/ws", &[]), message.clone().masked().bytes()].concat();
+    for byte in bytes {
+        client.write(&[byte]);
+    }
+    assert!(client.head().starts_with("HTTP/1.1 101 "));
+    assert_eq!(client.frame(), message);
+}
+
+/// How many connections, both ends in this process, the system allows beside what the other tests use: 1,000 where
+/// 4,096 descriptors are allowed.
+fn allowed_connections() -> usize {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = open_files.and_then(|line| line.split_whitespace().next()).unwrap_or("1024");
+    soft.parse().map_or(1000, |soft: usize| (soft / 4).min(1000))
+}
+
+#[test]
+fn a_thousand_connections_each_echo() {
+    let served = Served::echo(Config::default());
+    let count = allowed_connections();
+    let mut clients: Vec<_> = (0..count).map(|_| RawClient::open(served.address, "/ws")).collect();
+    for round in 0..3 {
+        for (i, client) in clients.iter_mut().enumerate() {
+            client.send(Raw::new(Raw::TEXT, format!("{round} of {i}")));
+        }
+        for (i, client) in clients.iter_mut().enumerate() {
+            assert_eq!(client.frame(), Raw::new(Raw::TEXT, format!("{round} of {i}")));
+        }
+    }
+    served.handle.shutdown(1001, super::shutdown::LONG).expect("the loop runs");
+    for client in &mut clients {
+        assert_eq!(client.frame(), Raw::close(1001, ""));
+    }
+}

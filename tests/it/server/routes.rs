@@ -1,0 +1,169 @@
+//! Which handler a request comes to, and with what.
+
+use crate::support::loopback::{Client, RawClient, Served, Witness};
+use statesocket::{
+    Config, Message,
+    handshake::{Accept, Connect, Request, Response},
+    http::{StatusCode, header::UPGRADE},
+    server::{Handler, Peer, Server},
+};
+
+/// Says which route it is, and with what parameters and query it was asked for.
+struct Tell(&'static str);
+
+impl Handler for Tell {
+    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+        let params: Vec<_> = peer.params().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let query: Vec<_> = request.query_pairs().map(|(name, value)| format!("{name}={value}")).collect();
+        let text = format!("{} [{}] [{}]", self.0, params.join(","), query.join(","));
+        peer.accept(Accept::new()).expect("a request waits");
+        peer.send_text(&text).expect("messages may be sent at once");
+    }
+}
+
+fn routed(routes: &'static [&'static str]) -> Served {
+    Served::start(Config::default(), move |server| {
+        routes.iter().for_each(|route| server.route(route, || Tell(route)).expect("no conflict"));
+    })
+}
+
+fn told(served: &Served, target: &str) -> String {
+    let message = Client::open(&served.url(target)).message();
+    message.as_text().expect("it tells in text").to_owned()
+}
+
+fn status(served: &Served, target: &str) -> StatusCode {
+    Client::start(&Connect::new(&served.url(target)).expect("a valid URL")).rejected().status
+}
+
+#[test]
+fn parameters_are_decoded() {
+    let served = routed(&["/ws/{room_id}", "/a/{x}/b/{y}", "/files/{*path}"]);
+    for (target, expected) in [
+        ("/ws/lobby", "/ws/{room_id} [room_id=lobby] []"),
+        ("/ws/Stra%C3%9Fe%20%2B+1", "/ws/{room_id} [room_id=Straße ++1] []"),
+        ("/ws/a%2Fb", "/ws/{room_id} [room_id=a/b] []"),
+        ("/ws/%2E%2E", "/ws/{room_id} [room_id=..] []"),
+        ("/a/1/b/2", "/a/{x}/b/{y} [x=1,y=2] []"),
+        ("/files/a/b%2Fc", "/files/{*path} [path=a/b/c] []"),
+    ] {
+        assert_eq!(told(&served, target), expected, "{target}");
+    }
+}
+
+#[test]
+fn a_parameter_that_is_not_utf8_is_400() {
+    let served = routed(&["/ws/{room_id}"]);
+    for target in ["/ws/%FF", "/ws/a%C3", "/ws/%ED%A0%80"] {
+        assert_eq!(status(&served, target), StatusCode::BAD_REQUEST, "{target}");
+    }
+}
+
+#[test]
+fn a_path_without_a_route_is_404() {
+    let served = routed(&["/ws", "/ws/{room_id}"]);
+    for target in ["/", "/w", "/ws/", "/ws/a/b", "/WS", "/?ws"] {
+        assert_eq!(status(&served, target), StatusCode::NOT_FOUND, "{target}");
+    }
+}
+
+#[test]
+fn a_literal_goes_before_a_parameter() {
+    let served = routed(&["/ws/{room_id}", "/ws/lobby", "/ws"]);
+    for (target, expected) in
+        [("/ws/lobby", "/ws/lobby [] []"), ("/ws/lobbies", "/ws/{room_id} [room_id=lobbies] []"), ("/ws", "/ws [] []")]
+    {
+        assert_eq!(told(&served, target), expected, "{target}");
+    }
+}
+
+#[test]
+fn the_query_is_the_handlers_and_no_part_of_the_path() {
+    let served = routed(&["/ws/{room_id}"]);
+    for (target, expected) in [
+        ("/ws/a?x=1&x=2&y", "/ws/{room_id} [room_id=a] [x=1,x=2,y=]"),
+        ("/ws/a?n=J%C3%BCrgen+K&/b", "/ws/{room_id} [room_id=a] [n=Jürgen K,/b=]"),
+        ("/ws/a?", "/ws/{room_id} [room_id=a] []"),
+    ] {
+        assert_eq!(told(&served, target), expected, "{target}");
+    }
+}
+
+#[test]
+fn a_path_that_cannot_be_routed_is_an_error() {
+    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    server.route("/ws/{room_id}", || Tell("")).expect("the first route");
+    for path in ["ws", "", "{room_id}", "/ws/{room_id}", "/ws/{room}", "/x/{", "/x/{}", "/{*rest}/x"] {
+        let error = server.route(path, || Tell("")).expect_err(path);
+        assert_eq!(error.path, path);
+        assert_eq!(error.to_string(), format!("{path:?} cannot be routed: {}", error.reason));
+    }
+    server.route("/ws/lobby", || Tell("")).expect("a literal beside a parameter is no conflict");
+}
+
+/// Counts the messages of its connection.
+struct Count(u32);
+
+impl Handler for Count {
+    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
+        self.0 += 1;
+        peer.send_text(&self.0.to_string()).expect("the connection is open");
+    }
+}
+
+#[test]
+fn each_connection_has_a_handler_of_its_own() {
+    let served = Served::start(Config::default(), |server| server.route("/ws", || Count(0)).expect("the first route"));
+    let mut clients = [(); 3].map(|()| Client::open(&served.url("/ws")));
+    for count in ["1", "2"] {
+        for client in &mut clients {
+            client.connection.send_text("").expect("the connection is open");
+            assert_eq!(client.message().as_text(), Some(count));
+        }
+    }
+}
+
+const PLAIN: &[u8] = b"GET /ws HTTP/1.1\r\nHost: example.com\r\n\r\n";
+
+fn plain_answer(served: &Served) -> (String, String) {
+    let mut client = RawClient::dial(served.address);
+    client.write(PLAIN);
+    (client.head(), client.rest_as_text())
+}
+
+#[test]
+fn plain_http_is_426_unless_it_is_asked_for() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let (head, _) = plain_answer(&served);
+    assert!(head.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{head}");
+    assert!(head.to_lowercase().contains("\r\nupgrade: websocket\r\n"), "{head}");
+    drop(served);
+    calls.assert_no_more();
+}
+
+#[test]
+fn plain_http_is_served_where_it_is_asked_for() {
+    let mut config = Config::default();
+    config.plain_http = true;
+    let (served, calls) = Served::witnessed(config, |peer, request| {
+        assert!(!request.is_websocket());
+        assert_eq!(peer.accept(Accept::new()).expect_err("not a WebSocket"), statesocket::AcceptError::NotWebSocket);
+        peer.reject(Response::new(StatusCode::OK).body("a page")).expect("a request waits");
+    });
+    let (head, body) = plain_answer(&served);
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert_eq!(body, "a page");
+    calls.request();
+    calls.end();
+}
+
+#[test]
+fn a_handler_for_websockets_only_answers_plain_http_with_426() {
+    let mut config = Config::default();
+    config.plain_http = true;
+    let served = Served::start(config, |server| server.route("/ws", || Count(0)).expect("the first route"));
+    let (head, body) = plain_answer(&served);
+    assert!(head.starts_with("HTTP/1.1 426 "), "{head}");
+    assert!(head.contains(&format!("\r\n{UPGRADE}: websocket\r\n")), "{head}");
+    assert_eq!(body, "this is a WebSocket endpoint\n");
+}

@@ -1,0 +1,136 @@
+use super::{PATIENCE, dial};
+use crate::support::into_owned;
+use statesocket::{
+    Config, Connection, Disconnect, Event, Message, SocketAction, handshake::Connect, handshake::Response,
+};
+use std::{
+    io::{ErrorKind, Read},
+    net::{Shutdown, TcpStream, ToSocketAddrs},
+    sync::Arc,
+    time::Instant,
+};
+
+/// Our client role, driven over a blocking socket.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) connection: Connection,
+    stream: TcpStream,
+    /// What was read last, and how much of it has been taken.
+    input: Vec<u8>,
+    taken: usize,
+}
+
+impl Client {
+    /// Dials, and leaves the request queued.
+    pub(crate) fn start(connect: &Connect) -> Self {
+        let mut addresses = (connect.host(), connect.port()).to_socket_addrs().expect("a loopback address");
+        let stream = dial(addresses.next().expect("an address"));
+        let connection = Connection::client(connect, Arc::new(Config::default()), Instant::now());
+        Self { connection, stream, input: Vec::new(), taken: 0 }
+    }
+
+    /// Dials `url`, and waits until the connection is open.
+    pub(crate) fn open(url: &str) -> Self {
+        let mut client = Self::start(&Connect::new(url).expect("a valid URL"));
+        client.accepted();
+        client
+    }
+
+    /// The response that opened the connection, which is what comes next.
+    #[track_caller]
+    pub(crate) fn accepted(&mut self) -> Response {
+        match self.next() {
+            Event::Accepted(response) => *response,
+            other => panic!("not accepted: {other:?}"),
+        }
+    }
+
+    /// The response that refused the request, which is what comes next.
+    #[track_caller]
+    pub(crate) fn rejected(&mut self) -> Response {
+        match self.next() {
+            Event::Rejected(response) => *response,
+            other => panic!("not rejected: {other:?}"),
+        }
+    }
+
+    /// The message that comes next.
+    #[track_caller]
+    pub(crate) fn message(&mut self) -> Message<'static> {
+        match self.next() {
+            Event::Message(message) => message,
+            other => panic!("no message: {other:?}"),
+        }
+    }
+
+    /// Waits for the end, before which no event may come, and closes the socket when that may be done.
+    #[track_caller]
+    pub(crate) fn ended(&mut self) -> Disconnect {
+        let Event::Disconnect(disconnect) = self.next() else { panic!("the connection goes on") };
+        assert_eq!(self.poll(), None, "nothing follows the end");
+        *disconnect
+    }
+
+    /// The next event.
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> Event<'static> {
+        self.poll().expect("the connection has ended")
+    }
+
+    /// The next event; `None` when the socket has been closed.
+    fn poll(&mut self) -> Option<Event<'static>> {
+        loop {
+            let mut input = &mut self.input[self.taken..];
+            let event = self.connection.receive(&mut input, Instant::now()).map(into_owned);
+            let left = input.len();
+            self.taken = self.input.len() - left;
+            self.flush();
+            if event.is_some() {
+                return event;
+            }
+            match self.connection.poll_socket() {
+                Some(SocketAction::Close) => {
+                    self.stream.shutdown(Shutdown::Both).unwrap_or_default();
+                    return None;
+                }
+                // It fails only if the peer has gone, and then reading says so.
+                Some(_) => self.stream.shutdown(Shutdown::Write).unwrap_or_default(),
+                None => {}
+            }
+            self.read();
+        }
+    }
+
+    /// Writes what is queued.
+    fn flush(&mut self) {
+        if self.connection.write_to(&mut self.stream).is_err() {
+            self.connection.transport_failed();
+        }
+    }
+
+    /// Writes `bytes` past the connection.
+    #[cfg(feature = "server")]
+    pub(crate) fn write_raw(&mut self, bytes: &[u8]) {
+        std::io::Write::write_all(&mut self.stream, bytes).expect("the server reads");
+    }
+
+    fn read(&mut self) {
+        self.input.resize(64 << 10, 0);
+        self.taken = 0;
+        let length = match self.stream.read(&mut self.input) {
+            Ok(0) => {
+                self.connection.receive_eof();
+                0
+            }
+            Ok(n) => n,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                panic!("nothing came in {PATIENCE:?}")
+            }
+            Err(_) => {
+                self.connection.transport_failed();
+                0
+            }
+        };
+        self.input.truncate(length);
+    }
+}

@@ -1,0 +1,82 @@
+use super::{Calls, PATIENCE, Witness};
+use statesocket::{
+    Config,
+    handshake::Request,
+    server::{Handle, Peer, Server},
+};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread::{self, JoinHandle},
+};
+
+/// A [`Server`] that runs on a thread of its own; it is stopped when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: Handle,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    /// Is disconnected when the thread ends.
+    end: mpsc::Receiver<()>,
+}
+
+impl Served {
+    /// Runs a server after `set_up` has given it its routes.
+    pub(crate) fn start(config: Config, set_up: impl FnOnce(&mut Server) + Send + 'static) -> Self {
+        let (started, start) = mpsc::channel();
+        let (ended, end) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let _ended: mpsc::Sender<()> = ended;
+            let mut server = Server::bind("127.0.0.1:0", config)?;
+            set_up(&mut server);
+            started.send((server.local_addr(), server.handle())).expect("the test waits");
+            server.run()?;
+            assert!(server.is_stopped());
+            assert_eq!(server.connections(), 0, "a loop that has ended has no connections");
+            Ok(())
+        });
+        let (address, handle) = start.recv_timeout(PATIENCE).expect("the server starts");
+        Self { address, handle, thread: Some(thread), end }
+    }
+
+    /// A server that accepts and echoes at `/ws`.
+    pub(crate) fn echo(config: Config) -> Self {
+        Self::witnessed(config, Witness::accept).0
+    }
+
+    /// A server that at `/ws` answers with `answer`, echoes, and tells of each call of a handler.
+    pub(crate) fn witnessed(
+        config: Config,
+        answer: impl Fn(&mut Peer<'_>, &Request) + Clone + Send + 'static,
+    ) -> (Self, Calls) {
+        let (sender, calls) = mpsc::channel();
+        let served = Self::start(config, move |server| {
+            let factory = move || Witness::new(sender.clone(), answer.clone());
+            server.route("/ws", factory).expect("the first route");
+        });
+        (served, Calls(calls))
+    }
+
+    pub(crate) fn url(&self, target: &str) -> String {
+        format!("ws://{}{target}", self.address)
+    }
+
+    /// Waits until the loop has ended.
+    #[track_caller]
+    pub(crate) fn wait_for_end(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        assert_eq!(self.end.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the loop does not end");
+        thread.join().expect("the loop does not panic").expect("the loop does not fail");
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.handle.stop();
+        if !thread::panicking() {
+            self.wait_for_end();
+        }
+    }
+}

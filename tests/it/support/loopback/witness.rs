@@ -1,0 +1,130 @@
+use super::PATIENCE;
+use statesocket::{
+    Disconnect, Message, Phase, Transition,
+    handshake::{Accept, Request},
+    server::{Handler, Peer, PeerId},
+};
+use std::sync::mpsc;
+
+/// A call of a handler, as a [`Witness`] tells of it.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Request(PeerId, Box<Request>),
+    Message(Message<'static>),
+    Chunk(Message<'static>, bool),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Disconnect(Box<End>),
+}
+
+/// A connection as its handler saw it last.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) disconnect: Disconnect,
+    pub(crate) history: Vec<Transition>,
+    pub(crate) phase: Phase,
+}
+
+/// The calls, in order.
+#[derive(Debug)]
+pub(crate) struct Calls(pub(super) mpsc::Receiver<Call>);
+
+impl Calls {
+    #[track_caller]
+    pub(crate) fn next(&self) -> Call {
+        self.0.recv_timeout(PATIENCE).expect("a handler is called")
+    }
+
+    /// The connection whose request comes next.
+    #[track_caller]
+    pub(crate) fn request(&self) -> (PeerId, Box<Request>) {
+        match self.next() {
+            Call::Request(id, request) => (id, request),
+            other => panic!("no request: {other:?}"),
+        }
+    }
+
+    /// The end that comes next.
+    #[track_caller]
+    pub(crate) fn end(&self) -> End {
+        match self.next() {
+            Call::Disconnect(end) => *end,
+            other => panic!("the connection goes on: {other:?}"),
+        }
+    }
+
+    /// The next end, after whatever comes before it.
+    #[track_caller]
+    pub(crate) fn end_after_all(&self) -> End {
+        loop {
+            if let Call::Disconnect(end) = self.next() {
+                return *end;
+            }
+        }
+    }
+
+    /// Checks that no call is left, and no handler, once the server is gone.
+    #[track_caller]
+    pub(crate) fn assert_no_more(self) {
+        let left = self.0.recv_timeout(PATIENCE);
+        assert!(matches!(left, Err(mpsc::RecvTimeoutError::Disconnected)), "{left:?}");
+    }
+}
+
+/// A handler that echoes, and tells of each call.
+pub(crate) struct Witness<A> {
+    calls: mpsc::Sender<Call>,
+    answer: A,
+}
+
+impl<A> Witness<A> {
+    pub(crate) const fn new(calls: mpsc::Sender<Call>, answer: A) -> Self {
+        Self { calls, answer }
+    }
+
+    fn tell(&self, call: Call) {
+        // The test may have heard enough.
+        let _ = self.calls.send(call);
+    }
+}
+
+impl Witness<()> {
+    /// An answer for [`Served::witnessed`](super::Served::witnessed): yes.
+    pub(crate) fn accept(peer: &mut Peer<'_>, _: &Request) {
+        peer.accept(Accept::new()).expect("a request waits");
+    }
+
+    /// An answer for [`Served::witnessed`](super::Served::witnessed): none.
+    pub(crate) fn leave_waiting(_: &mut Peer<'_>, _: &Request) {}
+}
+
+impl<A: Fn(&mut Peer<'_>, &Request)> Handler for Witness<A> {
+    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+        self.tell(Call::Request(peer.id(), Box::new(request.clone())));
+        (self.answer)(peer, request);
+    }
+
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        if let Err(error) = peer.send(&message) {
+            peer.ensure_closed(1011, &error.to_string());
+        }
+        self.tell(Call::Message(message.into_owned()));
+    }
+
+    fn on_chunk(&mut self, _: &mut Peer<'_>, data: Message<'_>, is_last: bool) {
+        self.tell(Call::Chunk(data.into_owned(), is_last));
+    }
+
+    fn on_ping(&mut self, _: &mut Peer<'_>, payload: &[u8]) {
+        self.tell(Call::Ping(payload.to_vec()));
+    }
+
+    fn on_pong(&mut self, _: &mut Peer<'_>, payload: &[u8]) {
+        self.tell(Call::Pong(payload.to_vec()));
+    }
+
+    fn on_disconnect(&mut self, peer: &mut Peer<'_>, disconnect: &Disconnect) {
+        let end = End { disconnect: disconnect.clone(), history: peer.history().to_vec(), phase: peer.phase() };
+        self.tell(Call::Disconnect(Box::new(end)));
+    }
+}

@@ -1,0 +1,106 @@
+//! Both ends of a connection, joined in memory.
+
+use super::wire::request_head;
+use statesocket::{Agreed, Config, Connection, Event, Role, handshake::Accept, handshake::Connect};
+use std::{borrow::Cow, sync::Arc, time::Instant};
+
+/// Hands `bytes` in, and returns all events, owned.
+pub(crate) fn feed(connection: &mut Connection, bytes: &[u8]) -> Vec<Event<'static>> {
+    let mut buffer = bytes.to_vec();
+    let mut input = buffer.as_mut_slice();
+    let mut events = Vec::new();
+    let now = Instant::now();
+    while let Some(event) = connection.receive(&mut input, now) {
+        events.push(into_owned(event));
+    }
+    assert!(input.is_empty(), "receive takes everything before it returns None");
+    events
+}
+
+/// Takes all that waits to be written.
+pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
+    let bytes = connection.transmit().to_vec();
+    connection.advance(bytes.len());
+    bytes
+}
+
+/// The same event, owning its payload.
+pub(crate) fn into_owned(event: Event<'_>) -> Event<'static> {
+    match event {
+        Event::Request(request) => Event::Request(request),
+        Event::Accepted(response) => Event::Accepted(response),
+        Event::Rejected(response) => Event::Rejected(response),
+        Event::Message(message) => Event::Message(message.into_owned()),
+        Event::Chunk { data, is_last } => Event::Chunk { data: data.into_owned(), is_last },
+        Event::Ping(payload) => Event::Ping(Cow::Owned(payload.into_owned())),
+        Event::Pong(payload) => Event::Pong(Cow::Owned(payload.into_owned())),
+        Event::Disconnect(disconnect) => Event::Disconnect(disconnect),
+        other => panic!("an event that the tests do not know: {other:?}"),
+    }
+}
+
+/// A client with fixed randomness that has sent its request for `/chat`, offering `subprotocols`.
+pub(crate) fn client(config: Config, subprotocols: &[&str]) -> Connection {
+    let mut connect = Connect::new("ws://server.example.com/chat").expect("a valid URI").seed([7; 32]);
+    for name in subprotocols {
+        connect = connect.subprotocol(*name).expect("a token, once");
+    }
+    Connection::client(&connect, Arc::new(config), Instant::now())
+}
+
+/// An open connection whose handshake was done elsewhere.
+pub(crate) fn established(role: Role, config: Config) -> Connection {
+    Connection::established(role, Agreed::new().seed([7; 32]), Arc::new(config), Instant::now())
+}
+
+/// A server whose application has been asked and has not answered.
+pub(crate) fn requested_server(config: Config) -> Connection {
+    let mut server = Connection::server(Arc::new(config), Instant::now());
+    let events = feed(&mut server, &request_head("/chat", &[]));
+    assert!(matches!(events.as_slice(), [Event::Request(_)]), "{events:?}");
+    server
+}
+
+/// A server whose application has accepted; the 101 has been taken off.
+pub(crate) fn opened_server(config: Config) -> Connection {
+    let mut server = requested_server(config);
+    server.accept(Accept::new()).expect("a request waits");
+    drain(&mut server);
+    server
+}
+
+/// A client and a server, joined by two queues of bytes.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) client: Connection,
+    pub(crate) server: Connection,
+}
+
+#[expect(clippy::wrong_self_convention, reason = "`to_server` names a direction and converts nothing")]
+impl Pair {
+    /// Two ends that have not yet exchanged a byte; the client's request is queued.
+    pub(crate) fn new(config: Config) -> Self {
+        let server = Connection::server(Arc::new(config.clone()), Instant::now());
+        Self { client: client(config, &["chat", "superchat"]), server }
+    }
+
+    /// Two open ends, without a subprotocol.
+    pub(crate) fn open(config: Config) -> Self {
+        let mut pair = Self::new(config);
+        pair.to_server();
+        pair.server.accept(Accept::new()).expect("a request waits");
+        let events = pair.to_client();
+        assert!(matches!(events.as_slice(), [Event::Accepted(_)]), "{events:?}");
+        pair
+    }
+
+    /// Carries what the client has written to the server, and returns the server's events.
+    pub(crate) fn to_server(&mut self) -> Vec<Event<'static>> {
+        feed(&mut self.server, &drain(&mut self.client))
+    }
+
+    /// Carries what the server has written to the client, and returns the client's events.
+    pub(crate) fn to_client(&mut self) -> Vec<Event<'static>> {
+        feed(&mut self.client, &drain(&mut self.server))
+    }
+}

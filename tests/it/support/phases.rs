@@ -1,0 +1,77 @@
+//! Connections in every phase.
+
+use super::{client, drain, established, peer_sends, pending, requested_server, sent::ROLES, wire::Raw};
+use statesocket::{CloseReply, Config, Connection, Phase, Role};
+use std::{sync::Arc, time::Instant};
+
+/// The default configuration with changes.
+pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::default();
+    change(&mut config);
+    config
+}
+
+/// Takes all time-outs away.
+pub(crate) fn without_timeouts(config: &mut Config) {
+    for timeout in [
+        &mut config.opening_timeout,
+        &mut config.accept_timeout,
+        &mut config.ping_interval,
+        &mut config.pong_timeout,
+        &mut config.idle_timeout,
+        &mut config.message_timeout,
+        &mut config.closing_timeout,
+        &mut config.linger_timeout,
+    ] {
+        *timeout = None;
+    }
+}
+
+/// A configuration whose closing handshake waits for the application.
+pub(crate) fn manual() -> Config {
+    config(|config| config.close_reply = CloseReply::Manual)
+}
+
+/// The phase in which the local party has sent its Close and the peer has not.
+pub(crate) fn after_own_close(role: Role) -> Phase {
+    match role {
+        Role::Client => Phase::ClientClosed,
+        Role::Server => Phase::ApplicationClosed,
+    }
+}
+
+/// The phase in which the peer has sent its Close and the local party has not.
+pub(crate) fn after_peer_close(role: Role) -> Phase {
+    match role {
+        Role::Client => Phase::ApplicationClosed,
+        Role::Server => Phase::ClientClosed,
+    }
+}
+
+/// Both roles in each phase that they can be in, with nothing left to write and no event due.
+///
+/// Phase Closed is there three times: after a closing handshake, after a violation, after `abort`.
+pub(crate) fn in_every_phase() -> Vec<(String, Connection)> {
+    let mut connections = vec![Connection::server(Arc::new(Config::default()), Instant::now())];
+    connections.push(requested_server(Config::default()));
+    connections.push(client(Config::default(), &[]));
+    for role in ROLES {
+        let [open, mut half, mut peer_half, mut clean, mut failed, mut aborted] =
+            std::array::from_fn(|_| established(role, manual()));
+        half.close(1000, "done").expect("an open connection can be closed");
+        peer_sends(&mut peer_half, [Raw::close(1001, "away")]);
+        peer_sends(&mut clean, [Raw::close(1001, "away")]);
+        clean.close(1000, "done").expect("the peer's close waits for ours");
+        peer_sends(&mut failed, [Raw::new(0xB, "")]);
+        aborted.abort();
+        connections.extend([open, half, peer_half, clean, failed, aborted]);
+    }
+    for connection in &mut connections {
+        pending(connection);
+        drain(connection);
+    }
+    connections
+        .into_iter()
+        .map(|connection| (format!("{:?} in {:?}", connection.role(), connection.phase()), connection))
+        .collect()
+}

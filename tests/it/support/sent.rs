@@ -1,0 +1,103 @@
+//! What a connection wrote and told, read without the code under test.
+
+use super::{drain, feed, wire::Raw};
+use statesocket::{Cause, Connection, Disconnect, Event, Phase, ProtocolError, Role};
+
+pub(crate) const ROLES: [Role; 2] = [Role::Server, Role::Client];
+
+impl Raw {
+    /// Takes a frame off the front of `bytes`. Its payload is unmasked, its key kept, its length in the shortest form.
+    pub(crate) fn parse(bytes: &mut &[u8]) -> Self {
+        let whole = *bytes;
+        let (mask_bit, short_len) = (bytes[1] & 0x80, bytes[1] & 0x7F);
+        let form = match short_len {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let extended = bytes[2..2 + form].iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
+        let len = if form == 0 { usize::from(short_len) } else { extended };
+        let mut at = 2 + form;
+        let key = (mask_bit != 0).then(|| *bytes[at..].first_chunk::<4>().expect("a key follows the mask bit"));
+        at += key.map_or(0, |key| key.len());
+        let mut payload = bytes[at..at + len].to_vec();
+        for (i, byte) in payload.iter_mut().enumerate() {
+            *byte ^= key.map_or(0, |key| key[i % 4]);
+        }
+        let frame = Self { first: bytes[0], payload, key };
+        *bytes = &bytes[at + len..];
+        assert_eq!(frame.bytes(), whole[..at + len], "a frame that is sent has the shortest form of its length");
+        frame
+    }
+
+    /// The bytes, as the peer of an endpoint of role `local` has to send them.
+    pub(crate) fn for_endpoint(self, local: Role) -> Vec<u8> {
+        match local {
+            Role::Server => self.masked().bytes(),
+            Role::Client => self.bytes(),
+        }
+    }
+}
+
+/// Takes off the frames that wait to be written, after a check that exactly those of a client are masked.
+pub(crate) fn sent(connection: &mut Connection) -> Vec<Raw> {
+    let bytes = drain(connection);
+    let mut rest = bytes.as_slice();
+    let mut frames = Vec::new();
+    while !rest.is_empty() {
+        let frame = Raw::parse(&mut rest);
+        assert_eq!(frame.key.is_some(), connection.role() == Role::Client, "a client masks, a server does not");
+        frames.push(Raw { key: None, ..frame });
+    }
+    frames
+}
+
+/// Hands in `frames` as the peer has to send them, and returns all events.
+pub(crate) fn peer_sends(connection: &mut Connection, frames: impl IntoIterator<Item = Raw>) -> Vec<Event<'static>> {
+    let role = connection.role();
+    let bytes: Vec<u8> = frames.into_iter().flat_map(|frame| frame.for_endpoint(role)).collect();
+    feed(connection, &bytes)
+}
+
+/// All events that need no more input.
+pub(crate) fn pending(connection: &mut Connection) -> Vec<Event<'static>> {
+    std::iter::from_fn(|| connection.poll_event()).collect()
+}
+
+/// The `Disconnect` that `events` end with; there must be no other.
+#[track_caller]
+pub(crate) fn disconnect_in(events: &[Event<'_>]) -> Disconnect {
+    let (last, before) = events.split_last().expect("a disconnect is due, and nothing came");
+    assert!(!before.iter().any(|event| matches!(event, Event::Disconnect(_))), "a second disconnect: {events:?}");
+    let Event::Disconnect(disconnect) = last else { panic!("no disconnect at the end of {events:?}") };
+    (**disconnect).clone()
+}
+
+/// Checks that nothing the peer sends has any effect any more.
+#[track_caller]
+pub(crate) fn assert_deaf(connection: &mut Connection, case: &str) {
+    let (phase, disconnect) = (connection.phase(), connection.disconnect().cloned());
+    let late = [Raw::new(Raw::PING, "late"), Raw::new(Raw::TEXT, "late"), Raw::close(1000, ""), Raw::new(0xB, "")];
+    for frame in late {
+        let events = peer_sends(connection, [frame]);
+        assert_eq!(events, [], "{case}: events after the end");
+    }
+    assert_eq!(connection.transmit(), b"", "{case}: bytes after the end");
+    assert_eq!((connection.phase(), connection.disconnect().cloned()), (phase, disconnect), "{case}");
+}
+
+/// Checks that `bytes` make an open connection fail as section 7.1.7 says.
+#[track_caller]
+pub(crate) fn assert_fails(connection: &mut Connection, bytes: &[u8], error: ProtocolError, case: &str) {
+    let events = feed(connection, bytes);
+    let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{case}: {events:?}") };
+    assert_eq!(disconnect.cause, Cause::Protocol(error), "{case}");
+    assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (1006, false), "{case}");
+    assert_eq!(disconnect.received, None, "{case}");
+    assert_eq!(disconnect.initiator, Some(connection.local_party()), "{case}");
+    assert_eq!(connection.phase(), Phase::Closed, "{case}");
+    let close = disconnect.sent.as_ref().expect("a failing endpoint sends a close");
+    assert_eq!(close.code, error.close_code(), "{case}");
+    assert_eq!(sent(connection), [Raw::close(close.code.into(), &close.reason)], "{case}");
+    assert_deaf(connection, case);
+}
