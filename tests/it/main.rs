@@ -31,4 +31,5 @@ mod starlette_json;
 mod state;
 mod support;
 mod timers;
+mod timers_open;
 mod timers_opening;

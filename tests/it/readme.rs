@@ -1,7 +1,12 @@
 //! The table and the diagram in the README are what the code says.
 
-use statesocket::{Action, Party, Phase, Transition};
-use std::{collections::BTreeMap, env, fmt::Write, fs};
+use statesocket::{Action, Config, Party, Phase, Transition};
+use std::{
+    collections::BTreeMap,
+    env,
+    fmt::{Debug, Write},
+    fs,
+};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const BEGIN: &str = "<!-- table: from the code, see tests/it/readme.rs -->\n";
@@ -64,4 +69,42 @@ fn diagram() -> String {
         writeln!(diagram, "    {from} --> {to}: {}", labels.join(", ")).expect("a String takes everything");
     }
     diagram + "    note right of Closed: either party's Abort leads here from anywhere\n    Closed --> [*]\n```"
+}
+
+#[test]
+fn readme_shows_each_limit_and_timeout_with_its_default() {
+    let readme = fs::read_to_string(README).expect("the README can be read");
+    let mut fields = numbers(&Config::default());
+    #[cfg(feature = "server")]
+    fields.extend(numbers(&statesocket::server::Limits::default()));
+    assert!(fields.len() >= 17, "the fields are found: {fields:?}");
+    for (name, value) in fields {
+        let row = format!("| `{name}` | {value} |");
+        assert!(readme.contains(&row), "the README has no row that begins with {row}");
+    }
+}
+
+/// The names and defaults of those fields that are numbers or times, as the README writes them.
+fn numbers(defaults: &impl Debug) -> Vec<(String, String)> {
+    let text = format!("{defaults:?}").replace("Some(", "").replace(')', "");
+    let (_, fields) = text.split_once(" { ").expect("a struct with fields");
+    let pairs = fields.trim_end_matches(" }").split(", ").filter_map(|field| field.split_once(": "));
+    pairs.filter_map(|(name, value)| Some((name.to_owned(), as_written(value)?))).collect()
+}
+
+fn as_written(value: &str) -> Option<String> {
+    if value == "None" {
+        return Some("off".to_owned());
+    }
+    if let Some(seconds) = value.strip_suffix('s') {
+        let seconds: u64 = seconds.parse().ok()?;
+        return Some(if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") });
+    }
+    let number: u64 = value.parse().ok()?;
+    Some(match number {
+        _ if number % (1 << 20) == 0 => format!("{} MiB", number >> 20),
+        // Not every multiple of 1024 is meant as one.
+        _ if number % (1 << 10) == 0 && number < 1 << 17 => format!("{} KiB", number >> 10),
+        _ => number.to_string(),
+    })
 }
