@@ -2,4 +2,5 @@
 
 mod layers;
 mod readme;
+mod reconnect;
 mod state;
