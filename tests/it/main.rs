@@ -1,5 +1,7 @@
 //! The integration tests: one binary, the public API only.
 
+#[cfg(feature = "server")]
+mod examples_reconnect;
 mod layers;
 mod readme;
 mod reconnect;
