@@ -6,13 +6,18 @@
 //!
 //! At the end of the input it closes. It exits with 0 if the closing handshake was clean and its code is 1000 or the one
 //! asked for, with 1 if the connection ended in another way, with 2 if it never opened.
+//!
+//! With `--reconnect` it connects again where that is worth it, after a delay. Lines typed meanwhile are sent then; lines
+//! sent before may be lost with the connection that they were sent on. Once the input is at its end and all of it is
+//! sent, it does not connect again.
 
 use clap::Parser;
-use mio::{Events, Interest, Poll, Token, Waker, net::TcpStream};
+use mio::{Events, Interest, Poll, Registry, Token, Waker, net::TcpStream};
 use statesocket::{
     Action, CloseCode, Config, Connection, Disconnect, Event, Message, Phase, SocketAction,
     handshake::{Connect, Response},
     http::header::{HeaderName, HeaderValue},
+    reconnect::{Policy, Reconnect},
 };
 use std::{
     error::Error,
@@ -20,7 +25,7 @@ use std::{
     process::ExitCode,
     sync::{Arc, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// A WebSocket client: each line of standard input is a text message, each message that arrives a line of output.
@@ -40,6 +45,15 @@ struct Args {
     /// The reason to close with, at most 123 bytes.
     #[arg(long, value_name = "TEXT", default_value = "")]
     close_reason: String,
+    /// Connect again after a failure that may pass.
+    #[arg(long)]
+    reconnect: bool,
+    /// How many attempts in a row to make at that.
+    #[arg(long, value_name = "N", requires = "reconnect")]
+    reconnect_attempts: Option<u32>,
+    /// The longest delay before an attempt, in milliseconds, unless the server asks for a longer one.
+    #[arg(long, value_name = "MS", requires = "reconnect")]
+    reconnect_delay_max: Option<u64>,
     /// Say on standard error what becomes of both parties' states.
     #[arg(long)]
     verbose: bool,
@@ -66,7 +80,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// How it ended, and whether it had opened before.
+/// How a connection ended, and whether it had opened before.
 struct End {
     disconnect: Disconnect,
     was_open: bool,
@@ -84,6 +98,35 @@ fn exit_code(end: &End, args: &Args) -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<End, Box<dyn Error>> {
+    let connect = request(args)?;
+    let mut input = Input::new()?;
+    let mut reconnect = Reconnect::new(policy(args));
+    loop {
+        let end = match open(&connect, input.poll.registry()) {
+            Ok(stream) => {
+                let connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
+                let (input, reconnect) = (&mut input, &mut reconnect);
+                Ok(Client { connection, stream, args, input, reconnect, reported_moves: 0 }.run()?)
+            }
+            Err(error) => Err(format!("cannot connect to {} port {}: {error}", connect.host(), connect.port())),
+        };
+        let delay = match &end {
+            Ok(end) => reconnect.disconnected(&end.disconnect, Instant::now()),
+            Err(_) => reconnect.retry(Instant::now()),
+        };
+        let Some(delay) = delay.filter(|_| !input.is_over()) else { return Ok(end?) };
+        match &end {
+            Ok(end) => eprint!("disconnect {}", end.disconnect),
+            Err(error) => eprint!("error: {error}"),
+        }
+        eprintln!("; attempt {} to reconnect follows in {} ms", reconnect.attempts(), delay.as_millis());
+        if !input.wait(delay)? {
+            return Ok(end?);
+        }
+    }
+}
+
+fn request(args: &Args) -> Result<Connect, Box<dyn Error>> {
     let mut connect = Connect::new(&args.url)?;
     for name in &args.subprotocols {
         connect = connect.subprotocol(name)?;
@@ -94,13 +137,24 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
     if connect.is_secure() {
         return Err("this example does not do TLS: use a ws:// URL".into());
     }
+    Ok(connect)
+}
+
+fn policy(args: &Args) -> Policy {
+    let mut policy = Policy::default();
+    policy.max_attempts = if args.reconnect { args.reconnect_attempts.unwrap_or(policy.max_attempts) } else { 0 };
+    policy.max_delay = args.reconnect_delay_max.map_or(policy.max_delay, Duration::from_millis);
+    policy
+}
+
+fn open(connect: &Connect, registry: &Registry) -> io::Result<TcpStream> {
     let host = connect.host().trim_matches(['[', ']']);
-    let stream = std::net::TcpStream::connect((host, connect.port()))
-        .map_err(|error| format!("cannot connect to {host} port {}: {error}", connect.port()))?;
+    let stream = std::net::TcpStream::connect((host, connect.port()))?;
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
-    let connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
-    Ok(Client::new(connection, TcpStream::from_std(stream), args)?.run()?)
+    let mut stream = TcpStream::from_std(stream);
+    registry.register(&mut stream, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
+    Ok(stream)
 }
 
 const SOCKET: Token = Token(0);
@@ -109,39 +163,74 @@ const INPUT: Token = Token(1);
 /// With more than this many bytes unsent, the input waits.
 const HIGH_WATER: usize = 1 << 20;
 
-/// The five lines that drive a connection, on mio: write, wait, read, react, look at the clock.
-struct Client<'a> {
-    connection: Connection,
-    stream: TcpStream,
-    lines: mpsc::Receiver<String>,
-    args: &'a Args,
+/// The lines typed, and what wakes who waits for one; they outlive a connection.
+struct Input {
     poll: Poll,
-    /// Held here too: a waker that is gone takes with it a wake that has not been seen.
+    /// Kept here too: dropped with the thread it could take the last wake-up with it.
     _waker: Arc<Waker>,
-    reported_moves: usize,
+    lines: mpsc::Receiver<String>,
+    /// Taken to see whether there is one.
+    next: Option<String>,
 }
 
-impl<'a> Client<'a> {
-    fn new(connection: Connection, mut stream: TcpStream, args: &'a Args) -> io::Result<Self> {
+impl Input {
+    fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
-        poll.registry().register(&mut stream, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
         let waker = Arc::new(Waker::new(poll.registry(), INPUT)?);
+        let kept_waker = Arc::clone(&waker);
         let (sender, lines) = mpsc::sync_channel(64);
-        let input_waker = Arc::clone(&waker);
         thread::spawn(move || {
             for line in io::stdin().lock().lines().map_while(Result::ok) {
                 // The loop is woken first: it may be what makes room.
-                if input_waker.wake().is_err() || sender.send(line).is_err() || input_waker.wake().is_err() {
+                if waker.wake().is_err() || sender.send(line).is_err() || waker.wake().is_err() {
                     return;
                 }
             }
             drop(sender);
             // If this fails the loop has ended already.
-            let _ = input_waker.wake();
+            let _ = waker.wake();
         });
-        Ok(Self { connection, stream, lines, args, poll, _waker: waker, reported_moves: 0 })
+        Ok(Self { poll, _waker: kept_waker, lines, next: None })
     }
 
+    fn take(&mut self) -> Result<String, mpsc::TryRecvError> {
+        self.next.take().map_or_else(|| self.lines.try_recv(), Ok)
+    }
+
+    /// Whether no line is left, and none will come.
+    fn is_over(&mut self) -> bool {
+        let line = self.take();
+        let is_over = line == Err(mpsc::TryRecvError::Disconnected);
+        self.next = line.ok();
+        is_over
+    }
+
+    /// Waits for so long; `false` if the input has ended before.
+    fn wait(&mut self, delay: Duration) -> io::Result<bool> {
+        let mut events = Events::with_capacity(16);
+        let start = Instant::now();
+        while let Some(rest) = delay.checked_sub(start.elapsed()).filter(|rest| !rest.is_zero()) {
+            match self.poll.poll(&mut events, Some(rest)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ if self.is_over() => return Ok(false),
+                _ => {}
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The five lines that drive a connection, on mio: write, wait, read, react, look at the clock.
+struct Client<'a> {
+    connection: Connection,
+    stream: TcpStream,
+    args: &'a Args,
+    input: &'a mut Input,
+    reconnect: &'a mut Reconnect,
+    reported_moves: usize,
+}
+
+impl Client<'_> {
     fn run(mut self) -> io::Result<End> {
         let mut events = Events::with_capacity(16);
         let mut buffer = vec![0; 64 << 10];
@@ -156,7 +245,7 @@ impl<'a> Client<'a> {
             }
             let deadline = self.connection.poll_timeout(Instant::now());
             let timeout = deadline.map(|(deadline, _)| deadline.saturating_duration_since(Instant::now()));
-            match self.poll.poll(&mut events, timeout) {
+            match self.input.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => self.connection.handle_timeout(Instant::now()),
             }
@@ -175,17 +264,17 @@ impl<'a> Client<'a> {
             self.connection.transport_failed();
             self.react(&mut [])?;
         }
-        Ok(self.connection.transmit().is_empty())
+        Ok(self.connection.queued() == 0)
     }
 
     /// Sends what was typed, once the connection is open; the end of the input closes it. Returns whether there is more
     /// than the output should hold.
     fn take_lines(&mut self) -> bool {
         while self.connection.phase() == Phase::Open {
-            if self.connection.transmit().len() >= HIGH_WATER {
+            if self.connection.queued() >= HIGH_WATER {
                 return true;
             }
-            match self.lines.try_recv() {
+            match self.input.take() {
                 Ok(line) => self.connection.send_text(&line).expect("an open connection with room takes a message"),
                 Err(mpsc::TryRecvError::Empty) => return false,
                 Err(mpsc::TryRecvError::Disconnected) => {
@@ -219,7 +308,11 @@ impl<'a> Client<'a> {
             match event {
                 Event::Message(Message::Text(text)) => writeln!(out, "{text}")?,
                 Event::Message(Message::Binary(bytes)) => writeln!(out, "{} bytes: {bytes:02x?}", bytes.len())?,
-                Event::Rejected(response) => report_rejection(&response),
+                Event::Accepted(_) => self.reconnect.opened(Instant::now()),
+                Event::Rejected(response) => {
+                    self.reconnect.rejected(&response);
+                    report_rejection(&response);
+                }
                 _ => {}
             }
         }

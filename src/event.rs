@@ -71,6 +71,65 @@ pub struct Disconnect {
     pub is_clean: bool,
 }
 
+impl Disconnect {
+    /// Whether a client may hope that connecting again helps: whether the end was the network's, the clock's, or a
+    /// server's that cannot serve at the moment. [`Reconnect`](crate::reconnect::Reconnect) says when to do it.
+    ///
+    /// | cause | retryable |
+    /// |---|---|
+    /// | the peer closed | 1001 going away, 1011 internal error, 1012 service restart, 1013 try again later, 1014 bad gateway |
+    /// | rejected | 408, 425, 429, 500, 502, 503, 504, and any other 5xx that is not registered |
+    /// | transport lost | yes, unless we had sent a Close |
+    /// | timed out | yes, unless it was the answer to our Close |
+    /// | local close, local abort | no: the application wanted it |
+    /// | handshake or protocol violation | no: the peer will do it again |
+    ///
+    /// * 1011 is what a fault sends that may be gone by then, as 500 is, and what servers send that missed our Pong.
+    /// * 1000, and no code at all (1005), are how a server says that it is done.
+    /// * 1002, 1003 and 1007 to 1010 are about what we sent, or are, and we shall be the same.
+    /// * What 3000 to 4999 mean only the application knows (RFC 6455 section 7.4.2).
+    /// * 3xx asks for another URI, and the 4xx that are not listed for another request. The registered 5xx that are not
+    ///   listed (501, 505 to 508, 510, 511) do not pass by waiting, or are WebDAV's. A 5xx that nobody knows is to be
+    ///   treated "as being equivalent to the x00 status code of that class" (RFC 9110 section 15).
+    ///
+    /// ```
+    /// use statesocket::{Config, Connection, Event, handshake::Connect};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let connect = Connect::new("ws://example.com/")?;
+    /// let mut connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
+    /// connection.receive_eof();
+    /// let Some(Event::Disconnect(lost)) = connection.poll_event() else { panic!() };
+    /// assert!(lost.is_retryable());
+    /// # Ok::<(), statesocket::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match &self.cause {
+            Cause::PeerClosed => matches!(u16::from(self.code), 1001 | 1011..=1014),
+            Cause::Rejected(status) => is_retryable_status(*status),
+            Cause::TransportLost => self.sent.is_none(),
+            Cause::TimedOut(timer) => match timer {
+                Timer::Opening | Timer::Accept | Timer::Pong | Timer::Idle | Timer::Message => true,
+                Timer::Closing => false,
+                // These end no connection.
+                Timer::Ping | Timer::Linger => false,
+            },
+            Cause::LocalClosed | Cause::Handshake(_) | Cause::Protocol(_) | Cause::Aborted => false,
+        }
+    }
+}
+
+/// The 4xx are those whose definitions speak of a repetition (RFC 9110 section 15.5.9, RFC 8470 section 5.2, RFC 6585
+/// section 4).
+fn is_retryable_status(status: StatusCode) -> bool {
+    match status.as_u16() {
+        408 | 425 | 429 | 500 | 502..=504 => true,
+        501 | 505..=508 | 510 | 511 => false,
+        _ => status.is_server_error(),
+    }
+}
+
 /// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

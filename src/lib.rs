@@ -11,6 +11,7 @@ pub mod handshake;
 mod message;
 mod output;
 mod random;
+pub mod reconnect;
 #[cfg(feature = "server")]
 pub mod server;
 mod state;

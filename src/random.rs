@@ -1,7 +1,7 @@
-//! Masking keys and handshake keys.
+//! Masking keys, handshake keys, and delays.
 
 use crate::frame::MaskKey;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use std::fmt;
 
 /// A cryptographically secure generator, seeded by the operating system unless the caller gives a seed.
@@ -29,6 +29,11 @@ impl Random {
         let mut nonce = [0; 16];
         self.0.fill_bytes(&mut nonce);
         nonce
+    }
+
+    /// Any number from 0 to `last`, each as likely as the others.
+    pub(crate) fn up_to(&mut self, last: u64) -> u64 {
+        self.0.random_range(0..=last)
     }
 }
 

@@ -10,6 +10,8 @@ mod errors_connection;
 mod errors_handshake;
 #[cfg(feature = "server")]
 mod examples;
+#[cfg(feature = "server")]
+mod examples_reconnect;
 mod framing_chunks;
 mod framing_messages;
 mod framing_output;
@@ -22,6 +24,7 @@ mod interop;
 mod layers;
 mod negotiation;
 mod readme;
+mod reconnect;
 #[cfg(feature = "server")]
 mod server;
 mod starlette;

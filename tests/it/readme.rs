@@ -98,13 +98,13 @@ fn as_written(value: &str) -> Option<String> {
     }
     if let Some(seconds) = value.strip_suffix('s') {
         let seconds: u64 = seconds.parse().ok()?;
-        return Some(if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") });
+        return Some(if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") });
     }
     let number: u64 = value.parse().ok()?;
     Some(match number {
-        _ if number % (1 << 20) == 0 => format!("{} MiB", number >> 20),
+        _ if number.is_multiple_of(1 << 20) => format!("{} MiB", number >> 20),
         // Not every multiple of 1024 is meant as one.
-        _ if number % (1 << 10) == 0 && number < 1 << 17 => format!("{} KiB", number >> 10),
+        _ if number.is_multiple_of(1 << 10) && number < 1 << 17 => format!("{} KiB", number >> 10),
         _ => number.to_string(),
     })
 }

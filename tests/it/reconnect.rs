@@ -1,0 +1,349 @@
+//! When a client connects again.
+
+use proptest::{collection::vec, prelude::*};
+use statesocket::{
+    Agreed, Cause, CloseCode, Config, Connection, Disconnect, Event, HandshakeError, ProtocolError, Role, Timer,
+    handshake::{Connect, Response},
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    reconnect::{Policy, Reconnect},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn client(now: Instant) -> Connection {
+    let connect = Connect::new("ws://example.com/").expect("a URI");
+    Connection::client(&connect, Arc::new(Config::default()), now)
+}
+
+fn open_pair(now: Instant) -> (Connection, Connection) {
+    let end_of = |role| Connection::established(role, Agreed::new(), Arc::new(Config::default()), now);
+    (end_of(Role::Client), end_of(Role::Server))
+}
+
+fn end_after(connection: &mut Connection, bytes: &[u8], now: Instant) -> Disconnect {
+    let mut bytes = bytes.to_vec();
+    let mut input = bytes.as_mut_slice();
+    while let Some(event) = connection.receive(&mut input, now) {
+        if let Event::Disconnect(disconnect) = event {
+            return *disconnect;
+        }
+    }
+    panic!("the connection goes on")
+}
+
+fn take_disconnect(connection: &mut Connection) -> Disconnect {
+    match connection.poll_event() {
+        Some(Event::Disconnect(disconnect)) => *disconnect,
+        other => panic!("{other:?} is no end"),
+    }
+}
+
+/// An end of which only what the policy looks at is set.
+fn end(cause: Cause, code: u16) -> Disconnect {
+    let mut connection = client(Instant::now());
+    connection.abort();
+    let mut disconnect = take_disconnect(&mut connection);
+    disconnect.cause = cause;
+    disconnect.code = CloseCode::from(code);
+    disconnect
+}
+
+fn lost() -> Disconnect {
+    end(Cause::TransportLost, 1006)
+}
+
+fn closed(code: u16) -> Disconnect {
+    end(Cause::PeerClosed, code)
+}
+
+fn seeded(policy: &Policy, seed: u64) -> Reconnect {
+    let mut policy = policy.clone();
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    policy.seed = Some(bytes);
+    Reconnect::new(policy)
+}
+
+/// What the table in the documentation says, value by value.
+fn should_retry(cause: &Cause, code: u16) -> bool {
+    match cause {
+        Cause::PeerClosed => [1001, 1011, 1012, 1013, 1014].contains(&code),
+        // From 509 on, those that are not registered.
+        Cause::Rejected(status) => {
+            let status = status.as_u16();
+            [408, 425, 429, 500, 502, 503, 504, 509].contains(&status) || (512..600).contains(&status)
+        }
+        Cause::TransportLost => true,
+        Cause::TimedOut(timer) => ![Timer::Closing, Timer::Ping, Timer::Linger].contains(timer),
+        _ => false,
+    }
+}
+
+fn causes() -> impl Strategy<Value = Cause> {
+    prop_oneof![
+        4 => Just(Cause::PeerClosed),
+        2 => (100u16..1000).prop_map(|status| Cause::Rejected(StatusCode::from_u16(status).expect("a status"))),
+        1 => Just(Cause::LocalClosed),
+        1 => Just(Cause::Handshake(HandshakeError::InvalidAccept)),
+        1 => Just(Cause::Protocol(ProtocolError::MaskedFrame)),
+        1 => Just(Cause::TransportLost),
+        2 => proptest::sample::select(Timer::ALL.to_vec()).prop_map(Cause::TimedOut),
+        1 => Just(Cause::Aborted),
+    ]
+}
+
+fn codes() -> impl Strategy<Value = u16> {
+    prop_oneof![3 => 1000u16..1016, 1 => any::<u16>()]
+}
+
+fn durations() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        6 => (0u64..600_000).prop_map(Duration::from_millis),
+        1 => any::<u64>().prop_map(Duration::from_nanos),
+        1 => (any::<u64>(), 0u32..1_000_000_000).prop_map(|(seconds, nanos)| Duration::new(seconds, nanos)),
+        1 => Just(Duration::ZERO),
+        1 => Just(Duration::MAX),
+    ]
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let range = || (durations(), durations()).prop_map(|(start, end)| start..=end);
+    let limits = prop_oneof![4 => 0u32..50, 1 => Just(u32::MAX)];
+    ([durations(), durations(), durations(), durations()], range(), range(), limits).prop_map(
+        |([first, max, retry_after, stable], restart, overload, attempts)| {
+            let mut policy = Policy::default();
+            (policy.first_delay, policy.max_delay) = (first, max);
+            (policy.max_retry_after, policy.stable_after) = (retry_after, stable);
+            (policy.restart_delay, policy.overload_delay) = (restart, overload);
+            policy.max_attempts = attempts;
+            policy
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_not_worth_a_retry_is_never_retried(
+        policy in policies(), ends in vec((causes(), codes()), 1..20), seed: u64,
+    ) {
+        let mut reconnect = seeded(&policy, seed);
+        for (cause, code) in ends {
+            let disconnect = end(cause, code);
+            let is_retryable = should_retry(&disconnect.cause, code);
+            prop_assert_eq!(disconnect.is_retryable(), is_retryable, "{:?} {}", disconnect.cause, code);
+            let has_attempts = reconnect.attempts() < policy.max_attempts;
+            let delay = reconnect.disconnected(&disconnect, Instant::now());
+            prop_assert_eq!(delay.is_some(), is_retryable && has_attempts);
+        }
+    }
+
+    #[test]
+    fn a_delay_is_within_its_range(policy in policies(), codes in vec(codes(), 1..60), seed: u64) {
+        let mut reconnect = seeded(&policy, seed);
+        for code in codes {
+            let ceiling = policy.ceiling(reconnect.attempts());
+            let disconnect = if code % 2 == 0 { lost() } else { closed(code) };
+            let Some(delay) = reconnect.disconnected(&disconnect, Instant::now()) else { continue };
+            let asked_for = match u16::from(disconnect.code) {
+                1012 => policy.restart_delay.clone(),
+                1013 => policy.overload_delay.clone(),
+                _ => Duration::ZERO..=Duration::ZERO,
+            };
+            prop_assert!(delay >= *asked_for.start());
+            prop_assert!(delay <= ceiling.max(*asked_for.end()).max(*asked_for.start()));
+        }
+    }
+
+    #[test]
+    fn the_ceiling_doubles_until_it_is_truncated(policy in policies(), attempts: u32) {
+        let doubled = |times: u32| (0..times).try_fold(policy.first_delay, |delay, _| delay.checked_mul(2));
+        for few in 0..130 {
+            let untruncated = doubled(few).unwrap_or(Duration::MAX);
+            prop_assert_eq!(policy.ceiling(few), untruncated.min(policy.max_delay), "attempt {}", few);
+        }
+        prop_assert!(policy.ceiling(attempts) <= policy.ceiling(attempts.saturating_add(1)));
+        let last = if policy.first_delay.is_zero() { Duration::ZERO } else { policy.max_delay };
+        prop_assert_eq!(policy.ceiling(u32::MAX), last);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_delays(policy in policies(), seed: u64, failures in 1usize..30) {
+        let delays = |seed| {
+            let (mut reconnect, now) = (seeded(&policy, seed), Instant::now());
+            (0..failures).map(|_| reconnect.retry(now)).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(delays(seed), delays(seed));
+    }
+
+    #[test]
+    fn it_is_given_up_after_exactly_the_attempts_allowed(max_attempts in 0u32..200, is_connected: bool) {
+        let mut policy = Policy::default();
+        policy.max_attempts = max_attempts;
+        let (mut reconnect, now, lost) = (Reconnect::new(policy), Instant::now(), lost());
+        let mut fail = || if is_connected { reconnect.disconnected(&lost, now) } else { reconnect.retry(now) };
+        for _ in 0..max_attempts {
+            prop_assert!(fail().is_some());
+        }
+        prop_assert_eq!((fail(), fail()), (None, None));
+        prop_assert_eq!(reconnect.attempts(), max_attempts);
+    }
+
+    #[test]
+    fn only_a_stable_connection_makes_up_for_the_attempts(
+        stable_after in 0u64..1000, open_for in proptest::option::of(0u64..2000), failures in 0u32..20, is_retryable: bool,
+    ) {
+        let mut policy = Policy::default();
+        policy.stable_after = Duration::from_millis(stable_after);
+        let (mut reconnect, start) = (Reconnect::new(policy), Instant::now());
+        for _ in 0..failures {
+            prop_assert!(reconnect.retry(start).is_some());
+        }
+        // Exactly as long as it takes is an age of its own.
+        let open_for = open_for.unwrap_or(stable_after);
+        reconnect.opened(start);
+        let now = start + Duration::from_millis(open_for);
+        let _ = reconnect.disconnected(&if is_retryable { lost() } else { closed(1000) }, now);
+        let before = if open_for >= stable_after { 0 } else { failures };
+        let expected = (before + u32::from(is_retryable)).min(20);
+        prop_assert_eq!(reconnect.attempts(), expected);
+        // That connection is over: however much later, the next failure is one more.
+        let _ = reconnect.retry(now + 100 * SECOND);
+        prop_assert_eq!(reconnect.attempts(), (expected + 1).min(20));
+    }
+
+    #[test]
+    fn retry_after_comes_before_the_jitter(seconds: u64, max in 0u64..10_000, seed: u64) {
+        let mut policy = Policy::default();
+        policy.max_retry_after = Duration::from_secs(max);
+        let mut reconnect = seeded(&policy, seed);
+        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, seconds.into());
+        reconnect.rejected(&response);
+        let unavailable = end(Cause::Rejected(response.status), 1006);
+        let floor = Duration::from_secs(seconds.min(max));
+        let delay = reconnect.disconnected(&unavailable, Instant::now()).expect("a retry");
+        prop_assert!((floor..=floor + policy.first_delay).contains(&delay), "{:?}", delay);
+        // It counts once.
+        let delay = reconnect.disconnected(&unavailable, Instant::now()).expect("a retry");
+        prop_assert!(delay <= policy.ceiling(1));
+    }
+}
+
+#[test]
+fn every_status_and_every_code_is_judged() {
+    for status in 100..1000 {
+        let cause = Cause::Rejected(StatusCode::from_u16(status).expect("a status"));
+        assert_eq!(end(cause.clone(), 1006).is_retryable(), should_retry(&cause, 1006), "{status}");
+    }
+    let mut closed = closed(1000);
+    for code in 0..=u16::MAX {
+        closed.code = code.into();
+        assert_eq!(closed.is_retryable(), should_retry(&Cause::PeerClosed, code), "{code}");
+    }
+}
+
+#[test]
+fn the_longest_delays_do_not_overflow() {
+    let mut policy = Policy::default();
+    (policy.first_delay, policy.max_delay) = (Duration::MAX, Duration::MAX);
+    policy.max_retry_after = Duration::MAX;
+    (policy.restart_delay, policy.overload_delay) = (Duration::MAX..=Duration::MAX, Duration::ZERO..=Duration::MAX);
+    (policy.stable_after, policy.max_attempts) = (Duration::MAX, u32::MAX);
+    let (mut reconnect, now) = (Reconnect::new(policy), Instant::now());
+    reconnect.opened(now + SECOND);
+    for disconnect in [closed(1012), closed(1013), lost()] {
+        let endless = HeaderValue::from_static("99999999999999999999999999");
+        reconnect.rejected(&Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, endless));
+        assert!(reconnect.disconnected(&disconnect, now) >= Some(Duration::from_secs(u64::MAX)));
+    }
+}
+
+#[test]
+fn c16_delays_spread_over_their_whole_range() {
+    let policy = Policy::default();
+    assert_eq!((policy.ceiling(0), policy.ceiling(u32::MAX)), (5 * SECOND, 60 * SECOND));
+    let cases = [(lost(), 0..=5), (closed(1012), 5..=30), (closed(1013), 30..=120)];
+    for (disconnect, range) in cases {
+        let (first, last) = (SECOND * *range.start(), SECOND * *range.end());
+        let delay = |seed| seeded(&policy, seed).disconnected(&disconnect, Instant::now()).expect("a retry");
+        let delays: Vec<_> = (0..1000).map(delay).collect();
+        // Of 1000 even draws, each quarter has 250, give or take 14.
+        for quarter in 0..4 {
+            let from = first + (last - first) * quarter / 4;
+            let within = from..from + (last - first) / 4;
+            let drawn = delays.iter().filter(|delay| within.contains(delay)).count();
+            assert!((180..320).contains(&drawn), "{drawn} in {within:?} after {disconnect}");
+        }
+    }
+}
+
+#[test]
+fn the_delays_of_a_restart_grow_with_the_back_off() {
+    let after_four_failures = |seed| {
+        let (mut reconnect, now) = (seeded(&Policy::default(), seed), Instant::now());
+        for _ in 0..4 {
+            reconnect.retry(now).expect("a retry");
+        }
+        reconnect.disconnected(&closed(1012), now).expect("a retry")
+    };
+    assert!((0..100).map(after_four_failures).any(|delay| delay > 45 * SECOND));
+}
+
+#[test]
+fn retry_after_that_is_not_a_number_is_ignored() {
+    for text in ["Wed, 21 Oct 2026 07:28:00 GMT", "-5", "+5", "1.5", "", "5 6"] {
+        let mut reconnect = Reconnect::new(Policy::default());
+        let value = HeaderValue::from_static(text);
+        reconnect.rejected(&Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, value));
+        assert!(reconnect.retry(Instant::now()).expect("a retry") <= 5 * SECOND, "{text:?}");
+    }
+}
+
+#[test]
+fn a_connection_tells_itself_whether_its_end_is_worth_a_retry() {
+    let now = Instant::now();
+    for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 4999] {
+        let (mut client, mut server) = open_pair(now);
+        server.close(code, "").expect("a code that a server may send");
+        let disconnect = end_after(&mut client, server.transmit(), now);
+        assert_eq!(disconnect.is_retryable(), should_retry(&Cause::PeerClosed, code), "{disconnect}");
+    }
+    for (status, is_retryable) in [("503 Busy", true), ("404 Not Found", false), ("302 Found", false)] {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nLocation: /\r\n\r\n");
+        let disconnect = end_after(&mut client(now), head.as_bytes(), now);
+        assert_eq!(disconnect.is_retryable(), is_retryable, "{disconnect}");
+    }
+}
+
+#[test]
+fn whoever_has_sent_a_close_does_not_come_back() {
+    let start = Instant::now();
+    for is_lost in [true, false] {
+        let (mut client, _) = open_pair(start);
+        client.close(CloseCode::Normal, "").expect("an open connection can be closed");
+        let (deadline, timer) = client.poll_timeout(start).expect("an answer is waited for");
+        client.handle_timeout(if is_lost { start } else { deadline });
+        client.receive_eof();
+        let disconnect = take_disconnect(&mut client);
+        assert_eq!(disconnect.cause, if is_lost { Cause::TransportLost } else { Cause::TimedOut(timer) });
+        assert!(!disconnect.is_retryable());
+    }
+}
+
+#[test]
+fn a_peer_that_fell_silent_is_worth_a_retry() {
+    let mut now = Instant::now();
+    let (mut client, _) = open_pair(now);
+    while client.disconnect().is_none() {
+        (now, _) = client.poll_timeout(now).expect("a sign of life is waited for");
+        client.handle_timeout(now);
+        if let Some(Event::Disconnect(disconnect)) = client.poll_event() {
+            // Our Close 1011 is in it, but we did not want to end.
+            assert_eq!(disconnect.cause, Cause::TimedOut(Timer::Pong));
+            assert!(disconnect.sent.is_some() && disconnect.is_retryable());
+        }
+    }
+}
