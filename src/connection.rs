@@ -256,7 +256,7 @@ impl Connection {
         if to != self.phase {
             self.history.push(Transition { from: self.phase, party, action, to });
             self.phase = to;
-            self.clock.is_stale = true;
+            self.clock.note_phase(to);
         }
     }
 }

@@ -59,6 +59,9 @@ use tungstenite::protocol::frame::coding::CloseCode;
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 
+/// What handles ask for that is done in a turn, before the connections have theirs.
+const COMMANDS_A_TURN: usize = 1024;
+
 /// Events taken from the operating system at a time.
 const EVENTS: usize = 1024;
 
@@ -75,6 +78,8 @@ pub struct Server {
     /// Gone when the loop has ended, so that nobody waits for what nobody will do.
     commands: Option<mpsc::Receiver<Command>>,
     local_addr: SocketAddr,
+    /// The last turn left some.
+    has_commands: bool,
     /// When those that are still there after a shutdown are cut off.
     cut_off: Option<Instant>,
 }
@@ -111,6 +116,7 @@ impl Server {
             driver: Driver::new(Arc::new(config), Handle::new(sender, waker)),
             peers: Peers::default(),
             commands: Some(commands),
+            has_commands: false,
             cut_off: None,
         })
     }
@@ -207,9 +213,7 @@ impl Server {
                 }
             }
         }
-        while let Some(command) = self.commands.as_ref().and_then(|commands| commands.try_recv().ok()) {
-            self.obey(command, now);
-        }
+        self.obey_commands(now);
         if let Some(acceptor) = &mut self.acceptor {
             let mut around = Surroundings {
                 peers: &mut self.peers,
@@ -239,7 +243,8 @@ impl Server {
     /// How long to wait: not at all if there is work, else until the next deadline.
     fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
         let acceptor = self.acceptor.as_ref();
-        if self.peers.has_ready() || acceptor.is_some_and(|it| it.has_work(&self.peers, &self.driver.limits)) {
+        let may_accept = acceptor.is_some_and(|it| it.has_work(&self.peers, &self.driver.limits));
+        if self.has_commands || self.peers.has_ready() || may_accept {
             return Some(Duration::ZERO);
         }
         let accept = acceptor.and_then(Acceptor::paused_until);
@@ -260,6 +265,18 @@ impl Server {
             && let Some(acceptor) = &mut self.acceptor
         {
             acceptor.end_pause();
+        }
+    }
+
+    /// Does what handles have asked for, but not so much of it that the connections wait.
+    fn obey_commands(&mut self, now: Instant) {
+        self.has_commands = true;
+        for _ in 0..COMMANDS_A_TURN {
+            let Some(command) = self.commands.as_ref().and_then(|commands| commands.try_recv().ok()) else {
+                self.has_commands = false;
+                return;
+            };
+            self.obey(command, now);
         }
     }
 

@@ -16,10 +16,12 @@ use tungstenite::protocol::frame::coding::CloseCode;
 /// When what the deadlines count from has happened.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
-    /// The phase began, or in phase Closed the last byte left.
+    /// The phase began, or the last bytes that it had to write have left.
     since: Instant,
     /// `since` is to be set by the next call that knows the time.
-    pub(super) is_stale: bool,
+    is_stale: bool,
+    /// A Close, or other last bytes, have still to leave.
+    is_draining: bool,
     /// Bytes came.
     heard: Instant,
     /// A message, or a part of one, came.
@@ -40,6 +42,7 @@ impl Clock {
         Self {
             since: now,
             is_stale: false,
+            is_draining: false,
             heard: now,
             message_heard: now,
             incomplete_since: None,
@@ -49,6 +52,18 @@ impl Clock {
             is_paused: false,
             round_trip: None,
         }
+    }
+
+    pub(super) const fn note_phase(&mut self, phase: Phase) {
+        self.is_stale = true;
+        self.is_draining = matches!(phase, Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed);
+    }
+
+    /// Nothing waits to be written any more. Who waits for an answer begins to wait when the question has left; what is
+    /// written after that, which may be any number of Pongs, changes nothing.
+    pub(super) const fn note_drained(&mut self) {
+        self.is_stale |= self.is_draining;
+        self.is_draining = false;
     }
 
     /// The phase has changed, or reading goes on: whatever waits begins to wait now.

@@ -82,8 +82,9 @@ impl Connection {
     /// If fewer wait.
     pub fn advance(&mut self, n: usize) {
         self.output.advance(n);
-        // When the last bytes have left, something else is waited for.
-        self.clock.is_stale |= self.phase == Phase::Closed && self.output.is_empty();
+        if self.output.is_empty() {
+            self.clock.note_drained();
+        }
     }
 
     /// Writes what waits, until nothing does or `writer` would block. Returns how many bytes were written.

@@ -287,3 +287,25 @@ fn a_timeout_of_zero_runs_out_at_once_and_the_longest_never() {
         assert_stands_still(&mut connection, start);
     }
 }
+
+/// A peer that takes long to read what is before our Close has its time from when that has left; one that only pings then
+/// has no more.
+#[test]
+fn closing_runs_from_when_our_close_has_left_whatever_is_answered_meanwhile() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, timed(), start);
+        connection.close(1000, "").unwrap();
+        assert_eq!(connection.poll_timeout(start), Some((start + CLOSING, Timer::Closing)));
+        drain(&mut connection);
+        let left = start + 3 * SECOND;
+        assert_eq!(connection.poll_timeout(left), Some((left + CLOSING, Timer::Closing)), "{role:?}");
+        for n in 1..5 {
+            assert_eq!(feed_at(&mut connection, &Raw::new(Raw::PING, "").for_endpoint(role), left + SECOND * n), 1);
+            drain(&mut connection);
+            assert_eq!(connection.poll_timeout(left + SECOND * n), Some((left + CLOSING, Timer::Closing)), "{role:?}");
+        }
+        connection.handle_timeout(left + CLOSING);
+        assert_timed_out(&mut connection, Timer::Closing);
+    }
+}

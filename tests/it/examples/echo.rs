@@ -174,24 +174,32 @@ mod signals {
         }
     }
 
+    /// Checks that the server ended its connection by itself, and well.
+    #[track_caller]
+    fn assert_aborted(server: EchoServer) {
+        let (status, _, stderr) = server.process.wait();
+        assert_eq!(status, Some(0));
+        assert!(matches!(stderr.as_slice(), [line] if line.contains("1006 (aborted by us")), "{stderr:#?}");
+    }
+
     #[test]
     fn stubborn_clients_are_cut_off_after_the_grace() {
-        let server = EchoServer::start(&["--grace", "0"]);
+        let server = EchoServer::start(&["--log", "info", "--grace", "0"]);
         let mut client = server.open("/ws");
         server.process.signal("TERM");
         assert_eq!(client.frame(), Raw::close(1001, ""));
         assert_eq!(client.rest().expect("the server ends in order"), b"");
-        assert_eq!(server.process.wait().0, Some(0));
+        assert_aborted(server);
     }
 
     #[test]
     fn the_second_signal_ends_at_once() {
-        let server = EchoServer::start(&["--grace", "600"]);
+        let server = EchoServer::start(&["--log", "info", "--grace", "600"]);
         let mut client = server.open("/ws");
         server.process.signal("TERM");
         assert_eq!(client.frame(), Raw::close(1001, ""));
         server.process.signal("TERM");
         assert_eq!(client.rest().expect("the server ends in order"), b"");
-        assert_eq!(server.process.wait().0, Some(0));
+        assert_aborted(server);
     }
 }

@@ -95,7 +95,7 @@ fn a_client_that_vanishes_while_it_waits_for_the_answer() {
 /// What a client does before it vanishes, and what the handler is told of the end.
 type Vanishing = (&'static str, fn(RawClient), u16, Cause);
 
-const VANISHING: [Vanishing; 7] = [
+const VANISHING: [Vanishing; 8] = [
     ("open", drop, 1006, Cause::TransportLost),
     ("open, by a reset", |client| client.reset_after(b""), 1006, Cause::TransportLost),
     (
@@ -117,6 +117,12 @@ const VANISHING: [Vanishing; 7] = [
         Cause::TransportLost,
     ),
     ("between fragments", |mut client| client.send(Raw::new(Raw::TEXT, "Hello").more()), 1006, Cause::TransportLost),
+    (
+        "after its Close, by a reset",
+        |client| client.reset_after(&Raw::close(1001, "off").masked().bytes()),
+        1001,
+        Cause::PeerClosed,
+    ),
     ("after its Close", |mut client| client.send(Raw::close(1001, "off")), 1001, Cause::PeerClosed),
 ];
 

@@ -2,12 +2,16 @@
 
 use crate::support::{
     Raw,
-    loopback::{PATIENCE, RawClient, Served, Witness},
+    loopback::{Call, Calls, PATIENCE, RawClient, Served, Witness},
 };
-use statesocket::Config;
+use statesocket::{
+    Cause, Config,
+    server::{Peer, PeerId},
+};
 use std::{
     io::{ErrorKind, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -75,6 +79,76 @@ fn a_sender_that_does_not_read_may_vanish() {
     assert_eq!(u16::from(end.disconnect.code), 1006);
     drop(served);
     calls.assert_no_more();
+}
+
+#[test]
+fn a_close_is_heard_though_what_was_to_be_written_before_cannot_be() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = RawClient::open(served.address, "/ws");
+    let (id, _) = calls.request();
+    served.handle.send_binary(id, vec![7; 48 << 20]).expect("the loop runs");
+    let (sender, queued) = mpsc::channel();
+    let tell = move |peer: &mut Peer<'_>| sender.send(peer.transmit().len()).expect("the test waits");
+    served.handle.with_peer(id, tell).expect("the loop runs");
+    let queued = queued.recv_timeout(PATIENCE).expect("the connection is there");
+    assert!(queued > 1 << 20, "the peer is not read: {queued} bytes wait");
+
+    client.send(Raw::close(4001, "enough"));
+    // With bytes that it has not read, its end is a reset.
+    drop(client);
+    let end = calls.end().disconnect;
+    assert_eq!((u16::from(end.code), end.reason.as_str(), end.cause), (4001, "enough", Cause::PeerClosed));
+}
+
+/// Sends a frame to a peer that does not read, if none waits. Returns whether it did.
+fn send_if_none_waits(served: &Served, id: PeerId, n: u32) -> bool {
+    let (sender, is_sent) = mpsc::channel();
+    let send = move |peer: &mut Peer<'_>| {
+        let has_room = peer.transmit().is_empty();
+        if has_room {
+            peer.send_binary(&frame(n).payload).expect("the connection is open");
+        }
+        sender.send(has_room).expect("the test waits");
+    };
+    served.handle.with_peer(id, send).expect("the loop runs");
+    is_sent.recv_timeout(PATIENCE).expect("the connection is there")
+}
+
+/// Sends frames to `client`, which does not read, until the last waits, whole or in part. Returns how many were sent.
+fn send_until_blocked(served: &Served, calls: &Calls, id: PeerId, client: &mut RawClient) -> u32 {
+    let mut count = 0;
+    let mut refusals = 0;
+    while refusals < 10 {
+        assert!(count < 100_000, "3 GB went to a client that does not read");
+        if send_if_none_waits(served, id, count) {
+            count += 1;
+            refusals = 0;
+        } else {
+            refusals += 1;
+            // With what a client sends, its system says whether it has made room.
+            client.send(Raw::new(Raw::PONG, ""));
+            assert!(matches!(calls.next(), Call::Pong(_)));
+        }
+    }
+    count
+}
+
+#[test]
+fn a_client_that_has_closed_and_ended_its_stream_gets_what_waits() {
+    let (served, calls) = Served::witnessed(config(), Witness::accept);
+    let mut client = RawClient::open(served.address, "/ws");
+    let (id, _) = calls.request();
+    let count = send_until_blocked(&served, &calls, id, &mut client);
+    client.send(Raw::close(1000, ""));
+    client.stream().shutdown(Shutdown::Write).expect("the stream is up");
+    assert!(calls.end().disconnect.is_clean);
+    // The end of the stream has been seen when this one has been served.
+    RawClient::open(served.address, "/ws").echo("Hello");
+    for n in 0..count {
+        assert!(client.frame() == frame(n), "frame {n} of {count} came changed");
+    }
+    assert_eq!(client.frame(), Raw::close(1000, ""));
+    assert_eq!(client.rest().expect("the server ends in order"), b"");
 }
 
 #[test]

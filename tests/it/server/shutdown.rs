@@ -157,13 +157,15 @@ fn stop_ends_at_once() {
 
 #[test]
 fn stop_cuts_a_shutdown_short() {
-    let mut served = Served::echo(Config::default());
+    let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = RawClient::open(served.address, "/ws");
+    calls.request();
     served.handle.shutdown(1001, LONG).expect("the loop runs");
     assert_eq!(client.frame(), Raw::close(1001, ""));
     served.handle.stop().expect("the loop runs");
     served.wait_for_end();
     assert_eq!(client.rest().expect("the server ends in order"), b"");
+    assert_eq!(calls.end().disconnect.cause, Cause::Aborted);
 }
 
 #[test]
