@@ -9,8 +9,11 @@ use std::{
     io::Read,
     net::{Shutdown, TcpStream},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// A read time-out of zero would mean none.
+const MIN_WAIT: Duration = Duration::from_millis(1);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let base = env::var("AUTOBAHN_URL").map_err(|_| "AUTOBAHN_URL is not set: this is started by the testsuite")?;
@@ -43,7 +46,6 @@ fn drive(url: &str, mut on_message: impl FnMut(&mut Connection, Message<'_>)) ->
             None => {}
         }
         let deadline = connection.poll_timeout(Instant::now()).map(|(deadline, _)| deadline);
-        // A zero time-out would mean none.
         let wait = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).max(MIN_WAIT));
         stream.set_read_timeout(wait)?;
         let mut input = match stream.read(&mut buffer) {
@@ -68,5 +70,3 @@ fn drive(url: &str, mut on_message: impl FnMut(&mut Connection, Message<'_>)) ->
         }
     }
 }
-
-const MIN_WAIT: std::time::Duration = std::time::Duration::from_millis(1);

@@ -240,7 +240,8 @@ impl Client<'_> {
             self.write()?;
             match self.connection.poll_socket() {
                 Some(SocketAction::Close) => break,
-                Some(_) => self.stream.shutdown(std::net::Shutdown::Write)?,
+                // It fails only if the peer has gone, and then reading says so.
+                Some(_) => self.stream.shutdown(std::net::Shutdown::Write).unwrap_or_default(),
                 None => {}
             }
             let deadline = self.connection.poll_timeout(Instant::now());
@@ -275,7 +276,12 @@ impl Client<'_> {
                 return true;
             }
             match self.input.take() {
-                Ok(line) => self.connection.send_text(&line).expect("an open connection with room takes a message"),
+                Ok(line) => {
+                    if let Err(error) = self.connection.send_text(&line) {
+                        eprintln!("error: {error}");
+                        self.connection.ensure_closed(CloseCode::Away, "");
+                    }
+                }
                 Err(mpsc::TryRecvError::Empty) => return false,
                 Err(mpsc::TryRecvError::Disconnected) => {
                     if let Err(error) = self.connection.close(self.args.close_code, &self.args.close_reason) {

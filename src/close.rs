@@ -22,6 +22,15 @@ pub(crate) fn may_send(code: u16, role: Role) -> bool {
     is_wire_code(code) && !(role == Role::Server && code == 1010)
 }
 
+/// `code`, or what comes nearest to it that an endpoint of role `role` may send: 1000 for none, else 1011.
+pub(crate) fn sendable(code: CloseCode, role: Role) -> CloseCode {
+    match u16::from(code) {
+        number if may_send(number, role) => code,
+        1005 => CloseCode::Normal,
+        _ => CloseCode::Error,
+    }
+}
+
 /// The Close that an empty body stands for: section 7.1.5, "If this Close control frame contains no status code,
 /// _The WebSocket Connection Close Code_ is considered to be 1005."
 pub(crate) const fn empty() -> CloseFrame {

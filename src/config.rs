@@ -86,6 +86,9 @@ pub struct Config {
     /// 1008. It ends messages that trickle in, and with them the memory that they hold. While reading is paused it does
     /// not run. Default 2 min, in which a peer with 1.2 Mbit/s sends a message of 16 MiB.
     pub message_timeout: Option<Duration>,
+    /// How long bytes may wait while not one of them leaves; then the connection is broken off. It also runs while reading
+    /// is paused: it ends peers that never read, and with them what waits for them. Default 1 min, as nginx.
+    pub write_timeout: Option<Duration>,
     /// How long a Close may go unanswered, ours by the peer and with [`CloseReply::Manual`] the peer's by the
     /// application, and when both parties are done how long the last bytes may take to leave. Default 10 s.
     pub closing_timeout: Option<Duration>,
@@ -115,6 +118,7 @@ impl Default for Config {
             pong_timeout: Some(Duration::from_secs(20)),
             idle_timeout: None,
             message_timeout: Some(Duration::from_secs(120)),
+            write_timeout: Some(Duration::from_secs(60)),
             closing_timeout: Some(Duration::from_secs(10)),
             linger_timeout: Some(Duration::from_secs(3)),
         }

@@ -110,7 +110,7 @@ impl Disconnect {
             Cause::Rejected(status) => is_retryable_status(*status),
             Cause::TransportLost => self.sent.is_none(),
             Cause::TimedOut(timer) => match timer {
-                Timer::Opening | Timer::Accept | Timer::Pong | Timer::Idle | Timer::Message => true,
+                Timer::Opening | Timer::Accept | Timer::Pong | Timer::Idle | Timer::Message | Timer::Write => true,
                 Timer::Closing => false,
                 // These end no connection.
                 Timer::Ping | Timer::Linger => false,

@@ -30,14 +30,16 @@ mod drive;
 mod handle;
 mod handler;
 mod limits;
+mod peer;
 mod peers;
 mod policy;
 mod routes;
 mod tally;
 
 pub use handle::{Handle, Stopped};
-pub use handler::{Handler, Params, Peer, PeerId};
+pub use handler::Handler;
 pub use limits::{Limits, WhenFull};
+pub use peer::{Params, Peer, PeerId};
 pub use policy::{OriginPolicy, Policy};
 pub use routes::RouteError;
 pub use tally::Tally;
@@ -139,9 +141,10 @@ impl Server {
         self.driver.routes.insert(path, Box::new(move || Box::new(factory())))
     }
 
-    /// Sets how much the server takes on. What is there already stays.
+    /// Sets how much the server takes on. What is there already stays. A low-water mark over the high one is taken for it.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.driver.limits = limits;
+        let low_water = limits.low_water.min(limits.high_water);
+        self.driver.limits = Limits { low_water, ..limits };
     }
 
     /// Sets whose requests the server takes.

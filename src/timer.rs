@@ -18,6 +18,8 @@ pub enum Timer {
     Idle,
     /// [`Config::message_timeout`](crate::Config::message_timeout): the end of a message that has begun.
     Message,
+    /// [`Config::write_timeout`](crate::Config::write_timeout): the next byte of ours to leave.
+    Write,
     /// [`Config::closing_timeout`](crate::Config::closing_timeout): the other party's Close.
     Closing,
     /// [`Config::linger_timeout`](crate::Config::linger_timeout): the peer's end of stream.
@@ -26,8 +28,17 @@ pub enum Timer {
 
 impl Timer {
     /// Every timer.
-    pub const ALL: [Self; 8] =
-        [Self::Opening, Self::Accept, Self::Ping, Self::Pong, Self::Idle, Self::Message, Self::Closing, Self::Linger];
+    pub const ALL: [Self; 9] = [
+        Self::Opening,
+        Self::Accept,
+        Self::Ping,
+        Self::Pong,
+        Self::Idle,
+        Self::Message,
+        Self::Write,
+        Self::Closing,
+        Self::Linger,
+    ];
 }
 
 /// What was waited for, to follow "timed out:".
@@ -40,6 +51,7 @@ impl fmt::Display for Timer {
             Self::Pong => "sign of life after a ping",
             Self::Idle => "next message",
             Self::Message => "end of a message",
+            Self::Write => "room to write",
             Self::Closing => "closing handshake",
             Self::Linger => "end of stream",
         })

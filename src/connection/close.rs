@@ -65,17 +65,17 @@ impl Connection {
     }
 
     /// Makes sure that this party has closed, for clean-up code: [`close`](Self::close) where that is legal, with a
-    /// reason cut to what fits and 1000 in the place of a code that may not be sent; nothing where it has closed
-    /// already. Before there is a request it is [`abort`](Self::abort).
+    /// reason cut to what fits, and with 1011 in the place of a code that may not be sent, but 1000 for 1005, which says
+    /// that there is none; nothing where it has closed already. Before there is a request it is [`abort`](Self::abort).
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
-        let code = Some(code.into()).filter(|code| close::may_send(u16::from(*code), self.role));
+        let code = close::sendable(code.into(), self.role);
         let reason = close::fit_reason(reason);
         match self.phase {
             Phase::Idle => self.abort(),
             Phase::Requested => self.give_up_request(),
             Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed => {
                 if self.can(Action::Close) {
-                    self.send_close(CloseFrame { code: code.unwrap_or(CloseCode::Normal), reason: reason.into() });
+                    self.send_close(CloseFrame { code, reason: reason.into() });
                 }
             }
             Phase::Closed => {}
@@ -121,17 +121,24 @@ impl Connection {
     }
 
     fn send_close(&mut self, frame: CloseFrame) {
-        let party = self.local_party();
-        let key = self.mask_key();
-        self.output.frame(true, OpCode::Close, &close::encode(&frame), key);
-        let closing = self.closing.get_or_insert_default();
-        closing.initiator.get_or_insert(party);
-        closing.sent = Some(frame);
-        self.transition(party, Action::Close);
+        self.queue_close(frame);
+        self.transition(self.local_party(), Action::Close);
         self.sending = None;
+        if self.transport == Transport::Failed {
+            self.output.clear();
+        }
         if self.phase == Phase::Closed {
             self.finish_closing();
         }
+    }
+
+    fn queue_close(&mut self, frame: CloseFrame) {
+        let key = self.mask_key();
+        self.output.frame(true, OpCode::Close, &close::encode(&frame), key);
+        let local = self.local_party();
+        let closing = self.closing.get_or_insert_default();
+        closing.initiator.get_or_insert(local);
+        closing.sent = Some(frame);
     }
 
     /// The peer's Close, on whose coming its state changes; unless the application wants to answer it, it is answered
@@ -178,12 +185,7 @@ impl Connection {
     pub(super) fn fail_with(&mut self, code: CloseCode, reason: &str, cause: Cause) {
         let local = self.local_party();
         if self.can(Action::Close) {
-            let frame = CloseFrame { code, reason: close::fit_reason(reason).into() };
-            let key = self.mask_key();
-            self.output.frame(true, OpCode::Close, &close::encode(&frame), key);
-            let closing = self.closing.get_or_insert_default();
-            closing.initiator.get_or_insert(local);
-            closing.sent = Some(frame);
+            self.queue_close(CloseFrame { code, reason: close::fit_reason(reason).into() });
         }
         self.transition(local, Action::Abort);
         self.end(cause, Some(local), Ending::Drain);

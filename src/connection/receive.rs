@@ -99,10 +99,11 @@ impl Connection {
     }
 
     /// Whether to read from the socket: not after its end, not when it is to be closed, and not while reading is
-    /// [paused](Self::pause_reading).
+    /// [paused](Self::pause_reading), unless only the end of the stream is waited for.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.transport == Transport::Up && !self.is_socket_done() && !self.is_reading_paused()
+        let is_heard = !self.is_reading_paused() || self.phase == Phase::Closed;
+        self.transport == Transport::Up && !self.is_socket_done() && is_heard
     }
 
     fn next_event<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
@@ -116,7 +117,7 @@ impl Connection {
             }
             Stage::Early(early) => match early.next(&self.config) {
                 Ok(None) => {
-                    let reader = early.reader.clone();
+                    let reader = std::mem::replace(&mut early.reader, Reader::new(self.role));
                     self.stage = Stage::Frames(reader);
                     self.next_event(input)
                 }
@@ -200,11 +201,13 @@ impl Connection {
             Item::Ping(payload) => {
                 self.transition(peer, Action::Ping);
                 self.send_pong(&payload);
+                self.note_control();
                 Event::Ping(payload)
             }
             Item::Pong(payload) => {
                 self.transition(peer, Action::Pong);
                 self.note_pong(&payload);
+                self.note_control();
                 Event::Pong(payload)
             }
             Item::Close(frame) => {

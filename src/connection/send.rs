@@ -1,6 +1,6 @@
 //! Group C, while the connection is open: messages and Pings.
 
-use super::Connection;
+use super::{Connection, transmit::Transport};
 use crate::{
     error::{PingError, SendError},
     frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::max_encoded_len},
@@ -62,7 +62,7 @@ impl Connection {
             let kind = if message.is_text() { Kind::Text } else { Kind::Binary };
             return self.send_frame(kind, message.payload(), None);
         }
-        self.check(Action::Message)?;
+        self.check_send()?;
         if self.sending.is_some() {
             return Err(SendError::MessageInProgress);
         }
@@ -128,6 +128,9 @@ impl Connection {
     /// [`PingError`] if the connection is not open, if the payload is too long, or if the output is full.
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
         self.check(Action::Ping)?;
+        if self.transport == Transport::Failed {
+            return Err(PingError::TransportFailed);
+        }
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(PingError::PayloadTooLong(payload.len()));
         }
@@ -148,7 +151,7 @@ impl Connection {
 
     /// Queues a whole message, or with `is_last` the next fragment of one.
     fn send_frame(&mut self, kind: Kind, payload: &[u8], is_last: Option<bool>) -> Result<(), SendError> {
-        self.check(Action::Message)?;
+        self.check_send()?;
         let opcode = match (self.sending, is_last) {
             (None, _) => kind.opcode(),
             (Some(begun), Some(_)) if begun == kind => OpCode::Continuation,
@@ -161,6 +164,11 @@ impl Connection {
         self.sending = (!is_final).then_some(kind);
         self.transition(self.local_party(), Action::Message);
         Ok(())
+    }
+
+    fn check_send(&self) -> Result<(), SendError> {
+        self.check(Action::Message)?;
+        if self.transport == Transport::Failed { Err(SendError::TransportFailed) } else { Ok(()) }
     }
 
     /// Whether a frame fits the output; if not, how much is queued and how much may be.

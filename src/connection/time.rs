@@ -10,7 +10,10 @@ use crate::{
     timer::Timer,
 };
 use http::StatusCode;
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 use tungstenite::protocol::frame::coding::CloseCode;
 
 /// When what the deadlines count from has happened.
@@ -22,6 +25,14 @@ pub(super) struct Clock {
     is_stale: bool,
     /// A Close, or other last bytes, have still to leave.
     is_draining: bool,
+    /// The peer has been listened to without a break: the phase began, or reading was resumed.
+    listening_since: Instant,
+    /// `listening_since` is to be set by the next call that knows the time.
+    is_resumed: bool,
+    /// Bytes left, or the first of those that wait was queued; `None` while none wait.
+    written: Option<Instant>,
+    /// `written` is to be set by the next call that knows the time.
+    has_written: bool,
     /// Bytes came.
     heard: Instant,
     /// A message, or a part of one, came.
@@ -43,6 +54,10 @@ impl Clock {
             since: now,
             is_stale: false,
             is_draining: false,
+            listening_since: now,
+            is_resumed: false,
+            written: None,
+            has_written: false,
             heard: now,
             message_heard: now,
             incomplete_since: None,
@@ -59,24 +74,30 @@ impl Clock {
         self.is_draining = matches!(phase, Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed);
     }
 
-    /// Nothing waits to be written any more. Who waits for an answer begins to wait when the question has left; what is
-    /// written after that, which may be any number of Pongs, changes nothing.
-    pub(super) const fn note_drained(&mut self) {
-        self.is_stale |= self.is_draining;
-        self.is_draining = false;
+    /// Bytes have left. Who waits for an answer begins to wait when the last byte of the question has left; what is written
+    /// after that, which may be any number of Pongs, changes nothing.
+    pub(super) const fn note_written(&mut self, is_all: bool) {
+        self.has_written = true;
+        if is_all {
+            self.is_stale |= self.is_draining;
+            self.is_draining = false;
+        }
     }
 
-    /// The phase has changed, or reading goes on: whatever waits begins to wait now.
-    fn restart(&mut self, now: Instant) {
-        self.is_stale = false;
-        self.since = now;
-        self.heard = now;
-        self.message_heard = now;
-        if !self.awaits_pong {
-            self.pinged = now;
+    /// Sets what calls that know no time have left to be set.
+    fn freshen(&mut self, now: Instant, is_output_empty: bool) {
+        let is_stale = mem::take(&mut self.is_stale);
+        if is_stale {
+            self.since = now;
         }
-        if self.incomplete_since.is_some() {
-            self.incomplete_since = Some(now);
+        if mem::take(&mut self.is_resumed) || is_stale {
+            self.listening_since = now;
+        }
+        let has_written = mem::take(&mut self.has_written);
+        if is_output_empty {
+            self.written = None;
+        } else if has_written || self.written.is_none() {
+            self.written = Some(now);
         }
     }
 }
@@ -108,6 +129,7 @@ impl Connection {
     /// | [`Pong`](Timer::Pong) | Close 1011; the code is 1006 |
     /// | [`Idle`](Timer::Idle) | Close 1001; the code is 1006 |
     /// | [`Message`](Timer::Message) | Close 1008; the code is 1006 |
+    /// | [`Write`](Timer::Write) | the socket is to be closed; the code is 1006 |
     /// | [`Closing`](Timer::Closing) | the socket is to be closed; if the peer's Close has not come the code is 1006 |
     /// | [`Linger`](Timer::Linger) | the socket is to be closed; the `Disconnect` has been handed out before |
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -119,6 +141,8 @@ impl Connection {
                 Timer::Pong => self.fail_with(CloseCode::Error, "no sign of life", Cause::TimedOut(timer)),
                 Timer::Idle => self.fail_with(CloseCode::Away, "idle", Cause::TimedOut(timer)),
                 Timer::Message => self.fail_with(CloseCode::Policy, "message too slow", Cause::TimedOut(timer)),
+                // A Close would wait behind what does not leave.
+                Timer::Write => self.break_off(self.local_party(), Cause::TimedOut(timer), None),
                 Timer::Closing if self.can(Action::Abort) => {
                     self.break_off(self.local_party(), Cause::TimedOut(timer), None);
                 }
@@ -135,9 +159,7 @@ impl Connection {
 
     /// Says that what the peer sends is read again. The deadlines that were suspended begin anew.
     pub fn resume_reading(&mut self) {
-        if std::mem::take(&mut self.clock.is_paused) {
-            self.clock.is_stale = true;
-        }
+        self.clock.is_resumed |= mem::take(&mut self.clock.is_paused);
     }
 
     /// Whether reading is [paused](Self::pause_reading).
@@ -159,9 +181,7 @@ impl Connection {
     }
 
     pub(super) fn freshen(&mut self, now: Instant) {
-        if self.clock.is_stale {
-            self.clock.restart(now);
-        }
+        self.clock.freshen(now, self.output.is_empty());
     }
 
     /// Bytes have come.
@@ -180,11 +200,21 @@ impl Connection {
         self.clock.message_heard = self.clock.heard;
     }
 
+    /// A control frame has come: what began before it is still to end only if a message is open.
+    pub(super) fn note_control(&mut self) {
+        if !self.is_mid_message() {
+            self.clock.incomplete_since = None;
+        }
+    }
+
+    fn is_mid_message(&self) -> bool {
+        matches!(&self.stage, Stage::Frames(reader) if reader.is_mid_message())
+    }
+
     /// All that has come has been read; what is left of it is the beginning of a frame or of a message.
     pub(super) fn note_end_of_input(&mut self) {
-        let is_mid_message = matches!(&self.stage, Stage::Frames(reader) if reader.is_mid_message());
         let since = self.clock.incomplete_since.unwrap_or(self.clock.heard);
-        self.clock.incomplete_since = is_mid_message.then_some(since);
+        self.clock.incomplete_since = self.is_mid_message().then_some(since);
     }
 
     pub(super) fn note_pong(&mut self, payload: &[u8]) {
@@ -198,18 +228,20 @@ impl Connection {
         let (clock, config) = (&self.clock, &*self.config);
         let is_open = self.phase == Phase::Open;
         let is_heard = is_open && !clock.is_paused;
+        let listening = clock.listening_since;
         let (runs, since, timeout) = match timer {
             Timer::Opening => {
                 let waits = matches!(self.stage, Stage::Request(_) | Stage::Response(_));
                 (waits && self.transport == Transport::Up, clock.since, config.opening_timeout)
             }
             Timer::Accept => (matches!(self.stage, Stage::Decision(_)), clock.since, config.accept_timeout),
-            Timer::Ping => (is_open && !clock.awaits_pong, clock.pinged, config.ping_interval),
-            Timer::Pong => (is_heard && clock.awaits_pong, clock.pinged.max(clock.heard), config.pong_timeout),
-            Timer::Idle => (is_heard, clock.message_heard, config.idle_timeout),
-            Timer::Message => {
-                (is_heard && clock.incomplete_since.is_some(), clock.incomplete_since?, config.message_timeout)
+            Timer::Ping => (is_open && !clock.awaits_pong, clock.pinged.max(listening), config.ping_interval),
+            Timer::Pong => {
+                (is_heard && clock.awaits_pong, clock.pinged.max(clock.heard).max(listening), config.pong_timeout)
             }
+            Timer::Idle => (is_heard, clock.message_heard.max(listening), config.idle_timeout),
+            Timer::Message => (is_heard, clock.incomplete_since?.max(listening), config.message_timeout),
+            Timer::Write => (is_open, clock.written?, config.write_timeout),
             Timer::Closing => (self.awaits_close() || self.last_bytes_wait(), clock.since, config.closing_timeout),
             Timer::Linger => (self.is_over() && !self.last_bytes_wait(), clock.since, config.linger_timeout),
         };

@@ -76,15 +76,14 @@ impl Connection {
     }
 
     /// Takes `n` bytes, which have been written, off the front of what [`transmit`](Self::transmit) or
-    /// [`transmit_slices`](Self::transmit_slices) has.
+    /// [`transmit_slices`](Self::transmit_slices) has. Call it before any other method that takes `&mut self`: a Pong
+    /// may replace one that waits, and an end may discard all that does.
     ///
     /// # Panics
     /// If fewer wait.
     pub fn advance(&mut self, n: usize) {
         self.output.advance(n);
-        if self.output.is_empty() {
-            self.clock.note_drained();
-        }
+        self.clock.note_written(self.output.is_empty());
     }
 
     /// Writes what waits, until nothing does or `writer` would block. Returns how many bytes were written.

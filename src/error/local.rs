@@ -48,6 +48,9 @@ pub enum SendError {
     /// The table does not allow it now.
     #[error(transparent)]
     Transition(#[from] TransitionError),
+    /// The transport has failed, and the event that says so waits.
+    #[error("the transport has failed")]
+    TransportFailed,
     /// Section 5.4: a fragmented message has been begun and not ended; only its next fragment may follow.
     #[error("a fragmented message is in progress")]
     MessageInProgress,
@@ -81,6 +84,9 @@ pub enum PingError {
     /// The table does not allow it now.
     #[error(transparent)]
     Transition(#[from] TransitionError),
+    /// The transport has failed, and the event that says so waits.
+    #[error("the transport has failed")]
+    TransportFailed,
     /// Section 5.5: a control frame carries at most 125 bytes.
     #[error("a ping of {0} bytes is over the limit of 125")]
     PayloadTooLong(usize),

@@ -15,19 +15,17 @@ impl Deadlines {
         if let Some(new) = new
             && old.is_none_or(|old| new < old)
         {
-            self.replace(key, old, Some(new));
+            self.remove(key, old);
+            self.0.insert((new, key));
+            *old = Some(new);
         }
     }
 
-    /// Replaces the deadline `old` of `key` by `new`.
-    pub(super) fn replace(&mut self, key: usize, old: &mut Option<Instant>, new: Option<Instant>) {
+    /// Takes the deadline `old` of `key` away.
+    pub(super) fn remove(&mut self, key: usize, old: &mut Option<Instant>) {
         if let Some(old) = old.take() {
             self.0.remove(&(old, key));
         }
-        if let Some(new) = new {
-            self.0.insert((new, key));
-        }
-        *old = new;
     }
 
     pub(super) fn next(&self) -> Option<Instant> {

@@ -2,8 +2,9 @@
 
 use super::{
     handle::Handle,
-    handler::{Handler, Peer},
+    handler::Handler,
     limits::Limits,
+    peer::{Params, Peer},
     peers::{Entry, LOG},
     policy::Policy,
     routes::Routes,
@@ -97,9 +98,11 @@ impl Driver {
 
     /// Writes what waits, unless the last write was cut short, and then sees to the socket.
     fn write(&mut self, key: usize, entry: &mut Entry, now: Instant) {
+        self.note_pressure(entry);
         self.write_once(key, entry, now);
         if self.press_back(key, entry) {
             self.react_to_all(key, entry, &mut [], now);
+            self.note_pressure(entry);
             self.write_once(key, entry, now);
         }
         while let Some(action) = entry.connection.poll_socket() {
@@ -109,9 +112,11 @@ impl Driver {
                         entry.connection.transport_failed();
                     }
                 }
-                SocketAction::Close => entry.is_closed = true,
+                SocketAction::Close => {}
             }
         }
+        // Not by the action above: a handler holds the connection too, and may have taken it.
+        entry.is_closed = entry.connection.is_finished();
     }
 
     fn write_once(&mut self, key: usize, entry: &mut Entry, now: Instant) {
@@ -127,22 +132,32 @@ impl Driver {
     /// A peer that does not take what waits for it is not read, until it has taken most of it. Returns whether its handler
     /// has been told that it has.
     fn press_back(&self, key: usize, entry: &mut Entry) -> bool {
+        if !entry.is_pressed {
+            return false;
+        }
         let connection = &mut entry.connection;
         let is_open = connection.phase() == Phase::Open;
-        if !connection.is_reading_paused() {
-            if is_open && connection.queued() > self.limits.high_water {
+        if is_open && connection.queued() > self.limits.low_water {
+            if !connection.is_reading_paused() {
                 connection.pause_reading();
+                entry.is_held_back = true;
             }
             return false;
         }
-        let has_drained = connection.queued() <= self.limits.low_water;
-        if has_drained || !is_open {
+        entry.is_pressed = false;
+        if std::mem::take(&mut entry.is_held_back) {
             connection.resume_reading();
         }
-        if has_drained && is_open {
+        if is_open {
             self.call(key, entry, |handler, peer| handler.on_drain(peer));
         }
-        has_drained && is_open
+        is_open
+    }
+
+    /// Looks before a write: its handler has seen what waits, even if the socket takes all of it at once.
+    fn note_pressure(&self, entry: &mut Entry) {
+        let connection = &entry.connection;
+        entry.is_pressed |= connection.phase() == Phase::Open && connection.queued() > self.limits.high_water;
     }
 
     /// The peer may have sent a Close before it went: what it says of the end is worth more than that writing failed.
@@ -186,7 +201,7 @@ impl Driver {
 
     fn react_to_request(&mut self, key: usize, entry: &mut Entry, request: &Request) {
         let refusal = entry.refusal.or_else(|| self.policy.refusal(request));
-        let found = refusal.map_or_else(|| self.routes.find(request.path()), Err);
+        let found = refusal.map_or_else(|| self.find_handler(request.path()), Err);
         match found {
             Ok((handler, params)) => {
                 entry.params = params;
@@ -198,6 +213,14 @@ impl Driver {
                 refused.expect("an empty response can be written to a request that has just come");
             }
         }
+    }
+
+    /// A new handler for `path`. It is made by code of the application, which may panic.
+    fn find_handler(&mut self, path: &str) -> Result<(Box<dyn Handler>, Params), StatusCode> {
+        catch_unwind(AssertUnwindSafe(|| self.routes.find(path))).unwrap_or_else(|_| {
+            log::error!(target: LOG, "the factory of {path} panicked");
+            Err(StatusCode::INTERNAL_SERVER_ERROR)
+        })
     }
 
     /// Calls the handler, if there is one. One that panics is gone, and its connection with it; the others do not notice.
@@ -213,7 +236,7 @@ impl Driver {
 /// Ends a connection whose handler has panicked: 500 to a request, Close 1011 to an open connection.
 fn recover(key: usize, entry: &mut Entry) {
     log::error!(target: LOG, "{} {}: the handler panicked", entry.id(key), entry.address);
-    entry.handler = None;
+    entry.drop_handler();
     if entry.connection.request().is_some() {
         let answered = entry.connection.reject(Response::new(StatusCode::INTERNAL_SERVER_ERROR));
         answered.expect("an empty response can be written to a request that waits");

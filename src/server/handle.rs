@@ -1,7 +1,7 @@
 //! How other threads, and handlers, reach the connections of a loop.
 
 use super::{
-    handler::{Peer, PeerId},
+    peer::{Peer, PeerId},
     peers::LOG,
 };
 use crate::{SendError, SharedMessage};

@@ -2,8 +2,9 @@
 
 use super::{
     deadlines::Deadlines,
-    handler::{Handler, Params, PeerId},
+    handler::Handler,
     limits::Limits,
+    peer::{Params, PeerId},
 };
 use crate::{Connection, Phase};
 use http::StatusCode;
@@ -13,6 +14,7 @@ use std::{
     collections::HashMap,
     fmt,
     net::{IpAddr, SocketAddr},
+    panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
 };
 
@@ -35,6 +37,10 @@ pub(super) struct Entry {
     pub(super) is_readable: bool,
     /// The last write was cut short: the next one waits for the socket to say that it may go on.
     pub(super) is_blocked: bool,
+    /// More than the high-water mark has waited, and the handler has not yet been told that it has drained.
+    pub(super) is_pressed: bool,
+    /// Reading is paused by the loop, not by the application.
+    pub(super) is_held_back: bool,
     /// The socket is to be closed, and the connection forgotten.
     pub(super) is_closed: bool,
     /// It has work, and is in the list of those that have.
@@ -82,6 +88,8 @@ impl Peers {
             refusal,
             is_readable: false,
             is_blocked: false,
+            is_pressed: false,
+            is_held_back: false,
             is_closed: false,
             is_ready: false,
             is_opening: true,
@@ -154,7 +162,7 @@ impl Peers {
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
         let key = self.deadlines.due(now)?;
         if let Some(entry) = self.entries.get_mut(key) {
-            self.deadlines.replace(key, &mut entry.deadline, None);
+            self.deadlines.remove(key, &mut entry.deadline);
         }
         Some(key)
     }
@@ -174,7 +182,7 @@ impl Peers {
         }
         let deadline = entry.connection.poll_timeout(now).map(|(deadline, _)| deadline);
         self.deadlines.set_if_earlier(key, &mut entry.deadline, deadline);
-        if entry.may_read() && !entry.is_ready {
+        if (entry.may_read() || entry.has_drained()) && !entry.is_ready {
             entry.is_ready = true;
             self.ready.push(key);
         }
@@ -183,7 +191,8 @@ impl Peers {
 
     fn remove(&mut self, key: usize) {
         let mut entry = self.entries.remove(key);
-        self.deadlines.replace(key, &mut entry.deadline, None);
+        self.deadlines.remove(key, &mut entry.deadline);
+        entry.drop_handler();
         if let Some(count) = self.by_address.get_mut(&entry.address.ip()) {
             *count -= 1;
             if *count == 0 {
@@ -208,6 +217,19 @@ impl Entry {
             log::debug!(target: LOG, "{} {}: {transition}", self.id(key), self.address);
         }
         self.logged = history.len() as u8;
+    }
+
+    /// Whether its handler is to be told that what waited has left: no event of the socket will bring that about.
+    const fn has_drained(&self) -> bool {
+        self.is_pressed && !self.is_blocked
+    }
+
+    /// Drops the handler, whose own code that may run, and panic.
+    pub(super) fn drop_handler(&mut self) {
+        let handler = self.handler.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(handler))).is_err() {
+            log::error!(target: LOG, "{}: a handler panicked while it was dropped", self.address);
+        }
     }
 
     /// Whether there is something to read, and it is to be read.

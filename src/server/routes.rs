@@ -1,6 +1,6 @@
 //! Which path is handled by what.
 
-use super::handler::{Handler, Params};
+use super::{handler::Handler, peer::Params};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use std::fmt;

@@ -163,7 +163,7 @@ fn the_party_that_sent_the_first_close_began_the_end_however_it_ended() {
 
 #[test]
 fn ensure_closed_in_every_phase() {
-    for (code, reason, sent_code) in [(1001, "away", 1001), (1005, "", 1000), (999, "x", 1000), (4000, "y", 4000)] {
+    for (code, reason, sent_code) in [(1001, "away", 1001), (1005, "", 1000), (999, "x", 1011), (4000, "y", 4000)] {
         for (case, mut connection) in in_every_phase() {
             let (before, was_told, role) = (connection.phase(), is_told(&connection), connection.role());
             let is_due = connection.can(Action::Close);

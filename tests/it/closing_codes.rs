@@ -57,7 +57,8 @@ fn c2_every_close_code_sent() {
                 assert_eq!(result, Err(CloseError::InvalidCode(CloseCode::from(code))), "{case}");
                 assert_eq!((connection.phase(), connection.transmit()), (Phase::Open, &[][..]), "{case}");
                 connection.ensure_closed(code, "why");
-                assert_eq!(sent(&mut connection), [Raw::close(1000, "why")], "{case}, ensured");
+                let instead = if code == 1005 { 1000 } else { 1011 };
+                assert_eq!(sent(&mut connection), [Raw::close(instead, "why")], "{case}, ensured");
             }
         }
     }
@@ -79,7 +80,8 @@ fn c6_no_spelling_of_a_local_code_gets_out() {
             let mut connection = established(role, Config::default());
             assert_eq!(connection.close(code, ""), Err(CloseError::InvalidCode(code)), "{code:?} from a {role:?}");
             connection.ensure_closed(code, "");
-            assert_eq!(sent(&mut connection), [Raw::close(1000, "")], "{code:?} from a {role:?}");
+            let instead = if u16::from(code) == 1005 { 1000 } else { 1011 };
+            assert_eq!(sent(&mut connection), [Raw::close(instead, "")], "{code:?} from a {role:?}");
         }
     }
 }

@@ -36,3 +36,4 @@ mod support;
 mod timers;
 mod timers_open;
 mod timers_opening;
+mod timers_stalled;

@@ -5,6 +5,7 @@ mod handles;
 mod isolation;
 mod load;
 mod pressure;
+mod robustness;
 mod routes;
 mod shutdown;
 mod sockets;

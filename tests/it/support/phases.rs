@@ -16,6 +16,7 @@ pub(crate) fn without_timeouts(config: &mut Config) {
     for timeout in [
         &mut config.opening_timeout,
         &mut config.accept_timeout,
+        &mut config.write_timeout,
         &mut config.ping_interval,
         &mut config.pong_timeout,
         &mut config.idle_timeout,

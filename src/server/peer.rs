@@ -1,0 +1,264 @@
+//! What an application is given.
+
+use super::{handle::Handle, handler::Handler, peers::Entry};
+use crate::{
+    AcceptError, CloseCode, CloseError, Connection, Message, PingError, RejectError, SendError, SharedMessage,
+    handshake::{Accept, Response},
+};
+use http::{
+    StatusCode,
+    header::{HeaderValue, UPGRADE},
+};
+use std::{fmt, net::SocketAddr, ops::Deref};
+
+/// Names a connection of one server. A name is given again only after 2^32 connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId {
+    generation: u32,
+    key: u32,
+}
+
+impl PeerId {
+    pub(super) const fn new(key: usize, generation: u32) -> Self {
+        Self { generation, key: key as u32 }
+    }
+
+    pub(super) const fn key(self) -> usize {
+        self.key as usize
+    }
+}
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.generation)
+    }
+}
+
+/// The decoded values of the parameters of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Params(Box<[(Box<str>, Box<str>)]>);
+
+impl Params {
+    pub(super) fn new(pairs: impl IntoIterator<Item = (Box<str>, Box<str>)>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
+    /// The value of the parameter `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
+    }
+
+    /// Names and values, in the order of the path.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+}
+
+/// A connection in the hands of its [`Handler`]: all that a [`Connection`] can be asked, by [`Deref`], what an application
+/// can do with one, and what the loop knows besides.
+///
+/// What is sent leaves when the handler has returned.
+#[derive(Debug)]
+pub struct Peer<'l> {
+    connection: &'l mut Connection,
+    /// Reading is paused by the loop.
+    is_held_back: &'l mut bool,
+    id: PeerId,
+    address: SocketAddr,
+    params: &'l Params,
+    handle: &'l Handle,
+}
+
+impl<'l> Peer<'l> {
+    pub(super) fn new(
+        entry: &'l mut Entry,
+        key: usize,
+        handle: &'l Handle,
+    ) -> (Self, Option<&'l mut (dyn Handler + 'static)>) {
+        let id = entry.id(key);
+        let peer = Self {
+            connection: &mut entry.connection,
+            is_held_back: &mut entry.is_held_back,
+            id,
+            address: entry.address,
+            params: &entry.params,
+            handle,
+        };
+        (peer, entry.handler.as_deref_mut())
+    }
+
+    /// The name of the connection, with which a [`Handle`] finds it again.
+    #[must_use]
+    pub const fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// The address of the client, or of the proxy before it.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The decoded value of a parameter of the route: of `/ws/{room_id}` the `room_id`.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params.get(name)
+    }
+
+    /// All parameters of the route.
+    #[must_use]
+    pub const fn params(&self) -> &Params {
+        self.params
+    }
+
+    /// The handle of the loop, with which a handler reaches other connections.
+    #[must_use]
+    pub const fn handle(&self) -> &Handle {
+        self.handle
+    }
+
+    /// Answers a plain HTTP request with 426 and `Upgrade: websocket`; does nothing if no request waits.
+    pub fn require_upgrade(&mut self) {
+        let response = Response::new(StatusCode::UPGRADE_REQUIRED)
+            .header(UPGRADE, HeaderValue::from_static("websocket"))
+            .body("this is a WebSocket endpoint\n");
+        // The only error is that no request waits.
+        let _ = self.reject(response);
+    }
+
+    /// [`Connection::accept`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
+        self.connection.accept(accept)
+    }
+
+    /// [`Connection::reject`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
+        self.connection.reject(response)
+    }
+
+    /// [`Connection::send`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send(&mut self, message: &Message<'_>) -> Result<(), SendError> {
+        self.connection.send(message)
+    }
+
+    /// [`Connection::send_text`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
+        self.connection.send_text(text)
+    }
+
+    /// [`Connection::send_binary`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
+        self.connection.send_binary(bytes)
+    }
+
+    /// [`Connection::send_shared`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
+        self.connection.send_shared(message)
+    }
+
+    /// [`Connection::send_text_fragment`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_text_fragment(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
+        self.connection.send_text_fragment(text, is_last)
+    }
+
+    /// [`Connection::send_binary_fragment`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_binary_fragment(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
+        self.connection.send_binary_fragment(bytes, is_last)
+    }
+
+    /// [`Connection::send_json`].
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "serde")]
+    pub fn send_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
+        self.connection.send_json(value)
+    }
+
+    /// [`Connection::send_json_binary`].
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "serde")]
+    pub fn send_json_binary<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
+        self.connection.send_json_binary(value)
+    }
+
+    /// [`Connection::ping`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
+        self.connection.ping(payload)
+    }
+
+    /// [`Connection::close`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
+        self.connection.close(code, reason)
+    }
+
+    /// [`Connection::ensure_closed`].
+    pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
+        self.connection.ensure_closed(code, reason);
+    }
+
+    /// [`Connection::shut_down`].
+    pub fn shut_down(&mut self, code: impl Into<CloseCode>) {
+        self.connection.shut_down(code);
+    }
+
+    /// [`Connection::abort`].
+    pub fn abort(&mut self) {
+        self.connection.abort();
+    }
+
+    /// [`Connection::pause_reading`]: until [`resume_reading`](Self::resume_reading), whatever the loop does.
+    pub fn pause_reading(&mut self) {
+        *self.is_held_back = false;
+        self.connection.pause_reading();
+    }
+
+    /// [`Connection::resume_reading`]. If the loop does not read because too much waits for the peer, it goes on when that
+    /// has left.
+    pub fn resume_reading(&mut self) {
+        if !*self.is_held_back {
+            self.connection.resume_reading();
+        }
+    }
+}
+
+impl Deref for Peer<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
