@@ -4,7 +4,7 @@ mod client;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod echo;
-mod process;
+pub(crate) mod process;
 
 use crate::support::loopback::RawClient;
 use process::Process;

@@ -10,6 +10,8 @@ mod errors_connection;
 mod errors_handshake;
 #[cfg(feature = "server")]
 mod examples;
+#[cfg(feature = "server")]
+mod faults;
 mod framing_chunks;
 mod framing_messages;
 mod framing_output;
