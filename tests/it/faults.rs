@@ -7,6 +7,7 @@ mod claims;
 mod cut;
 mod floods;
 mod half_closes;
+mod handlers;
 mod neighbours;
 mod phases;
 mod processes;
