@@ -60,7 +60,6 @@ impl Driver {
     /// Does all that `entry` can do now, within its budget.
     pub(super) fn drive(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         entry.is_ready = false;
-        entry.connection.handle_timeout(now);
         self.react_to_all(key, entry, &mut [], now);
         self.write(key, entry, now);
         for _ in 0..READS_A_TURN {
@@ -70,6 +69,10 @@ impl Driver {
             self.read(key, entry, now);
             self.write(key, entry, now);
         }
+        // Only now: what lies in the socket came in time, however late a slow handler has made this loop.
+        entry.connection.handle_timeout(now);
+        self.react_to_all(key, entry, &mut [], now);
+        self.write(key, entry, now);
     }
 
     /// Lets `act` use the connection, and does what follows from that.

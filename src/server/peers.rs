@@ -150,10 +150,12 @@ impl Peers {
         self.deadlines.next()
     }
 
-    /// One whose deadline has come. The connection may have moved it on meanwhile: driving it finds out.
+    /// One whose deadline has come. The connection may have moved it on meanwhile: driving it finds out. It is to be read
+    /// before, also if the system has not said yet that there is something: it tells of only so many at a time.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
         let key = self.deadlines.due(now)?;
         if let Some(entry) = self.entries.get_mut(key) {
+            entry.is_readable = true;
             self.deadlines.replace(key, &mut entry.deadline, None);
         }
         Some(key)

@@ -8,6 +8,7 @@ mod cut;
 mod floods;
 mod half_closes;
 mod handlers;
+mod late;
 mod neighbours;
 mod phases;
 mod processes;
