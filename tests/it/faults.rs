@@ -14,6 +14,7 @@ mod phases;
 mod processes;
 mod resets;
 mod server;
+mod silent;
 mod slow;
 
 use statesocket::{Cause, CloseCode};
