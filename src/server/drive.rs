@@ -97,10 +97,21 @@ impl Driver {
 
     /// Writes what waits, unless the last write was cut short, and then sees to the socket.
     fn write(&mut self, key: usize, entry: &mut Entry, now: Instant) {
+        // Before writing: a handler that has stopped at the high-water mark is to be told also if the system then takes
+        // everything at once.
+        entry.is_pressed |= self.is_over_high_water(entry);
         self.write_once(key, entry, now);
-        if self.press_back(key, entry) {
+        if self.is_relieved(entry) {
+            self.relieve(key, entry);
             self.react_to_all(key, entry, &mut [], now);
+            entry.is_pressed |= self.is_over_high_water(entry);
             self.write_once(key, entry, now);
+        }
+        // What this comes to is for the next turn: a handler that always has more must not keep the others waiting.
+        entry.is_relieved = self.is_relieved(entry);
+        if entry.is_pressed && !entry.is_relieved && !entry.connection.is_reading_paused() {
+            entry.has_paused = true;
+            entry.connection.pause_reading();
         }
         while let Some(action) = entry.connection.poll_socket() {
             match action {
@@ -124,25 +135,25 @@ impl Driver {
         }
     }
 
-    /// A peer that does not take what waits for it is not read, until it has taken most of it. Returns whether its handler
-    /// has been told that it has.
-    fn press_back(&self, key: usize, entry: &mut Entry) -> bool {
-        let connection = &mut entry.connection;
-        let is_open = connection.phase() == Phase::Open;
-        if !connection.is_reading_paused() {
-            if is_open && connection.queued() > self.limits.high_water {
-                connection.pause_reading();
-            }
-            return false;
+    /// A peer that does not take what waits for it is not read, until it has taken most of it.
+    fn is_over_high_water(&self, entry: &Entry) -> bool {
+        entry.connection.phase() == Phase::Open && entry.connection.queued() > self.limits.high_water
+    }
+
+    fn is_relieved(&self, entry: &Entry) -> bool {
+        let has_drained = entry.connection.queued() <= self.limits.low_water;
+        entry.is_pressed && (has_drained || entry.connection.phase() != Phase::Open)
+    }
+
+    /// Reads again, and tells the handler, unless it may not send any more.
+    fn relieve(&self, key: usize, entry: &mut Entry) {
+        entry.is_pressed = false;
+        if std::mem::take(&mut entry.has_paused) {
+            entry.connection.resume_reading();
         }
-        let has_drained = connection.queued() <= self.limits.low_water;
-        if has_drained || !is_open {
-            connection.resume_reading();
-        }
-        if has_drained && is_open {
+        if entry.connection.phase() == Phase::Open {
             self.call(key, entry, |handler, peer| handler.on_drain(peer));
         }
-        has_drained && is_open
     }
 
     /// The peer may have sent a Close before it went: what it says of the end is worth more than that writing failed.

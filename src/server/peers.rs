@@ -35,6 +35,12 @@ pub(super) struct Entry {
     pub(super) is_readable: bool,
     /// The last write was cut short: the next one waits for the socket to say that it may go on.
     pub(super) is_blocked: bool,
+    /// So much waited for the peer that its handler is to be told when most of that has gone.
+    pub(super) is_pressed: bool,
+    /// Until then it is not read. Not set if the application had paused reading, and will say itself when it goes on.
+    pub(super) has_paused: bool,
+    /// Most of it has gone, and the handler is to be told.
+    pub(super) is_relieved: bool,
     /// The socket is to be closed, and the connection forgotten.
     pub(super) is_closed: bool,
     /// It has work, and is in the list of those that have.
@@ -82,6 +88,9 @@ impl Peers {
             refusal,
             is_readable: false,
             is_blocked: false,
+            is_pressed: false,
+            has_paused: false,
+            is_relieved: false,
             is_closed: false,
             is_ready: false,
             is_opening: true,
@@ -174,7 +183,7 @@ impl Peers {
         }
         let deadline = entry.connection.poll_timeout(now).map(|(deadline, _)| deadline);
         self.deadlines.set_if_earlier(key, &mut entry.deadline, deadline);
-        if entry.may_read() && !entry.is_ready {
+        if (entry.may_read() || entry.is_relieved) && !entry.is_ready {
             entry.is_ready = true;
             self.ready.push(key);
         }

@@ -5,7 +5,7 @@ use crate::support::{
     pending, sent,
 };
 use statesocket::{Cause, Config, Connection, Event, Phase, Role, SocketAction, Timer};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A connection whose peer has sent Close(4001, "bye"); the event has been handed out.
 fn peer_closed(role: Role) -> Connection {

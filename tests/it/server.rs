@@ -1,5 +1,6 @@
 //! The event loop, over sockets on the loopback interface.
 
+mod backpressure;
 mod callbacks;
 mod handles;
 mod isolation;
