@@ -21,7 +21,7 @@ use std::{
 /// Connections accepted in a turn, before those that are there have theirs.
 const BATCH: usize = 256;
 
-/// Connections beyond the limit that are kept to be told so; others are dropped.
+/// Connections beyond a limit that are kept to be told so; others are dropped.
 const MAX_REFUSALS: usize = 256;
 
 /// How long to wait when the system has no descriptor or memory for another connection. It is tried at once when a
@@ -94,7 +94,7 @@ impl Acceptor {
 
     /// Whether someone may wait who can be accepted now.
     pub(super) fn has_work(&self, peers: &Peers, limits: &Limits) -> bool {
-        let has_room = peers.len() < limits.max_connections || limits.when_full == WhenFull::Refuse;
+        let has_room = peers.served() < limits.max_connections || limits.when_full == WhenFull::Refuse;
         self.is_ready && self.paused_until.is_none() && has_room && peers.may_open(limits)
     }
 
@@ -130,14 +130,14 @@ impl Acceptor {
 impl Surroundings<'_> {
     fn admit(&mut self, mut stream: TcpStream, address: SocketAddr, now: Instant) {
         self.tally.accepted += 1;
-        let is_full = self.peers.len() >= self.limits.max_connections;
+        let is_full = self.peers.served() >= self.limits.max_connections;
         let are_many = self.peers.count_from(address.ip()) >= self.limits.max_connections_per_address;
         let refusal = match (is_full, are_many) {
             (true, _) => Some(StatusCode::SERVICE_UNAVAILABLE),
             (false, true) => Some(StatusCode::TOO_MANY_REQUESTS),
             (false, false) => None,
         };
-        if self.peers.len() >= self.limits.max_connections.saturating_add(MAX_REFUSALS) {
+        if refusal.is_some() && self.peers.refused() >= MAX_REFUSALS {
             self.tally.dropped += 1;
             return;
         }

@@ -60,7 +60,9 @@ pub(super) struct Peers {
     /// Those that have work, each once.
     ready: Vec<usize>,
     deadlines: Deadlines,
+    /// Those that are to be served; one that is to be refused takes nobody's place.
     by_address: HashMap<IpAddr, usize>,
+    refused: usize,
     handshakes: usize,
     generation: u32,
 }
@@ -76,7 +78,10 @@ impl Peers {
     ) {
         self.generation = self.generation.wrapping_add(1);
         self.handshakes += 1;
-        *self.by_address.entry(address.ip()).or_default() += 1;
+        match refusal {
+            None => *self.by_address.entry(address.ip()).or_default() += 1,
+            Some(_) => self.refused += 1,
+        }
         let key = self.entries.insert(Entry {
             connection,
             stream,
@@ -107,7 +112,17 @@ impl Peers {
         self.entries.is_empty()
     }
 
-    /// How many connections there are from `address`.
+    /// How many there are only to be refused.
+    pub(super) const fn refused(&self) -> usize {
+        self.refused
+    }
+
+    /// How many there are to be served.
+    pub(super) fn served(&self) -> usize {
+        self.entries.len() - self.refused
+    }
+
+    /// How many of them are from `address`.
     pub(super) fn count_from(&self, address: IpAddr) -> usize {
         self.by_address.get(&address).copied().unwrap_or_default()
     }
@@ -193,7 +208,9 @@ impl Peers {
     fn remove(&mut self, key: usize) {
         let mut entry = self.entries.remove(key);
         self.deadlines.replace(key, &mut entry.deadline, None);
-        if let Some(count) = self.by_address.get_mut(&entry.address.ip()) {
+        if entry.refusal.is_some() {
+            self.refused -= 1;
+        } else if let Some(count) = self.by_address.get_mut(&entry.address.ip()) {
             *count -= 1;
             if *count == 0 {
                 self.by_address.remove(&entry.address.ip());

@@ -1,13 +1,17 @@
 //! The event loop, over sockets on the loopback interface.
 
 mod backpressure;
+mod broadcast;
 mod callbacks;
 mod handles;
 mod isolation;
+mod limits;
 mod load;
+mod policy;
 mod pressure;
 mod routes;
 mod shutdown;
 mod sockets;
+mod tally;
 mod time;
 mod turns;

@@ -1,6 +1,6 @@
 //! The high-water and the low-water mark, turn by turn, so that each is seen.
 
-use super::turns::{turn_until, turn_until_received};
+use super::turns::{ask as ask_for, turn_until, turn_until_answered, turn_until_received};
 use crate::support::{
     Raw,
     loopback::{PATIENCE, RawClient},
@@ -90,17 +90,8 @@ fn server(at_start: Behaviour, at_drain: Behaviour) -> (Server, Rc<Seen>) {
 
 /// A client whose connection is open on `server`, which this thread turns.
 fn open(server: &mut Server) -> TcpStream {
-    let mut stream = crate::support::loopback::dial(server.local_addr());
-    stream.write_all(&request_head("/ws", &[])).expect("the socket has room");
-    let mut head = Vec::new();
-    stream.set_nonblocking(true).expect("a socket");
-    turn_until(server, |_| {
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
-            head.extend(byte);
-        }
-        head.ends_with(b"\r\n\r\n")
-    });
+    let mut stream = ask_for(server, &[]);
+    assert_eq!(turn_until_answered(server, &mut stream), 101);
     stream
 }
 

@@ -58,6 +58,29 @@ pub(super) fn turn_until_received(server: &mut Server, stream: &mut TcpStream, e
     assert_eq!(received, expected);
 }
 
+/// A socket, which does not block, with a request for `/ws` on its way.
+pub(super) fn ask(server: &Server, changes: &[(&str, &str)]) -> TcpStream {
+    let mut stream = dial(server.local_addr());
+    stream.write_all(&request_head("/ws", changes)).expect("the socket has room");
+    stream.set_nonblocking(true).expect("a socket");
+    stream
+}
+
+/// Turns until the head of an answer has come. Returns the status.
+#[track_caller]
+pub(super) fn turn_until_answered(server: &mut Server, stream: &mut TcpStream) -> u16 {
+    let mut head = Vec::new();
+    turn_until(server, |_| {
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+            head.extend(byte);
+        }
+        head.ends_with(b"\r\n\r\n")
+    });
+    let head = String::from_utf8(head).expect("a head is ASCII");
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}
+
 #[test]
 fn a_program_may_turn_the_loop_itself() {
     let mut server = server(Config::default());
