@@ -33,6 +33,8 @@ pub(super) struct Driver {
     pub(super) routes: Routes,
     pub(super) tally: Tally,
     pub(super) handle: Handle,
+    /// Requests that come now come too late.
+    pub(super) is_stopping: bool,
     buffer: Box<[u8]>,
 }
 
@@ -53,6 +55,7 @@ impl Driver {
             routes: Routes::default(),
             tally: Tally::default(),
             handle,
+            is_stopping: false,
             buffer: vec![0; READ_BUFFER].into_boxed_slice(),
         }
     }
@@ -196,7 +199,8 @@ impl Driver {
     }
 
     fn react_to_request(&mut self, key: usize, entry: &mut Entry, request: &Request) {
-        let refusal = entry.refusal.or_else(|| self.policy.refusal(request));
+        let too_late = self.is_stopping.then_some(StatusCode::SERVICE_UNAVAILABLE);
+        let refusal = too_late.or(entry.refusal).or_else(|| self.policy.refusal(request));
         let found = refusal.map_or_else(|| self.routes.find(request.path()), Err);
         match found {
             Ok((handler, params)) => {

@@ -5,6 +5,7 @@ mod broadcast;
 mod callbacks;
 mod handles;
 mod isolation;
+mod last_requests;
 mod limits;
 mod load;
 mod policy;
