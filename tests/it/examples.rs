@@ -5,6 +5,7 @@ mod client;
 mod descriptors;
 mod echo;
 mod process;
+mod soak;
 
 use crate::support::loopback::RawClient;
 use process::Process;

@@ -3,6 +3,7 @@
 mod backpressure;
 mod broadcast;
 mod callbacks;
+mod departure;
 mod handles;
 mod isolation;
 mod last_requests;
