@@ -16,6 +16,8 @@ mod crowd;
 mod plan;
 #[path = "soak/served.rs"]
 mod served;
+#[path = "soak/talker.rs"]
+mod talker;
 
 use clap::Parser;
 use crowd::Crowd;

@@ -126,7 +126,8 @@ impl Crowd {
                 Err(fault) => Some(fault),
             };
             if let Some(fault) = fault {
-                self.report.fault(format!("{:?}, stopping {is_stopping}: {fault}; {client:?}", client.plan()));
+                let when = if is_stopping { "while the server stops" } else { "while it runs" };
+                self.report.fault(format!("{:?}, {when}: {fault}", client.plan()));
             }
             *place = None;
             self.free.push(slot);
