@@ -90,6 +90,7 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let address = server.local_addr();
     writeln!(std::io::stdout(), "listening on http://{address}\nWebSocket at ws://{address}/ws")?;
     server.run()?;
+    log::info!("{}", server.tally());
     Ok(())
 }
 

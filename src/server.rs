@@ -44,7 +44,7 @@ pub use policy::{OriginPolicy, Policy};
 pub use routes::RouteError;
 pub use tally::Tally;
 
-use crate::Config;
+use crate::{Config, Phase};
 use accept::{Acceptor, Surroundings};
 use drive::Driver;
 use handle::Command;
@@ -66,6 +66,9 @@ const COMMANDS_A_TURN: usize = 1024;
 
 /// Events taken from the operating system at a time.
 const EVENTS: usize = 1024;
+
+/// How often a server that stops accepts: often enough for the longest backlog that systems have unless told otherwise.
+const LAST_BATCHES: usize = 16;
 
 /// The event loop: a listening socket, the connections it has accepted, and the routes that say who handles them.
 ///
@@ -306,9 +309,34 @@ impl Server {
     }
 
     fn begin_shutdown(&mut self, code: CloseCode, cut_off: Option<Instant>, now: Instant) {
-        self.acceptor = None;
+        self.accept_the_last(now);
         self.cut_off = cut_off;
         self.for_each_peer(now, |peer| peer.shut_down(code));
+    }
+
+    /// Closes the listener, after those that have been waiting for it and those whose request has come unread: closing
+    /// their sockets like that would reset them, without the 503 that is due.
+    fn accept_the_last(&mut self, now: Instant) {
+        let Some(mut acceptor) = self.acceptor.take() else { return };
+        self.driver.is_stopping = true;
+        acceptor.set_ready();
+        let mut around = Surroundings {
+            peers: &mut self.peers,
+            registry: self.poll.registry(),
+            config: &self.driver.config,
+            limits: &self.driver.limits,
+            tally: &mut self.driver.tally,
+        };
+        for _ in 0..LAST_BATCHES {
+            acceptor.accept(&mut around, now);
+        }
+        drop(acceptor);
+        for key in self.peers.keys() {
+            if let Some(entry) = self.peers.get_mut(key).filter(|entry| entry.connection.phase() == Phase::Idle) {
+                entry.is_readable = true;
+                self.drive(key, now);
+            }
+        }
     }
 
     fn for_each_peer(&mut self, now: Instant, mut act: impl FnMut(&mut Peer<'_>)) {

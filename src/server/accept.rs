@@ -11,6 +11,7 @@ use mio::{
     Interest, Registry, Token,
     net::{TcpListener, TcpStream},
 };
+use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
@@ -21,8 +22,11 @@ use std::{
 /// Connections accepted in a turn, before those that are there have theirs.
 const BATCH: usize = 256;
 
-/// Connections beyond the limit that are kept to be told so; others are dropped.
+/// Connections beyond a limit that are kept to be told so; others are dropped.
 const MAX_REFUSALS: usize = 256;
+
+/// Connections that the system keeps until they are accepted, if it allows so many.
+const BACKLOG: i32 = 4096;
 
 /// How long to wait when the system has no descriptor or memory for another connection. It is tried at once when a
 /// connection of ours ends.
@@ -51,9 +55,8 @@ impl Acceptor {
     pub(super) fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         let mut last_error = io::Error::new(io::ErrorKind::InvalidInput, "the address names no socket");
         for address in address.to_socket_addrs()? {
-            #[expect(clippy::disallowed_methods, reason = "the event loop is what owns the sockets")]
-            match TcpListener::bind(address) {
-                Ok(listener) => return Ok(Self::new(listener)),
+            match listen(address) {
+                Ok(listener) => return Self::from_listener(listener),
                 Err(error) => last_error = error,
             }
         }
@@ -94,7 +97,7 @@ impl Acceptor {
 
     /// Whether someone may wait who can be accepted now.
     pub(super) fn has_work(&self, peers: &Peers, limits: &Limits) -> bool {
-        let has_room = peers.len() < limits.max_connections || limits.when_full == WhenFull::Refuse;
+        let has_room = peers.served() < limits.max_connections || limits.when_full == WhenFull::Refuse;
         self.is_ready && self.paused_until.is_none() && has_room && peers.may_open(limits)
     }
 
@@ -127,17 +130,29 @@ impl Acceptor {
     }
 }
 
+/// What `TcpListener::bind` does, with a longer backlog: the 128 that the standard library and mio ask for are full in a
+/// moment when many come at once, and the system then lets those beyond wait for a second and more.
+fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Elsewhere it would let another program take the port over.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
 impl Surroundings<'_> {
     fn admit(&mut self, mut stream: TcpStream, address: SocketAddr, now: Instant) {
         self.tally.accepted += 1;
-        let is_full = self.peers.len() >= self.limits.max_connections;
+        let is_full = self.peers.served() >= self.limits.max_connections;
         let are_many = self.peers.count_from(address.ip()) >= self.limits.max_connections_per_address;
         let refusal = match (is_full, are_many) {
             (true, _) => Some(StatusCode::SERVICE_UNAVAILABLE),
             (false, true) => Some(StatusCode::TOO_MANY_REQUESTS),
             (false, false) => None,
         };
-        if self.peers.len() >= self.limits.max_connections.saturating_add(MAX_REFUSALS) {
+        if refusal.is_some() && self.peers.refused() >= MAX_REFUSALS {
             self.tally.dropped += 1;
             return;
         }

@@ -4,7 +4,7 @@ use super::{
     handle::Handle,
     handler::Handler,
     limits::Limits,
-    peer::{Params, Peer},
+    peer::Peer,
     peers::{Entry, LOG},
     policy::Policy,
     routes::Routes,
@@ -34,6 +34,8 @@ pub(super) struct Driver {
     pub(super) routes: Routes,
     pub(super) tally: Tally,
     pub(super) handle: Handle,
+    /// Requests that come now come too late.
+    pub(super) is_stopping: bool,
     buffer: Box<[u8]>,
 }
 
@@ -54,6 +56,7 @@ impl Driver {
             routes: Routes::default(),
             tally: Tally::default(),
             handle,
+            is_stopping: false,
             buffer: vec![0; READ_BUFFER].into_boxed_slice(),
         }
     }
@@ -61,7 +64,6 @@ impl Driver {
     /// Does all that `entry` can do now, within its budget.
     pub(super) fn drive(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         entry.is_ready = false;
-        entry.connection.handle_timeout(now);
         self.react_to_all(key, entry, &mut [], now);
         self.write(key, entry, now);
         for _ in 0..READS_A_TURN {
@@ -71,6 +73,10 @@ impl Driver {
             self.read(key, entry, now);
             self.write(key, entry, now);
         }
+        // Only now: what lies in the socket came in time, however late a slow handler has made this loop.
+        entry.connection.handle_timeout(now);
+        self.react_to_all(key, entry, &mut [], now);
+        self.write(key, entry, now);
     }
 
     /// Lets `act` use the connection, and does what follows from that.
@@ -98,12 +104,21 @@ impl Driver {
 
     /// Writes what waits, unless the last write was cut short, and then sees to the socket.
     fn write(&mut self, key: usize, entry: &mut Entry, now: Instant) {
-        self.note_pressure(entry);
+        // Before writing: a handler that has stopped at the high-water mark is to be told also if the system then takes
+        // everything at once.
+        entry.is_pressed |= self.is_over_high_water(entry);
         self.write_once(key, entry, now);
-        if self.press_back(key, entry) {
+        if self.is_relieved(entry) {
+            self.relieve(key, entry);
             self.react_to_all(key, entry, &mut [], now);
-            self.note_pressure(entry);
+            entry.is_pressed |= self.is_over_high_water(entry);
             self.write_once(key, entry, now);
+        }
+        // What this comes to is for the next turn: a handler that always has more must not keep the others waiting.
+        entry.is_relieved = self.is_relieved(entry);
+        if entry.is_pressed && !entry.is_relieved && !entry.connection.is_reading_paused() {
+            entry.has_paused = true;
+            entry.connection.pause_reading();
         }
         while let Some(action) = entry.connection.poll_socket() {
             match action {
@@ -129,35 +144,25 @@ impl Driver {
         }
     }
 
-    /// A peer that does not take what waits for it is not read, until it has taken most of it. Returns whether its handler
-    /// has been told that it has.
-    fn press_back(&self, key: usize, entry: &mut Entry) -> bool {
-        if !entry.is_pressed {
-            return false;
-        }
-        let connection = &mut entry.connection;
-        let is_open = connection.phase() == Phase::Open;
-        if is_open && connection.queued() > self.limits.low_water {
-            if !connection.is_reading_paused() {
-                connection.pause_reading();
-                entry.is_held_back = true;
-            }
-            return false;
-        }
-        entry.is_pressed = false;
-        if std::mem::take(&mut entry.is_held_back) {
-            connection.resume_reading();
-        }
-        if is_open {
-            self.call(key, entry, |handler, peer| handler.on_drain(peer));
-        }
-        is_open
+    /// A peer that does not take what waits for it is not read, until it has taken most of it.
+    fn is_over_high_water(&self, entry: &Entry) -> bool {
+        entry.connection.phase() == Phase::Open && entry.connection.queued() > self.limits.high_water
     }
 
-    /// Looks before a write: its handler has seen what waits, even if the socket takes all of it at once.
-    fn note_pressure(&self, entry: &mut Entry) {
-        let connection = &entry.connection;
-        entry.is_pressed |= connection.phase() == Phase::Open && connection.queued() > self.limits.high_water;
+    fn is_relieved(&self, entry: &Entry) -> bool {
+        let has_drained = entry.connection.queued() <= self.limits.low_water;
+        entry.is_pressed && (has_drained || entry.connection.phase() != Phase::Open)
+    }
+
+    /// Reads again, and tells the handler, unless it may not send any more.
+    fn relieve(&self, key: usize, entry: &mut Entry) {
+        entry.is_pressed = false;
+        if std::mem::take(&mut entry.has_paused) {
+            entry.connection.resume_reading();
+        }
+        if entry.connection.phase() == Phase::Open {
+            self.call(key, entry, |handler, peer| handler.on_drain(peer));
+        }
     }
 
     /// The peer may have sent a Close before it went: what it says of the end is worth more than that writing failed.
@@ -200,8 +205,9 @@ impl Driver {
     }
 
     fn react_to_request(&mut self, key: usize, entry: &mut Entry, request: &Request) {
-        let refusal = entry.refusal.or_else(|| self.policy.refusal(request));
-        let found = refusal.map_or_else(|| self.find_handler(request.path()), Err);
+        let too_late = self.is_stopping.then_some(StatusCode::SERVICE_UNAVAILABLE);
+        let refusal = too_late.or(entry.refusal).or_else(|| self.policy.refusal(request));
+        let found = refusal.map_or_else(|| self.routes.find(request.path()), Err);
         match found {
             Ok((handler, params)) => {
                 entry.params = params;
@@ -213,14 +219,6 @@ impl Driver {
                 refused.expect("an empty response can be written to a request that has just come");
             }
         }
-    }
-
-    /// A new handler for `path`. It is made by code of the application, which may panic.
-    fn find_handler(&mut self, path: &str) -> Result<(Box<dyn Handler>, Params), StatusCode> {
-        catch_unwind(AssertUnwindSafe(|| self.routes.find(path))).unwrap_or_else(|_| {
-            log::error!(target: LOG, "the factory of {path} panicked");
-            Err(StatusCode::INTERNAL_SERVER_ERROR)
-        })
     }
 
     /// Calls the handler, if there is one. One that panics is gone, and its connection with it; the others do not notice.

@@ -25,8 +25,8 @@ pub enum WhenFull {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections in any phase. Default 100,000. The operating system's limit of open files counts too; when that is
-    /// reached, connections wait in the backlog.
+    /// Connections in any phase, but not those that are only told that they are too many. Default 100,000. The operating
+    /// system's limit of open files counts too; when that is reached, connections wait in the backlog.
     pub max_connections: usize,
     /// What becomes of a connection beyond that.
     pub when_full: WhenFull,

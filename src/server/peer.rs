@@ -63,7 +63,7 @@ impl Params {
 pub struct Peer<'l> {
     connection: &'l mut Connection,
     /// Reading is paused by the loop.
-    is_held_back: &'l mut bool,
+    has_paused: &'l mut bool,
     id: PeerId,
     address: SocketAddr,
     params: &'l Params,
@@ -79,7 +79,7 @@ impl<'l> Peer<'l> {
         let id = entry.id(key);
         let peer = Self {
             connection: &mut entry.connection,
-            is_held_back: &mut entry.is_held_back,
+            has_paused: &mut entry.has_paused,
             id,
             address: entry.address,
             params: &entry.params,
@@ -242,14 +242,14 @@ impl<'l> Peer<'l> {
 
     /// [`Connection::pause_reading`]: until [`resume_reading`](Self::resume_reading), whatever the loop does.
     pub fn pause_reading(&mut self) {
-        *self.is_held_back = false;
+        *self.has_paused = false;
         self.connection.pause_reading();
     }
 
     /// [`Connection::resume_reading`]. If the loop does not read because too much waits for the peer, it goes on when that
     /// has left.
     pub fn resume_reading(&mut self) {
-        if !*self.is_held_back {
+        if !*self.has_paused {
             self.connection.resume_reading();
         }
     }

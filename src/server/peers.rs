@@ -37,10 +37,12 @@ pub(super) struct Entry {
     pub(super) is_readable: bool,
     /// The last write was cut short: the next one waits for the socket to say that it may go on.
     pub(super) is_blocked: bool,
-    /// More than the high-water mark has waited, and the handler has not yet been told that it has drained.
+    /// So much waited for the peer that its handler is to be told when most of that has gone.
     pub(super) is_pressed: bool,
-    /// Reading is paused by the loop, not by the application.
-    pub(super) is_held_back: bool,
+    /// Until then it is not read. Not set if the application had paused reading, and will say itself when it goes on.
+    pub(super) has_paused: bool,
+    /// Most of it has gone, and the handler is to be told.
+    pub(super) is_relieved: bool,
     /// The socket is to be closed, and the connection forgotten.
     pub(super) is_closed: bool,
     /// It has work, and is in the list of those that have.
@@ -60,7 +62,9 @@ pub(super) struct Peers {
     /// Those that have work, each once.
     ready: Vec<usize>,
     deadlines: Deadlines,
+    /// Those that are to be served; one that is to be refused takes nobody's place.
     by_address: HashMap<IpAddr, usize>,
+    refused: usize,
     handshakes: usize,
     generation: u32,
 }
@@ -76,7 +80,10 @@ impl Peers {
     ) {
         self.generation = self.generation.wrapping_add(1);
         self.handshakes += 1;
-        *self.by_address.entry(address.ip()).or_default() += 1;
+        match refusal {
+            None => *self.by_address.entry(address.ip()).or_default() += 1,
+            Some(_) => self.refused += 1,
+        }
         let key = self.entries.insert(Entry {
             connection,
             stream,
@@ -89,7 +96,8 @@ impl Peers {
             is_readable: false,
             is_blocked: false,
             is_pressed: false,
-            is_held_back: false,
+            has_paused: false,
+            is_relieved: false,
             is_closed: false,
             is_ready: false,
             is_opening: true,
@@ -106,7 +114,17 @@ impl Peers {
         self.entries.is_empty()
     }
 
-    /// How many connections there are from `address`.
+    /// How many there are only to be refused.
+    pub(super) const fn refused(&self) -> usize {
+        self.refused
+    }
+
+    /// How many there are to be served.
+    pub(super) fn served(&self) -> usize {
+        self.entries.len() - self.refused
+    }
+
+    /// How many of them are from `address`.
     pub(super) fn count_from(&self, address: IpAddr) -> usize {
         self.by_address.get(&address).copied().unwrap_or_default()
     }
@@ -158,10 +176,12 @@ impl Peers {
         self.deadlines.next()
     }
 
-    /// One whose deadline has come. The connection may have moved it on meanwhile: driving it finds out.
+    /// One whose deadline has come. The connection may have moved it on meanwhile: driving it finds out. It is to be read
+    /// before, also if the system has not said yet that there is something: it tells of only so many at a time.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
         let key = self.deadlines.due(now)?;
         if let Some(entry) = self.entries.get_mut(key) {
+            entry.is_readable = true;
             self.deadlines.remove(key, &mut entry.deadline);
         }
         Some(key)
@@ -182,7 +202,7 @@ impl Peers {
         }
         let deadline = entry.connection.poll_timeout(now).map(|(deadline, _)| deadline);
         self.deadlines.set_if_earlier(key, &mut entry.deadline, deadline);
-        if (entry.may_read() || entry.has_drained()) && !entry.is_ready {
+        if (entry.may_read() || entry.is_relieved) && !entry.is_ready {
             entry.is_ready = true;
             self.ready.push(key);
         }
@@ -193,7 +213,9 @@ impl Peers {
         let mut entry = self.entries.remove(key);
         self.deadlines.remove(key, &mut entry.deadline);
         entry.drop_handler();
-        if let Some(count) = self.by_address.get_mut(&entry.address.ip()) {
+        if entry.refusal.is_some() {
+            self.refused -= 1;
+        } else if let Some(count) = self.by_address.get_mut(&entry.address.ip()) {
             *count -= 1;
             if *count == 0 {
                 self.by_address.remove(&entry.address.ip());
@@ -217,11 +239,6 @@ impl Entry {
             log::debug!(target: LOG, "{} {}: {transition}", self.id(key), self.address);
         }
         self.logged = history.len() as u8;
-    }
-
-    /// Whether its handler is to be told that what waited has left: no event of the socket will bring that about.
-    const fn has_drained(&self) -> bool {
-        self.is_pressed && !self.is_blocked
     }
 
     /// Drops the handler, whose own code that may run, and panic.

@@ -1,9 +1,12 @@
 //! Which path is handled by what.
 
-use super::{handler::Handler, peer::Params};
+use super::{handler::Handler, peer::Params, peers::LOG};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
-use std::fmt;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// Makes a handler for a connection.
 pub(super) type Factory = Box<dyn FnMut() -> Box<dyn Handler>>;
@@ -40,7 +43,12 @@ impl Routes {
         let decode = |value| percent_decode_str(value).decode_utf8().map_err(|_| StatusCode::BAD_REQUEST);
         let decoded = found.params.iter().map(|(name, value)| decode(value).map(|value| (name.into(), value.into())));
         let params = Params::new(decoded.collect::<Result<Vec<_>, _>>()?);
-        Ok(((found.value)(), params))
+        // A factory is the application's too: when it panics that is the end of one request, as when its handler does.
+        let handler = catch_unwind(AssertUnwindSafe(found.value)).map_err(|_| {
+            log::error!(target: LOG, "the factory of a handler for {path} panicked");
+            StatusCode::INTERNAL_SERVER_ERROR
+        })?;
+        Ok((handler, params))
     }
 }
 

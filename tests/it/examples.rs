@@ -4,7 +4,8 @@ mod client;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod echo;
-mod process;
+pub(crate) mod process;
+mod soak;
 
 use crate::support::loopback::RawClient;
 use process::Process;

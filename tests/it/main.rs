@@ -1,5 +1,6 @@
 //! The integration tests: one binary, the public API only.
 
+mod advisories;
 mod chunking;
 mod closing;
 mod closing_abnormal;
@@ -12,6 +13,8 @@ mod errors_handshake;
 mod examples;
 #[cfg(feature = "server")]
 mod examples_reconnect;
+#[cfg(feature = "server")]
+mod faults;
 mod framing_chunks;
 mod framing_messages;
 mod framing_output;

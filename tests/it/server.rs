@@ -1,13 +1,20 @@
 //! The event loop, over sockets on the loopback interface.
 
+mod backpressure;
+mod broadcast;
 mod callbacks;
+mod departure;
 mod handles;
 mod isolation;
+mod last_requests;
+mod limits;
 mod load;
+mod policy;
 mod pressure;
 mod robustness;
 mod routes;
 mod shutdown;
 mod sockets;
+mod tally;
 mod time;
 mod turns;

@@ -160,8 +160,8 @@ mod signals {
     }
 
     #[test]
-    fn the_log_level_info_has_disconnects_only_and_the_default_neither() {
-        for (args, lines) in [(&["--log", "info"][..], 1), (&[], 0), (&["--log", "off"], 0)] {
+    fn the_log_level_info_has_disconnects_and_how_many_and_the_default_neither() {
+        for (args, lines) in [(&["--log", "info"][..], 2), (&[], 0), (&["--log", "off"], 0)] {
             let server = EchoServer::start(args);
             let mut client = server.open("/ws");
             client.send(Raw::close(1000, ""));
@@ -169,8 +169,9 @@ mod signals {
             drop(client);
             server.process.signal("TERM");
             let (_, _, stderr) = server.process.wait();
+            let expected = ["disconnect 1000 (closed by the peer)", "1 accepted, 1 ended, 1 clean, 1 peer closed"];
             assert_eq!(stderr.len(), lines, "{args:?}: {stderr:#?}");
-            assert!(stderr.iter().all(|line| line.contains("disconnect 1000")), "{args:?}: {stderr:#?}");
+            assert!(stderr.iter().zip(expected).all(|(line, end)| line.ends_with(end)), "{args:?}: {stderr:#?}");
         }
     }
 
@@ -179,7 +180,9 @@ mod signals {
     fn assert_aborted(server: EchoServer) {
         let (status, _, stderr) = server.process.wait();
         assert_eq!(status, Some(0));
-        assert!(matches!(stderr.as_slice(), [line] if line.contains("1006 (aborted by us")), "{stderr:#?}");
+        let [disconnect, tally] = stderr.as_slice() else { panic!("{stderr:#?}") };
+        assert!(disconnect.contains("1006 (aborted by us"), "{disconnect}");
+        assert!(tally.contains("1 accepted, 1 ended, 0 clean, 1 aborted"), "{tally}");
     }
 
     #[test]

@@ -10,16 +10,16 @@ use std::{
 
 /// A child process; it is killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     stdin: Option<ChildStdin>,
-    pub(super) stdout: Lines,
-    pub(super) stderr: Lines,
+    pub(crate) stdout: Lines,
+    pub(crate) stderr: Lines,
 }
 
 /// The lines of a stream, as they come.
 #[derive(Debug)]
-pub(super) struct Lines(mpsc::Receiver<String>);
+pub(crate) struct Lines(mpsc::Receiver<String>);
 
 impl Lines {
     fn of(stream: impl Read + Send + 'static) -> Self {
@@ -33,7 +33,7 @@ impl Lines {
 
     /// The next line; `None` at the end of the stream.
     #[track_caller]
-    pub(super) fn next(&self) -> Option<String> {
+    pub(crate) fn next(&self) -> Option<String> {
         match self.0.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
@@ -43,7 +43,7 @@ impl Lines {
 
     /// The next line that contains `text`.
     #[track_caller]
-    pub(super) fn find(&self, text: &str) -> String {
+    pub(crate) fn find(&self, text: &str) -> String {
         let mut before = Vec::new();
         while let Some(line) = self.next() {
             if line.contains(text) {
@@ -55,13 +55,13 @@ impl Lines {
     }
 
     /// All lines that are left.
-    pub(super) fn rest(&self) -> Vec<String> {
+    pub(crate) fn rest(&self) -> Vec<String> {
         std::iter::from_fn(|| self.next()).collect()
     }
 }
 
 /// Where the example `name` was built: beside the directory of the test binary.
-pub(super) fn path_of(name: &str) -> PathBuf {
+pub(crate) fn path_of(name: &str) -> PathBuf {
     let this = env::current_exe().expect("the test binary has a path");
     let target = this.parent().and_then(|deps| deps.parent()).expect("the test binary is in target/PROFILE/deps");
     let path = target.join("examples").join(name).with_extension(env::consts::EXE_EXTENSION);
@@ -71,11 +71,11 @@ pub(super) fn path_of(name: &str) -> PathBuf {
 
 impl Process {
     /// Runs the example `name`.
-    pub(super) fn start(name: &str, args: &[&str]) -> Self {
+    pub(crate) fn start(name: &str, args: &[&str]) -> Self {
         Self::spawn(Command::new(path_of(name)).args(args))
     }
 
-    pub(super) fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let command = command.env_remove("RUST_LOG").env("NO_COLOR", "1");
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().expect("it can be run");
@@ -85,24 +85,24 @@ impl Process {
         Self { child, stdin, stdout, stderr }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Writes to its standard input.
-    pub(super) fn write(&mut self, text: &str) {
+    pub(crate) fn write(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().expect("the input has not ended");
         stdin.write_all(text.as_bytes()).expect("it reads");
     }
 
     /// Ends its standard input.
-    pub(super) fn end_input(&mut self) {
+    pub(crate) fn end_input(&mut self) {
         self.stdin = None;
     }
 
     /// Waits for its end. Returns its status, and the lines of standard output and error that are left.
     #[track_caller]
-    pub(super) fn wait(mut self) -> (Option<i32>, Vec<String>, Vec<String>) {
+    pub(crate) fn wait(mut self) -> (Option<i32>, Vec<String>, Vec<String>) {
         let (stdout, stderr) = (self.stdout.rest(), self.stderr.rest());
         let status = self.child.wait().expect("it is ours to wait for");
         (status.code(), stdout, stderr)
@@ -110,7 +110,7 @@ impl Process {
 
     /// Sends it a signal.
     #[cfg(unix)]
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status();
         assert!(kill.expect("kill can be run").success());
     }

@@ -52,19 +52,19 @@ fn byte_by_byte() {
     assert_eq!(client.frame(), message);
 }
 
-/// How many connections, both ends in this process, the system allows beside what the other tests use: 1,000 where
-/// 4,096 descriptors are allowed.
-fn allowed_connections() -> usize {
+/// How many connections, both ends in this process, the system allows beside what the other tests use: a quarter of the
+/// descriptors that are allowed, and not more than `most`.
+pub(super) fn allowed_connections(most: usize) -> usize {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = open_files.and_then(|line| line.split_whitespace().next()).unwrap_or("1024");
-    soft.parse().map_or(1000, |soft: usize| (soft / 4).min(1000))
+    soft.parse().map_or(most, |soft: usize| (soft / 4).min(most))
 }
 
 #[test]
 fn a_thousand_connections_each_echo() {
     let served = Served::echo(Config::default());
-    let count = allowed_connections();
+    let count = allowed_connections(1000);
     let mut clients: Vec<_> = (0..count).map(|_| RawClient::open(served.address, "/ws")).collect();
     for round in 0..3 {
         for (i, client) in clients.iter_mut().enumerate() {

@@ -2,7 +2,7 @@
 
 use crate::support::{
     Raw,
-    loopback::{Call, RawClient, Served, Witness, dial},
+    loopback::{Call, PATIENCE, RawClient, Served, Witness, dial},
     request_head,
 };
 use statesocket::{Cause, Config, handshake::Response, http::StatusCode};
@@ -202,6 +202,10 @@ fn a_slow_reader_gets_all_that_was_sent_before_the_close() {
     let (id, _) = calls.request();
     served.handle.send_binary(id, vec![7; 16 << 20]).expect("the loop runs");
     served.handle.close(id, 1000, "all sent").expect("the loop runs");
+    // What the client sends may be read before what has only been asked for is done.
+    let (done, is_done) = std::sync::mpsc::channel();
+    served.handle.with_peer(id, move |_| done.send(()).expect("the test waits")).expect("the loop runs");
+    is_done.recv_timeout(PATIENCE).expect("the loop runs");
     client.send(Raw::new(Raw::TEXT, "meanwhile"));
     client.send(Raw::close(1000, ""));
     assert!(client.frame() == Raw::new(Raw::BINARY, vec![7; 16 << 20]));

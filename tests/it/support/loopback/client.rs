@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// Writes what is queued.
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         if self.connection.write_to(&mut self.stream).is_err() {
             self.connection.transport_failed();
         }

@@ -2,7 +2,7 @@ use super::{Calls, PATIENCE, Witness};
 use statesocket::{
     Config,
     handshake::Request,
-    server::{Handle, Peer, Server},
+    server::{Handle, Peer, Server, Tally},
 };
 use std::{
     io,
@@ -16,7 +16,7 @@ use std::{
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) handle: Handle,
-    thread: Option<JoinHandle<io::Result<()>>>,
+    thread: Option<JoinHandle<io::Result<Tally>>>,
     /// Is disconnected when the thread ends.
     end: mpsc::Receiver<()>,
 }
@@ -34,7 +34,7 @@ impl Served {
             server.run()?;
             assert!(server.is_stopped());
             assert_eq!(server.connections(), 0, "a loop that has ended has no connections");
-            Ok(())
+            Ok(server.tally().clone())
         });
         let (address, handle) = start.recv_timeout(PATIENCE).expect("the server starts");
         Self { address, handle, thread: Some(thread), end }
@@ -65,9 +65,25 @@ impl Served {
     /// Waits until the loop has ended.
     #[track_caller]
     pub(crate) fn wait_for_end(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
+        if let Some(thread) = self.thread.take() {
+            self.join(thread);
+        }
+    }
+
+    /// Stops the loop at once. Returns what has become of all connections; each that came has ended.
+    #[track_caller]
+    pub(crate) fn stop(mut self) -> Tally {
+        self.handle.stop().expect("the loop runs");
+        let thread = self.thread.take().expect("nobody has waited for its end");
+        let tally = self.join(thread);
+        assert_eq!(tally.total_ended(), tally.accepted, "{tally}");
+        tally
+    }
+
+    #[track_caller]
+    fn join(&self, thread: JoinHandle<io::Result<Tally>>) -> Tally {
         assert_eq!(self.end.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the loop does not end");
-        thread.join().expect("the loop does not panic").expect("the loop does not fail");
+        thread.join().expect("the loop does not panic").expect("the loop does not fail")
     }
 }
 

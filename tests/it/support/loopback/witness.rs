@@ -4,7 +4,7 @@ use statesocket::{
     handshake::{Accept, Request},
     server::{Handler, Peer, PeerId},
 };
-use std::sync::mpsc;
+use std::{sync::mpsc, time::Instant};
 
 /// A call of a handler, as a [`Witness`] tells of it.
 #[derive(Debug)]
@@ -56,11 +56,14 @@ impl Calls {
     /// The next end, after whatever comes before it.
     #[track_caller]
     pub(crate) fn end_after_all(&self) -> End {
-        loop {
+        // Others may go on talking for ever.
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
             if let Call::Disconnect(end) = self.next() {
                 return *end;
             }
         }
+        panic!("no connection ends")
     }
 
     /// Checks that no call is left, and no handler, once the server is gone.

@@ -1,0 +1,135 @@
+//! A server to do something to, and its neighbours.
+
+use crate::peer::{PATIENCE, Peer};
+use std::{
+    error::Error,
+    io::{self, BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// How many echo while a fault happens.
+pub(crate) const NEIGHBOURS: usize = 5;
+
+/// A server in a process of its own; it is killed when this is dropped.
+pub(crate) struct Bench {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Option<JoinHandle<Vec<String>>>,
+    pub(crate) address: SocketAddr,
+    is_over: Arc<AtomicBool>,
+    neighbours: Option<JoinHandle<(u64, u64)>>,
+}
+
+/// What came of it.
+pub(crate) struct Figures {
+    /// How the connections ended, the neighbours' left out, with how many there were of each.
+    pub(crate) ended: Vec<(String, u64)>,
+    pub(crate) accepted: u64,
+    pub(crate) heap_at_the_peak: u64,
+    pub(crate) heap_left: u64,
+    pub(crate) echoes: (u64, u64),
+}
+
+impl Bench {
+    pub(crate) fn start(args: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("--serve")
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdin = child.stdin.take();
+        let mut stdout = BufReader::new(child.stdout.take().ok_or("it is piped")?);
+        let mut first = String::new();
+        stdout.read_line(&mut first)?;
+        let address = first.trim_end().strip_prefix("listening on ").ok_or("it does not listen")?.parse()?;
+        let lines = thread::spawn(move || {
+            let lines = stdout.lines().map_while(Result::ok);
+            lines.filter(|line| !line.starts_with("disconnect ")).collect()
+        });
+        let is_over = Arc::new(AtomicBool::new(false));
+        let neighbours = Some(start_neighbours(address, Arc::clone(&is_over))?);
+        Ok(Self { child, stdin, lines: Some(lines), address, is_over, neighbours })
+    }
+
+    /// Has the neighbours come to an end, then the server.
+    pub(crate) fn finish(mut self) -> Result<Figures, Box<dyn Error>> {
+        self.is_over.store(true, Ordering::Relaxed);
+        let neighbours = self.neighbours.take().ok_or("it has been started")?;
+        let echoes = neighbours.join().map_err(|_| "a neighbour panicked")?;
+        // The server has a moment to see off those who have just gone; then it is stopped.
+        thread::sleep(Duration::from_millis(200));
+        drop(self.stdin.take());
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                return Err("the server does not end".into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let lines = self.lines.take().ok_or("it has been started")?.join().map_err(|_| "no lines")?;
+        figures(&lines, echoes)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn figures(lines: &[String], echoes: (u64, u64)) -> Result<Figures, Box<dyn Error>> {
+    let mut figures = Figures { ended: Vec::new(), accepted: 0, heap_at_the_peak: 0, heap_left: 0, echoes };
+    for line in lines {
+        let (name, count) = line.rsplit_once(' ').ok_or("a name and a number")?;
+        let count = count.parse()?;
+        match name {
+            "accepted" => figures.accepted = count,
+            "heap at the peak" => figures.heap_at_the_peak = count,
+            "heap left" => figures.heap_left = count,
+            "clean" => {}
+            cause => figures.ended.push((cause.to_owned(), count)),
+        }
+    }
+    if figures.ended.iter().map(|(_, count)| count).sum::<u64>() != figures.accepted {
+        return Err(format!("some connections have not ended: {lines:?}").into());
+    }
+    // The neighbours close in order.
+    if let Some((_, count)) = figures.ended.iter_mut().find(|(cause, _)| cause == "peer closed") {
+        *count -= (NEIGHBOURS as u64).min(*count);
+    }
+    figures.ended.retain(|(_, count)| *count > 0);
+    figures.accepted -= NEIGHBOURS as u64;
+    Ok(figures)
+}
+
+/// Neighbours that echo until it is over: at the end, how many messages came back of how many.
+fn start_neighbours(address: SocketAddr, is_over: Arc<AtomicBool>) -> io::Result<JoinHandle<(u64, u64)>> {
+    let mut peers = (0..NEIGHBOURS).map(|_| Peer::open(address)).collect::<io::Result<Vec<_>>>()?;
+    Ok(thread::spawn(move || {
+        let (mut back, mut sent) = (0, 0);
+        let mut is_last_round = false;
+        while !is_last_round {
+            is_last_round = is_over.load(Ordering::Relaxed);
+            for peer in &mut peers {
+                sent += 1;
+                back += u64::from(peer.echoes("all is well"));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        for peer in &mut peers {
+            // Who has lost its connection has lost an echo too.
+            let _ = peer.write(&crate::peer::frame(0x88, &1000_u16.to_be_bytes())).and_then(|()| peer.close_code());
+        }
+        (back, sent)
+    }))
+}

@@ -1,0 +1,262 @@
+//! The faults, and what is to come of each.
+
+use crate::{
+    Args,
+    bench::{Bench, Figures, NEIGHBOURS},
+    peer::{PATIENCE, Peer, frame, request},
+};
+use socket2::SockRef;
+use std::{
+    error::Error,
+    io,
+    net::{Shutdown, SocketAddr},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Does it to a server `n` times over. Returns what each of the peers was told, if they all were told the same.
+type Act = fn(SocketAddr, usize) -> io::Result<String>;
+
+struct Fault {
+    name: &'static str,
+    n: usize,
+    /// How the server is configured.
+    server: &'static [&'static str],
+    act: Act,
+    /// What the peers are told, and what the server says of the end of each.
+    expected: (&'static str, &'static str),
+}
+
+const SHORT: &[&str] = &["--opening-ms", "500", "--message-ms", "500"];
+
+fn faults(args: &Args) -> Vec<Fault> {
+    let fault = |name, n, server, act, expected| Fault { name, n, server, act, expected };
+    vec![
+        fault("connects and says nothing", args.silent, &["--opening-ms", "3000"], say_nothing, ("EOF", "timed out")),
+        fault("request byte by byte", args.crowd, SHORT, |to, n| trickle(to, n, None), ("408", "timed out")),
+        fault(
+            "frame header byte by byte",
+            args.crowd,
+            SHORT,
+            |to, n| trickle(to, n, Some(&[0x82, 0xFF, 0, 0, 0, 0, 0, 1])),
+            ("1008", "timed out"),
+        ),
+        fault(
+            "payload byte by byte",
+            args.crowd,
+            SHORT,
+            |to, n| trickle(to, n, Some(&[0x82, 0xFD, 0, 0, 0, 0, 1])),
+            ("1008", "timed out"),
+        ),
+        fault("head of 10,000 lines", args.crowd, &[], long_head, ("431", "handshake failed")),
+        fault(
+            "length of 2^63",
+            args.crowd,
+            &[],
+            |to, n| violate(to, n, &[0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+            ("1002", "protocol violation"),
+        ),
+        fault(
+            "control frame of 16 MiB",
+            args.crowd,
+            &[],
+            |to, n| violate(to, n, &[0x89, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0]),
+            ("1002", "protocol violation"),
+        ),
+        fault("16 MiB claimed, not sent", args.crowd, &[], claim, ("-", "transport lost")),
+        fault("empty fragments", args.flood, &[], fragments, ("1008", "protocol violation")),
+        fault("Pings, never reads", args.flood, &[], pings, ("-", "transport lost")),
+        fault("RST while open", args.crowd, &[], resets, ("-", "transport lost")),
+        fault("half-close while open", args.crowd, &[], half_closes, ("EOF", "transport lost")),
+        fault(
+            "answers no Ping",
+            args.crowd,
+            &["--ping-ms", "300", "--pong-ms", "1000"],
+            |to, n| violate(to, n, &[]),
+            ("1011", "timed out"),
+        ),
+        fault(
+            "handler panics",
+            args.crowd,
+            &[],
+            |to, n| violate(to, n, &frame(0x81, b"panic")),
+            ("1011", "local closed"),
+        ),
+        fault("handler panics at once", args.crowd, &[], refuse, ("500", "rejected")),
+        fault("handler sleeps half a second", 10, &[], sleep, ("-", "transport lost")),
+    ]
+}
+
+/// Returns whether all came out as it should.
+pub(crate) fn run_all(args: &Args) -> Result<bool, Box<dyn Error>> {
+    let limit = rlimit::increase_nofile_limit(u64::MAX)?;
+    let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(100);
+    let mut is_well = true;
+    println!(
+        "{:<28} | {:>9} | {:<5} | {:<32} | {:>24} | {:>13}",
+        "fault", "how many", "told", "how the server counts it", "heap at the peak", "others' echoes"
+    );
+    for mut fault in faults(args) {
+        if fault.n > room && fault.name.starts_with("connects") {
+            println!("the system allows {room} sockets, and not the {} that were asked for", fault.n);
+            fault.n = room;
+        }
+        let bench = Bench::start(fault.server)?;
+        let told = (fault.act)(bench.address, fault.n);
+        let figures = bench.finish()?;
+        let told = told.unwrap_or_else(|error| error.to_string());
+        let verdict = judge(&fault, &told, &figures);
+        print(&fault, &told, &figures);
+        if let Err(complaint) = verdict {
+            println!("  WRONG: {complaint}");
+            is_well = false;
+        }
+    }
+    println!("{}", if is_well { "nothing is lost" } else { "something is lost" });
+    Ok(is_well)
+}
+
+fn judge(fault: &Fault, told: &str, figures: &Figures) -> Result<(), String> {
+    let (back, sent) = figures.echoes;
+    if told != fault.expected.0 {
+        return Err(format!("the peers should be told {}", fault.expected.0));
+    }
+    if back != sent {
+        return Err(format!("{} echoes are lost", sent - back));
+    }
+    if figures.ended != [(fault.expected.1.to_owned(), figures.accepted)] {
+        return Err(format!("all should have ended as {}", fault.expected.1));
+    }
+    if figures.heap_left > 16 << 10 {
+        return Err(format!("{} bytes are left on the heap", figures.heap_left));
+    }
+    Ok(())
+}
+
+fn print(fault: &Fault, told: &str, figures: &Figures) {
+    let ended: Vec<_> = figures.ended.iter().map(|(cause, count)| format!("{count} {cause}")).collect();
+    let heap = figures.heap_at_the_peak;
+    let heap = format!("{heap} B, {} each", heap / (figures.accepted + NEIGHBOURS as u64));
+    let (back, sent) = figures.echoes;
+    println!(
+        "{:<28} | {:>9} | {told:<5} | {:<32} | {heap:>24} | {:>13}",
+        fault.name,
+        fault.n,
+        ended.join(", "),
+        format!("{back}/{sent}")
+    );
+}
+
+fn crowd(n: usize, mut come: impl FnMut() -> io::Result<Peer>) -> io::Result<Vec<Peer>> {
+    (0..n).map(|_| come()).collect()
+}
+
+/// What `ask` gives for every peer; an error if they differ.
+fn all_told(peers: &mut [Peer], ask: fn(&mut Peer) -> io::Result<String>) -> io::Result<String> {
+    let answers = peers.iter_mut().map(ask).collect::<io::Result<Vec<_>>>()?;
+    let first = answers.first().cloned().unwrap_or_default();
+    match answers.iter().find(|answer| **answer != first) {
+        Some(other) => Err(io::Error::other(format!("{first} and {other}"))),
+        None => Ok(first),
+    }
+}
+
+fn end(peer: &mut Peer) -> io::Result<String> {
+    match peer.frame() {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok("EOF".to_owned()),
+        other => other.map(|frame| format!("{frame:?}")),
+    }
+}
+
+fn say_nothing(to: SocketAddr, n: usize) -> io::Result<String> {
+    all_told(&mut crowd(n, || Peer::dial(to))?, end)
+}
+
+/// A byte at a time until time is up: of a request, or if they are open of `bytes`, whose last then goes on.
+fn trickle(to: SocketAddr, n: usize, bytes: Option<&[u8]>) -> io::Result<String> {
+    let mut peers = crowd(n, || if bytes.is_some() { Peer::open(to) } else { Peer::dial(to) })?;
+    let is_open = bytes.is_some();
+    let bytes = bytes.unwrap_or(b"GET /echo HTTP/1.1\r\nX: x");
+    let deadline = Instant::now() + Duration::from_millis(900);
+    for at in 0.. {
+        if Instant::now() > deadline {
+            break;
+        }
+        for peer in &mut peers {
+            // Who has been told has still to be heard, for a while.
+            let _ = peer.write(&[bytes[at.min(bytes.len() - 1)]]);
+        }
+        thread::sleep(Duration::from_millis(40));
+    }
+    all_told(&mut peers, if is_open { Peer::close_code } else { Peer::status })
+}
+
+fn long_head(to: SocketAddr, n: usize) -> io::Result<String> {
+    let head = request("/echo", &"a:\r\n".repeat(10_000));
+    let come = || Peer::dial(to).and_then(|mut peer| peer.write(head.as_bytes()).map(|()| peer));
+    all_told(&mut crowd(n, come)?, Peer::status)
+}
+
+fn violate(to: SocketAddr, n: usize, bytes: &[u8]) -> io::Result<String> {
+    let mut peers = crowd(n, || Peer::open(to))?;
+    peers.iter_mut().try_for_each(|peer| peer.write(bytes))?;
+    let told = all_told(&mut peers, Peer::close_code)?;
+    // An answer to the Close, where the server waits for one.
+    peers.iter_mut().for_each(|peer| drop(peer.write(&frame(0x88, &1011_u16.to_be_bytes()))));
+    Ok(told)
+}
+
+fn refuse(to: SocketAddr, n: usize) -> io::Result<String> {
+    all_told(&mut crowd(n, || Peer::ask(to, "/panic"))?, Peer::status)
+}
+
+fn claim(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut peers = crowd(n, || Peer::open(to))?;
+    let header = [0x82, 0xFF, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, b'x'];
+    peers.iter_mut().try_for_each(|peer| peer.write(&header))?;
+    thread::sleep(Duration::from_millis(200));
+    Ok("-".to_owned())
+}
+
+fn fragments(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut peer = Peer::open(to)?;
+    peer.write(&frame(0x02, b""))?;
+    let thousand = frame(0x00, b"").repeat(1000);
+    for _ in 0..n / 1000 {
+        peer.write(&thousand)?;
+    }
+    peer.close_code()
+}
+
+fn pings(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut peer = Peer::open(to)?;
+    let thousand = frame(0x89, &[b'p'; 100]).repeat(1000);
+    for _ in 0..n / 1000 {
+        peer.write(&thousand)?;
+    }
+    Ok("-".to_owned())
+}
+
+fn resets(to: SocketAddr, n: usize) -> io::Result<String> {
+    let peers = crowd(n, || Peer::open(to))?;
+    peers.iter().try_for_each(|peer| SockRef::from(peer.stream()).set_linger(Some(Duration::ZERO)))?;
+    Ok("-".to_owned())
+}
+
+fn half_closes(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut peers = crowd(n, || Peer::open(to))?;
+    peers.iter().try_for_each(|peer| peer.stream().shutdown(Shutdown::Write))?;
+    all_told(&mut peers, end)
+}
+
+/// One after another; each waits for its echo.
+fn sleep(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut peer = Peer::open(to)?;
+    let begin = Instant::now();
+    for _ in 0..n {
+        if !peer.echoes("sleep") || begin.elapsed() > PATIENCE {
+            return Err(io::Error::other("the slow handler's echo is lost"));
+        }
+    }
+    Ok("-".to_owned())
+}

@@ -1,0 +1,118 @@
+//! The server that the faults happen to: it tells what it held on its heap, and how its connections ended.
+
+use clap::Args;
+use statesocket::{
+    Config, Disconnect, Message,
+    handshake::Request,
+    server::{Handler, Peer, Server, Tally},
+};
+use std::{
+    error::Error,
+    io::{self, BufRead, Write},
+    panic, thread,
+    time::Duration,
+};
+
+/// How the server is configured. A time-out that is not given is that of `Config::default`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen.
+    #[arg(long, hide = true, default_value = "127.0.0.1:0")]
+    listen: String,
+    /// `Config::opening_timeout`, in milliseconds.
+    #[arg(long, hide = true)]
+    opening_ms: Option<u64>,
+    /// `Config::message_timeout`.
+    #[arg(long, hide = true)]
+    message_ms: Option<u64>,
+    /// `Config::ping_interval`.
+    #[arg(long, hide = true)]
+    ping_ms: Option<u64>,
+    /// `Config::pong_timeout`.
+    #[arg(long, hide = true)]
+    pong_ms: Option<u64>,
+}
+
+/// Serves until standard input ends, which it does too when whoever started this is killed.
+///
+/// Says first where it listens, then how each connection ends that had a handler, and last the figures: one line each, a
+/// name and a number.
+pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    let mut outcome = None;
+    let left = allocation_counter::measure(|| outcome = Some(serve_measured(args))).bytes_current;
+    let (tally, peak) = outcome.ok_or("the closure is called once")??;
+    let mut out = io::stdout().lock();
+    writeln!(out, "accepted {}\ndropped {}\nclean {}", tally.accepted, tally.dropped, tally.clean)?;
+    for (cause, count) in &tally.ended {
+        writeln!(out, "{cause} {count}")?;
+    }
+    writeln!(out, "heap at the peak {peak}")?;
+    // Commands are allocated by one thread and freed by another, so that it may seem less than nothing.
+    writeln!(out, "heap left {}", left.max(0))?;
+    Ok(())
+}
+
+/// Returns what became of the connections, and what they held at the peak: what an idle server holds is not counted.
+fn serve_measured(args: &ServeArgs) -> Result<(Tally, u64), Box<dyn Error>> {
+    let mut server = Server::bind(&args.listen, config(args))?;
+    for path in ["/echo", "/wait", "/panic"] {
+        server.route(path, || Echo)?;
+    }
+    let handle = server.handle();
+    thread::spawn(move || {
+        io::stdin().lock().lines().map_while(Result::ok).for_each(drop);
+        // An error means that the loop has ended by itself.
+        let _ = handle.stop();
+    });
+    writeln!(io::stdout(), "listening on {}", server.local_addr())?;
+    let mut ended = Ok(());
+    let held = allocation_counter::measure(|| ended = server.run());
+    ended?;
+    Ok((server.tally().clone(), held.bytes_max))
+}
+
+fn config(args: &ServeArgs) -> Config {
+    let mut config = Config::default();
+    for (timeout, millis) in [
+        (&mut config.opening_timeout, args.opening_ms),
+        (&mut config.message_timeout, args.message_ms),
+        (&mut config.ping_interval, args.ping_ms),
+        (&mut config.pong_timeout, args.pong_ms),
+    ] {
+        if let Some(millis) = millis {
+            *timeout = Some(Duration::from_millis(millis));
+        }
+    }
+    config
+}
+
+/// Echoes; what it does wrong is what it is asked for.
+struct Echo;
+
+impl Handler for Echo {
+    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+        match request.path() {
+            // Without a message on standard error, which would only be in the way.
+            "/panic" => panic::resume_unwind(Box::new(())),
+            "/wait" => {}
+            _ => peer.accept(Default::default()).expect("the request has just come"),
+        }
+    }
+
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        match message.as_text() {
+            Some("panic") => panic::resume_unwind(Box::new(())),
+            Some("sleep") => thread::sleep(Duration::from_millis(500)),
+            _ => {}
+        }
+        if let Err(error) = peer.send(&message) {
+            peer.ensure_closed(1011, &error.to_string());
+        }
+    }
+
+    fn on_disconnect(&mut self, _: &mut Peer<'_>, disconnect: &Disconnect) {
+        // Who started this may have heard enough.
+        let _ = writeln!(io::stdout(), "disconnect {disconnect}");
+    }
+}

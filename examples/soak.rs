@@ -1,0 +1,131 @@
+//! A server under thousands of clients that connect, talk, misbehave and leave at random, and a look at what is left of
+//! them: no connection, no timer, no byte of memory; and every echo was right.
+//!
+//! ```text
+//! cargo run --release --example soak -- --seconds 3600
+//! ```
+//!
+//! What the clients do comes from the seed; when they do it does not, so another run with the same seed is alike, not
+//! the same.
+
+#[path = "soak/client.rs"]
+mod client;
+#[path = "soak/crowd.rs"]
+mod crowd;
+#[path = "soak/plan.rs"]
+mod plan;
+#[path = "soak/served.rs"]
+mod served;
+#[path = "soak/talker.rs"]
+mod talker;
+
+use clap::Parser;
+use crowd::Crowd;
+use plan::Dice;
+use served::Served;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::{
+    alloc::System,
+    error::Error,
+    hash::{BuildHasher, RandomState},
+    process::ExitCode,
+    time::Duration,
+};
+
+#[global_allocator]
+static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// How long the server waits for its clients when it stops, and how long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What may be left on the heap for other reasons: buffers of the standard library that grow once.
+const SLACK: i64 = 16 << 10;
+
+/// What an empty server may keep for each connection that it had at a time: its places are used again.
+const KEPT_PER_CONNECTION: i64 = 2 << 10;
+
+/// Runs a server under a crowd of good and bad clients, and checks that nothing is left of them.
+#[derive(Debug, Parser)]
+struct Args {
+    /// How long.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Clients at a time.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    connections: u32,
+    /// What the clients do comes from it. Random unless given.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let seed = args.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+    println!("seed {seed}, {} clients at a time for {} s", args.connections, args.seconds);
+    match soak(&args, seed) {
+        Ok(faults) if faults.is_empty() => {
+            println!("nothing is left, and every echo was right");
+            ExitCode::SUCCESS
+        }
+        Ok(faults) => {
+            faults.iter().for_each(|fault| eprintln!("fault: {fault}"));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns what is wrong.
+fn soak(args: &Args, seed: u64) -> Result<Vec<String>, Box<dyn Error>> {
+    // The first run makes what is made once for the process.
+    run(args.connections.min(100), Duration::from_millis(500), Dice::new(!seed), &mut Vec::new())?;
+    let mut faults = Vec::with_capacity(100);
+    let before = heap();
+    run(args.connections, Duration::from_secs(args.seconds), Dice::new(seed), &mut faults)?;
+    let left = heap() - before - faults.iter().map(|fault| fault.capacity() as i64).sum::<i64>();
+    println!("heap: {left} bytes more than before");
+    if left > SLACK {
+        faults.push(format!("{left} bytes are left on the heap"));
+    }
+    Ok(faults)
+}
+
+fn run(connections: u32, time: Duration, dice: Dice, faults: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
+    let before = heap();
+    let served = Served::start()?;
+    let mut crowd = Crowd::new(served.address, connections as usize, dice)?;
+    crowd.run(time)?;
+    served.handle.shutdown(1001, PATIENCE)?;
+    crowd.leave(PATIENCE)?;
+    let report = crowd.into_report();
+    let result = served.wait_for_end(PATIENCE * 2, || heap() - before)?;
+
+    println!("clients: {report}");
+    println!("server: {}", result.tally);
+    println!("an empty server keeps {} bytes", result.heap);
+    faults.extend(report.faults.iter().cloned());
+    let mut check = |is_right: bool, what: String| {
+        if !is_right {
+            faults.push(what);
+        }
+    };
+    let tally = &result.tally;
+    check(result.connections == 0, format!("{} connections are left", result.connections));
+    check(tally.accepted == tally.total_ended(), format!("they do not add up: {tally}"));
+    // The last ones may have come when nobody listened any more.
+    check(tally.accepted <= report.begun, format!("{} begun, but {tally}", report.begun));
+    check(report.opened <= result.handlers, format!("{} opened, {} handlers", report.opened, result.handlers));
+    check(result.handlers == result.told, format!("{} handlers, {} told of the end", result.handlers, result.told));
+    let may_keep = SLACK + (1 << 20) + KEPT_PER_CONNECTION * i64::from(connections);
+    check(result.heap <= may_keep, format!("an empty server keeps {} bytes, more than {may_keep}", result.heap));
+    Ok(())
+}
+
+/// Bytes in use.
+fn heap() -> i64 {
+    let stats = HEAP.stats();
+    stats.bytes_allocated as i64 - stats.bytes_deallocated as i64
+}

@@ -1,0 +1,139 @@
+//! The server, on a thread of its own.
+
+use statesocket::{
+    Config, Disconnect, Message,
+    handshake::{Accept, Request},
+    server::{Handle, Handler, Peer, Server, Tally},
+};
+use std::{
+    cell::Cell,
+    error::Error,
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Messages over it are a violation.
+pub(crate) const MAX_MESSAGE: u64 = 1 << 20;
+
+/// A text that asks the server to close, with this code.
+pub(crate) const CLOSE_ME: (&str, u16) = ("close me", 4000);
+
+/// A text that asks the server to break off.
+pub(crate) const ABORT_ME: &str = "abort me";
+
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: Handle,
+    results: mpsc::Receiver<io::Result<Outcome>>,
+    /// Until this is dropped the server is not.
+    hold: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// What a server has come to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) tally: Tally,
+    pub(crate) connections: usize,
+    pub(crate) handlers: u64,
+    /// How many of them were told of the end.
+    pub(crate) told: u64,
+    /// Bytes that it holds without connections.
+    pub(crate) heap: i64,
+}
+
+impl Served {
+    pub(crate) fn start() -> Result<Self, Box<dyn Error>> {
+        let (started, starts) = mpsc::channel();
+        let (result, results) = mpsc::channel();
+        let (hold, held) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let counts = Rc::<Counts>::default();
+            let run = || {
+                let mut server = set_up(&counts)?;
+                // Who waits for these has not given up.
+                let _ = started.send((server.local_addr(), server.handle()));
+                server.run()?;
+                Ok(server)
+            };
+            match run() {
+                Err(error) => drop(result.send(Err(error))),
+                Ok(server) => {
+                    let (handlers, told) = (counts.handlers.get(), counts.told.get());
+                    let (tally, connections) = (server.tally().clone(), server.connections());
+                    drop(result.send(Ok(Outcome { tally, connections, handlers, told, heap: 0 })));
+                    // Ends with an error when the other end is dropped.
+                    let _: Result<(), _> = held.recv();
+                }
+            }
+        });
+        let (address, handle) = starts.recv()?;
+        Ok(Self { address, handle, results, hold, thread })
+    }
+
+    /// Waits for the end of the loop. `heap` is asked while the server is still there.
+    pub(crate) fn wait_for_end(
+        self,
+        patience: Duration,
+        heap: impl FnOnce() -> i64,
+    ) -> Result<Outcome, Box<dyn Error>> {
+        let Ok(result) = self.results.recv_timeout(patience) else { return Err("the server does not end".into()) };
+        let outcome = Outcome { heap: heap(), ..result? };
+        drop((self.hold, self.handle));
+        self.thread.join().map_err(|_| "the server panicked")?;
+        Ok(outcome)
+    }
+}
+
+fn set_up(counts: &Rc<Counts>) -> io::Result<Server> {
+    let mut config = Config::default();
+    config.max_message_bytes = MAX_MESSAGE;
+    config.opening_timeout = Some(Duration::from_secs(10));
+    config.ping_interval = Some(Duration::from_secs(2));
+    // A crowd may keep a small machine busy for long.
+    config.pong_timeout = Some(Duration::from_secs(60));
+    config.closing_timeout = Some(Duration::from_secs(60));
+    let mut server = Server::bind("127.0.0.1:0", config)?;
+    let counts = Rc::clone(counts);
+    let factory = move || {
+        counts.handlers.set(counts.handlers.get() + 1);
+        Echo(Rc::clone(&counts))
+    };
+    server.route("/echo", factory).expect("the first route");
+    Ok(server)
+}
+
+#[derive(Default)]
+struct Counts {
+    handlers: Cell<u64>,
+    told: Cell<u64>,
+}
+
+struct Echo(Rc<Counts>);
+
+impl Handler for Echo {
+    fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
+        peer.accept(Accept::new()).expect("plain HTTP does not come here");
+    }
+
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        match message.as_text() {
+            Some(text) if text == CLOSE_ME.0 => peer.ensure_closed(CLOSE_ME.1, "as you wish"),
+            Some(ABORT_ME) => peer.abort(),
+            _ => {
+                // After our Close nothing is echoed.
+                if let Err(error) = peer.send(&message) {
+                    peer.ensure_closed(1011, &error.to_string());
+                }
+            }
+        }
+    }
+
+    fn on_disconnect(&mut self, _: &mut Peer<'_>, _: &Disconnect) {
+        self.0.told.set(self.0.told.get() + 1);
+    }
+}

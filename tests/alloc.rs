@@ -1,0 +1,135 @@
+//! What is allocated, counted: work is linear, and nothing is reserved for what a peer only claims.
+//!
+//! This is a test binary of its own, because its allocator counts; it does so for each thread by itself, so its tests can run
+//! at once.
+
+use allocation_counter::measure;
+use statesocket::{Agreed, Config, Connection, Event, Role};
+use std::{sync::Arc, time::Instant};
+
+/// Hands `bytes` to `connection` in pieces of `size`. Returns the number of events.
+fn feed(connection: &mut Connection, bytes: &[u8], size: usize) -> usize {
+    let (now, mut events) = (Instant::now(), 0);
+    let mut buffer = [0; 4096];
+    for piece in bytes.chunks(size.min(buffer.len())) {
+        buffer[..piece.len()].copy_from_slice(piece);
+        let mut input = &mut buffer[..piece.len()];
+        while connection.receive(&mut input, now).is_some() {
+            events += 1;
+        }
+    }
+    events
+}
+
+fn server() -> Connection {
+    Connection::established(Role::Server, Agreed::new(), Arc::new(Config::default()), Instant::now())
+}
+
+/// A head of `lines` lines, a few bytes under the limit at most.
+fn head(lines: usize) -> Vec<u8> {
+    let more: String = (0..lines).map(|n| format!("X{n}: {}\r\n", "x".repeat(100))).collect();
+    format!(
+        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
+    )
+    .into_bytes()
+}
+
+/// tungstenite read all that had come anew with every byte: each time with room for all headers.
+#[test]
+fn rustsec_2023_0065_a_handshake_byte_by_byte_is_linear() {
+    let of = |lines, size| {
+        let (head, config) = (head(lines), Arc::new(Config::default()));
+        measure(|| {
+            let mut connection = Connection::server(Arc::clone(&config), Instant::now());
+            assert_eq!(feed(&mut connection, &head, size), 1);
+        })
+    };
+    let (whole, bytes) = (of(90, 4096), of(90, 1));
+    assert_eq!(bytes, whole, "pieces cost nothing");
+    let half = of(45, 1);
+    assert!(bytes.bytes_total < 3 * half.bytes_total, "{} bytes for twice {}", bytes.bytes_total, half.bytes_total);
+    assert_eq!((bytes.count_current, bytes.bytes_current), (0, 0), "nothing is left");
+}
+
+/// rust-websocket allocated what a header announced.
+#[test]
+fn rustsec_2022_0035_cve_2022_35922_nothing_is_allocated_for_a_claim() {
+    let mut unlimited = Config::default();
+    unlimited.max_frame_bytes = u64::MAX;
+    unlimited.max_message_bytes = u64::MAX;
+    for config in [Config::default(), unlimited].map(Arc::new) {
+        for length in [1 << 20, 16 << 20, (16 << 20) + 1, 1 << 32, (1 << 63) - 1, 1 << 63, u64::MAX] {
+            let header = [&[0x82, 0xFF][..], &u64::to_be_bytes(length), &[0; 4]].concat();
+            let mut connection =
+                Connection::established(Role::Server, Agreed::new(), Arc::clone(&config), Instant::now());
+            let held = measure(|| _ = feed(&mut connection, &header, 4096));
+            // The Close and the `Disconnect`, where it is refused.
+            assert!(held.bytes_max < 1024, "{length:#x}: {held:?}");
+            let held = measure(|| _ = feed(&mut connection, &[7; 1000], 4096));
+            assert!(held.bytes_max < 4096, "{length:#x}, and a thousand bytes of it: {held:?}");
+        }
+    }
+}
+
+/// Fragments of nothing hold nothing, in both roles.
+#[test]
+fn cve_2026_62389_empty_fragments_hold_nothing() {
+    let mut connection = server();
+    let fragments = [0x00, 0x80, 0, 0, 0, 0].repeat(100_000);
+    let held = measure(|| {
+        assert_eq!(feed(&mut connection, &[0x02, 0x80, 0, 0, 0, 0], 6), 0);
+        assert_eq!(feed(&mut connection, &fragments, 4096), 0);
+    });
+    assert_eq!(held.count_total, 0, "{held:?}");
+}
+
+/// A message that comes in pieces is copied together once: what is allocated is its size, some times over.
+#[test]
+fn cve_2026_48779_tiny_fragments_are_linear() {
+    let of = |count| {
+        let mut bytes = vec![0x02, 0x81, 0, 0, 0, 0, 7];
+        bytes.extend([0x00, 0x81, 0, 0, 0, 0, 7].repeat(count));
+        bytes.extend([0x80, 0x80, 0, 0, 0, 0]);
+        let mut connection = server();
+        measure(|| assert_eq!(feed(&mut connection, &bytes, 1), 1)).bytes_total
+    };
+    assert!(of(100_000) < 5 * 100_000, "{} bytes", of(100_000));
+}
+
+/// Lists that are read by going back and forth would allocate, or take, the square of their length.
+#[test]
+fn cve_2020_7662_cve_2021_32640_lists_are_linear() {
+    for (name, piece) in [("Sec-WebSocket-Protocol", " ,"), ("Sec-WebSocket-Extensions", "a;b=\"\\c\", ")] {
+        let of = |pieces: usize| {
+            let head = String::from_utf8(head(0)).expect("ASCII");
+            let head = head.replace("\r\n\r\n", &format!("\r\n{name}: {}\r\n\r\n", piece.repeat(pieces)));
+            let mut connection = Connection::server(Arc::new(Config::default()), Instant::now());
+            measure(|| assert_eq!(feed(&mut connection, head.as_bytes(), 4096), 1)).bytes_total
+        };
+        assert!(of(1000) < 12 * of(100), "{name}: {} and {}", of(100), of(1000));
+    }
+}
+
+/// A flood of Pings that are not read is answered with so many Pongs, and no more is kept.
+#[test]
+fn rustsec_2020_0043_pings_hold_a_few_pongs() {
+    let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[b'p'; 125]].concat();
+    let flood = ping.repeat(10_000);
+    let mut connection = server();
+    let held = measure(|| assert_eq!(feed(&mut connection, &flood, 4096), 10_000));
+    // Pings that straddle two pieces are put together for a moment.
+    assert!(held.bytes_max < 8192, "{held:?}");
+}
+
+/// Between two messages a connection holds nothing but itself.
+#[test]
+fn an_idle_connection_holds_no_buffer() {
+    let mut connection = server();
+    let held = measure(|| {
+        assert_eq!(feed(&mut connection, &[&[0x82, 0xFE, 4, 0, 0, 0, 0, 0][..], &[7; 1024]].concat(), 100), 1);
+        let now = Instant::now();
+        assert!(!matches!(connection.receive(&mut &mut [][..], now), Some(Event::Disconnect(_))));
+    });
+    assert_eq!((held.count_current, held.bytes_current), (0, 0), "{held:?}");
+}

@@ -1,0 +1,68 @@
+//! Pages that talk to servers that are none of their business.
+
+use crate::support::{feed, request_head};
+use statesocket::{Config, Connection, Event};
+use std::{sync::Arc, time::Instant};
+
+/// A host, an origin, and whether the one is the other's.
+const CASES: [(&str, &str, bool); 14] = [
+    ("example.com", "https://example.com", true),
+    ("example.com", "HTTPS://EXAMPLE.com", true),
+    ("example.com:443", "https://example.com", true),
+    ("example.com:8080", "http://example.com:8080", true),
+    ("[::1]:8080", "http://[::1]:8080", true),
+    ("example.com", "null", false),
+    ("example.com", "", false),
+    ("example.com", "https://example.com.evil", false),
+    ("example.com", "https://evil.example.com", false),
+    ("example.com", "https://evilexample.com", false),
+    ("example.com:8080", "http://example.com", false),
+    ("[::1]:8080", "http://[::2]:8080", false),
+    ("example.com", "https://example.com@evil", false),
+    ("example.com", "example.com", false),
+];
+
+/// Cross-site WebSocket hijacking: emqx 4000, awx 2467, asobi 160.
+#[test]
+fn emqx_4000_and_others_a_page_of_another_origin_is_told_apart() {
+    for (host, origin, is_same) in CASES {
+        let mut server = Connection::server(Arc::new(Config::default()), Instant::now());
+        let head = request_head("/", &[("Host", host), ("Origin", origin)]);
+        let events = feed(&mut server, &head);
+        let [Event::Request(request)] = events.as_slice() else { panic!("{host} {origin}: {events:?}") };
+        assert_eq!(request.is_same_origin(), is_same, "{host} {origin}");
+    }
+}
+
+#[cfg(feature = "server")]
+mod policy {
+    use super::CASES;
+    use crate::support::{
+        loopback::{RawClient, Served, Witness},
+        request_head,
+    };
+    use statesocket::{
+        Config,
+        server::{OriginPolicy, Policy},
+    };
+    use std::sync::mpsc;
+
+    #[test]
+    fn emqx_4000_and_others_a_page_of_another_origin_is_refused() {
+        let served = Served::start(Config::default(), |server| {
+            let mut policy = Policy::default();
+            policy.origin = OriginPolicy::Same;
+            server.set_policy(policy);
+            server.route("/", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the first route");
+        });
+        for (host, origin, is_same) in CASES {
+            // No `Origin` at all is no browser.
+            let is_welcome = is_same || origin.is_empty();
+            let mut client = RawClient::dial(served.address);
+            client.write(&request_head("/", &[("Host", host), ("Origin", origin)]));
+            let status = if is_welcome { "HTTP/1.1 101 " } else { "HTTP/1.1 403 " };
+            let head = client.head();
+            assert!(head.starts_with(status), "{host} {origin}: {head}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What peers, networks and handlers do wrong, over sockets: what the server does about each, what it holds meanwhile, and
+//! that all others go on.
+//!
+//! `FAULTS=n` makes the floods and crowds n times as large.
+
+mod claims;
+mod cut;
+mod floods;
+mod half_closes;
+mod handlers;
+mod late;
+mod neighbours;
+mod phases;
+mod processes;
+mod resets;
+mod server;
+mod silent;
+mod slow;
+
+use statesocket::{Cause, CloseCode};
+
+/// How many times as large as usual the floods and crowds are to be.
+fn scale() -> usize {
+    std::env::var("FAULTS").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
+}
+
+/// The end of a connection whose peer vanished.
+const LOST: (CloseCode, Cause) = (CloseCode::Abnormal, Cause::TransportLost);

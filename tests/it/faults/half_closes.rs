@@ -1,0 +1,60 @@
+//! A peer that ends its half of the stream, at every point of a connection's life, and goes on reading.
+
+use super::{
+    neighbours::Neighbours,
+    phases::{STOPS, assert_undecided, serve, serve_undecided},
+};
+use crate::support::{
+    Raw,
+    loopback::{RawClient, Served},
+};
+use statesocket::Config;
+use std::{net::Shutdown, time::Duration};
+
+fn half_close(client: &RawClient) {
+    client.stream().shutdown(Shutdown::Write).expect("the socket is connected");
+}
+
+/// A peer that cannot send can answer nothing, a Close neither: the server ends its own half too, and sends nothing more.
+#[test]
+fn the_server_ends_its_half_too() {
+    let (mut served, calls) = serve();
+    let neighbours = Neighbours::start(&served.url("/ws"));
+    for stop in &STOPS {
+        let mut client = stop.reach(&served);
+        half_close(&client);
+        client.rest().unwrap_or_else(|error| panic!("{}: the server ends in order: {error}", stop.name));
+        if let Some(expected) = &stop.end {
+            let end = calls.end_after_all().disconnect;
+            assert_eq!((end.code, end.cause), *expected, "{}", stop.name);
+        }
+    }
+    neighbours.end();
+    served.handle.shutdown(1001, Duration::from_secs(600)).expect("the loop runs");
+    served.wait_for_end();
+}
+
+#[test]
+fn what_came_before_the_end_is_echoed() {
+    let served = Served::echo(Config::default());
+    let mut client = RawClient::open(served.address, "/ws");
+    let messages: Vec<_> = (0..100).map(|n| Raw::new(Raw::BINARY, vec![n; 1000])).collect();
+    let bytes: Vec<u8> = messages.iter().flat_map(|message| message.clone().masked().bytes()).collect();
+    client.write(&bytes);
+    half_close(&client);
+    for message in messages {
+        assert_eq!(client.frame(), message);
+    }
+    assert_eq!(client.rest().expect("the server ends in order"), b"");
+}
+
+#[test]
+fn a_half_close_while_the_application_has_not_answered_the_close() {
+    let (served, calls) = serve_undecided();
+    let mut client = RawClient::open(served.address, "/ws");
+    client.send(Raw::close(4001, ""));
+    half_close(&client);
+    assert_undecided(&calls.end_after_all());
+    assert_eq!(client.rest().expect("the server ends in order"), b"");
+    RawClient::open(served.address, "/ws").echo("a newcomer");
+}

@@ -1,0 +1,140 @@
+//! Handlers that panic.
+
+use super::neighbours::Neighbours;
+use crate::support::{
+    Raw,
+    loopback::{RawClient, Served, Witness},
+    request_head,
+};
+use statesocket::{
+    Config, Disconnect, Message,
+    handshake::Request,
+    server::{Handler, Peer},
+};
+use std::{panic, sync::mpsc};
+
+/// A panic that leaves no message on standard error, where it would only be in the way.
+fn give_up() -> ! {
+    panic::resume_unwind(Box::new("a handler gives up"));
+}
+
+/// Panics where the query says.
+struct Fragile {
+    at: String,
+    ends: mpsc::Sender<String>,
+}
+
+impl Fragile {
+    fn pass(&self, at: &str) {
+        if self.at == at {
+            give_up();
+        }
+    }
+}
+
+impl Handler for Fragile {
+    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+        self.at = request.raw_query().unwrap_or_default().to_owned();
+        self.pass("request");
+        Witness::accept(peer, request);
+        self.pass("accepted");
+    }
+
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        peer.send(&message).expect("the connection is open");
+        self.pass("message");
+    }
+
+    fn on_ping(&mut self, _: &mut Peer<'_>, _: &[u8]) {
+        self.pass("ping");
+    }
+
+    fn on_pong(&mut self, _: &mut Peer<'_>, _: &[u8]) {
+        self.pass("pong");
+    }
+
+    fn on_disconnect(&mut self, _: &mut Peer<'_>, _: &Disconnect) {
+        self.ends.send(self.at.clone()).expect("the test waits");
+        self.pass("disconnect");
+    }
+}
+
+fn serve() -> (Served, mpsc::Receiver<String>) {
+    let (sender, ends) = mpsc::channel();
+    let served = Served::start(Config::default(), move |server| {
+        server.route("/ws", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the first route");
+        server.route("/fragile", move || Fragile { at: String::new(), ends: sender.clone() }).expect("another");
+        server.route("/unmade", || -> Witness<fn(&mut Peer<'_>, &Request)> { give_up() }).expect("a third");
+    });
+    (served, ends)
+}
+
+#[test]
+fn a_panic_before_the_answer_is_a_500() {
+    let (served, ends) = serve();
+    let neighbours = Neighbours::start(&served.url("/ws"));
+    for target in ["/fragile?request", "/unmade"] {
+        let mut client = RawClient::dial(served.address);
+        client.write(&request_head(target, &[]));
+        let answer = client.rest_as_text();
+        assert!(answer.starts_with("HTTP/1.1 500 "), "{target}: {answer}");
+    }
+    neighbours.end();
+    let tally = served.stop();
+    assert_eq!(tally.ended["rejected"], 2, "{tally}");
+    assert_eq!(ends.try_recv().ok(), None, "a handler that has panicked is not called again");
+}
+
+#[test]
+fn a_panic_while_open_is_a_close_with_1011() {
+    let (served, ends) = serve();
+    let neighbours = Neighbours::start(&served.url("/ws"));
+    for (at, frame, replies) in [
+        ("accepted", Raw::new(Raw::PONG, ""), &[][..]),
+        ("message", Raw::new(Raw::TEXT, "m"), &[Raw::new(Raw::TEXT, "m")]),
+        ("ping", Raw::new(Raw::PING, "p"), &[Raw::new(Raw::PONG, "p")]),
+        ("pong", Raw::new(Raw::PONG, "p"), &[]),
+    ] {
+        let mut client = RawClient::open(served.address, &format!("/fragile?{at}"));
+        client.send(frame);
+        for reply in replies {
+            assert_eq!(client.frame(), *reply, "{at}: what was done before the panic leaves");
+        }
+        assert_eq!(client.frame(), Raw::close(1011, ""), "{at}");
+        client.send(Raw::close(1011, ""));
+        assert_eq!(client.rest().expect("the server ends in order"), b"", "{at}");
+    }
+    neighbours.end();
+    let tally = served.stop();
+    assert_eq!(tally.ended["local closed"], 4, "{tally}");
+    assert_eq!(ends.try_recv().ok(), None, "a handler that has panicked is not called again");
+}
+
+#[test]
+fn a_panic_at_the_end_changes_nothing() {
+    let (served, ends) = serve();
+    let neighbours = Neighbours::start(&served.url("/ws"));
+    for round in 1..=3 {
+        let mut client = RawClient::open(served.address, "/fragile?disconnect");
+        client.send(Raw::close(4000 + round, "bye"));
+        assert_eq!(client.frame(), Raw::close(4000 + round, "bye"));
+        assert_eq!(client.rest().expect("the server ends in order"), b"");
+        drop(client);
+        drop(RawClient::open(served.address, "/fragile?disconnect"));
+    }
+    neighbours.end();
+    assert_eq!(ends.iter().take(6).count(), 6, "each is told of its end, once");
+    let tally = served.stop();
+    assert_eq!((tally.ended["peer closed"], tally.clean), (3, 3), "{tally}");
+}
+
+#[test]
+fn a_command_that_panics_ends_its_connection() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = RawClient::open(served.address, "/ws");
+    let (id, _) = calls.request();
+    let neighbours = Neighbours::start(&served.url("/ws"));
+    served.handle.with_peer(id, |_| give_up()).expect("the loop runs");
+    assert_eq!(client.frame(), Raw::close(1011, ""));
+    neighbours.end();
+}

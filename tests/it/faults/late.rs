@@ -1,0 +1,105 @@
+//! A handler that takes long: the others wait, and nobody is blamed for it but the handler.
+
+use crate::support::{
+    Raw,
+    loopback::{PATIENCE, RawClient, Served, Witness},
+    request_head,
+};
+use statesocket::{
+    Config, Message,
+    server::{Handler, Peer},
+};
+use std::{sync::mpsc, thread, time::Duration};
+
+/// Long enough to do what a test does before it runs out.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Takes a message for a reason to wait until the test has had enough.
+struct Slow {
+    began: mpsc::Sender<()>,
+    end: mpsc::Receiver<()>,
+}
+
+impl Handler for Slow {
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        self.began.send(()).expect("the test waits");
+        self.end.recv_timeout(PATIENCE).expect("the test ends it");
+        peer.send(&message).expect("the connection is open");
+    }
+}
+
+/// A server with an echo at `/ws` and one slow handler at `/slow`, which tells that it waits, and is told to go on.
+fn serve(config: Config) -> (Served, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let ((began, begin), (go_on, end)) = (mpsc::channel(), mpsc::channel());
+    let served = Served::start(config, move |server| {
+        let mut slow = Some(Slow { began, end });
+        server.route("/slow", move || slow.take().expect("one connection is slow")).expect("the first route");
+        server.route("/ws", || Witness::new(mpsc::channel().0, Witness::accept)).expect("another");
+    });
+    (served, begin, go_on)
+}
+
+#[test]
+fn others_wait_and_nothing_is_lost() {
+    let (served, begin, go_on) = serve(Config::default());
+    let mut slow = RawClient::open(served.address, "/slow");
+    let mut others: Vec<_> = (0..50).map(|_| RawClient::open(served.address, "/ws")).collect();
+    slow.send(Raw::new(Raw::TEXT, "take your time"));
+    begin.recv_timeout(PATIENCE).expect("the handler is called");
+    let mut newcomer = RawClient::dial(served.address);
+    newcomer.write(&request_head("/ws", &[]));
+    for round in 0..20 {
+        others.iter_mut().for_each(|client| client.send(Raw::new(Raw::TEXT, format!("{round}"))));
+    }
+    go_on.send(()).expect("the handler waits");
+    for client in &mut others {
+        for round in 0..20 {
+            assert_eq!(client.frame(), Raw::new(Raw::TEXT, format!("{round}")));
+        }
+    }
+    assert_eq!(slow.frame(), Raw::new(Raw::TEXT, "take your time"));
+    assert!(newcomer.head().starts_with("HTTP/1.1 101 "));
+    newcomer.echo("Hello");
+    drop((slow, newcomer, others));
+    let tally = served.stop();
+    assert_eq!(tally.accepted, 52);
+    assert!(!tally.ended.contains_key("timed out"), "{tally}");
+}
+
+/// What has come in time is in time, also when the loop is so late to read it that the deadline has passed.
+#[test]
+fn what_came_in_time_is_not_too_late_when_the_loop_is() {
+    let mut config = Config::default();
+    config.opening_timeout = Some(TIMEOUT);
+    config.message_timeout = Some(TIMEOUT);
+    config.ping_interval = Some(Duration::from_millis(100));
+    config.pong_timeout = Some(TIMEOUT);
+    let (served, begin, go_on) = serve(config);
+    let mut slow = RawClient::open(served.address, "/slow");
+    let mut awaited = RawClient::open(served.address, "/ws");
+    let ping = awaited.frame();
+    let mut in_mid_head = RawClient::dial(served.address);
+    let head = request_head("/ws", &[]);
+    in_mid_head.write(&head[..20]);
+    let mut in_mid_message = RawClient::open(served.address, "/ws");
+    let message = Raw::new(Raw::TEXT, "in two halves").masked().bytes();
+    in_mid_message.write(&message[..8]);
+    slow.send(Raw::new(Raw::TEXT, "take your time"));
+    begin.recv_timeout(PATIENCE).expect("the handler is called");
+
+    awaited.send(Raw::new(Raw::PONG, ping.payload));
+    in_mid_head.write(&head[20..]);
+    in_mid_message.write(&message[8..]);
+    // Not to wait for anything: all deadlines pass meanwhile.
+    thread::sleep(TIMEOUT + TIMEOUT / 4);
+    go_on.send(()).expect("the handler waits");
+
+    assert!(in_mid_head.head().starts_with("HTTP/1.1 101 "));
+    for (client, expected) in [(&mut in_mid_message, "in two halves"), (&mut awaited, "still there")] {
+        if expected == "still there" {
+            client.send(Raw::new(Raw::TEXT, expected));
+        }
+        let frame = std::iter::repeat_with(|| client.frame()).find(|frame| frame.first != 0x80 | Raw::PING);
+        assert_eq!(frame, Some(Raw::new(Raw::TEXT, expected)));
+    }
+}

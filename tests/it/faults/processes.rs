@@ -1,0 +1,53 @@
+//! Peers that are killed, or stopped.
+
+#![cfg(unix)]
+
+use super::{LOST, neighbours::Neighbours};
+use crate::{
+    examples::process::Process,
+    support::loopback::{Served, Witness},
+};
+use statesocket::{Cause, CloseCode, Config, Timer};
+use std::time::Duration;
+
+/// A client in a process of its own that has had its echo.
+pub(super) fn client(url: &str) -> Process {
+    let client = Process::start("client", &[url]);
+    greeted(client)
+}
+
+/// Has `client` send a line, and takes it back.
+#[track_caller]
+pub(super) fn greeted(mut client: Process) -> Process {
+    client.write("Hello\n");
+    assert_eq!(client.stdout.next().as_deref(), Some("Hello"));
+    client
+}
+
+#[test]
+fn a_peer_that_is_killed_is_gone_at_once() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let client = client(&served.url("/ws"));
+    let neighbours = Neighbours::start(&served.url("/ws"));
+    client.signal("KILL");
+    let end = calls.end_after_all().disconnect;
+    assert_eq!((end.code, end.cause, end.is_clean), (LOST.0, LOST.1, false));
+    neighbours.end();
+}
+
+/// The kernel of a stopped peer goes on acknowledging what comes: only the Pong tells.
+#[test]
+fn a_peer_that_is_stopped_is_found_by_the_keepalive() {
+    let mut config = Config::default();
+    config.ping_interval = Some(Duration::from_millis(200));
+    // So long that nobody else misses it on a busy machine.
+    config.pong_timeout = Some(Duration::from_secs(3));
+    let (served, calls) = Served::witnessed(config, Witness::accept);
+    let client = client(&served.url("/ws"));
+    let neighbours = Neighbours::start(&served.url("/ws"));
+    client.signal("STOP");
+    let end = calls.end_after_all().disconnect;
+    assert_eq!((end.code, end.cause), (CloseCode::Abnormal, Cause::TimedOut(Timer::Pong)));
+    assert_eq!(end.sent.map(|close| close.code), Some(CloseCode::Error));
+    neighbours.end();
+}

@@ -1,0 +1,151 @@
+//! One message to many.
+
+use crate::support::{
+    ROLES, Raw, established,
+    loopback::{Client, PATIENCE, RawClient, Served, Witness},
+    sent,
+};
+use statesocket::{Agreed, Config, Connection, Message, Role, SendError, SharedMessage};
+use std::{
+    io::IoSlice,
+    sync::{Arc, mpsc},
+    time::Instant,
+};
+
+/// Long enough not to be copied.
+const LONG: usize = 100_000;
+
+fn server() -> Connection {
+    established(Role::Server, Config::default())
+}
+
+#[test]
+fn a_long_message_is_queued_by_all_servers_and_lies_in_memory_once() {
+    let message = SharedMessage::binary(&vec![7; LONG]);
+    let mut connections = [(); 3].map(|()| server());
+    for connection in &mut connections {
+        connection.send_shared(&message).expect("the connection is open");
+    }
+    let places = connections.each_ref().map(|connection| connection.transmit().as_ptr());
+    assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
+    assert_eq!(connections[0].transmit()[10..].as_ptr(), message.payload().as_ptr());
+    for connection in &mut connections {
+        assert_eq!(sent(connection), [Raw::new(Raw::BINARY, vec![7; LONG])]);
+    }
+}
+
+#[test]
+fn a_long_message_keeps_its_place_among_others() {
+    let (short, long) = (SharedMessage::text("short"), SharedMessage::text(&"x".repeat(LONG)));
+    let mut connection = server();
+    connection.send_text("before").expect("the connection is open");
+    connection.send_shared(&long).expect("the connection is open");
+    connection.send_shared(&short).expect("the connection is open");
+    connection.send_shared(&long).expect("the connection is open");
+    connection.close(1000, "").expect("the connection is open");
+    let mut slices = [IoSlice::new(&[]); 8];
+    assert_eq!(connection.transmit_slices(&mut slices), 5);
+    assert_eq!(slices[1].as_ptr(), slices[3].as_ptr());
+    let wire: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+    assert_eq!(wire.len(), connection.queued());
+    let long = Raw::new(Raw::TEXT, "x".repeat(LONG));
+    let frames =
+        [Raw::new(Raw::TEXT, "before"), long.clone(), Raw::new(Raw::TEXT, "short"), long, Raw::close(1000, "")];
+    assert_eq!(wire, frames.each_ref().map(Raw::bytes).concat());
+}
+
+#[test]
+fn a_client_masks_a_copy_of_its_own() {
+    let message = SharedMessage::binary(&vec![7; LONG]);
+    let wires = [1, 2].map(|seed| {
+        let agreed = Agreed::new().seed([seed; 32]);
+        let mut client = Connection::established(Role::Client, agreed, Arc::new(Config::default()), Instant::now());
+        client.send_shared(&message).expect("the connection is open");
+        let wire = client.transmit().to_vec();
+        assert_eq!(sent(&mut client), [Raw::new(Raw::BINARY, vec![7; LONG])]);
+        wire
+    });
+    assert!(wires[0] != wires[1], "each has masking keys of its own");
+    assert_eq!(message.payload(), vec![7; LONG]);
+}
+
+#[test]
+fn what_cannot_be_sent_changes_nothing() {
+    let message = SharedMessage::text(&"x".repeat(LONG));
+    for role in ROLES {
+        let mut config = Config::default();
+        config.max_output_bytes = LONG;
+        let mut full = established(role, config);
+        assert_eq!(full.send_shared(&message), Err(SendError::OutputFull { queued: 0, limit: LONG }));
+        let mut in_between = established(role, Config::default());
+        in_between.send_text_fragment("begun", false).expect("the connection is open");
+        let queued = in_between.queued();
+        assert_eq!(in_between.send_shared(&message), Err(SendError::MessageInProgress));
+        assert_eq!((full.queued(), in_between.queued()), (0, queued));
+        let mut closed = established(role, Config::default());
+        closed.close(1000, "").expect("the connection is open");
+        assert!(matches!(closed.send_shared(&message), Err(SendError::Transition(_))));
+    }
+}
+
+#[test]
+fn it_is_made_of_any_message() {
+    for message in [Message::Text("κόσμε".into()), Message::Binary((&b"\0\xFF"[..]).into())] {
+        let shared = SharedMessage::from(&message);
+        assert_eq!(shared.payload(), message.as_bytes());
+        assert_eq!(shared.is_text(), message.as_text().is_some());
+    }
+}
+
+#[test]
+fn a_broadcast_reaches_those_that_are_named_and_open() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut clients = Vec::new();
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        clients.push(Client::open(&served.url("/ws")));
+        ids.push(calls.request().0);
+    }
+    let mut gone = RawClient::open(served.address, "/ws");
+    let (gone_id, _) = calls.request();
+    gone.send(Raw::close(1000, ""));
+    gone.frame();
+    calls.end();
+    drop(gone);
+
+    let long = "x".repeat(LONG);
+    let everyone = ids.iter().copied().chain([gone_id]);
+    served.handle.broadcast(everyone, SharedMessage::text(&long)).expect("the loop runs");
+    served.handle.broadcast(ids[..10].to_vec(), SharedMessage::binary(b"to some")).expect("the loop runs");
+    served.handle.broadcast(ids.clone(), SharedMessage::text("last")).expect("the loop runs");
+    for (n, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.message().as_text(), Some(long.as_str()), "{n}");
+        if n < 10 {
+            assert_eq!(client.message().as_bytes(), b"to some", "{n}");
+        }
+        assert_eq!(client.message().as_text(), Some("last"), "{n}");
+    }
+}
+
+#[test]
+fn a_broadcast_is_queued_once_for_peers_that_do_not_read() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut clients = [(); 3].map(|()| RawClient::open(served.address, "/ws"));
+    let ids = [(); 3].map(|()| calls.request().0);
+    let message = SharedMessage::binary(&vec![7; 32 << 20]);
+    served.handle.broadcast(ids, message.clone()).expect("the loop runs");
+    let range = message.payload().as_ptr_range();
+    let range = range.start as usize..range.end as usize;
+    for id in ids {
+        let (place, places) = mpsc::channel();
+        served
+            .handle
+            .with_peer(id, move |peer| place.send(peer.transmit().as_ptr() as usize).expect("the test waits"))
+            .expect("the loop runs");
+        let place = places.recv_timeout(PATIENCE).expect("the connection is there");
+        assert!(range.contains(&place), "{place:x} is not in {range:x?}: it was copied");
+    }
+    for client in &mut clients {
+        assert!(client.frame() == Raw::new(Raw::BINARY, message.payload()));
+    }
+}

@@ -1,0 +1,194 @@
+//! A graceful stop with thousands of connections under load: nothing that the server has answered is lost, and everybody
+//! is told.
+
+use super::{load::allowed_connections, shutdown::LONG};
+use crate::support::{
+    Raw,
+    loopback::{Client, PATIENCE, RawClient},
+    request_head,
+};
+use statesocket::{
+    Config, Disconnect, Event, Message,
+    handshake::{Accept, Request},
+    server::{Handle, Handler, Peer, Server, Tally},
+};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+};
+
+const THREADS: usize = 4;
+
+/// Messages that each client has on their way at a time.
+const AT_A_TIME: u64 = 4;
+
+/// Requests that are not answered, and beginnings of requests.
+const WAITING: usize = 50;
+
+/// Echoes, and tells at the end how many echoes it has sent for whom.
+struct Counting {
+    name: String,
+    echoes: u64,
+    counts: mpsc::Sender<(String, u64)>,
+}
+
+impl Handler for Counting {
+    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+        match request.raw_query() {
+            Some("wait") => {}
+            name => {
+                self.name = name.unwrap_or_default().to_owned();
+                peer.accept(Accept::new()).expect("a request waits");
+            }
+        }
+    }
+
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        // It fails after our Close: then the message is not answered.
+        self.echoes += u64::from(peer.send(&message).is_ok());
+    }
+
+    fn on_disconnect(&mut self, _: &mut Peer<'_>, _: &Disconnect) {
+        self.counts.send((self.name.clone(), self.echoes)).expect("the test waits");
+    }
+}
+
+struct Running {
+    address: SocketAddr,
+    handle: Handle,
+    counts: mpsc::Receiver<(String, u64)>,
+    thread: JoinHandle<Tally>,
+}
+
+fn start() -> Running {
+    let (started, starts) = mpsc::channel();
+    let (sender, counts) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let mut config = Config::default();
+        // A busy machine may take long to answer.
+        config.closing_timeout = Some(LONG);
+        config.opening_timeout = Some(LONG);
+        let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
+        let factory = move || Counting { name: String::new(), echoes: 0, counts: sender.clone() };
+        server.route("/ws", factory).expect("the first route");
+        started.send((server.local_addr(), server.handle())).expect("the test waits");
+        server.run().expect("nothing fails");
+        assert_eq!(server.connections(), 0);
+        server.tally().clone()
+    });
+    let (address, handle) = starts.recv_timeout(PATIENCE).expect("the server starts");
+    Running { address, handle, counts, thread }
+}
+
+/// Has `count` clients send and receive until each has been sent away. Tells of each round. Returns how many echoes each
+/// has received.
+fn talk(address: SocketAddr, thread: usize, count: usize, rounds: &mpsc::Sender<()>) -> BTreeMap<String, u64> {
+    let mut clients: Vec<_> = (0..count)
+        .map(|n| (format!("{thread}-{n}"), 0, Client::open(&format!("ws://{address}/ws?{thread}-{n}"))))
+        .collect();
+    let mut received = BTreeMap::new();
+    let mut round = 0;
+    while !clients.is_empty() {
+        round += 1;
+        for (_, _, client) in &mut clients {
+            for n in 0..AT_A_TIME {
+                client.connection.send_text(&format!("{round} {n}")).expect("its Close has not been read");
+            }
+            client.flush();
+        }
+        clients.retain_mut(|(name, echoes, client)| {
+            for n in 0..AT_A_TIME {
+                match client.next() {
+                    Event::Message(message) => {
+                        assert_eq!(message.as_text(), Some(format!("{round} {n}").as_str()));
+                        *echoes += 1;
+                    }
+                    Event::Disconnect(disconnect) => {
+                        assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (1001, true), "{disconnect:?}");
+                        received.insert(name.clone(), *echoes);
+                        return false;
+                    }
+                    other => panic!("{name}: {other:?}"),
+                }
+            }
+            true
+        });
+        // The test may have heard enough.
+        let _ = rounds.send(());
+    }
+    received
+}
+
+#[test]
+fn thousands_under_load_are_sent_away_and_no_answer_is_lost() {
+    let running = start();
+    let address = running.address;
+    let each = allowed_connections(2_000) / THREADS;
+    let (rounds, round) = mpsc::channel();
+    let talkers: Vec<_> = (0..THREADS)
+        .map(|thread| {
+            let rounds = rounds.clone();
+            thread::spawn(move || talk(address, thread, each, &rounds))
+        })
+        .collect();
+    drop(rounds);
+    let asking = |bytes: &[u8]| {
+        let mut client = RawClient::dial(address);
+        client.write(bytes);
+        client
+    };
+    let request = request_head("/ws?wait", &[]);
+    let mut waiting: Vec<_> = (0..WAITING).flat_map(|_| [asking(&request), asking(&request[..30])]).collect();
+
+    // Some of the threads are at it when others have not begun.
+    for _ in 0..THREADS * 3 {
+        round.recv_timeout(PATIENCE * 3).expect("they talk");
+    }
+    running.handle.shutdown(1001, LONG).expect("the loop runs");
+    for client in &mut waiting {
+        assert!(client.head().starts_with("HTTP/1.1 503 "));
+    }
+    drop(waiting);
+    let received: BTreeMap<_, _> = talkers.into_iter().flat_map(|talker| talker.join().expect("no panic")).collect();
+    let tally = running.thread.join().expect("no panic");
+    let sent: BTreeMap<_, _> = running.counts.iter().filter(|(name, _)| !name.is_empty()).collect();
+    assert_eq!(sent.len(), each * THREADS);
+    assert!(sent == received, "echoes were lost");
+    let (all, waiting) = ((each * THREADS) as u64, WAITING as u64);
+    assert_eq!((tally.accepted, tally.total_ended(), tally.clean), (all + 2 * waiting, all + 2 * waiting, all));
+    let ended: Vec<_> = tally.ended.iter().map(|(cause, count)| (*cause, *count)).collect();
+    assert_eq!(ended, [("aborted", waiting), ("local closed", all), ("rejected", waiting)]);
+}
+
+#[test]
+fn what_a_peer_has_not_read_yet_comes_before_the_close() {
+    let running = start();
+    let mut clients: Vec<_> = (0..20).map(|n| RawClient::open(running.address, &format!("/ws?{n}"))).collect();
+    let message = Raw::new(Raw::BINARY, vec![7; 1 << 20]);
+    for client in &mut clients {
+        for _ in 0..3 {
+            client.write(&message.clone().masked().bytes()[..]);
+        }
+    }
+    running.handle.shutdown(1001, LONG).expect("the loop runs");
+    let mut received: BTreeMap<String, u64> = BTreeMap::new();
+    for (n, mut client) in clients.into_iter().enumerate() {
+        let mut echoes = 0;
+        loop {
+            let frame = client.frame();
+            if frame == Raw::close(1001, "") {
+                break;
+            }
+            assert!(frame == message, "an echo was changed");
+            echoes += 1;
+        }
+        received.insert(n.to_string(), echoes);
+        client.send(Raw::close(1001, ""));
+        assert_eq!(client.rest().expect("the server ends in order"), b"");
+    }
+    let tally = running.thread.join().expect("no panic");
+    assert_eq!(running.counts.iter().collect::<BTreeMap<_, _>>(), received);
+    assert_eq!(tally.clean, 20);
+}

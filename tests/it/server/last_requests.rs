@@ -1,0 +1,58 @@
+//! Requests that a server has not read when it is told to stop.
+
+use super::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
+use crate::support::Raw;
+use statesocket::{
+    Config,
+    server::{Limits, Server},
+};
+use std::{io::Write, time::Duration};
+
+const LONG: Duration = Duration::from_secs(600);
+
+#[test]
+fn those_in_the_backlog_are_answered_with_503() {
+    let mut server = server(Config::default());
+    server.turn(Some(Duration::ZERO)).expect("nothing fails");
+    let mut clients: Vec<_> = (0..50).map(|_| ask(&server, &[])).collect();
+    server.handle().shutdown(1001, LONG).expect("it runs");
+    for client in &mut clients {
+        assert_eq!(turn_until_answered(&mut server, client), 503);
+    }
+    drop(clients);
+    turn_until(&mut server, Server::is_stopped);
+    assert_eq!((server.tally().accepted, server.tally().ended["rejected"]), (50, 50));
+}
+
+#[test]
+fn those_whose_request_has_come_unread_are_answered_with_503() {
+    let mut server = server(Config::default());
+    let mut limits = Limits::default();
+    limits.max_connections = 2;
+    server.set_limits(limits);
+    let mut silent = [(); 2].map(|()| crate::support::loopback::dial(server.local_addr()));
+    turn_until(&mut server, |server| server.connections() == 2);
+    server.handle().shutdown(1001, LONG).expect("it runs");
+    for client in &mut silent {
+        client.write_all(&crate::support::request_head("/ws", &[])).expect("the socket has room");
+    }
+    for client in &mut silent {
+        client.set_nonblocking(true).expect("a socket");
+        assert_eq!(turn_until_answered(&mut server, client), 503);
+    }
+    drop(silent);
+    turn_until(&mut server, Server::is_stopped);
+}
+
+#[test]
+fn an_open_connection_is_closed_and_not_answered() {
+    let mut server = server(Config::default());
+    let mut client = ask(&server, &[]);
+    assert_eq!(turn_until_answered(&mut server, &mut client), 101);
+    server.handle().shutdown(1012, LONG).expect("it runs");
+    turn_until_received(&mut server, &mut client, &Raw::close(1012, "").bytes());
+    client.write_all(&Raw::close(1012, "").masked().bytes()).expect("the socket has room");
+    drop(client);
+    turn_until(&mut server, Server::is_stopped);
+    assert_eq!(server.tally().clean, 1);
+}

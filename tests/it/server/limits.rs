@@ -1,0 +1,214 @@
+//! How much a server takes on: what is one too many, what becomes of it, and that there is room again.
+
+use super::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
+use crate::support::{Raw, loopback::dial, request_head};
+use statesocket::{
+    Config,
+    server::{Limits, Server, WhenFull},
+};
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+fn limited(change: impl FnOnce(&mut Limits)) -> Server {
+    limited_with(Config::default(), change)
+}
+
+fn limited_with(config: Config, change: impl FnOnce(&mut Limits)) -> Server {
+    let mut server = server(config);
+    let mut limits = Limits::default();
+    change(&mut limits);
+    server.set_limits(limits);
+    server
+}
+
+/// A client that is open, and has its echo.
+#[track_caller]
+fn open(server: &mut Server) -> TcpStream {
+    let mut client = ask(server, &[]);
+    assert_eq!(turn_until_answered(server, &mut client), 101);
+    echo(server, &mut client);
+    client
+}
+
+#[track_caller]
+fn echo(server: &mut Server, client: &mut TcpStream) {
+    client.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket has room");
+    turn_until_received(server, client, &Raw::new(Raw::TEXT, "Hello").bytes());
+    client.set_nonblocking(true).expect("a socket");
+}
+
+#[track_caller]
+fn refused(server: &mut Server, status: u16) -> TcpStream {
+    let mut client = ask(server, &[]);
+    assert_eq!(turn_until_answered(server, &mut client), status);
+    client
+}
+
+/// Turns for a while, and checks that `client` has not heard anything.
+#[track_caller]
+fn assert_waits(server: &mut Server, client: &mut TcpStream) {
+    for _ in 0..20 {
+        server.turn(Some(Duration::from_millis(5))).expect("nothing fails");
+    }
+    assert_eq!(client.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
+}
+
+#[test]
+fn one_too_many_is_refused_with_503_and_there_is_room_when_another_has_gone() {
+    let mut server = limited(|limits| limits.max_connections = 3);
+    let mut clients: Vec<_> = (0..3).map(|_| open(&mut server)).collect();
+    for _ in 0..3 {
+        drop(refused(&mut server, 503));
+    }
+    for client in &mut clients {
+        echo(&mut server, client);
+    }
+    turn_until(&mut server, |server| server.connections() == 3);
+    drop(clients.pop());
+    turn_until(&mut server, |server| server.connections() == 2);
+    clients.push(open(&mut server));
+    drop(refused(&mut server, 503));
+    for client in &mut clients {
+        echo(&mut server, client);
+    }
+}
+
+#[test]
+fn those_that_are_refused_take_nobodys_place() {
+    let mut server = limited(|limits| limits.max_connections = 2);
+    let (first, second) = (open(&mut server), open(&mut server));
+    let refused: Vec<_> = (0..5).map(|_| refused(&mut server, 503)).collect();
+    drop((first, second));
+    turn_until(&mut server, |server| server.connections() == refused.len());
+    let _served = [open(&mut server), open(&mut server)];
+    let _refused = self::refused(&mut server, 503);
+}
+
+#[test]
+fn a_crowd_to_refuse_is_bounded() {
+    let mut server = limited(|limits| limits.max_connections = 1);
+    let mut client = open(&mut server);
+    let mut crowd = Vec::new();
+    // Not more at a time than the backlog holds.
+    while crowd.len() < 300 {
+        crowd.extend((0..50).map(|_| dial(server.local_addr())));
+        turn_until(&mut server, |server| server.tally().accepted == 1 + crowd.len() as u64);
+    }
+    assert_eq!((server.connections(), server.tally().dropped), (1 + 256, 300 - 256));
+    echo(&mut server, &mut client);
+    drop(crowd);
+    turn_until(&mut server, |server| server.connections() == 1);
+    assert_eq!(server.tally().total_ended(), 300);
+    drop(refused(&mut server, 503));
+}
+
+#[test]
+fn one_too_many_may_wait_until_another_has_gone() {
+    let mut server = limited(|limits| {
+        limits.max_connections = 2;
+        limits.when_full = WhenFull::Wait;
+    });
+    let (first, mut second) = (open(&mut server), open(&mut server));
+    let (mut third, mut fourth) = (ask(&server, &[]), ask(&server, &[]));
+    assert_waits(&mut server, &mut third);
+    assert_eq!(server.connections(), 2);
+    drop(first);
+    assert_eq!(turn_until_answered(&mut server, &mut third), 101);
+    assert_waits(&mut server, &mut fourth);
+    echo(&mut server, &mut second);
+    echo(&mut server, &mut third);
+    drop(second);
+    assert_eq!(turn_until_answered(&mut server, &mut fourth), 101);
+    assert_eq!(server.tally().accepted, 4);
+}
+
+#[test]
+fn a_server_with_no_room_refuses_everybody() {
+    let mut server = limited(|limits| limits.max_connections = 0);
+    drop(refused(&mut server, 503));
+    turn_until(&mut server, |server| server.connections() == 0);
+}
+
+#[test]
+fn one_too_many_of_an_address_is_refused_with_429_and_there_is_room_when_another_has_gone() {
+    let mut server = limited(|limits| limits.max_connections_per_address = 2);
+    let (first, mut second) = (open(&mut server), open(&mut server));
+    let _refused = [refused(&mut server, 429), refused(&mut server, 429)];
+    echo(&mut server, &mut second);
+    drop(first);
+    turn_until(&mut server, |server| server.connections() == 3);
+    let _third = open(&mut server);
+    drop(refused(&mut server, 429));
+}
+
+/// All of 127.0.0.0/8 is this machine on Linux.
+#[cfg(target_os = "linux")]
+#[test]
+fn each_address_has_room_of_its_own() {
+    use socket2::{Domain, Socket, Type};
+    use std::net::SocketAddr;
+
+    let mut server = limited(|limits| limits.max_connections_per_address = 1);
+    let from = |address: [u8; 4], server: &Server| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((address, 0)).into()).expect("an address of the loopback interface");
+        socket.connect(&server.local_addr().into()).expect("someone listens");
+        let mut stream = TcpStream::from(socket);
+        stream.write_all(&request_head("/ws", &[])).expect("the socket has room");
+        stream.set_nonblocking(true).expect("a socket");
+        stream
+    };
+    let mut clients = Vec::new();
+    for last in 1..=3 {
+        for expected in [101, 429] {
+            let mut client = from([127, 0, 0, last], &server);
+            assert_eq!(turn_until_answered(&mut server, &mut client), expected, "127.0.0.{last}");
+            clients.push(client);
+        }
+    }
+    for mut client in clients.into_iter().step_by(2) {
+        echo(&mut server, &mut client);
+    }
+}
+
+#[test]
+fn too_many_altogether_is_said_before_too_many_of_an_address() {
+    let mut server = limited(|limits| (limits.max_connections, limits.max_connections_per_address) = (1, 1));
+    let _client = open(&mut server);
+    drop(refused(&mut server, 503));
+}
+
+#[test]
+fn silent_ones_fill_the_handshakes_until_they_finish() {
+    let mut server = limited(|limits| limits.max_handshakes = 3);
+    let mut earlier = open(&mut server);
+    let mut silent: Vec<_> = (0..3).map(|_| dial(server.local_addr())).collect();
+    turn_until(&mut server, |server| server.connections() == 4);
+    let mut next = ask(&server, &[]);
+    assert_waits(&mut server, &mut next);
+    echo(&mut server, &mut earlier);
+
+    let mut finished = silent.remove(0);
+    finished.write_all(&request_head("/ws", &[])).expect("the socket has room");
+    assert_eq!(turn_until_answered(&mut server, &mut next), 101);
+    finished.set_nonblocking(true).expect("a socket");
+    assert_eq!(turn_until_answered(&mut server, &mut finished), 101);
+    drop(silent);
+    turn_until(&mut server, |server| server.connections() == 3);
+}
+
+#[test]
+fn silent_ones_fill_the_handshakes_until_their_time_is_over() {
+    let mut config = Config::default();
+    config.opening_timeout = Some(Duration::from_millis(500));
+    let mut server = limited_with(config, |limits| limits.max_handshakes = 2);
+    let silent: Vec<_> = (0..2).map(|_| dial(server.local_addr())).collect();
+    turn_until(&mut server, |server| server.connections() == 2);
+    let mut next = ask(&server, &[]);
+    assert_eq!(turn_until_answered(&mut server, &mut next), 101);
+    assert_eq!(server.tally().ended["timed out"], 2);
+    drop(silent);
+}

@@ -1,0 +1,160 @@
+//! Whose requests a server takes.
+
+use super::turns::{ask, server, turn_until_answered};
+use crate::support::{config, feed, request_head};
+use statesocket::{
+    Config, Connection, Event,
+    server::{OriginPolicy, Policy},
+};
+use std::{sync::Arc, time::Instant};
+
+/// The status that a request with `changes` gets under `policy`.
+fn status(policy: &Policy, config: Config, changes: &[(&str, &str)]) -> u16 {
+    let mut server = server(config);
+    server.set_policy(policy.clone());
+    let mut client = ask(&server, changes);
+    turn_until_answered(&mut server, &mut client)
+}
+
+/// The status that a request to `server.example.com` with this `Origin` gets; empty is none.
+fn status_of_origin(policy: &OriginPolicy, origin: &str) -> u16 {
+    let mut all = Policy::default();
+    all.origin = policy.clone();
+    status(&all, Config::default(), &[("Origin", origin)])
+}
+
+#[test]
+fn s5_unless_told_otherwise_any_page_is_served() {
+    assert_eq!(Policy::default().origin, OriginPolicy::Any);
+    for origin in ["", "null", "https://evil.example", "nonsense"] {
+        assert_eq!(status_of_origin(&OriginPolicy::Any, origin), 101, "{origin}");
+    }
+}
+
+#[test]
+fn s5_only_pages_of_the_same_host_are_served() {
+    for (origin, expected) in [
+        ("", 101),
+        ("http://server.example.com", 101),
+        ("https://SERVER.example.com", 101),
+        ("http://server.example.com:80", 101),
+        ("https://server.example.com:443", 101),
+        ("http://server.example.com:8080", 403),
+        ("http://example.com", 403),
+        ("http://evil-server.example.com", 403),
+        ("http://server.example.com.evil.example", 403),
+        ("null", 403),
+        ("nonsense", 403),
+    ] {
+        assert_eq!(status_of_origin(&OriginPolicy::Same, origin), expected, "{origin:?}");
+    }
+}
+
+#[test]
+fn s5_only_pages_of_the_list_are_served() {
+    let list = ["https://example.com", "http://Localhost:3000", "http://[::1]:3000", "https://[2001:DB8::1]"];
+    let list = OriginPolicy::List(list.map(str::to_owned).to_vec());
+    for (origin, expected) in [
+        ("", 101),
+        ("https://example.com", 101),
+        ("HTTPS://Example.COM", 101),
+        ("http://localhost:3000", 101),
+        ("http://[::1]:3000", 101),
+        ("https://[2001:db8::1]", 101),
+        // As a browser writes an origin, the default port is never there.
+        ("https://example.com:443", 403),
+        ("http://example.com", 403),
+        ("https://example.com:8443", 403),
+        ("https://example.com.evil.example", 403),
+        ("https://www.example.com", 403),
+        ("http://[::1]", 403),
+        ("null", 403),
+    ] {
+        assert_eq!(status_of_origin(&list, origin), expected, "{origin:?}");
+    }
+    assert_eq!(status_of_origin(&OriginPolicy::List(Vec::new()), "https://example.com"), 403);
+    assert_eq!(status_of_origin(&OriginPolicy::List(vec!["null".to_owned()]), "null"), 101);
+}
+
+#[test]
+fn a_page_is_asked_for_by_pages_of_any_origin() {
+    let mut policy = Policy::default();
+    policy.origin = OriginPolicy::Same;
+    let plain = [("Upgrade", ""), ("Connection", ""), ("Origin", "https://evil.example")];
+    // 426 is the handler's answer.
+    assert_eq!(status(&policy, config(|config| config.plain_http = true), &plain), 426);
+    assert_eq!(status(&policy, Config::default(), &plain), 426);
+}
+
+#[test]
+fn only_requests_for_a_known_host_are_served() {
+    let mut policy = Policy::default();
+    policy.hosts = Some(["example.com", "LOCALHOST", "[::1]"].map(str::to_owned).to_vec());
+    for (host, expected) in [
+        ("example.com", 101),
+        ("Example.com:8080", 101),
+        ("localhost", 101),
+        ("[::1]:8080", 101),
+        ("[::2]", 421),
+        ("evil.example", 421),
+        ("www.example.com", 421),
+        ("127.0.0.1", 421),
+    ] {
+        assert_eq!(status(&policy, Config::default(), &[("Host", host)]), expected, "{host}");
+        let plain = [("Host", host), ("Upgrade", ""), ("Connection", "")];
+        let expected = if expected == 101 { 426 } else { expected };
+        assert_eq!(status(&policy, config(|config| config.plain_http = true), &plain), expected, "{host}");
+    }
+    policy.hosts = Some(Vec::new());
+    assert_eq!(status(&policy, Config::default(), &[]), 421);
+}
+
+#[test]
+fn the_host_comes_before_the_origin_and_both_before_the_route() {
+    let mut policy = Policy::default();
+    policy.origin = OriginPolicy::Same;
+    policy.hosts = Some(vec!["example.com".to_owned()]);
+    let evil = ("Origin", "https://evil.example");
+    assert_eq!(status(&policy, Config::default(), &[evil, ("Host", "evil.example")]), 421);
+    let mut server = statesocket::server::Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    server.set_policy(policy);
+    let mut client = ask(&server, &[evil, ("Host", "example.com")]);
+    assert_eq!(turn_until_answered(&mut server, &mut client), 403);
+    let mut client = ask(&server, &[("Host", "example.com")]);
+    assert_eq!(turn_until_answered(&mut server, &mut client), 404);
+}
+
+#[test]
+fn s5_what_is_of_the_same_origin() {
+    for (host, origin, expected) in [
+        ("example.com", "http://example.com", true),
+        ("example.com", "https://example.com", true),
+        ("EXAMPLE.com", "https://example.COM", true),
+        ("example.com:80", "http://example.com", true),
+        ("example.com", "http://example.com:80", true),
+        ("example.com:443", "https://example.com", true),
+        ("example.com:80", "https://example.com", false),
+        ("example.com:443", "http://example.com", false),
+        ("example.com:8080", "http://example.com:8080", true),
+        ("example.com:8080", "http://example.com", false),
+        ("example.com", "http://example.com:8080", false),
+        ("[::1]:8080", "http://[::1]:8080", true),
+        ("[::1]", "http://[::1]", true),
+        ("[::1]", "http://[::2]", false),
+        ("127.0.0.1:3000", "http://127.0.0.1:3000", true),
+        ("127.0.0.1:3000", "http://localhost:3000", false),
+        ("example.com", "http://www.example.com", false),
+        ("example.com", "http://example.com.evil.example", false),
+        ("example.com", "http://evil.example/example.com", false),
+        ("example.com", "null", false),
+        ("example.com", "example.com", false),
+        ("example.com", "http://", false),
+        ("example.com", "", false),
+    ] {
+        let mut connection = Connection::server(Arc::new(Config::default()), Instant::now());
+        let head = request_head("/", &[("Host", host), ("Origin", origin)]);
+        let events = feed(&mut connection, &head);
+        let [Event::Request(request)] = events.as_slice() else { panic!("{host} {origin}: {events:?}") };
+        assert_eq!(request.is_same_origin(), expected, "a request for {host} from {origin:?}");
+    }
+}

@@ -1,0 +1,176 @@
+//! What became of all connections.
+
+use super::turns::{ask, turn_until, turn_until_answered, turn_until_received};
+use crate::support::{Raw, accepted_head, loopback::dial, request_head};
+use statesocket::{
+    Config,
+    handshake::{Request, Response},
+    http::StatusCode,
+    server::{Handler, Peer, Server},
+};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+/// Does what the query says.
+struct Obedient;
+
+impl Handler for Obedient {
+    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+        match request.raw_query() {
+            Some("reject") => {
+                peer.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request waits");
+                return;
+            }
+            Some("wait") => return,
+            Some("panic") => panic!("as the test wants it"),
+            _ => peer.accept(Default::default()).expect("a request waits"),
+        }
+        match request.raw_query() {
+            Some("close") => peer.close(1000, "").expect("the connection is open"),
+            Some("abort") => peer.abort(),
+            _ => {}
+        }
+    }
+}
+
+fn server() -> Server {
+    let mut config = Config::default();
+    config.opening_timeout = Some(Duration::from_millis(500));
+    let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
+    server.route("/ws", || Obedient).expect("the first route");
+    server
+}
+
+/// Has a client send `bytes`, and turns until the connection has ended.
+fn ends_after(server: &mut Server, bytes: &[u8]) {
+    let ended = server.tally().total_ended();
+    let mut stream = dial(server.local_addr());
+    stream.write_all(bytes).expect("the socket has room");
+    turn_until(server, |server| server.tally().total_ended() > ended);
+    finish(server, stream);
+}
+
+fn finish(server: &mut Server, mut stream: TcpStream) {
+    stream.set_nonblocking(true).expect("a socket");
+    let mut buffer = [0; 1000];
+    turn_until(server, |_| {
+        let read = stream.read(&mut buffer);
+        read.is_ok_and(|count| count == 0) || server_is_gone(&stream)
+    });
+    drop(stream);
+    turn_until(server, |server| server.connections() == 0);
+}
+
+fn server_is_gone(stream: &TcpStream) -> bool {
+    stream.take_error().is_ok_and(|error| error.is_some())
+}
+
+fn open_then(target: &str, frames: &[Raw]) -> Vec<u8> {
+    let frames = frames.iter().flat_map(|frame| frame.clone().masked().bytes());
+    request_head(target, &[]).into_iter().chain(frames).collect()
+}
+
+#[test]
+fn it_adds_up_by_cause() {
+    let mut server = server();
+    for _ in 0..3 {
+        ends_after(&mut server, &open_then("/ws", &[Raw::close(1000, "")]));
+    }
+    for _ in 0..2 {
+        ends_after(&mut server, &open_then("/ws?close", &[Raw::close(1000, "")]));
+    }
+    ends_after(&mut server, &open_then("/ws?reject", &[]));
+    ends_after(&mut server, &open_then("/nowhere", &[]));
+    ends_after(&mut server, &open_then("/ws?panic", &[]));
+    ends_after(&mut server, b"nonsense\r\n\r\n");
+    ends_after(&mut server, &open_then("/ws", &[Raw::new(0xB, "")]));
+    ends_after(&mut server, &open_then("/ws", &[Raw::new(Raw::TEXT, b"\xFF")]));
+    ends_after(&mut server, &open_then("/ws?abort", &[]));
+    // Neither says a word more: the time to ask runs out.
+    ends_after(&mut server, b"GET");
+    ends_after(&mut server, b"");
+    drop(dial(server.local_addr()));
+    turn_until(&mut server, |server| server.tally().total_ended() == 15);
+
+    let expected = [
+        ("aborted", 1),
+        ("handshake failed", 1),
+        ("local closed", 2),
+        ("peer closed", 3),
+        ("protocol violation", 2),
+        ("rejected", 3),
+        ("timed out", 2),
+        ("transport lost", 1),
+    ];
+    let tally = server.tally();
+    assert_eq!(tally.ended.iter().map(|(cause, count)| (*cause, *count)).collect::<Vec<_>>(), expected);
+    assert_eq!((tally.accepted, tally.dropped, tally.clean), (15, 0, 5));
+    assert_eq!(
+        tally.to_string(),
+        "15 accepted, 15 ended, 5 clean, 1 aborted, 1 handshake failed, 2 local closed, 3 peer closed, \
+         2 protocol violation, 3 rejected, 2 timed out, 1 transport lost"
+    );
+}
+
+#[test]
+fn it_counts_those_that_are_there_as_accepted_only() {
+    let mut server = server();
+    assert_eq!(*server.tally(), Default::default());
+    assert_eq!(server.tally().to_string(), "0 accepted, 0 ended, 0 clean");
+    let mut client = ask(&server, &[]);
+    assert_eq!(turn_until_answered(&mut server, &mut client), 101);
+    assert_eq!((server.tally().accepted, server.tally().total_ended()), (1, 0));
+}
+
+#[test]
+fn it_adds_up_after_a_stop() {
+    for is_graceful in [true, false] {
+        let mut server = server();
+        let mut open = ask(&server, &[]);
+        assert_eq!(turn_until_answered(&mut server, &mut open), 101);
+        let _waiting = ask_and_turn(&mut server, "/ws?wait", 2);
+        let _silent = ask_and_turn(&mut server, "", 3);
+        let handle = server.handle();
+        if is_graceful {
+            handle.shutdown(1001, Duration::from_secs(600)).expect("the loop runs");
+            turn_until_received(&mut server, &mut open, &Raw::close(1001, "").bytes());
+            open.write_all(&Raw::close(1001, "").masked().bytes()).expect("the socket has room");
+        } else {
+            handle.stop().expect("the loop runs");
+        }
+        drop((_waiting, open));
+        turn_until(&mut server, Server::is_stopped);
+        let tally = server.tally();
+        let expected =
+            if is_graceful { &[("aborted", 1), ("local closed", 1), ("rejected", 1)][..] } else { &[("aborted", 3)] };
+        assert_eq!(tally.ended.iter().map(|(cause, count)| (*cause, *count)).collect::<Vec<_>>(), expected);
+        assert_eq!((tally.accepted, tally.clean), (3, u64::from(is_graceful)));
+    }
+}
+
+/// A client that asks for `target`, or nothing if it is empty, and is one of `count` then.
+fn ask_and_turn(server: &mut Server, target: &str, count: usize) -> TcpStream {
+    let mut stream = dial(server.local_addr());
+    if !target.is_empty() {
+        stream.write_all(&request_head(target, &[])).expect("the socket has room");
+    }
+    turn_until(server, |server| server.connections() == count);
+    for _ in 0..5 {
+        server.turn(Some(Duration::from_millis(5))).expect("nothing fails");
+    }
+    stream
+}
+
+#[test]
+fn a_connection_that_came_before_the_answer_was_read_counts() {
+    let mut server = server();
+    let mut client = ask(&server, &[]);
+    client.set_nonblocking(false).expect("a socket");
+    turn_until_received(&mut server, &mut client, &accepted_head(&request_head("/ws", &[]), &[]));
+    drop(client);
+    turn_until(&mut server, |server| server.connections() == 0);
+    assert_eq!(server.tally().ended["transport lost"], 1);
+}
