@@ -4,12 +4,12 @@
 //! cargo run --release --example client -- ws://127.0.0.1:8080/ws
 //! ```
 //!
-//! At the end of the input it closes. It exits with 0 if the closing handshake was clean and its code is 1000 or the one
-//! asked for, with 1 if the connection ended in another way, with 2 if it never opened.
+//! At the end of the input it closes. It exits with 0 if the closing handshake was clean and its code is 1000 or the
+//! one asked for, with 1 if the connection ended in another way, with 2 if it never opened.
 //!
-//! With `--reconnect` it connects again where that is worth it, after a delay. Lines typed meanwhile are sent then; lines
-//! sent before may be lost with the connection that they were sent on. Once the input is at its end and all of it is
-//! sent, it does not connect again.
+//! With `--reconnect` it connects again where that is worth it, after a delay. Lines typed meanwhile are sent then;
+//! lines sent before may be lost with the connection that they were sent on. Once the input is at its end and all of it
+//! is sent, it does not connect again.
 
 use clap::Parser;
 use mio::{Events, Interest, Poll, Registry, Token, Waker, net::TcpStream};

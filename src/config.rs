@@ -15,8 +15,8 @@ pub enum Delivery {
 /// Who answers a peer's Close.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CloseReply {
-    /// The connection, at once, with the same code and reason (RFC 6455 section 5.5.1: "the endpoint typically echos the
-    /// status code it received").
+    /// The connection, at once, with the same code and reason (RFC 6455 section 5.5.1: "the endpoint typically echos
+    /// the status code it received").
     #[default]
     Automatic,
     /// The application, with [`close`](crate::Connection::close), after it has sent what it still wants to send
@@ -73,21 +73,21 @@ pub struct Config {
     /// How long a server's application may take to answer a request; then 503 is the answer. Default 30 s.
     pub accept_timeout: Option<Duration>,
     /// How long after opening, and after the last Ping of this kind, the connection sends a Ping by itself, unless one
-    /// has not been answered. It finds peers that are gone without a word, and keeps address translators from forgetting
-    /// the connection, which the shortest-lived do after 30 s. Default 20 s.
+    /// has not been answered. It finds peers that are gone without a word, and keeps address translators from
+    /// forgetting the connection, which the shortest-lived do after 30 s. Default 20 s.
     pub ping_interval: Option<Duration>,
     /// How long after such a Ping nothing at all may come, not even the Pong; then the connection is failed with 1011.
     /// While reading is [paused](crate::Connection::pause_reading) it does not run. Default 20 s.
     pub pong_timeout: Option<Duration>,
-    /// How long no message, nor a part of one, may come; then the connection is failed with 1001. While reading is paused
-    /// it does not run. Off by default: with Pings answered, a silent peer is a peer that has nothing to say.
+    /// How long no message, nor a part of one, may come; then the connection is failed with 1001. While reading is
+    /// paused it does not run. Off by default: with Pings answered, a silent peer is a peer that has nothing to say.
     pub idle_timeout: Option<Duration>,
     /// How long a message or any frame may take from its first byte to its last; then the connection is failed with
     /// 1008. It ends messages that trickle in, and with them the memory that they hold. While reading is paused it does
     /// not run. Default 2 min, in which a peer with 1.2 Mbit/s sends a message of 16 MiB.
     pub message_timeout: Option<Duration>,
-    /// How long bytes may wait while not one of them leaves; then the connection is broken off. It also runs while reading
-    /// is paused: it ends peers that never read, and with them what waits for them. Default 1 min, as nginx.
+    /// How long bytes may wait while not one of them leaves; then the connection is broken off. It also runs while
+    /// reading is paused: it ends peers that never read, and with them what waits for them. Default 1 min, as nginx.
     pub write_timeout: Option<Duration>,
     /// How long a Close may go unanswered, ours by the peer and with [`CloseReply::Manual`] the peer's by the
     /// application, and when both parties are done how long the last bytes may take to leave. Default 10 s.

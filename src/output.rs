@@ -4,8 +4,8 @@ use crate::frame::{self, MAX_CONTROL_PAYLOAD, MaskKey, OpCode};
 use bytes::{Buf, Bytes};
 use std::{collections::VecDeque, io::IoSlice, ops::Range};
 
-/// A queue of bytes with a cursor at its head. What is large and shared lies beside the rest, and is not copied. It keeps
-/// no memory when it is empty.
+/// A queue of bytes with a cursor at its head. What is large and shared lies beside the rest, and is not copied. It
+/// keeps no memory when it is empty.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Output {
     bytes: Vec<u8>,

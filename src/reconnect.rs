@@ -1,8 +1,8 @@
 //! When a client connects again: exponential back-off with full jitter, without a clock or a socket.
 //!
 //! A connection that has ended is not connected again by itself; this tells the client whether to begin a new one, and
-//! how long to wait before it. RFC 6455 section 7.2.3 on why to wait: if every client "immediately and persistently tries
-//! to reconnect, the server may experience what amounts to a denial-of-service attack".
+//! how long to wait before it. RFC 6455 section 7.2.3 on why to wait: if every client "immediately and persistently
+//! tries to reconnect, the server may experience what amounts to a denial-of-service attack".
 //!
 //! ```
 //! use statesocket::{Config, Connection, Event, handshake::Connect, reconnect::{Policy, Reconnect}};
@@ -43,8 +43,8 @@ use tungstenite::protocol::frame::coding::CloseCode;
 /// How often, and after what delays, a client connects again. Every limit is finite by default.
 ///
 /// A delay is drawn evenly from its range ("full jitter"), so that clients that were disconnected together do not come
-/// back together. The range of a usual end is 0 to [`ceiling`](Self::ceiling), which doubles with every attempt that has
-/// not led to a stable connection.
+/// back together. The range of a usual end is 0 to [`ceiling`](Self::ceiling), which doubles with every attempt that
+/// has not led to a stable connection.
 ///
 /// ```
 /// use statesocket::reconnect::Policy;
@@ -102,8 +102,8 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The longest delay after so many attempts, where the end asks for nothing else: [`first_delay`](Self::first_delay)
-    /// doubled for each, and at most [`max_delay`](Self::max_delay).
+    /// The longest delay after so many attempts, where the end asks for nothing else:
+    /// [`first_delay`](Self::first_delay) doubled for each, and at most [`max_delay`](Self::max_delay).
     #[must_use]
     pub fn ceiling(&self, attempts: u32) -> Duration {
         // In nanoseconds, the longest `Duration` is less than 2^94.
@@ -153,9 +153,9 @@ impl Reconnect {
         self.opened = Some(now);
     }
 
-    /// The server answered otherwise: [`Event::Rejected`](crate::Event::Rejected). The seconds of its `Retry-After` (RFC
-    /// 9110 section 10.2.3), if it has one, are added to the delay that follows. A date is ignored: there is no calendar
-    /// here.
+    /// The server answered otherwise: [`Event::Rejected`](crate::Event::Rejected). The seconds of its `Retry-After`
+    /// (RFC 9110 section 10.2.3), if it has one, are added to the delay that follows. A date is ignored: there is no
+    /// calendar here.
     ///
     /// ```
     /// use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
@@ -185,9 +185,9 @@ impl Reconnect {
     /// What only the application can judge has failed, and it finds that worth a retry. Returns how long to wait before
     /// the next attempt, if there is to be one.
     ///
-    /// This is for a host name that could not be resolved, a TCP connection that was refused, a TLS handshake that broke
-    /// off; a certificate that is not valid will hardly become so by waiting. It is also for a
-    /// [`Disconnect`] with a code of the application's own, in the place of [`disconnected`](Self::disconnected).
+    /// This is for a host name that could not be resolved, a TCP connection that was refused, a TLS handshake that
+    /// broke off; a certificate that is not valid will hardly become so by waiting. It is also for a [`Disconnect`]
+    /// with a code of the application's own, in the place of [`disconnected`](Self::disconnected).
     ///
     /// ```
     /// use statesocket::reconnect::{Policy, Reconnect};

@@ -128,8 +128,8 @@ impl Server {
 
     /// Has `path` handled by what `factory` makes, one for each connection.
     ///
-    /// A path may have parameters, each a whole segment or a part of one: `/ws/{room_id}`; the last may take the rest of
-    /// the path: `/files/{*path}`. A literal path goes before a parameter. Handlers find the values, decoded, with
+    /// A path may have parameters, each a whole segment or a part of one: `/ws/{room_id}`; the last may take the rest
+    /// of the path: `/files/{*path}`. A literal path goes before a parameter. Handlers find the values, decoded, with
     /// [`Peer::param`].
     ///
     /// A request for a path that has no route is answered with 404.
@@ -144,7 +144,8 @@ impl Server {
         self.driver.routes.insert(path, Box::new(move || Box::new(factory())))
     }
 
-    /// Sets how much the server takes on. What is there already stays. A low-water mark over the high one is taken for it.
+    /// Sets how much the server takes on. What is there already stays. A low-water mark over the high one is taken for
+    /// it.
     pub fn set_limits(&mut self, limits: Limits) {
         let low_water = limits.low_water.min(limits.high_water);
         self.driver.limits = Limits { low_water, ..limits };

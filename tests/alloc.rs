@@ -1,7 +1,7 @@
 //! What is allocated, counted: work is linear, and nothing is reserved for what a peer only claims.
 //!
-//! This is a test binary of its own, because its allocator counts; it does so for each thread by itself, so its tests can run
-//! at once.
+//! This is a test binary of its own, because its allocator counts; it does so for each thread by itself, so its tests
+//! can run at once.
 
 use allocation_counter::measure;
 use statesocket::{Agreed, Config, Connection, Event, Role};

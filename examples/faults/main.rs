@@ -5,8 +5,8 @@
 //! ```
 //!
 //! For each fault a server is started in a process of its own, so that its heap is nobody else's, and a few neighbours
-//! echo all the while. It ends with 1 if an echo is lost, a connection is not accounted for, or the server does something
-//! else than it should.
+//! echo all the while. It ends with 1 if an echo is lost, a connection is not accounted for, or the server does
+//! something else than it should.
 
 mod bench;
 mod faults;

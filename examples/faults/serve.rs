@@ -35,8 +35,8 @@ pub(crate) struct ServeArgs {
 
 /// Serves until standard input ends, which it does too when whoever started this is killed.
 ///
-/// Says first where it listens, then how each connection ends that had a handler, and last the figures: one line each, a
-/// name and a number.
+/// Says first where it listens, then how each connection ends that had a handler, and last the figures: one line each,
+/// a name and a number.
 pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     let mut outcome = None;

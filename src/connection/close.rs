@@ -65,8 +65,9 @@ impl Connection {
     }
 
     /// Makes sure that this party has closed, for clean-up code: [`close`](Self::close) where that is legal, with a
-    /// reason cut to what fits, and with 1011 in the place of a code that may not be sent, but 1000 for 1005, which says
-    /// that there is none; nothing where it has closed already. Before there is a request it is [`abort`](Self::abort).
+    /// reason cut to what fits, and with 1011 in the place of a code that may not be sent, but 1000 for 1005, which
+    /// says that there is none; nothing where it has closed already. Before there is a request it is
+    /// [`abort`](Self::abort).
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
         let code = close::sendable(code.into(), self.role);
         let reason = close::fit_reason(reason);
@@ -82,8 +83,8 @@ impl Connection {
         }
     }
 
-    /// What an endpoint that stops says: a server answers a request, or the beginning of one, with 503; an open connection
-    /// is closed with `code`, usually 1001 (going away) or 1012 (service restart), as
+    /// What an endpoint that stops says: a server answers a request, or the beginning of one, with 503; an open
+    /// connection is closed with `code`, usually 1001 (going away) or 1012 (service restart), as
     /// [`ensure_closed`](Self::ensure_closed) does. Where there is nobody to say it to, it is [`abort`](Self::abort).
     pub fn shut_down(&mut self, code: impl Into<CloseCode>) {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
@@ -100,8 +101,8 @@ impl Connection {
         }
     }
 
-    /// Breaks off without a closing handshake: nothing that is queued leaves, and the socket is to be closed at once, also
-    /// when both parties are done and only the end of the stream is waited for.
+    /// Breaks off without a closing handshake: nothing that is queued leaves, and the socket is to be closed at once,
+    /// also when both parties are done and only the end of the stream is waited for.
     pub fn abort(&mut self) {
         if self.can(Action::Abort) {
             self.break_off(self.local_party(), Cause::Aborted, Some(self.local_party()));

@@ -30,8 +30,8 @@ impl Connection {
     /// [`receive`](Self::receive).
     ///
     /// # Errors
-    /// [`AcceptError`] if no request waits, if the client has gone, if the request is plain HTTP, if the subprotocol was not offered, or if a header
-    /// belongs to the handshake.
+    /// [`AcceptError`] if no request waits, if the client has gone, if the request is plain HTTP, if the subprotocol
+    /// was not offered, or if a header belongs to the handshake.
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
         self.check(Action::Accept)?;
         if self.transport != Transport::Up {

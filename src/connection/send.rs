@@ -52,8 +52,8 @@ impl Connection {
         }
     }
 
-    /// Queues a message that other connections send too. A server does not copy it if it is large; a client has to, since
-    /// it masks it.
+    /// Queues a message that other connections send too. A server does not copy it if it is large; a client has to,
+    /// since it masks it.
     ///
     /// # Errors
     /// As [`send_text`](Self::send_text).

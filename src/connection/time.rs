@@ -74,8 +74,8 @@ impl Clock {
         self.is_draining = matches!(phase, Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed);
     }
 
-    /// Bytes have left. Who waits for an answer begins to wait when the last byte of the question has left; what is written
-    /// after that, which may be any number of Pongs, changes nothing.
+    /// Bytes have left. Who waits for an answer begins to wait when the last byte of the question has left; what is
+    /// written after that, which may be any number of Pongs, changes nothing.
     pub(super) const fn note_written(&mut self, is_all: bool) {
         self.has_written = true;
         if is_all {

@@ -103,8 +103,8 @@ impl Request {
     /// Whether the page that the request comes from is of the host and port that the request is for. A request without
     /// `Origin` comes from no page; one with `null`, from a page that does not tell.
     ///
-    /// The scheme is not compared: who terminates TLS before this server knows it, the request does not. A missing port is
-    /// the default one of the origin's scheme.
+    /// The scheme is not compared: who terminates TLS before this server knows it, the request does not. A missing port
+    /// is the default one of the origin's scheme.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
         let Some((scheme, origin)) = self.origin().and_then(|origin| origin.split_once("://")) else { return false };

@@ -59,7 +59,8 @@ impl ResponseReader {
                 let subprotocol = self.verify(&response)?;
                 return Ok(Some(Answer::Accepted { response, subprotocol }));
             }
-            // RFC 9110 section 15.2: a client must be able to read any number of interim responses before the final one.
+            // RFC 9110 section 15.2: a client must be able to read any number of interim responses before the final
+            // one.
             if !response.status.is_informational() {
                 let body = Body::of(&response)?;
                 self.rejection = Some((response, body));

@@ -130,8 +130,8 @@ impl Acceptor {
     }
 }
 
-/// What `TcpListener::bind` does, with a longer backlog: the 128 that the standard library and mio ask for are full in a
-/// moment when many come at once, and the system then lets those beyond wait for a second and more.
+/// What `TcpListener::bind` does, with a longer backlog: the 128 that the standard library and mio ask for are full in
+/// a moment when many come at once, and the system then lets those beyond wait for a second and more.
 fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Elsewhere it would let another program take the port over.

@@ -221,7 +221,8 @@ impl Driver {
         }
     }
 
-    /// Calls the handler, if there is one. One that panics is gone, and its connection with it; the others do not notice.
+    /// Calls the handler, if there is one. One that panics is gone, and its connection with it; the others do not
+    /// notice.
     fn call(&self, key: usize, entry: &mut Entry, act: impl FnOnce(&mut dyn Handler, &mut Peer<'_>)) {
         let (mut peer, handler) = Peer::new(entry, key, &self.handle);
         let Some(handler) = handler else { return };

@@ -111,8 +111,8 @@ impl Handle {
     }
 
     /// Stops the loop gracefully: it accepts no more connections, answers requests that wait with 503, sends a Close
-    /// with `code` to the others, usually 1001 (going away) or 1012 (service restart), and ends when all are gone, at the
-    /// latest after `deadline`.
+    /// with `code` to the others, usually 1001 (going away) or 1012 (service restart), and ends when all are gone, at
+    /// the latest after `deadline`.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.

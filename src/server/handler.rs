@@ -9,8 +9,8 @@ use crate::{Disconnect, Message, handshake::Accept, handshake::Request};
 /// The methods are called on the thread of the loop: one that takes long keeps all other connections waiting. One that
 /// panics ends its connection, with 500 or Close 1011, and is not called again.
 pub trait Handler {
-    /// The client has asked. Answer with [`Peer::accept`](Connection::accept) or [`Peer::reject`](Connection::reject),
-    /// here or later through a [`Handle`].
+    /// The client has asked. Answer with [`Peer::accept`] or [`Peer::reject`],
+    /// here or later through a [`Handle`](super::Handle).
     ///
     /// Unless implemented it accepts without a subprotocol, and answers plain HTTP with 426.
     fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
@@ -41,8 +41,8 @@ pub trait Handler {
         let _ = (peer, payload);
     }
 
-    /// What waited for the peer has fallen to [`Limits::low_water`](super::Limits::low_water) bytes, after it had been over
-    /// the high one: who stopped sending can go on. How much waits is [`Peer::queued`](Connection::queued).
+    /// What waited for the peer has fallen to [`Limits::low_water`](super::Limits::low_water) bytes, after it had been
+    /// over the high one: who stopped sending can go on. How much waits is [`queued`](crate::Connection::queued).
     fn on_drain(&mut self, peer: &mut Peer<'_>) {
         let _ = peer;
     }

@@ -25,13 +25,13 @@ pub enum WhenFull {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections in any phase, but not those that are only told that they are too many. Default 100,000. The operating
-    /// system's limit of open files counts too; when that is reached, connections wait in the backlog.
+    /// Connections in any phase, but not those that are only told that they are too many. Default 100,000. The
+    /// operating system's limit of open files counts too; when that is reached, connections wait in the backlog.
     pub max_connections: usize,
     /// What becomes of a connection beyond that.
     pub when_full: WhenFull,
-    /// Connections from one IP address; the request of one beyond is answered with 429. Default 100,000, which is no limit
-    /// of its own: behind a proxy all connections come from one address.
+    /// Connections from one IP address; the request of one beyond is answered with 429. Default 100,000, which is no
+    /// limit of its own: behind a proxy all connections come from one address.
     pub max_connections_per_address: usize,
     /// Connections whose opening handshake is not over; others wait in the backlog. Default 10,000.
     pub max_handshakes: usize,

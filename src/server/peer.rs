@@ -55,8 +55,8 @@ impl Params {
     }
 }
 
-/// A connection in the hands of its [`Handler`]: all that a [`Connection`] can be asked, by [`Deref`], what an application
-/// can do with one, and what the loop knows besides.
+/// A connection in the hands of its [`Handler`]: all that a [`Connection`] can be asked, by [`Deref`], what an
+/// application can do with one, and what the loop knows besides.
 ///
 /// What is sent leaves when the handler has returned.
 #[derive(Debug)]
@@ -246,8 +246,8 @@ impl<'l> Peer<'l> {
         self.connection.pause_reading();
     }
 
-    /// [`Connection::resume_reading`]. If the loop does not read because too much waits for the peer, it goes on when that
-    /// has left.
+    /// [`Connection::resume_reading`]. If the loop does not read because too much waits for the peer, it goes on when
+    /// that has left.
     pub fn resume_reading(&mut self) {
         if !*self.has_paused {
             self.connection.resume_reading();

@@ -176,8 +176,8 @@ impl Peers {
         self.deadlines.next()
     }
 
-    /// One whose deadline has come. The connection may have moved it on meanwhile: driving it finds out. It is to be read
-    /// before, also if the system has not said yet that there is something: it tells of only so many at a time.
+    /// One whose deadline has come. The connection may have moved it on meanwhile: driving it finds out. It is to be
+    /// read before, also if the system has not said yet that there is something: it tells of only so many at a time.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
         let key = self.deadlines.due(now)?;
         if let Some(entry) = self.entries.get_mut(key) {
@@ -187,8 +187,8 @@ impl Peers {
         Some(key)
     }
 
-    /// After `key` has been driven: removes it if its socket is to be closed, which is what is returned; else notes what
-    /// it waits for.
+    /// After `key` has been driven: removes it if its socket is to be closed, which is what is returned; else notes
+    /// what it waits for.
     pub(super) fn settle(&mut self, key: usize, now: Instant) -> bool {
         let Some(entry) = self.entries.get_mut(key) else { return false };
         entry.log_moves(key);

@@ -3,8 +3,8 @@
 use crate::handshake::Request;
 use http::StatusCode;
 
-/// Which pages may connect. A client that sends no `Origin` is no browser, and is not asked (RFC 6455 section 4.2.1 item
-/// 7); what protects from it is authentication.
+/// Which pages may connect. A client that sends no `Origin` is no browser, and is not asked (RFC 6455 section 4.2.1
+/// item 7); what protects from it is authentication.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum OriginPolicy {
     /// Any page: for servers that mean to serve everyone, or whose handlers ask by themselves.
@@ -36,8 +36,8 @@ pub enum OriginPolicy {
 pub struct Policy {
     /// Which pages may connect; a request from another one is answered with 403.
     pub origin: OriginPolicy,
-    /// The hosts, without ports, that the server is known by; a request for another one is answered with 421. It keeps a
-    /// page out that has pointed a name of its own at this server (DNS rebinding). `None` is any host.
+    /// The hosts, without ports, that the server is known by; a request for another one is answered with 421. It keeps
+    /// a page out that has pointed a name of its own at this server (DNS rebinding). `None` is any host.
     pub hosts: Option<Vec<String>>,
 }
 

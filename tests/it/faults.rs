@@ -1,5 +1,5 @@
-//! What peers, networks and handlers do wrong, over sockets: what the server does about each, what it holds meanwhile, and
-//! that all others go on.
+//! What peers, networks and handlers do wrong, over sockets: what the server does about each, what it holds meanwhile,
+//! and that all others go on.
 //!
 //! `FAULTS=n` makes the floods and crowds n times as large.
 

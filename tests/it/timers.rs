@@ -288,8 +288,8 @@ fn a_timeout_of_zero_runs_out_at_once_and_the_longest_never() {
     }
 }
 
-/// A peer that takes long to read what is before our Close has its time from when that has left; one that only pings then
-/// has no more.
+/// A peer that takes long to read what is before our Close has its time from when that has left; one that only pings
+/// then has no more.
 #[test]
 fn closing_runs_from_when_our_close_has_left_whatever_is_answered_meanwhile() {
     let start = Instant::now();

@@ -15,7 +15,8 @@ fn half_close(client: &RawClient) {
     client.stream().shutdown(Shutdown::Write).expect("the socket is connected");
 }
 
-/// A peer that cannot send can answer nothing, a Close neither: the server ends its own half too, and sends nothing more.
+/// A peer that cannot send can answer nothing, a Close neither: the server ends its own half too, and sends nothing
+/// more.
 #[test]
 fn the_server_ends_its_half_too() {
     let (mut served, calls) = serve();

@@ -1,5 +1,5 @@
-//! Handshakes done elsewhere (checklist rows X3 to X5 and X7): over HTTP/2 and HTTP/3 the streams carry the frames of RFC
-//! 6455 and nothing of its handshake.
+//! Handshakes done elsewhere (checklist rows X3 to X5 and X7): over HTTP/2 and HTTP/3 the streams carry the frames of
+//! RFC 6455 and nothing of its handshake.
 
 use crate::support::{Raw, drain, established, feed};
 use statesocket::{

@@ -1,5 +1,5 @@
-//! A graceful stop with thousands of connections under load: nothing that the server has answered is lost, and everybody
-//! is told.
+//! A graceful stop with thousands of connections under load: nothing that the server has answered is lost, and
+//! everybody is told.
 
 use super::{load::allowed_connections, shutdown::LONG};
 use crate::support::{
@@ -82,8 +82,8 @@ fn start() -> Running {
     Running { address, handle, counts, thread }
 }
 
-/// Has `count` clients send and receive until each has been sent away. Tells of each round. Returns how many echoes each
-/// has received.
+/// Has `count` clients send and receive until each has been sent away. Tells of each round. Returns how many echoes
+/// each has received.
 fn talk(address: SocketAddr, thread: usize, count: usize, rounds: &mpsc::Sender<()>) -> BTreeMap<String, u64> {
     let mut clients: Vec<_> = (0..count)
         .map(|n| (format!("{thread}-{n}"), 0, Client::open(&format!("ws://{address}/ws?{thread}-{n}"))))
