@@ -25,6 +25,7 @@
 
 mod accept;
 mod clock;
+mod commands;
 mod deadlines;
 mod drive;
 mod handle;
@@ -44,7 +45,7 @@ pub use policy::{OriginPolicy, Policy};
 pub use routes::RouteError;
 pub use tally::Tally;
 
-use crate::{Config, Phase};
+use crate::Config;
 use accept::{Acceptor, Surroundings};
 use drive::Driver;
 use handle::Command;
@@ -56,19 +57,12 @@ use std::{
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
-use tungstenite::protocol::frame::coding::CloseCode;
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 
-/// What handles ask for that is done in a turn, before the connections have theirs.
-const COMMANDS_A_TURN: usize = 1024;
-
 /// Events taken from the operating system at a time.
 const EVENTS: usize = 1024;
-
-/// How often a server that stops accepts: often enough for the longest backlog that systems have unless told otherwise.
-const LAST_BATCHES: usize = 16;
 
 /// The event loop: a listening socket, the connections it has accepted, and the routes that say who handles them.
 ///
@@ -221,15 +215,9 @@ impl Server {
             }
         }
         self.obey_commands(now);
-        if let Some(acceptor) = &mut self.acceptor {
-            let mut around = Surroundings {
-                peers: &mut self.peers,
-                registry: self.poll.registry(),
-                config: &self.driver.config,
-                limits: &self.driver.limits,
-                tally: &mut self.driver.tally,
-            };
-            acceptor.accept(&mut around, now);
+        if let Some(mut acceptor) = self.acceptor.take() {
+            self.accept(&mut acceptor, now);
+            self.acceptor = Some(acceptor);
         }
         for key in self.peers.take_ready() {
             self.drive(key, now);
@@ -260,6 +248,17 @@ impl Server {
         [max_wait, until_deadline].into_iter().flatten().min()
     }
 
+    fn accept(&mut self, acceptor: &mut Acceptor, now: Instant) {
+        let mut around = Surroundings {
+            peers: &mut self.peers,
+            registry: self.poll.registry(),
+            config: &self.driver.config,
+            limits: &self.driver.limits,
+            tally: &mut self.driver.tally,
+        };
+        acceptor.accept(&mut around, now);
+    }
+
     fn drive(&mut self, key: usize, now: Instant) {
         let Some(entry) = self.peers.get_mut(key) else { return };
         self.driver.drive(key, entry, now);
@@ -272,80 +271,6 @@ impl Server {
             && let Some(acceptor) = &mut self.acceptor
         {
             acceptor.end_pause();
-        }
-    }
-
-    /// Does what handles have asked for, but not so much of it that the connections wait.
-    fn obey_commands(&mut self, now: Instant) {
-        self.has_commands = true;
-        for _ in 0..COMMANDS_A_TURN {
-            let Some(command) = self.commands.as_ref().and_then(|commands| commands.try_recv().ok()) else {
-                self.has_commands = false;
-                return;
-            };
-            self.obey(command, now);
-        }
-    }
-
-    fn obey(&mut self, command: Command, now: Instant) {
-        match command {
-            Command::With(id, act) => {
-                let Some((key, entry)) = self.peers.find(id) else { return };
-                self.driver.with_peer(key, entry, now, act);
-                self.settle(key, now);
-            }
-            Command::Broadcast(ids, message) => {
-                for id in ids {
-                    let Some((key, entry)) = self.peers.find(id) else { continue };
-                    self.driver.with_peer(key, entry, now, |peer| handle::report(peer.send_shared(&message)));
-                    self.settle(key, now);
-                }
-            }
-            Command::Shutdown { code, deadline } => self.begin_shutdown(code, now.checked_add(deadline), now),
-            Command::Stop => {
-                self.acceptor = None;
-                self.for_each_peer(now, |peer| peer.abort());
-            }
-        }
-    }
-
-    fn begin_shutdown(&mut self, code: CloseCode, cut_off: Option<Instant>, now: Instant) {
-        self.accept_the_last(now);
-        self.cut_off = cut_off;
-        self.for_each_peer(now, |peer| peer.shut_down(code));
-    }
-
-    /// Closes the listener, after those that have been waiting for it and those whose request has come unread: closing
-    /// their sockets like that would reset them, without the 503 that is due.
-    fn accept_the_last(&mut self, now: Instant) {
-        let Some(mut acceptor) = self.acceptor.take() else { return };
-        self.driver.is_stopping = true;
-        acceptor.set_ready();
-        let mut around = Surroundings {
-            peers: &mut self.peers,
-            registry: self.poll.registry(),
-            config: &self.driver.config,
-            limits: &self.driver.limits,
-            tally: &mut self.driver.tally,
-        };
-        for _ in 0..LAST_BATCHES {
-            acceptor.accept(&mut around, now);
-        }
-        drop(acceptor);
-        for key in self.peers.keys() {
-            if let Some(entry) = self.peers.get_mut(key).filter(|entry| entry.connection.phase() == Phase::Idle) {
-                entry.is_readable = true;
-                self.drive(key, now);
-            }
-        }
-    }
-
-    fn for_each_peer(&mut self, now: Instant, mut act: impl FnMut(&mut Peer<'_>)) {
-        for key in self.peers.keys() {
-            if let Some(entry) = self.peers.get_mut(key) {
-                self.driver.with_peer(key, entry, now, &mut act);
-                self.settle(key, now);
-            }
         }
     }
 }
