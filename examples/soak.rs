@@ -38,8 +38,8 @@ static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// How long the server waits for its clients when it stops, and how long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What may be left on the heap for other reasons: buffers of the standard library that grow once.
-const SLACK: i64 = 16 << 10;
+/// What may be left on the heap for other reasons, such as a buffer of the standard library that grows once.
+const SLACK: i64 = 512;
 
 /// What an empty server may keep for each connection that it had at a time: its places are used again.
 const KEPT_PER_CONNECTION: i64 = 2 << 10;
