@@ -24,7 +24,8 @@ pub enum CloseReply {
     Manual,
 }
 
-/// Limits, time-outs and choices of a connection. Every limit is finite by default.
+/// Limits, time-outs and choices of a connection. Every limit is finite by default. A time-out of `None` never runs
+/// out, one of zero at once.
 ///
 /// One `Arc<Config>` serves any number of connections.
 ///

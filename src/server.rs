@@ -66,7 +66,8 @@ const EVENTS: usize = 1024;
 
 /// The event loop: a listening socket, the connections it has accepted, and the routes that say who handles them.
 ///
-/// See the [module](self) for an example.
+/// It stays on the thread that made it, since handlers may share what only one thread may have: to run several loops,
+/// make each on its own thread. See the [module](self) for an example.
 #[derive(Debug)]
 pub struct Server {
     poll: Poll,

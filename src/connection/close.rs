@@ -86,7 +86,7 @@ impl Connection {
     /// What an endpoint that stops says: a server answers a request, or the beginning of one, with 503; an open
     /// connection is closed with `code`, usually 1001 (going away) or 1012 (service restart), as
     /// [`ensure_closed`](Self::ensure_closed) does. Where there is nobody to say it to, it is [`abort`](Self::abort).
-    pub fn shut_down(&mut self, code: impl Into<CloseCode>) {
+    pub fn shutdown(&mut self, code: impl Into<CloseCode>) {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         match &self.stage {
             Stage::Request(reader) if reader.has_begun() => {

@@ -52,7 +52,7 @@ impl Server {
     fn begin_shutdown(&mut self, code: CloseCode, cut_off: Option<Instant>, now: Instant) {
         self.accept_the_last(now);
         self.cut_off = cut_off;
-        self.for_each_peer(now, |peer| peer.shut_down(code));
+        self.for_each_peer(now, |peer| peer.shutdown(code));
     }
 
     /// Closes the listener, after those that have been waiting for it and those whose request has come unread: closing

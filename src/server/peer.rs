@@ -230,9 +230,9 @@ impl<'l> Peer<'l> {
         self.connection.ensure_closed(code, reason);
     }
 
-    /// [`Connection::shut_down`].
-    pub fn shut_down(&mut self, code: impl Into<CloseCode>) {
-        self.connection.shut_down(code);
+    /// [`Connection::shutdown`].
+    pub fn shutdown(&mut self, code: impl Into<CloseCode>) {
+        self.connection.shutdown(code);
     }
 
     /// [`Connection::abort`].
