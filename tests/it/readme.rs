@@ -74,9 +74,12 @@ fn diagram() -> String {
 #[test]
 fn readme_shows_each_limit_and_timeout_with_its_default() {
     let readme = fs::read_to_string(README).expect("the README can be read");
-    let mut fields = numbers(&Config::default());
-    #[cfg(feature = "server")]
-    fields.extend(numbers(&statesocket::server::Limits::default()));
+    let fields = [
+        numbers(&Config::default()),
+        #[cfg(feature = "server")]
+        numbers(&statesocket::server::Limits::default()),
+    ]
+    .concat();
     assert!(fields.len() >= 17, "the fields are found: {fields:?}");
     for (name, value) in fields {
         let row = format!("| `{name}` | {value} |");
