@@ -194,11 +194,14 @@ impl Server {
     }
 
     /// Waits for something to happen, at most `max_wait`, and does all that is to be done then: for programs that have
-    /// a loop of their own.
+    /// a loop of their own. Once it is [stopped](Self::is_stopped) there is nothing to wait for.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<()> {
+        if self.is_stopped() {
+            return Ok(());
+        }
         let timeout = self.timeout(max_wait);
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),

@@ -127,6 +127,10 @@ impl Connection {
         self.sending = None;
         if self.transport == Transport::Failed {
             self.output.clear();
+            // An answer that cannot leave makes nothing clean.
+            if let Some(closing) = self.closing.as_mut().filter(|closing| closing.received.is_some()) {
+                closing.sent = None;
+            }
         }
         if self.phase == Phase::Closed {
             self.finish_closing();
@@ -224,7 +228,8 @@ impl Connection {
     /// What is left to do in phase Closed.
     pub(super) fn end(&mut self, cause: Cause, initiator: Option<Party>, ending: Ending) {
         debug_assert_eq!(self.phase, Phase::Closed, "only a closed connection has ended");
-        if self.transport == Transport::Failed {
+        // A client that is refused may still have a part of its request queued.
+        if self.transport == Transport::Failed || ending == Ending::Close {
             self.output.clear();
         }
         self.stage = Stage::Discard;

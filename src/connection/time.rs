@@ -25,27 +25,32 @@ pub(super) struct Clock {
     is_stale: bool,
     /// A Close, or other last bytes, have still to leave.
     is_draining: bool,
-    /// The peer has been listened to without a break: the phase began, or reading was resumed.
-    listening_since: Instant,
-    /// `listening_since` is to be set by the next call that knows the time.
-    is_resumed: bool,
+    /// Bytes came, or a Ping of our own left; moved on by as long as reading was paused since.
+    quiet_since: Instant,
+    /// Reading was paused, and the time since then has not been left out.
+    paused_since: Option<Instant>,
     /// Bytes left, or the first of those that wait was queued; `None` while none wait.
     written: Option<Instant>,
     /// `written` is to be set by the next call that knows the time.
     has_written: bool,
     /// Bytes came.
     heard: Instant,
-    /// A message, or a part of one, came.
+    /// A message, or a part of one, came; moved on as `quiet_since` is.
     message_heard: Instant,
-    /// The message or frame that has not ended began.
+    /// The message or frame that has not ended began; moved on as `quiet_since` is.
     incomplete_since: Option<Instant>,
     /// A Ping of our own left.
     pinged: Instant,
     /// Tells the Pong that answers that Ping.
     ping_number: u32,
     awaits_pong: bool,
+    /// That Ping waits behind other bytes.
+    ping_waits: bool,
+    /// It has left; when is to be set by the next call that knows the time.
+    ping_has_left: bool,
     is_paused: bool,
-    round_trip: Option<Duration>,
+    /// In microseconds, which are plenty and take less room.
+    round_trip: Option<u32>,
 }
 
 impl Clock {
@@ -54,8 +59,8 @@ impl Clock {
             since: now,
             is_stale: false,
             is_draining: false,
-            listening_since: now,
-            is_resumed: false,
+            quiet_since: now,
+            paused_since: None,
             written: None,
             has_written: false,
             heard: now,
@@ -64,6 +69,8 @@ impl Clock {
             pinged: now,
             ping_number: 0,
             awaits_pong: false,
+            ping_waits: false,
+            ping_has_left: false,
             is_paused: false,
             round_trip: None,
         }
@@ -81,23 +88,40 @@ impl Clock {
         if is_all {
             self.is_stale |= self.is_draining;
             self.is_draining = false;
+            self.ping_has_left |= mem::replace(&mut self.ping_waits, false);
         }
     }
 
     /// Sets what calls that know no time have left to be set.
     fn freshen(&mut self, now: Instant, is_output_empty: bool) {
-        let is_stale = mem::take(&mut self.is_stale);
-        if is_stale {
+        if mem::take(&mut self.is_stale) {
             self.since = now;
         }
-        if mem::take(&mut self.is_resumed) || is_stale {
-            self.listening_since = now;
+        match self.paused_since {
+            None if self.is_paused => self.paused_since = Some(now),
+            Some(paused_since) if !self.is_paused => {
+                self.paused_since = None;
+                self.leave_out(now.saturating_duration_since(paused_since), now);
+            }
+            None | Some(_) => {}
+        }
+        if mem::take(&mut self.ping_has_left) {
+            self.pinged = now;
+            self.quiet_since = now;
         }
         let has_written = mem::take(&mut self.has_written);
         if is_output_empty {
             self.written = None;
         } else if has_written || self.written.is_none() {
             self.written = Some(now);
+        }
+    }
+
+    /// Does not hold `pause`, which ends `now`, against the peer.
+    fn leave_out(&mut self, pause: Duration, now: Instant) {
+        let of_message = self.incomplete_since.as_mut();
+        for since in [&mut self.quiet_since, &mut self.message_heard].into_iter().chain(of_message) {
+            *since = since.checked_add(pause).map_or(now, |later| later.min(now));
         }
     }
 }
@@ -157,9 +181,9 @@ impl Connection {
         self.clock.is_paused = true;
     }
 
-    /// Says that what the peer sends is read again. The deadlines that were suspended begin anew.
+    /// Says that what the peer sends is read again. The deadlines that were suspended go on where they stopped.
     pub fn resume_reading(&mut self) {
-        self.clock.is_resumed |= mem::take(&mut self.clock.is_paused);
+        self.clock.is_paused = false;
     }
 
     /// Whether reading is [paused](Self::pause_reading).
@@ -170,8 +194,8 @@ impl Connection {
 
     /// How long the last Ping that the connection sent by itself took to be answered.
     #[must_use]
-    pub const fn round_trip_time(&self) -> Option<Duration> {
-        self.clock.round_trip
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.clock.round_trip.map(|micros| Duration::from_micros(micros.into()))
     }
 
     /// When the last bytes of the peer were handed in; at first, when the connection began.
@@ -187,6 +211,7 @@ impl Connection {
     /// Bytes have come.
     pub(super) fn note_bytes(&mut self, now: Instant) {
         self.clock.heard = now;
+        self.clock.quiet_since = now;
     }
 
     /// A message has come.
@@ -213,6 +238,11 @@ impl Connection {
 
     /// All that has come has been read; what is left of it is the beginning of a frame or of a message.
     pub(super) fn note_end_of_input(&mut self) {
+        if let Stage::Frames(reader) = &mut self.stage
+            && reader.take_part()
+        {
+            self.note_part();
+        }
         let since = self.clock.incomplete_since.unwrap_or(self.clock.heard);
         self.clock.incomplete_since = self.is_mid_message().then_some(since);
     }
@@ -220,7 +250,8 @@ impl Connection {
     pub(super) fn note_pong(&mut self, payload: &[u8]) {
         if self.clock.awaits_pong && payload == self.clock.ping_number.to_be_bytes() {
             self.clock.awaits_pong = false;
-            self.clock.round_trip = Some(self.clock.heard.saturating_duration_since(self.clock.pinged));
+            let round_trip = self.clock.heard.saturating_duration_since(self.clock.pinged);
+            self.clock.round_trip = Some(u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX));
         }
     }
 
@@ -228,19 +259,16 @@ impl Connection {
         let (clock, config) = (&self.clock, &*self.config);
         let is_open = self.phase == Phase::Open;
         let is_heard = is_open && !clock.is_paused;
-        let listening = clock.listening_since;
         let (runs, since, timeout) = match timer {
             Timer::Opening => {
                 let waits = matches!(self.stage, Stage::Request(_) | Stage::Response(_));
                 (waits && self.transport == Transport::Up, clock.since, config.opening_timeout)
             }
             Timer::Accept => (matches!(self.stage, Stage::Decision(_)), clock.since, config.accept_timeout),
-            Timer::Ping => (is_open && !clock.awaits_pong, clock.pinged.max(listening), config.ping_interval),
-            Timer::Pong => {
-                (is_heard && clock.awaits_pong, clock.pinged.max(clock.heard).max(listening), config.pong_timeout)
-            }
-            Timer::Idle => (is_heard, clock.message_heard.max(listening), config.idle_timeout),
-            Timer::Message => (is_heard, clock.incomplete_since?.max(listening), config.message_timeout),
+            Timer::Ping => (is_open && !clock.awaits_pong, clock.pinged.max(clock.since), config.ping_interval),
+            Timer::Pong => (is_heard && clock.awaits_pong && !clock.ping_waits, clock.quiet_since, config.pong_timeout),
+            Timer::Idle => (is_heard, clock.message_heard.max(clock.since), config.idle_timeout),
+            Timer::Message => (is_heard, clock.incomplete_since?.max(clock.since), config.message_timeout),
             Timer::Write => (is_open, clock.written?, config.write_timeout),
             Timer::Closing => (self.awaits_close() || self.last_bytes_wait(), clock.since, config.closing_timeout),
             Timer::Linger => (self.is_over() && !self.last_bytes_wait(), clock.since, config.linger_timeout),
@@ -286,7 +314,9 @@ impl Connection {
     fn send_keepalive(&mut self, now: Instant) {
         self.clock.ping_number = self.clock.ping_number.wrapping_add(1);
         self.clock.awaits_pong = true;
+        self.clock.ping_waits = !self.output.is_empty();
         self.clock.pinged = now;
+        self.clock.quiet_since = now;
         let key = self.mask_key();
         self.output.frame(true, OpCode::Ping, &self.clock.ping_number.to_be_bytes(), key);
         self.transition(self.local_party(), Action::Ping);

@@ -61,6 +61,8 @@ struct OpenMessage {
     /// Bytes of payload that the headers so far have announced.
     size: u64,
     fragments: u32,
+    /// A part has been kept since this was last asked for.
+    has_part: bool,
 }
 
 impl Reader {
@@ -71,6 +73,11 @@ impl Reader {
     /// Whether a message or a frame has begun and not ended.
     pub(crate) const fn is_mid_message(&self) -> bool {
         self.message.is_some() || self.frame.is_some() || !self.header.is_empty()
+    }
+
+    /// Whether a part of the message that has not ended has been kept since this was last asked.
+    pub(crate) fn take_part(&mut self) -> bool {
+        self.message.as_mut().is_some_and(|message| mem::take(&mut message.has_part))
     }
 
     /// Takes the next item off the front of `input`; all of `input` if there is no whole item.
@@ -159,6 +166,7 @@ impl Reader {
             Delivery::Messages if is_last => Some(Item::Message(message.assembly.finish(payload)?)),
             Delivery::Messages => {
                 message.assembly.push(payload)?;
+                message.has_part = true;
                 None
             }
         };
@@ -172,7 +180,7 @@ impl Reader {
 impl OpenMessage {
     const fn new(opcode: OpCode) -> Self {
         let assembly = if matches!(opcode, OpCode::Text) { Assembly::text() } else { Assembly::binary() };
-        Self { assembly, size: 0, fragments: 0 }
+        Self { assembly, size: 0, fragments: 0, has_part: false }
     }
 
     /// Section 10.4: "Implementations that have implementation- and/or platform-specific limitations regarding the

@@ -4,9 +4,13 @@ use super::{
     Server,
     handle::{self, Command},
     peer::Peer,
+    peers::LOG,
 };
 use crate::{CloseCode, Phase};
-use std::time::Instant;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
 
 /// What handles ask for that is done in a turn, before the connections have theirs.
 const COMMANDS_A_TURN: usize = 1024;
@@ -30,7 +34,7 @@ impl Server {
     fn obey(&mut self, command: Command, now: Instant) {
         match command {
             Command::With(id, act) => {
-                let Some((key, entry)) = self.peers.find(id) else { return };
+                let Some((key, entry)) = self.peers.find(id) else { return drop_caught(act) };
                 self.driver.with_peer(key, entry, now, act);
                 self.settle(key, now);
             }
@@ -60,6 +64,10 @@ impl Server {
     fn accept_the_last(&mut self, now: Instant) {
         let Some(mut acceptor) = self.acceptor.take() else { return };
         self.driver.is_stopping = true;
+        // All are accepted, since all are refused: nobody takes another one's place any more.
+        let limits = &mut self.driver.limits;
+        (limits.max_connections, limits.max_connections_per_address) = (usize::MAX, usize::MAX);
+        limits.max_handshakes = usize::MAX;
         acceptor.set_ready();
         for _ in 0..LAST_BATCHES {
             self.accept(&mut acceptor, now);
@@ -80,5 +88,12 @@ impl Server {
                 self.settle(key, now);
             }
         }
+    }
+}
+
+/// Drops what an application wants done, whose own code that may run, and panic.
+fn drop_caught(act: Box<dyn FnOnce(&mut Peer<'_>) + Send>) {
+    if catch_unwind(AssertUnwindSafe(|| drop(act))).is_err() {
+        log::error!(target: LOG, "what was asked for a connection that has gone panicked while it was dropped");
     }
 }

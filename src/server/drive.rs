@@ -63,7 +63,6 @@ impl Driver {
 
     /// Does all that `entry` can do now, within its budget.
     pub(super) fn drive(&mut self, key: usize, entry: &mut Entry, now: Instant) {
-        entry.is_ready = false;
         self.react_to_all(key, entry, &mut [], now);
         self.write(key, entry, now);
         for _ in 0..READS_A_TURN {
@@ -146,11 +145,16 @@ impl Driver {
 
     /// A peer that does not take what waits for it is not read, until it has taken most of it.
     fn is_over_high_water(&self, entry: &Entry) -> bool {
-        entry.connection.phase() == Phase::Open && entry.connection.queued() > self.limits.high_water
+        entry.connection.phase() == Phase::Open && entry.connection.queued() > self.high_water()
+    }
+
+    /// An output that is full is over it, so that a handler whose messages are refused is told when there is room.
+    fn high_water(&self) -> usize {
+        self.limits.high_water.min(self.config.max_output_bytes / 2)
     }
 
     fn is_relieved(&self, entry: &Entry) -> bool {
-        let has_drained = entry.connection.queued() <= self.limits.low_water;
+        let has_drained = entry.connection.queued() <= self.limits.low_water.min(self.high_water());
         entry.is_pressed && (has_drained || entry.connection.phase() != Phase::Open)
     }
 

@@ -35,7 +35,8 @@ pub struct Limits {
     pub max_connections_per_address: usize,
     /// Connections whose opening handshake is not over; others wait in the backlog. Default 10,000.
     pub max_handshakes: usize,
-    /// Bytes queued for a peer beyond which it is not read, since what it sends may make more. Default 64 KiB.
+    /// Bytes queued for a peer beyond which it is not read, since what it sends may make more. Default 64 KiB; half of
+    /// [`max_output_bytes`](crate::Config::max_output_bytes) is taken for more than that.
     pub high_water: usize,
     /// Bytes queued for a peer up to which it is read again, and its handler told by
     /// [`on_drain`](super::Handler::on_drain). Default 16 KiB.

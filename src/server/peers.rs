@@ -169,7 +169,13 @@ impl Peers {
 
     /// Those that had work when this turn began; one of them may have gone since, and its key have a new owner.
     pub(super) fn take_ready(&mut self) -> Vec<usize> {
-        std::mem::take(&mut self.ready)
+        let ready = std::mem::take(&mut self.ready);
+        for &key in &ready {
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.is_ready = false;
+            }
+        }
+        ready
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -177,11 +183,13 @@ impl Peers {
     }
 
     /// One whose deadline has come. The connection may have moved it on meanwhile: driving it finds out. It is to be
-    /// read before, also if the system has not said yet that there is something: it tells of only so many at a time.
+    /// read and written before, also if the system has not said yet that there is something: it tells of only so many
+    /// at a time.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
         let key = self.deadlines.due(now)?;
         if let Some(entry) = self.entries.get_mut(key) {
             entry.is_readable = true;
+            entry.is_blocked = false;
             self.deadlines.remove(key, &mut entry.deadline);
         }
         Some(key)

@@ -4,6 +4,7 @@ mod backpressure;
 mod broadcast;
 mod callbacks;
 mod departure;
+mod full;
 mod handles;
 mod isolation;
 mod last_requests;

@@ -1,6 +1,8 @@
 //! Deadlines of connections on which nothing moves: unread, unwritten, paused, resumed.
 
-use crate::support::{ROLES, Raw, drain, established, pending};
+use crate::support::{
+    ROLES, Raw, client, config, drain, established, manual, pending, response_head, without_timeouts,
+};
 use crate::timers::{SECOND, feed_at};
 use statesocket::{Cause, Config, Connection, Event, Phase, PingError, Role, SendError, SocketAction, Timer};
 use std::{sync::Arc, time::Instant};
@@ -111,5 +113,80 @@ fn nothing_can_be_sent_after_the_transport_has_failed() {
         for text in [SendError::TransportFailed.to_string(), PingError::TransportFailed.to_string()] {
             assert!(text.starts_with(char::is_lowercase) && !text.ends_with('.'), "{text}");
         }
+    }
+}
+
+/// An application that paces its reading neither keeps Pings from being sent nor a dead peer from being found.
+#[test]
+fn a_peer_that_is_gone_is_found_though_reading_is_paced() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        let mut pings = 0;
+        for n in 0..600 {
+            connection.pause_reading();
+            connection.handle_timeout(start + SECOND * n);
+            connection.resume_reading();
+            connection.handle_timeout(start + SECOND * n + SECOND / 2);
+            pings += usize::from(connection.phase() == Phase::Open && connection.queued() > 0);
+            drain(&mut connection);
+        }
+        assert_eq!((connection.phase(), pings), (Phase::Closed, 1), "{role:?}");
+    }
+}
+
+#[test]
+fn parts_of_a_whole_message_are_heard_as_they_come() {
+    let start = Instant::now();
+    let config = config(|config| {
+        without_timeouts(config);
+        config.idle_timeout = Some(SECOND * 30);
+    });
+    let mut connection = established(Role::Client, config);
+    let message = Raw::new(Raw::BINARY, [0; 200]).bytes();
+    for (byte, n) in message.chunks(1).zip(0..100) {
+        assert_eq!(feed_at(&mut connection, byte, start + SECOND * n), 0);
+        connection.handle_timeout(start + SECOND * n);
+    }
+    assert_eq!(connection.phase(), Phase::Open);
+}
+
+/// 16 MiB at 1.2 Mbit/s: the Ping is behind them, and so is the Pong.
+#[test]
+fn a_pong_is_waited_for_from_when_the_ping_has_left() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        connection.send_binary(&vec![0; 16 << 20]).unwrap();
+        let mut now = start;
+        while connection.queued() > 0 {
+            now += SECOND;
+            connection.handle_timeout(now);
+            assert_eq!(connection.phase(), Phase::Open, "{role:?}, {} bytes still to leave", connection.queued());
+            connection.advance(connection.queued().min(150_000));
+        }
+        assert_eq!(connection.poll_timeout(now), Some((now + SECOND * 20, Timer::Pong)));
+    }
+}
+
+#[test]
+fn a_client_that_is_refused_before_its_request_has_left_ends() {
+    let mut client = client(Config::default(), &[]);
+    client.advance(10);
+    let head = response_head("HTTP/1.1 431 Too Large", &[("Content-Length", "0")]);
+    assert_eq!(feed_at(&mut client, &head, Instant::now()), 2);
+    assert_eq!((client.queued(), client.poll_socket()), (0, Some(SocketAction::Close)));
+}
+
+#[test]
+fn an_answer_that_cannot_leave_makes_nothing_clean() {
+    for role in ROLES {
+        let mut connection = established(role, manual());
+        feed_at(&mut connection, &Raw::close(1000, "").for_endpoint(role), Instant::now());
+        connection.transport_failed();
+        connection.close(1000, "").unwrap();
+        assert_eq!((pending(&mut connection), connection.queued()), (vec![], 0));
+        let end = connection.disconnect().unwrap();
+        assert_eq!((end.is_clean, &end.sent), (false, &None), "{role:?}");
     }
 }
