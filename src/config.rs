@@ -91,7 +91,8 @@ pub struct Config {
     /// reading is paused: it ends peers that never read, and with them what waits for them. Default 1 min, as nginx.
     pub write_timeout: Option<Duration>,
     /// How long a Close may go unanswered, ours by the peer and with [`CloseReply::Manual`] the peer's by the
-    /// application, and when both parties are done how long the last bytes may take to leave. Default 10 s.
+    /// application, counted from when it has left, and how long the last bytes may take to leave, whatever progress they
+    /// make. Default 10 s.
     pub closing_timeout: Option<Duration>,
     /// How long the peer's end of stream is waited for when both parties are done and the last byte has left (section
     /// 7.1.1). Default 3 s.

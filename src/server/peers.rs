@@ -183,7 +183,7 @@ impl Peers {
     }
 
     /// One whose deadline has come. The connection may have moved it on meanwhile: driving it finds out. It is to be
-    /// read and written before, also if the system has not said yet that there is something: it tells of only so many
+    /// read and written before, also if the system has not said yet that it can be: it tells of only so many
     /// at a time.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
         let key = self.deadlines.due(now)?;
