@@ -77,8 +77,8 @@ pub struct Config {
     /// has not been answered. It finds peers that are gone without a word, and keeps address translators from
     /// forgetting the connection, which the shortest-lived do after 30 s. Default 20 s.
     pub ping_interval: Option<Duration>,
-    /// How long after such a Ping nothing at all may come, not even the Pong; then the connection is failed with 1011.
-    /// While reading is [paused](crate::Connection::pause_reading) it does not run. Default 20 s.
+    /// How long after such a Ping has left nothing at all may come, not even the Pong; then the connection is failed
+    /// with 1011. While reading is [paused](crate::Connection::pause_reading) it does not run. Default 20 s.
     pub pong_timeout: Option<Duration>,
     /// How long no message, nor a part of one, may come; then the connection is failed with 1001. While reading is
     /// paused it does not run. Off by default: with Pings answered, a silent peer is a peer that has nothing to say.
@@ -91,8 +91,8 @@ pub struct Config {
     /// reading is paused: it ends peers that never read, and with them what waits for them. Default 1 min, as nginx.
     pub write_timeout: Option<Duration>,
     /// How long a Close may go unanswered, ours by the peer and with [`CloseReply::Manual`] the peer's by the
-    /// application, counted from when it has left, and how long the last bytes may take to leave, whatever progress they
-    /// make. Default 10 s.
+    /// application, counted from when it has left, and how long the last bytes may take to leave, whatever progress
+    /// they make. Default 10 s.
     pub closing_timeout: Option<Duration>,
     /// How long the peer's end of stream is waited for when both parties are done and the last byte has left (section
     /// 7.1.1). Default 3 s.

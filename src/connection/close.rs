@@ -90,7 +90,7 @@ impl Connection {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         match &self.stage {
             Stage::Request(reader) if reader.has_begun() => {
-                self.answer_instead(unavailable, Cause::Aborted, Some(self.local_party()));
+                self.answer_instead(&Response::new(unavailable), Cause::Aborted, Some(self.local_party()));
             }
             Stage::Decision(_) => {
                 self.reject(Response::new(unavailable)).expect("a plain 503 answers any request that waits");
@@ -196,10 +196,10 @@ impl Connection {
         self.end(cause, Some(local), Ending::Drain);
     }
 
-    /// Answers a request, or the beginning of one, with `status`, for a reason that is not the application's.
-    pub(super) fn answer_instead(&mut self, status: StatusCode, cause: Cause, initiator: Option<Party>) {
-        let response = Response::new(status).encode().expect("an empty response can be written");
-        self.output.extend(&response);
+    /// Answers a request, or the beginning of one, for a reason that is not the application's.
+    pub(super) fn answer_instead(&mut self, response: &Response, cause: Cause, initiator: Option<Party>) {
+        let bytes = response.encode().expect("the responses that we make ourselves can be written");
+        self.output.extend(&bytes);
         self.transition(self.local_party(), Action::Abort);
         self.end(cause, initiator, Ending::Drain);
     }
@@ -209,10 +209,8 @@ impl Connection {
         let local = self.local_party();
         match self.role {
             Role::Server => {
-                let response = Response::to_error(&error).encode().expect("our own error responses can be written");
-                self.output.extend(&response);
-                self.transition(local, Action::Abort);
-                self.end(Cause::Handshake(error), Some(local), Ending::Drain);
+                let response = Response::to_error(&error);
+                self.answer_instead(&response, Cause::Handshake(error), Some(local));
             }
             Role::Client => self.break_off(local, Cause::Handshake(error), Some(local)),
         }

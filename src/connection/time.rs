@@ -6,6 +6,7 @@ use super::{Connection, Stage, transmit::Transport};
 use crate::{
     event::Cause,
     frame::OpCode,
+    handshake::Response,
     state::{Action, Phase},
     timer::Timer,
 };
@@ -294,7 +295,7 @@ impl Connection {
         let cause = Cause::TimedOut(Timer::Opening);
         match &self.stage {
             Stage::Request(reader) if reader.has_begun() => {
-                self.answer_instead(StatusCode::REQUEST_TIMEOUT, cause, None);
+                self.answer_instead(&Response::new(StatusCode::REQUEST_TIMEOUT), cause, None);
             }
             // A rejection whose body does not end is a rejection all the same.
             Stage::Response(reader) if reader.has_rejection() => self.transport = Transport::AtEof,
@@ -308,7 +309,8 @@ impl Connection {
     }
 
     fn accept_timed_out(&mut self) {
-        self.answer_instead(StatusCode::SERVICE_UNAVAILABLE, Cause::TimedOut(Timer::Accept), None);
+        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE);
+        self.answer_instead(&response, Cause::TimedOut(Timer::Accept), None);
     }
 
     fn send_keepalive(&mut self, now: Instant) {

@@ -126,11 +126,9 @@ impl Driver {
                         entry.connection.transport_failed();
                     }
                 }
-                SocketAction::Close => {}
+                SocketAction::Close => entry.is_closed = true,
             }
         }
-        // Not by the action above: a handler holds the connection too, and may have taken it.
-        entry.is_closed = entry.connection.is_finished();
     }
 
     fn write_once(&mut self, key: usize, entry: &mut Entry, now: Instant) {
