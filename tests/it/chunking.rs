@@ -1,6 +1,9 @@
 //! However the bytes are cut, a connection tells the same, answers the same, and ends the same.
 
-use crate::support::{Raw, requested_server};
+use crate::support::{
+    Raw, requested_server,
+    strategies::{Defects, defects, frames},
+};
 use crate::support::{
     accepted_head, client, config, drain, established, into_owned, pending, request_head, response_head,
 };
@@ -86,73 +89,10 @@ fn configuration() -> impl Strategy<Value = Config> {
     })
 }
 
-fn payload() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        4 => "\\PC{0,12}".prop_map(String::into_bytes),
-        2 => vec(any::<u8>(), 0..8),
-        1 => (120..140usize).prop_map(|len| vec![b'a'; len]),
-    ]
-}
-
-/// A message in one or several fragments, which may cut code points, with other frames between them.
-fn message() -> impl Strategy<Value = Vec<Raw>> {
-    let between = prop::option::weighted(0.2, prop_oneof![Just(Raw::PING), Just(Raw::PONG)]);
-    (any::<bool>(), payload(), vec((any::<Index>(), between), 0..4)).prop_map(|(is_text, payload, mut cuts)| {
-        cuts.sort_by_key(|(cut, _)| cut.index(payload.len() + 1));
-        let mut frames = Vec::new();
-        let (mut opcode, mut from) = (if is_text { Raw::TEXT } else { Raw::BINARY }, 0);
-        for (cut, between) in cuts {
-            let to = cut.index(payload.len() + 1);
-            frames.push(Raw::new(opcode, &payload[from..to]).more());
-            frames.extend(between.map(|opcode| Raw::new(opcode, b"between")));
-            (opcode, from) = (Raw::CONTINUATION, to);
-        }
-        frames.push(Raw::new(opcode, &payload[from..]));
-        frames
-    })
-}
-
-fn frames() -> impl Strategy<Value = Vec<Raw>> {
-    prop_oneof![
-        8 => message(),
-        2 => vec(any::<u8>(), 0..126).prop_map(|payload| vec![Raw::new(Raw::PING, payload)]),
-        1 => (any::<u16>(), "\\PC{0,10}").prop_map(|(code, reason)| vec![Raw::close(code, &reason)]),
-        1 => (3000..5000u16, "\\PC{0,10}").prop_map(|(code, reason)| vec![Raw::close(code, &reason)]),
-        1 => (any::<u8>(), payload()).prop_map(|(first, payload)| vec![Raw { first, payload, key: None }]),
-    ]
-}
-
-/// What is done to bytes that were right.
-#[derive(Clone, Debug)]
-struct Defects {
-    flips: Vec<(Index, u8)>,
-    noise: Vec<u8>,
-    truncated_at: Option<Index>,
-}
-
-fn defects() -> impl Strategy<Value = Defects> {
-    let flips = prop_oneof![3 => Just(vec![]), 1 => vec((any::<Index>(), 1..=u8::MAX), 1..3)];
-    let noise = prop_oneof![4 => Just(vec![]), 1 => vec(any::<u8>(), 1..20)];
-    (flips, noise, prop::option::weighted(0.3, any::<Index>())).prop_map(|(flips, noise, truncated_at)| Defects {
-        flips,
-        noise,
-        truncated_at,
-    })
-}
-
 fn wire(start: Start, messages: &[Vec<Raw>], defects: &Defects) -> Vec<u8> {
     let mut bytes = start.head();
     bytes.extend(messages.concat().into_iter().flat_map(|frame| frame.for_endpoint(start.role())));
-    for (at, bits) in &defects.flips {
-        if !bytes.is_empty() {
-            let at = at.index(bytes.len());
-            bytes[at] ^= bits;
-        }
-    }
-    bytes.extend(&defects.noise);
-    if let Some(at) = &defects.truncated_at {
-        bytes.truncate(at.index(bytes.len() + 1));
-    }
+    defects.apply(&mut bytes);
     bytes
 }
 

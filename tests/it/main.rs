@@ -7,6 +7,7 @@ mod closing_abnormal;
 mod closing_codes;
 mod closing_ends;
 mod closing_manual;
+mod differential;
 mod errors_connection;
 mod errors_handshake;
 #[cfg(feature = "server")]
@@ -26,6 +27,7 @@ mod handshake_server;
 mod interop;
 mod layers;
 mod negotiation;
+mod proof;
 mod readme;
 mod reconnect;
 #[cfg(feature = "server")]

@@ -4,6 +4,7 @@ pub(crate) mod loopback;
 mod pair;
 mod phases;
 mod sent;
+pub(crate) mod strategies;
 mod wire;
 
 pub(crate) use pair::{Pair, client, drain, established, feed, into_owned, opened_server, requested_server};
