@@ -28,6 +28,7 @@ mod interop;
 mod layers;
 mod negotiation;
 mod proof;
+mod properties;
 mod readme;
 mod reconnect;
 #[cfg(feature = "server")]

@@ -1,3 +1,40 @@
-//! The library of properties: each is a function of bytes, for the tests here and for fuzzing.
+//! The properties of a connection, each written once, as a function of bytes.
+//!
+//! Three engines find bytes for them: proptest (`properties.rs`), libFuzzer (the package `fuzz`, which includes this
+//! folder), and the replay of what libFuzzer has found (`corpus.rs`). What bytes mean differs with the property: a
+//! wire as the peer would send it, or a script of calls drawn from them.
 
+pub(crate) mod chunking;
 pub(crate) mod differential;
+mod frames;
+mod handshakes;
+pub(crate) mod invariants;
+pub(crate) mod parties;
+mod peer;
+mod reference;
+mod round_trip;
+pub(crate) mod script;
+mod settings;
+mod subject;
+pub(crate) mod trace;
+
+use statesocket::Role;
+
+/// A property with a name, which is also the name of its fuzz target and of its corpus.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Property {
+    pub(crate) name: &'static str,
+    /// Panics if the property does not hold of the bytes.
+    pub(crate) check: fn(&[u8]),
+}
+
+pub(crate) const ALL: [Property; 8] = [
+    Property { name: "frames_server", check: |data| frames::check(Role::Server, data) },
+    Property { name: "frames_client", check: |data| frames::check(Role::Client, data) },
+    Property { name: "handshake_request", check: handshakes::check_request },
+    Property { name: "handshake_response", check: handshakes::check_response },
+    Property { name: "operations", check: invariants::check_all },
+    Property { name: "chunking", check: chunking::check },
+    Property { name: "round_trip", check: round_trip::check },
+    Property { name: "differential", check: differential::differential },
+];

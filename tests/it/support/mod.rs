@@ -7,7 +7,7 @@ mod sent;
 pub(crate) mod strategies;
 mod wire;
 
-pub(crate) use pair::{Pair, client, drain, established, feed, into_owned, opened_server, requested_server};
+pub(crate) use pair::{Pair, client, drain, established, feed, into_owned, opened_server, requested_server, waiting};
 pub(crate) use phases::{after_own_close, after_peer_close, config, in_every_phase, manual, without_timeouts};
 pub(crate) use sent::{ROLES, assert_deaf, assert_fails, disconnect_in, peer_sends, pending, sent};
 pub(crate) use wire::{Raw, accepted_head, request_head, response_head};

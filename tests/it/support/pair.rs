@@ -2,7 +2,7 @@
 
 use super::wire::request_head;
 use statesocket::{Agreed, Config, Connection, Event, Role, handshake::Accept, handshake::Connect};
-use std::{borrow::Cow, sync::Arc, time::Instant};
+use std::{borrow::Cow, io::IoSlice, sync::Arc, time::Instant};
 
 /// Hands `bytes` in, and returns all events, owned.
 pub(crate) fn feed(connection: &mut Connection, bytes: &[u8]) -> Vec<Event<'static>> {
@@ -22,6 +22,13 @@ pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
     let bytes = connection.transmit().to_vec();
     connection.advance(bytes.len());
     bytes
+}
+
+/// All that waits to be written, by the slices of a vectored write.
+pub(crate) fn waiting(connection: &Connection) -> Vec<u8> {
+    let mut slices = [IoSlice::new(&[]); 256];
+    let count = connection.transmit_slices(&mut slices);
+    slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
 }
 
 /// The same event, owning its payload.

@@ -8,26 +8,35 @@ pub(crate) const ROLES: [Role; 2] = [Role::Server, Role::Client];
 impl Raw {
     /// Takes a frame off the front of `bytes`. Its payload is unmasked, its key kept, its length in the shortest form.
     pub(crate) fn parse(bytes: &mut &[u8]) -> Self {
+        Self::parse_whole(bytes).expect("a frame that is sent is whole")
+    }
+
+    /// The same, or `None` if the frame is not whole.
+    pub(crate) fn parse_whole(bytes: &mut &[u8]) -> Option<Self> {
         let whole = *bytes;
-        let (mask_bit, short_len) = (bytes[1] & 0x80, bytes[1] & 0x7F);
+        let (mask_bit, short_len) = (bytes.get(1)? & 0x80, bytes[1] & 0x7F);
         let form = match short_len {
             126 => 2,
             127 => 8,
             _ => 0,
         };
-        let extended = bytes[2..2 + form].iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
+        let extended = bytes.get(2..2 + form)?.iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
         let len = if form == 0 { usize::from(short_len) } else { extended };
         let mut at = 2 + form;
-        let key = (mask_bit != 0).then(|| *bytes[at..].first_chunk::<4>().expect("a key follows the mask bit"));
+        let key = if mask_bit == 0 { None } else { Some(*bytes[at..].first_chunk::<4>()?) };
         at += key.map_or(0, |key| key.len());
-        let mut payload = bytes[at..at + len].to_vec();
+        let mut payload = bytes.get(at..at.checked_add(len)?)?.to_vec();
         for (i, byte) in payload.iter_mut().enumerate() {
             *byte ^= key.map_or(0, |key| key[i % 4]);
         }
         let frame = Self { first: bytes[0], payload, key };
         *bytes = &bytes[at + len..];
         assert_eq!(frame.bytes(), whole[..at + len], "a frame that is sent has the shortest form of its length");
-        frame
+        Some(frame)
+    }
+
+    pub(crate) fn opcode(&self) -> u8 {
+        self.first & 0x0F
     }
 
     /// The bytes, as the peer of an endpoint of role `local` has to send them.

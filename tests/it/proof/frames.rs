@@ -1,0 +1,115 @@
+//! Frames are read as the reference reads them, and answered as RFC 6455 says.
+
+use super::{
+    reference::{self, Said},
+    settings,
+};
+use crate::support::{Raw, feed};
+use statesocket::{Agreed, Cause, CloseReply, Connection, Delivery, Event, Message, Phase, Role};
+use std::{sync::Arc, time::Instant};
+
+/// So many Pongs may wait; of the Pings beyond, only the latest is answered.
+const MAX_PONGS: usize = 16;
+
+/// The first byte is the configuration, the rest comes from the peer of an endpoint of role `role`.
+pub(crate) fn check(role: Role, data: &[u8]) {
+    let Some((&choices, wire)) = data.split_first() else { return };
+    let config = Arc::new(settings::config(choices));
+    let agreed = Agreed::new().seed([7; 32]);
+    let mut connection = Connection::established(role, agreed, Arc::clone(&config), Instant::now());
+    let events = feed(&mut connection, wire);
+
+    let said = reference::read(wire, role, &config);
+    let (told, end) = match said.split_last() {
+        Some((end, told)) if end.is_end() => (told, Some(end)),
+        _ => (said.as_slice(), None),
+    };
+    let disconnects = events.iter().filter(|event| matches!(event, Event::Disconnect(_))).count();
+    assert_eq!(disconnects, usize::from(end.is_some()), "one end, one disconnect: {events:?}");
+    let heard: Vec<Said> = match config.delivery {
+        Delivery::Messages => events.iter().filter_map(Said::of).collect(),
+        Delivery::Chunks => joined(&events).iter().filter_map(Said::of).collect(),
+    };
+    assert_eq!(heard, told, "what is told is what was said");
+
+    let mut expected = pongs(told);
+    match end {
+        None => assert_eq!(connection.phase(), Phase::Open),
+        Some(Said::Close(close)) => {
+            check_closed(&connection, close.as_ref());
+            if config.close_reply == CloseReply::Automatic {
+                expected.push(
+                    close.as_ref().map_or_else(|| Raw::new(Raw::CLOSE, []), |(code, why)| Raw::close(*code, why)),
+                );
+            }
+        }
+        Some(Said::Violation(code)) => expected.push(check_failed(&connection, *code)),
+        Some(other) => unreachable!("{other:?} is no end"),
+    }
+    assert_eq!(written(connection.transmit(), role), expected, "what is answered");
+}
+
+/// Frames, after a check of their masks and the shortest form of their lengths.
+pub(super) fn written(mut bytes: &[u8], role: Role) -> Vec<Raw> {
+    let mut frames = Vec::new();
+    while !bytes.is_empty() {
+        let frame = Raw::parse(&mut bytes);
+        assert_eq!(frame.key.is_some(), role == Role::Client, "exactly a client masks: {frame:?}");
+        frames.push(Raw { key: None, ..frame });
+    }
+    frames
+}
+
+/// The messages that chunks make, and all other events. A message whose last chunk is missing makes none.
+pub(super) fn joined(events: &[Event<'static>]) -> Vec<Event<'static>> {
+    let mut open: Option<Message<'static>> = None;
+    let mut whole = Vec::new();
+    for event in events {
+        let Event::Chunk { data, is_last } = event else {
+            whole.push(event.clone());
+            continue;
+        };
+        let message = match (open.take(), data) {
+            (None, data) => data.clone(),
+            (Some(Message::Text(before)), Message::Text(data)) => format!("{before}{data}").into(),
+            (Some(Message::Binary(before)), Message::Binary(data)) => [&before[..], data].concat().into(),
+            (Some(before), data) => panic!("{data:?} goes on with {before:?}"),
+        };
+        if *is_last { whole.push(Event::Message(message)) } else { open = Some(message) }
+    }
+    whole
+}
+
+/// RFC 6455 section 5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response", and 5.5.3:
+/// it "MAY elect to send a Pong frame for only the most recently processed Ping frame".
+fn pongs(told: &[Said]) -> Vec<Raw> {
+    let pings = told.iter().filter_map(|said| if let Said::Ping(payload) = said { Some(payload) } else { None });
+    let mut pongs: Vec<Raw> = pings.map(|payload| Raw::new(Raw::PONG, payload)).collect();
+    if pongs.len() > MAX_PONGS {
+        pongs.drain(MAX_PONGS - 1..pongs.len() - 1);
+    }
+    pongs
+}
+
+fn check_closed(connection: &Connection, close: Option<&(u16, String)>) {
+    let disconnect = connection.disconnect().expect("the event has been handed out");
+    let (code, reason) = close.map_or((1005, ""), |(code, reason)| (*code, reason.as_str()));
+    assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (code, reason));
+    assert_eq!(disconnect.cause, Cause::PeerClosed);
+    assert_eq!(disconnect.initiator, Some(connection.local_party().peer()));
+    let is_automatic = connection.config().close_reply == CloseReply::Automatic;
+    assert_eq!(disconnect.is_clean, is_automatic);
+    assert_eq!(connection.phase() == Phase::Closed, is_automatic);
+}
+
+/// Returns the Close that a violation is answered with.
+fn check_failed(connection: &Connection, code: u16) -> Raw {
+    let disconnect = connection.disconnect().expect("the event has been handed out");
+    assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (1006, false), "no Close came: {disconnect:?}");
+    let Cause::Protocol(error) = &disconnect.cause else { panic!("a violation: {disconnect:?}") };
+    assert_eq!(u16::from(error.close_code()), code, "{error}");
+    let sent = disconnect.sent.as_ref().expect("section 7.1.7 has a Close sent");
+    assert_eq!(u16::from(sent.code), code, "{error}");
+    assert_eq!(connection.phase(), Phase::Closed);
+    Raw::close(code, &sent.reason)
+}

@@ -1,0 +1,231 @@
+//! What passes for an opening handshake, judged by other means than the crate's.
+
+use super::settings;
+use crate::support::{client, drain, feed, pending};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use statesocket::{
+    Cause, Config, Connection, Event, Phase,
+    handshake::{Accept, Request, Response},
+    http,
+};
+use std::{sync::Arc, time::Instant};
+use tungstenite::handshake::derive_accept_key;
+
+/// A head as another parser reads it.
+struct Head {
+    first_line: [String; 3],
+    headers: Vec<(String, String)>,
+    len: usize,
+}
+
+/// The first byte is the configuration, the rest comes from a client to a server.
+pub(crate) fn check_request(data: &[u8]) {
+    let Some((&choices, wire)) = data.split_first() else { return };
+    let config = settings::config(choices);
+    let mut server = Connection::server(Arc::new(config.clone()), Instant::now());
+    let events = feed(&mut server, wire);
+    match events.as_slice() {
+        [] => {
+            assert_eq!((server.phase(), server.transmit()), (Phase::Idle, &b""[..]), "nothing has happened");
+            assert!(!is_plainly_right(wire, &config), "a right request is handed out");
+            server.receive_eof();
+            let events = pending(&mut server);
+            let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
+            assert_eq!(disconnect.cause, Cause::TransportLost);
+            assert_eq!(server.transmit(), b"");
+        }
+        [Event::Request(request)] => {
+            assert_eq!(server.transmit(), b"", "the application answers, not we");
+            check_accepted(&mut server, request, wire, &config);
+        }
+        [Event::Request(_), Event::Disconnect(disconnect)] => {
+            assert!(wire.len() > config.max_early_bytes, "only more than can be held ends it: {disconnect:?}");
+            check_refusal(server.transmit(), &disconnect.cause);
+        }
+        [Event::Disconnect(disconnect)] => {
+            assert!(!is_plainly_right(wire, &config), "a right request is not refused: {disconnect:?}");
+            assert_eq!((u16::from(disconnect.code), server.phase()), (1006, Phase::Closed));
+            check_refusal(server.transmit(), &disconnect.cause);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// RFC 6455 section 4.2.1, on the head as httparse reads it.
+fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], config: &Config) {
+    let head = parse_request(wire).expect("what is handed out is a whole request");
+    let [method, target, version] = &head.first_line;
+    assert_eq!((method.as_str(), version.as_str()), ("GET", "1"));
+    assert!(target.contains(request.path()) || request.path() == "/", "{target} names {}", request.path());
+    assert_eq!(head.values("host").len(), 1);
+    assert!(head.len <= config.max_head_bytes);
+    assert!(head.headers.len() <= config.max_headers);
+    assert!(head.values("transfer-encoding").is_empty());
+    assert!(head.values("content-length").iter().all(|len| *len == "0"), "a body would be read as frames");
+    if !request.is_websocket() {
+        assert!(config.plain_http, "a plain request is handed out only if the configuration says so");
+        assert!(server.accept(Accept::new()).is_err(), "and cannot be accepted");
+        server.reject(Response::new(http::StatusCode::OK).body("hello")).expect("it can be answered");
+        return check_response_head(server.transmit(), "200");
+    }
+    assert!(head.lists("upgrade", "websocket"));
+    assert!(head.lists("connection", "upgrade"));
+    assert_eq!(head.values("sec-websocket-version"), ["13"]);
+    let [key] = head.values("sec-websocket-key")[..] else { panic!("one key: {:?}", head.headers) };
+    assert_eq!((key.len(), key.ends_with("==")), (24, true), "16 bytes in base64: {key}");
+
+    let offered = request.subprotocols().to_vec();
+    assert!(server.accept(Accept::new().subprotocol("never offered")).is_err());
+    assert_eq!(server.transmit(), b"", "what fails writes nothing");
+    let accept = offered.first().map_or_else(Accept::new, |name| Accept::new().subprotocol(name.as_str()));
+    server.accept(accept).expect("a subprotocol that was offered");
+    let answer = drain(server);
+    check_response_head(&answer, "101");
+    let answer = parse_response(&answer).expect("it was checked");
+    assert_eq!(answer.values("sec-websocket-accept"), [derive_accept_key(key.as_bytes())]);
+    assert_eq!(answer.values("sec-websocket-protocol"), offered.first().into_iter().collect::<Vec<_>>());
+}
+
+/// A refusal is one whole HTTP response with the status of its reason.
+fn check_refusal(output: &[u8], cause: &Cause) {
+    let Cause::Handshake(error) = cause else { panic!("{cause:?}") };
+    check_response_head(output, error.status().as_str());
+    let head = parse_response(output).expect("it was checked");
+    match error.status().as_u16() {
+        // RFC 9110 section 15.5.22: "The server MUST send an Upgrade header field in a 426 response".
+        426 => assert!(!head.values("upgrade").is_empty()),
+        // Section 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
+        405 => assert_eq!(head.values("allow"), ["GET"]),
+        400.. => {}
+        other => panic!("{other} refuses nothing"),
+    }
+}
+
+/// One response, whole, and nothing behind it; unless it is 101, its body is as long as it says, and it is the last.
+fn check_response_head(output: &[u8], status: &str) {
+    let head = parse_response(output).unwrap_or_else(|| panic!("no response: {}", output.escape_ascii()));
+    assert_eq!(head.first_line[1], status);
+    let body = &output[head.len..];
+    if status == "101" {
+        assert!(head.lists("upgrade", "websocket") && head.lists("connection", "upgrade"));
+        return assert_eq!(body, b"");
+    }
+    assert!(head.lists("connection", "close"));
+    assert_eq!(head.values("content-length"), [body.len().to_string()]);
+}
+
+/// A request that nobody could find fault with, of a form simple enough to be sure of.
+fn is_plainly_right(wire: &[u8], config: &Config) -> bool {
+    let Some(head) = parse_request(wire) else { return false };
+    let [method, target, version] = &head.first_line;
+    let is_host = |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_lowercase() || b == b'.');
+    let is_simple = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~=&".contains(&byte);
+    let others = ["host", "upgrade", "connection", "sec-websocket-version", "sec-websocket-key"];
+    let early = wire.len() - head.len;
+    (method.as_str(), version.as_str()) == ("GET", "1")
+        && wire.starts_with(b"GET ")
+        && target.starts_with('/')
+        && target.bytes().all(is_simple)
+        && head.headers.iter().all(|(name, _)| others.contains(&name.to_ascii_lowercase().as_str()))
+        && matches!(head.values("host")[..], [host] if is_host(&host))
+        && matches!(head.values("upgrade")[..], [value] if value.eq_ignore_ascii_case("websocket"))
+        && matches!(head.values("connection")[..], [value] if value.eq_ignore_ascii_case("upgrade"))
+        && head.values("sec-websocket-version") == ["13"]
+        && head.values("sec-websocket-key") == ["dGhlIHNhbXBsZSBub25jZQ=="]
+        && head.len <= config.max_head_bytes
+        && target.len() + 16 <= config.max_request_line_bytes
+        && head.headers.len() <= config.max_headers
+        && early <= config.max_early_bytes
+        && wire[..head.len].windows(2).all(|two| (two[1] == b'\n') == (two[0] == b'\r'))
+}
+
+/// The first byte is the configuration, the rest comes from a server to a client that offers two subprotocols.
+pub(crate) fn check_response(data: &[u8]) {
+    let Some((&choices, wire)) = data.split_first() else { return };
+    // Messages, of which this is not, are cut short.
+    let mut client = client(settings::config(choices), &["chat", "superchat"]);
+    let request = parse_request(&drain(&mut client)).expect("our own request is one");
+    let [key] = request.values("sec-websocket-key")[..] else { panic!("one key: {:?}", request.headers) };
+    let mut buffer = wire.to_vec();
+    let mut input = buffer.as_mut_slice();
+    let first = client.receive(&mut input, Instant::now());
+    let taken = wire.len() - input.len();
+    match first {
+        None => {
+            assert_eq!((client.phase(), client.transmit(), taken), (Phase::Requested, &b""[..], wire.len()));
+        }
+        Some(Event::Accepted(response)) => {
+            check_answer(&response, &derive_accept_key(key.as_bytes()), client.subprotocol());
+            assert_eq!(client.phase(), Phase::Open);
+            assert!(wire[..taken].ends_with(b"\r\n\r\n"), "frames follow the empty line");
+        }
+        Some(Event::Rejected(response)) => {
+            let status = response.status.as_u16();
+            assert!(status == 101 || status >= 200, "an interim response is no answer: {status}");
+            assert_ne!(status, 101, "a 101 that is wrong is no rejection");
+            assert!(response.body.len() <= client.config().max_rejection_body_bytes);
+            check_gone(&mut client, |cause| *cause == Cause::Rejected(response.status));
+        }
+        Some(Event::Disconnect(disconnect)) => {
+            assert!(matches!(disconnect.cause, Cause::Handshake(_)), "{disconnect:?}");
+            assert_eq!((client.phase(), client.transmit()), (Phase::Closed, &b""[..]), "a client says nothing more");
+        }
+        Some(other) => panic!("{other:?} before the answer"),
+    }
+}
+
+/// RFC 6455 section 4.1, what "the client MUST validate".
+fn check_answer(response: &Response, accept: &str, subprotocol: Option<&str>) {
+    assert_eq!(response.status.as_u16(), 101);
+    let values = |name| -> Vec<String> {
+        let values = response.headers.get_all::<http::HeaderName>(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    };
+    let [upgrade] = &values(UPGRADE)[..] else { panic!("one upgrade") };
+    assert!(upgrade.trim().eq_ignore_ascii_case("websocket"));
+    let connection = values(CONNECTION).join(",");
+    assert!(connection.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade")), "{connection}");
+    assert_eq!(values(SEC_WEBSOCKET_ACCEPT), [accept]);
+    assert_eq!(values(SEC_WEBSOCKET_PROTOCOL), subprotocol.into_iter().collect::<Vec<_>>());
+    assert!(subprotocol.is_none_or(|name| ["chat", "superchat"].contains(&name)), "it was offered: {subprotocol:?}");
+}
+
+fn check_gone(client: &mut Connection, is_cause: impl FnOnce(&Cause) -> bool) {
+    let events = pending(client);
+    let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
+    assert!(is_cause(&disconnect.cause), "{disconnect:?}");
+    assert_eq!((u16::from(disconnect.code), client.phase()), (1006, Phase::Closed));
+}
+
+impl Head {
+    fn new(first_line: [String; 3], headers: &[httparse::Header<'_>], len: usize) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        let headers = headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect();
+        Self { first_line, headers, len }
+    }
+
+    fn values(&self, name: &str) -> Vec<&str> {
+        let of_name = self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        of_name.map(|(_, value)| value.as_str()).collect()
+    }
+
+    fn lists(&self, name: &str, token: &str) -> bool {
+        self.values(name).join(",").split(',').any(|item| item.trim().eq_ignore_ascii_case(token))
+    }
+}
+
+fn parse_request(wire: &[u8]) -> Option<Head> {
+    let mut room = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Request::new(&mut room);
+    let httparse::Status::Complete(len) = parsed.parse(wire).ok()? else { return None };
+    let first_line = [parsed.method?.to_owned(), parsed.path?.to_owned(), parsed.version?.to_string()];
+    Some(Head::new(first_line, parsed.headers, len))
+}
+
+fn parse_response(wire: &[u8]) -> Option<Head> {
+    let mut room = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Response::new(&mut room);
+    let httparse::Status::Complete(len) = parsed.parse(wire).ok()? else { return None };
+    let first_line = [parsed.version?.to_string(), parsed.code?.to_string(), parsed.reason?.to_owned()];
+    Some(Head::new(first_line, parsed.headers, len))
+}

@@ -1,0 +1,68 @@
+//! What holds of every connection at every time, whatever it is asked: functions of a trace.
+
+mod events;
+mod output;
+mod roles;
+mod states;
+
+use super::{parties, script, trace::Trace};
+
+/// An invariant, by its number in the README.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Invariant {
+    pub(crate) number: u8,
+    /// Panics if the invariant does not hold.
+    pub(crate) check: fn(&Trace),
+}
+
+/// Those that the trace of one connection shows. 4 and 19 compare two runs and are below; 5, 23 and 24 need two ends
+/// and belong to the simulation and the exploration; 10 is the property `chunking`.
+pub(crate) const OF_A_TRACE: [Invariant; 18] = [
+    Invariant { number: 1, check: states::i_1_the_joint_state_is_one_of_six },
+    Invariant { number: 2, check: states::i_2_a_party_only_moves_forward },
+    Invariant { number: 3, check: states::i_3_closed_is_for_ever },
+    Invariant { number: 6, check: states::i_6_messages_may_be_sent_exactly_while_both_have_opened_and_we_not_closed },
+    Invariant { number: 7, check: events::i_7_there_is_exactly_one_disconnect },
+    Invariant { number: 8, check: events::i_8_events_come_in_order_and_none_is_lost },
+    Invariant { number: 9, check: events::i_9_the_code_is_that_of_the_close_received },
+    Invariant { number: 11, check: output::i_11_after_a_close_only_pongs_leave },
+    Invariant { number: 12, check: output::i_12_at_most_one_close_leaves },
+    Invariant { number: 13, check: output::i_13_messages_leave_as_they_were_sent },
+    Invariant { number: 14, check: events::i_14_after_a_violation_nothing_is_read },
+    Invariant { number: 15, check: output::i_15_one_http_head_comes_before_any_frame },
+    Invariant { number: 16, check: output::i_16_the_socket_is_shut_once_and_nothing_is_written_after },
+    Invariant { number: 17, check: output::i_17_pings_are_answered_in_order },
+    Invariant { number: 18, check: output::i_18_what_leaves_can_be_read },
+    Invariant { number: 21, check: output::i_21_what_waits_is_bounded },
+    Invariant { number: 22, check: states::i_22_the_clock_alone_brings_the_end },
+    Invariant { number: 25, check: states::i_25_after_the_end_nothing_changes_anything },
+];
+
+/// All of them, of the connection whose life `data` draws.
+pub(crate) fn check_all(data: &[u8]) {
+    let trace = script::run(data);
+    for invariant in OF_A_TRACE {
+        (invariant.check)(&trace);
+    }
+    parties::follow(&trace);
+    states::i_19_a_refused_call_changes_nothing(&trace);
+    i_19_refused_calls_can_be_left_out(data);
+    i_4_the_roles_mirror_each_other(data);
+}
+
+pub(crate) fn check_19(data: &[u8]) {
+    states::i_19_a_refused_call_changes_nothing(&script::run(data));
+    i_19_refused_calls_can_be_left_out(data);
+}
+
+pub(crate) use roles::i_4_the_roles_mirror_each_other;
+
+/// What no `Debug` text shows, a masking key that was drawn for instance, would show here.
+fn i_19_refused_calls_can_be_left_out(data: &[u8]) {
+    let all = script::run(data);
+    let without = script::run_without(data, &all.refused);
+    assert_eq!(without.refused, [0; 0], "I-19: the same calls are refused");
+    assert_eq!(without.events(), all.events(), "I-19: the same events without the refused calls");
+    assert_eq!(without.written(), all.written(), "I-19: the same bytes without the refused calls");
+    assert_eq!(without.last(), all.last(), "I-19: the same end without the refused calls");
+}

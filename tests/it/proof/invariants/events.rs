@@ -1,0 +1,103 @@
+//! Invariants of what the application is told.
+
+use crate::proof::{
+    frames::joined,
+    reference::{self, Said},
+    trace::{Call, Trace},
+};
+use statesocket::{Cause, Delivery, Event, Phase};
+
+pub(super) fn i_7_there_is_exactly_one_disconnect(trace: &Trace) {
+    assert_eq!(trace.disconnects().len(), 1, "I-7: {:?}", trace.disconnects());
+    let mut is_told = false;
+    for (_, step, after) in trace.iter() {
+        is_told |= matches!(step.event, Some(Event::Disconnect(_)));
+        assert_eq!(after.disconnect.is_some(), is_told, "I-7: it can be asked for once it was told: {step:?}");
+    }
+}
+
+pub(super) fn i_8_events_come_in_order_and_none_is_lost(trace: &Trace) {
+    let mut is_open = trace.is_established;
+    let mut has_begun = trace.is_established;
+    let mut has_ended = false;
+    for (_, step, after) in trace.iter() {
+        is_open |= matches!(step.call, Call::Accept(_)) && step.refusal.is_none();
+        let Some(event) = &step.event else { continue };
+        assert!(!has_ended, "I-8: {event:?} after the end");
+        match event {
+            Event::Request(_) | Event::Accepted(_) | Event::Rejected(_) => {
+                assert!(!std::mem::replace(&mut has_begun, true), "I-8: {event:?} comes first and once");
+                is_open |= matches!(event, Event::Accepted(_));
+                assert_eq!(is_open, after.phase == Phase::Open, "I-8: {event:?}");
+            }
+            Event::Disconnect(_) => has_ended = true,
+            _ => assert!(is_open, "I-8: {event:?} before it was open"),
+        }
+    }
+    let expected = said_before_end(trace, trace.steps.len());
+    let heard = heard(trace, trace.steps.len());
+    assert!(expected.starts_with(&heard), "I-8: {heard:?} of {expected:?}");
+    if trace.end().is_some_and(|end| end.received.is_some() || matches!(end.cause, Cause::Protocol(_))) {
+        assert_eq!(heard, expected, "I-8: nothing that came before the end is lost");
+    }
+    all_is_told_while_it_is_open(trace);
+}
+
+/// When the script has ended, and the events that waited have been taken, all that was said has been told.
+fn all_is_told_while_it_is_open(trace: &Trace) {
+    let is_wait = |call: &Call| matches!(call, Call::ResumeReading | Call::PollEvent);
+    let end = (trace.drawn..trace.steps.len()).find(|&at| !is_wait(&trace.steps[at].call)).unwrap_or_default();
+    if trace.views[end].phase != Phase::Open {
+        return;
+    }
+    assert_eq!(heard(trace, end), said_before_end(trace, end), "I-8: all that came has been told");
+}
+
+fn heard(trace: &Trace, steps: usize) -> Vec<Said> {
+    let events: Vec<_> = trace.steps[..steps].iter().filter_map(|step| step.event.clone()).collect();
+    match trace.config.delivery {
+        Delivery::Messages => events.iter().filter_map(Said::of).collect(),
+        Delivery::Chunks => joined(&events).iter().filter_map(Said::of).collect(),
+    }
+}
+
+fn said_before_end(trace: &Trace, steps: usize) -> Vec<Said> {
+    let mut said = reference::read(&trace.frames_received(steps), trace.role, &trace.config);
+    said.retain(|said| !said.is_end());
+    said
+}
+
+/// RFC 6455 section 7.1.5.
+pub(super) fn i_9_the_code_is_that_of_the_close_received(trace: &Trace) {
+    for end in trace.disconnects().iter().chain(trace.end()) {
+        let code = u16::from(end.code);
+        assert!(matches!(code, 1000..=1003 | 1005..=1014 | 3000..=4999), "I-9: {end:?}");
+        assert_eq!(code == 1006, end.received.is_none(), "I-9: 1006 says that none was received: {end:?}");
+        if let Some(received) = &end.received {
+            assert_eq!((received.code, received.reason.as_str()), (end.code, end.reason.as_str()), "I-9");
+            let said = reference::read(&trace.frames_received(trace.steps.len()), trace.role, &trace.config);
+            let Some(Said::Close(close)) = said.last() else { panic!("I-9: no Close came: {end:?}") };
+            let (code, reason) = close.as_ref().map_or((1005, ""), |(code, reason)| (*code, reason.as_str()));
+            assert_eq!((u16::from(end.code), end.reason.as_str()), (code, reason), "I-9: as it came");
+        }
+        assert!(!end.is_clean || (end.received.is_some() && end.sent.is_some()), "I-9: {end:?}");
+        assert!(end.cause != Cause::LocalClosed || end.is_clean, "I-9: our Close was answered: {end:?}");
+    }
+}
+
+/// RFC 6455 section 7.1.7: "An endpoint MUST NOT continue to attempt to process data (including a responding Close
+/// frame) from the remote endpoint after being instructed to _Fail the WebSocket Connection_."
+pub(super) fn i_14_after_a_violation_nothing_is_read(trace: &Trace) {
+    let is_failed = |cause: &Cause| matches!(cause, Cause::Protocol(_) | Cause::Handshake(_));
+    for (before, step, after) in trace.iter() {
+        if !before.disconnect.as_ref().is_some_and(|end| is_failed(&end.cause)) {
+            continue;
+        }
+        if let Call::Receive { given, taken } = &step.call {
+            assert_eq!((given.len(), &step.event, before), (*taken, &None, after), "I-14");
+        }
+    }
+    for end in trace.disconnects().iter().filter(|end| is_failed(&end.cause)) {
+        assert_eq!((u16::from(end.code), end.is_clean), (1006, false), "I-14: {end:?}");
+    }
+}

@@ -1,0 +1,168 @@
+//! Invariants of what leaves.
+
+use crate::{
+    proof::{
+        reference::{self, Said},
+        trace::{Call, Step, Trace},
+    },
+    support::{Raw, established, feed},
+};
+use statesocket::{Config, Event, Phase, Role, SocketAction};
+
+/// "The application MUST NOT send any more data frames after sending a Close frame" (RFC 6455 section 5.5.1); and once
+/// a Close has been received there is nothing to answer either.
+pub(super) fn i_11_after_a_close_only_pongs_leave(trace: &Trace) {
+    let frames = trace.frames_written();
+    let after_close = frames.iter().skip_while(|frame| frame.opcode() != Raw::CLOSE).skip(1);
+    for frame in after_close {
+        assert_eq!(frame.opcode(), Raw::PONG, "I-11: {frame:?} after our Close");
+    }
+    for (before, step, after) in trace.iter() {
+        let has_received = before.disconnect.as_ref().is_some_and(|end| end.received.is_some());
+        if has_received && !(step.is_of_application() && step.refusal.is_none()) {
+            assert!(before.output.ends_with(&after.output), "I-11: {step:?} queued bytes after the peer's Close");
+        }
+    }
+}
+
+pub(super) fn i_12_at_most_one_close_leaves(trace: &Trace) {
+    let frames = trace.frames_written();
+    let closes: Vec<_> = frames.iter().filter(|frame| frame.opcode() == Raw::CLOSE).collect();
+    assert!(closes.len() <= 1, "I-12: {closes:?}");
+    for close in closes {
+        let sent = trace.end().and_then(|end| end.sent.as_ref()).map(|sent| (u16::from(sent.code), &sent.reason));
+        let Some((code, reason)) = sent else { panic!("I-12: nobody is told of {close:?}") };
+        let Some((wire_code, wire_reason)) = close.payload.split_first_chunk() else {
+            assert_eq!((code, close.payload.len()), (1005, 0), "I-12: an empty Close is 1005, and only that is");
+            continue;
+        };
+        let wire_code = u16::from_be_bytes(*wire_code);
+        assert_eq!((wire_code, wire_reason), (code, reason.as_bytes()), "I-12: what is told is what was sent");
+        assert!(matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999), "I-12: {code} is never on the wire");
+    }
+}
+
+/// What the application sent and was not refused, in order and whole; an abort may cut it short.
+pub(super) fn i_13_messages_leave_as_they_were_sent(trace: &Trace) {
+    let sent: Vec<(u8, &[u8])> = trace.steps.iter().filter(|step| step.refusal.is_none()).filter_map(data).collect();
+    let frames = trace.frames_written();
+    let left: Vec<_> = frames.iter().filter(|frame| frame.opcode() < Raw::CLOSE).collect();
+    let is_like = |(frame, (opcode, payload)): (&&Raw, &(u8, &[u8]))| {
+        frame.payload == *payload && (frame.opcode() == *opcode || frame.opcode() == Raw::CONTINUATION)
+    };
+    assert!(left.len() <= sent.len() && left.iter().zip(&sent).all(is_like), "I-13: {left:?} of {sent:?}");
+    if !trace.has_lost_output() {
+        assert_eq!(left.len(), sent.len(), "I-13: all that was sent leaves");
+    }
+    for (before, step, _) in trace.iter().filter(|(_, step, _)| step.refusal.is_none() && data(step).is_some()) {
+        assert!(before.can_send, "I-13: {step:?} in {:?}", before.phase);
+    }
+    for frame in &frames {
+        assert_eq!(frame.key.is_some(), trace.role == Role::Client, "I-13: exactly a client masks: {frame:?}");
+        assert_eq!(frame.first & 0x70, 0, "I-13: no extension is in use: {frame:?}");
+        let is_control = frame.opcode() >= Raw::CLOSE;
+        assert!(!is_control || (frame.first & 0x80 != 0 && frame.payload.len() <= 125), "I-13: {frame:?}");
+    }
+}
+
+fn data(step: &Step) -> Option<(u8, &[u8])> {
+    Some(match &step.call {
+        Call::Text(text) | Call::TextFragment(text, _) => (Raw::TEXT, text.as_bytes()),
+        Call::Binary(bytes) | Call::Shared(bytes) | Call::BinaryFragment(bytes, _) => (Raw::BINARY, bytes),
+        _ => return None,
+    })
+}
+
+pub(super) fn i_15_one_http_head_comes_before_any_frame(trace: &Trace) {
+    if trace.is_established {
+        return;
+    }
+    let head = String::from_utf8(trace.head_written()).expect("a head is text");
+    match trace.role {
+        Role::Client => {
+            assert!(trace.has_lost_output() || head.starts_with("GET /chat HTTP/1.1\r\n"), "I-15: {head}");
+            let opening = trace.iter().take_while(|(.., after)| matches!(after.phase, Phase::Idle | Phase::Requested));
+            for (before, step, after) in opening {
+                assert!(before.output.ends_with(&after.output), "I-15: {step:?} queued bytes before the answer");
+            }
+        }
+        Role::Server => {
+            let is_head = head.starts_with("HTTP/1.1 ") || (trace.has_lost_output() && "HTTP/1.1 ".starts_with(&head));
+            assert!(head.is_empty() || is_head, "I-15: {head}");
+            let is_accepted =
+                trace.steps.iter().any(|step| matches!(step.call, Call::Accept(_)) && step.refusal.is_none());
+            assert!(!head.starts_with("HTTP/1.1 101 ") || is_accepted, "I-15: nobody accepted");
+            let written = String::from_utf8_lossy(&trace.written()).into_owned();
+            assert!(written.matches("HTTP/1.1 ").count() <= 1, "I-15: one response: {written}");
+            for (before, step, after) in trace.iter().filter(|(before, ..)| before.phase == Phase::Requested) {
+                let is_answer = after.phase != Phase::Requested;
+                assert!(is_answer || before.output == after.output, "I-15: {step:?} answers nothing");
+            }
+        }
+    }
+}
+
+pub(super) fn i_16_the_socket_is_shut_once_and_nothing_is_written_after(trace: &Trace) {
+    let mut actions = Vec::new();
+    for (before, step, _) in trace.iter() {
+        match &step.call {
+            Call::PollSocket(Some(action)) => {
+                assert_eq!((before.phase, before.queued), (Phase::Closed, 0), "I-16: {step:?}");
+                actions.push(*action);
+            }
+            Call::Advance(bytes) => assert!(bytes.is_empty() || actions.is_empty(), "I-16: {step:?}"),
+            _ => {}
+        }
+    }
+    let orders: [&[_]; 2] = [&[SocketAction::Close], &[SocketAction::ShutdownWrite, SocketAction::Close]];
+    assert!(orders.contains(&actions.as_slice()), "I-16: {actions:?}");
+    // Section 7.1.1: "a client SHOULD wait for the server to close the connection".
+    if trace.role == Role::Client && trace.end().is_some_and(|end| end.is_clean) {
+        assert_eq!(actions, [SocketAction::Close], "I-16: a client waits for the server");
+    }
+}
+
+/// RFC 6455 section 5.5.3: "A Pong frame sent in response to a Ping frame must have identical "Application data"".
+pub(super) fn i_17_pings_are_answered_in_order(trace: &Trace) {
+    let pings: Vec<Vec<u8>> = trace
+        .events()
+        .iter()
+        .filter_map(|event| if let Event::Ping(payload) = event { Some(payload.to_vec()) } else { None })
+        .collect();
+    let frames = trace.frames_written();
+    let pongs: Vec<_> = frames.iter().filter(|frame| frame.opcode() == Raw::PONG).map(|pong| &pong.payload).collect();
+    let mut rest = pings.iter();
+    for pong in &pongs {
+        assert!(rest.any(|ping| ping == *pong), "I-17: {pong:?} answers no Ping, or not in order");
+    }
+    if !trace.has_lost_output() {
+        assert_eq!(pongs.last().copied(), pings.last(), "I-17: the last Ping is answered");
+        assert!(pongs.len() >= pings.len().min(16), "I-17: sixteen may wait");
+    }
+}
+
+/// By the reference, and by our own strict reader in the other role.
+pub(super) fn i_18_what_leaves_can_be_read(trace: &Trace) {
+    let peer = if trace.role == Role::Client { Role::Server } else { Role::Client };
+    let frames: Vec<u8> = trace.frames_written().iter().flat_map(Raw::bytes).collect();
+    let said = reference::read(&frames, peer, &Config::default());
+    assert!(!said.iter().any(|said| matches!(said, Said::Violation(_))), "I-18: {said:?}");
+    let heard: Vec<_> = feed(&mut established(peer, Config::default()), &frames).iter().filter_map(Said::of).collect();
+    let told: Vec<_> = said.into_iter().take_while(|said| !said.is_end()).collect();
+    assert_eq!(heard, told, "I-18");
+}
+
+/// The application's sends are held to the limit; what the connection queues by itself is bounded by itself: sixteen
+/// Pongs, a Ping, a Close, an HTTP head.
+pub(super) fn i_21_what_waits_is_bounded(trace: &Trace) {
+    const AUTOMATIC: usize = 18 * 131 + 1024;
+    for view in &trace.views {
+        assert_eq!(view.queued, view.output.len(), "I-21: all that is queued can be written");
+        assert!(view.queued <= trace.config.max_output_bytes.saturating_add(AUTOMATIC), "I-21: {} wait", view.queued);
+    }
+    for event in trace.events() {
+        if let Event::Message(message) = event {
+            assert!(message.len() as u64 <= trace.config.max_message_bytes, "I-21: {} bytes", message.len());
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The two parties, written down once more without the table: each is a state, and every call and every event says
+//! what it does to them.
+
+use super::trace::{Call, Step, Trace};
+use statesocket::{
+    Event, Role,
+    State::{self, Connected, Connecting, Disconnected},
+};
+
+/// What is known of both.
+#[derive(Debug)]
+struct Parties {
+    role: Role,
+    local: State,
+    peer: State,
+}
+
+/// Follows `trace` call by call: the states must be those that the model has, and a call must be refused for the
+/// states exactly when the model refuses it.
+pub(crate) fn follow(trace: &Trace) {
+    let mut parties = match (trace.is_established, trace.role) {
+        (true, role) => Parties { role, local: Connected, peer: Connected },
+        (false, Role::Server) => Parties { role: Role::Server, local: Connecting, peer: Connecting },
+        (false, Role::Client) => Parties { role: Role::Client, local: Connected, peer: Connecting },
+    };
+    for (at, (before, step, after)) in trace.iter().enumerate() {
+        if let Some(is_legal) = parties.allows(&step.call) {
+            let is_refused = step.refusal.as_ref().is_some_and(|refusal| refusal.transition.is_some());
+            assert_eq!(is_refused, !is_legal, "step {at}: {step:?} of {parties:?}");
+        }
+        if step.refusal.is_none() {
+            // Which deadlines have come is the clock's to know: they end both parties or neither.
+            let has_ended = after.client_state.min(after.application_state) == Disconnected;
+            let is_timed_out = step.call == Call::HandleTimeout && has_ended;
+            parties.step(step, is_timed_out);
+        }
+        let (client, application) = match trace.role {
+            Role::Client => (parties.local, parties.peer),
+            Role::Server => (parties.peer, parties.local),
+        };
+        assert_eq!(
+            (after.client_state, after.application_state),
+            (client, application),
+            "step {at}: {step:?} from {before:?}"
+        );
+    }
+}
+
+impl Parties {
+    fn is_asked(&self) -> bool {
+        self.role == Role::Server && (self.local, self.peer) == (Connecting, Connected)
+    }
+
+    fn is_asking(&self) -> bool {
+        self.role == Role::Client && (self.local, self.peer) == (Connected, Connecting)
+    }
+
+    fn can_talk(&self) -> bool {
+        self.local == Connected && self.peer != Connecting
+    }
+
+    /// Whether the states allow `call`, if they have a say.
+    fn allows(&self, call: &Call) -> Option<bool> {
+        match call {
+            Call::Accept(_) | Call::Reject(_) => Some(self.is_asked()),
+            Call::Text(_)
+            | Call::Binary(_)
+            | Call::Shared(_)
+            | Call::TextFragment(..)
+            | Call::BinaryFragment(..)
+            | Call::Ping(_) => Some(self.can_talk()),
+            Call::Close(..) => Some(self.can_talk() || self.is_asked() || self.is_asking()),
+            _ => None,
+        }
+    }
+
+    fn step(&mut self, step: &Step, is_timed_out: bool) {
+        match &step.call {
+            Call::Accept(_) => self.local = Connected,
+            Call::Reject(_) | Call::Abort => self.end(),
+            Call::Close(..) | Call::EnsureClosed(..) | Call::Shutdown(_) => self.close(),
+            Call::HandleTimeout if is_timed_out => self.end(),
+            _ => {}
+        }
+        match &step.event {
+            Some(Event::Request(_) | Event::Accepted(_)) => self.peer = Connected,
+            Some(Event::Rejected(_)) => self.end(),
+            Some(Event::Disconnect(disconnect)) => {
+                self.peer = Disconnected;
+                // A Close that the application is left to answer ends the peer only.
+                if disconnect.received.is_none() || disconnect.sent.is_some() {
+                    self.end();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Our Close: it ends us; before both have opened there is nobody to send it to, and it ends both.
+    fn close(&mut self) {
+        if self.can_talk() || self.peer == Disconnected || self.local == Disconnected {
+            self.local = Disconnected;
+        } else {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        (self.local, self.peer) = (Disconnected, Disconnected);
+    }
+}

@@ -1,0 +1,120 @@
+//! A peer whose bytes are mostly right.
+
+use crate::support::{Raw, accepted_head, request_head, response_head};
+use arbitrary::{Result, Unstructured};
+use statesocket::{Config, Connection, Phase, Role, handshake::Connect};
+use std::{sync::Arc, time::Instant};
+
+/// What the peer of an endpoint of role `local` has still to say.
+pub(crate) struct Peer {
+    local: Role,
+    /// What it has begun to say, and how much of it the endpoint does not have yet.
+    unsaid: Vec<u8>,
+    /// Whether it is inside a fragmented message, as far as it keeps to the rules.
+    is_mid_message: bool,
+}
+
+impl Peer {
+    pub(crate) fn new(local: Role) -> Self {
+        Self { local, unsaid: Vec::new(), is_mid_message: false }
+    }
+
+    /// The next bytes for an endpoint in `phase`: a whole head or some frames, or a part of them; then the rest comes
+    /// next.
+    pub(crate) fn say(&mut self, phase: Phase, source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+        if self.unsaid.is_empty() {
+            self.unsaid = match (phase, self.local) {
+                (Phase::Idle, _) => request(source)?,
+                (Phase::Requested, Role::Client) => answer(source)?,
+                _ => self.frames(source)?,
+            };
+        }
+        let rest = if source.ratio(1, 4)? {
+            let at = source.int_in_range(0..=self.unsaid.len())?;
+            self.unsaid.split_off(at)
+        } else {
+            Vec::new()
+        };
+        Ok(std::mem::replace(&mut self.unsaid, rest))
+    }
+
+    fn frames(&mut self, source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for _ in 0..=source.int_in_range(0..=3)? {
+            let frame = self.frame(source)?;
+            // Now and then more Pings than are each answered.
+            let times = if frame.first == 0x80 | Raw::PING && source.ratio(1, 16)? { 20 } else { 1 };
+            bytes.extend(frame.for_endpoint(self.local).repeat(times));
+        }
+        if source.ratio(1, 24)? && !bytes.is_empty() {
+            let at = source.int_in_range(0..=bytes.len() - 1)?;
+            bytes[at] ^= 1 << source.int_in_range(0..=7)?;
+        }
+        Ok(bytes)
+    }
+
+    fn frame(&mut self, source: &mut Unstructured<'_>) -> Result<Raw> {
+        let payload = source.int_in_range(0..=12).and_then(|len| source.bytes(len)).unwrap_or(b"dry");
+        let text = String::from_utf8_lossy(payload).into_owned();
+        Ok(match source.int_in_range(0..=23)? {
+            0..=7 | 18.. if self.is_mid_message => {
+                self.is_mid_message = source.arbitrary()?;
+                let frame = Raw::new(Raw::CONTINUATION, text);
+                if self.is_mid_message { frame.more() } else { frame }
+            }
+            0..=5 => Raw::new(Raw::TEXT, text),
+            6..=9 => Raw::new(Raw::BINARY, payload),
+            10 | 11 => {
+                self.is_mid_message = true;
+                Raw::new(if source.arbitrary()? { Raw::TEXT } else { Raw::BINARY }, text).more()
+            }
+            12..=16 => Raw::new(Raw::PING, payload),
+            17 => Raw::new(Raw::PONG, payload),
+            18 => close(source, &text)?,
+            19 if source.ratio(1, 4)? => Raw::new(source.int_in_range(3..=15)?, payload),
+            20 if source.ratio(1, 4)? => Raw::new(Raw::BINARY, vec![b'a'; source.int_in_range(100..=300)?]),
+            _ => Raw::new(Raw::BINARY, b"plain"),
+        })
+    }
+}
+
+/// Codes that mean something, that mean nothing, that are never on the wire.
+const CODES: [u16; 16] =
+    [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999, 1005, 999];
+
+fn close(source: &mut Unstructured<'_>, reason: &str) -> Result<Raw> {
+    Ok(match source.int_in_range(0..=7)? {
+        0 => Raw::new(Raw::CLOSE, []),
+        1 if source.ratio(1, 4)? => Raw::new(Raw::CLOSE, [3]),
+        _ => Raw::close(*source.choose(&CODES)?, reason),
+    })
+}
+
+fn request(source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    Ok(match source.int_in_range(0..=15)? {
+        0 => b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n".to_vec(),
+        1 => b"BREW /pot HTTP/1.1\r\n\r\n".to_vec(),
+        2 => request_head("/", &[("Sec-WebSocket-Version", "12")]),
+        _ => request_head("/chat", &[("Sec-WebSocket-Protocol", "chat, superchat")]),
+    })
+}
+
+/// The request of the clients that are driven: with its fixed seed it has always the same key.
+pub(super) fn connect() -> Connect {
+    let connect = Connect::new("ws://server.example.com/chat").expect("a valid URI").seed([7; 32]);
+    connect.subprotocol("chat").and_then(|connect| connect.subprotocol("superchat")).expect("two tokens")
+}
+
+/// Answers to that request.
+fn answer(source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let client = Connection::client(&connect(), Arc::new(Config::default()), Instant::now());
+    let accepted = accepted_head(client.transmit(), &[]);
+    Ok(match source.int_in_range(0..=15)? {
+        0 => [response_head("HTTP/1.1 404 Not Found", &[("Content-Length", "6")]), b"absent".to_vec()].concat(),
+        1 => [response_head("HTTP/1.1 403 Forbidden", &[]), b"until the end".to_vec()].concat(),
+        2 => response_head("HTTP/1.1 103 Early Hints", &[]),
+        3 => response_head("HTTP/1.1 101 Switching Protocols", &[("Upgrade", "websocket")]),
+        4 => [response_head("HTTP/1.1 100 Continue", &[]), accepted].concat(),
+        _ => accepted,
+    })
+}

@@ -1,0 +1,150 @@
+//! What one end sends the other end receives, however it is sent and cut.
+
+use super::{
+    frames::{joined, written},
+    reference::{self, Said},
+    settings,
+};
+use crate::support::{Raw, drain, into_owned, waiting};
+use arbitrary::{Result, Unstructured};
+use statesocket::{Agreed, Config, Connection, Event, Role, SendError, SharedMessage};
+use std::{sync::Arc, time::Instant};
+
+/// Draws messages, Pings and a Close, has them sent, and carries them over in pieces.
+pub(crate) fn check(data: &[u8]) {
+    let mut source = Unstructured::new(data);
+    // Bytes that run out end the list: they are no fault.
+    let _ = exchange(&mut source);
+}
+
+fn exchange(source: &mut Unstructured<'_>) -> Result<()> {
+    let role = if source.arbitrary()? { Role::Client } else { Role::Server };
+    // Only delivery and the limits of the receiver, which nothing sent here reaches.
+    let config = Arc::new(settings::config(source.arbitrary::<u8>()? & 0x02));
+    let [mut sender, mut receiver] = [role, peer_of(role)]
+        .map(|role| Connection::established(role, Agreed::new().seed([7; 32]), Arc::clone(&config), Instant::now()));
+    let sent = send(&mut sender, source);
+    let wire = waiting(&sender);
+    assert_eq!(drain_all(&mut sender), wire, "vectored and plain writes write the same");
+    check_wire(&wire, role, &config, &sent);
+
+    let mut events = Vec::new();
+    let mut rest = wire.as_slice();
+    while !rest.is_empty() {
+        let len = source.int_in_range(1..=rest.len().min(300)).unwrap_or(1);
+        let (piece, later) = rest.split_at(len);
+        rest = later;
+        let mut buffer = piece.to_vec();
+        let mut input = buffer.as_mut_slice();
+        while let Some(event) = receiver.receive(&mut input, Instant::now()) {
+            events.push(into_owned(event));
+        }
+        assert!(input.is_empty(), "all is taken");
+    }
+    let is_close = |said: &Said| matches!(said, Said::Close(_));
+    let heard: Vec<Said> = joined(&events).iter().filter_map(Said::of).collect();
+    let told: Vec<Said> = sent.iter().filter(|said| !is_close(said)).cloned().collect();
+    assert_eq!(heard, told, "what was sent is what is received");
+    let ended = events.iter().any(|event| matches!(event, Event::Disconnect(_)));
+    assert_eq!(ended, sent.iter().any(is_close), "exactly a Close ends it");
+    Ok(())
+}
+
+fn peer_of(role: Role) -> Role {
+    match role {
+        Role::Server => Role::Client,
+        Role::Client => Role::Server,
+    }
+}
+
+/// Sends what `source` has until it runs dry. Returns what that says.
+fn send(sender: &mut Connection, source: &mut Unstructured<'_>) -> Vec<Said> {
+    let mut said = Vec::new();
+    while let Ok(choice) = source.arbitrary::<u8>()
+        && !source.is_empty()
+        && said.len() < 64
+    {
+        let payload = payload(source, choice >> 3);
+        let text = String::from_utf8_lossy(&payload).into_owned();
+        match choice & 7 {
+            0 | 1 => done(sender.send_text(&text), &mut said, Said::Text(text)),
+            2 => done(sender.send_binary(&payload), &mut said, Said::Binary(payload)),
+            3 => done(sender.send_shared(&SharedMessage::text(&text)), &mut said, Said::Text(text)),
+            4 => {
+                let at = payload.len() / 2;
+                let mut pieces = payload.chunks(at.max(1)).peekable();
+                sender.send_binary_fragment(&[], false).expect("no other message is in progress");
+                done(sender.ping(b"between"), &mut said, Said::Ping(b"between".to_vec()));
+                while let Some(piece) = pieces.next() {
+                    let is_last = pieces.peek().is_none();
+                    sender.send_binary_fragment(piece, is_last).expect("the message is in progress");
+                }
+                if payload.is_empty() {
+                    sender.send_binary_fragment(&[], true).expect("the message is in progress");
+                }
+                said.push(Said::Binary(payload));
+            }
+            5 => {
+                let middle = (0..=text.len() / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+                sender.send_text_fragment(&text[..middle], false).expect("no other message is in progress");
+                assert_eq!(sender.send_binary(b"no"), Err(SendError::MessageInProgress));
+                sender.send_text_fragment(&text[middle..], true).expect("the message is in progress");
+                said.push(Said::Text(text));
+            }
+            6 => {
+                let payload = &payload[..payload.len().min(125)];
+                sender.ping(payload).expect("it is open, and there is room");
+                said.push(Said::Ping(payload.to_vec()));
+            }
+            _ if choice == 0xFF => {
+                sender.close(1001, "away").expect("it is open");
+                said.push(Said::Close(Some((1001, "away".to_owned()))));
+                assert!(sender.send_text("late").is_err(), "nothing after a Close");
+                break;
+            }
+            _ => {}
+        }
+    }
+    said
+}
+
+fn done(result: std::result::Result<(), impl std::fmt::Debug>, said: &mut Vec<Said>, what: Said) {
+    result.expect("it is open, no message is in progress, and there is room");
+    said.push(what);
+}
+
+/// A few bytes of `source`, or with a large `size` many times them, so that every form of a length comes up.
+fn payload(source: &mut Unstructured<'_>, size: u8) -> Vec<u8> {
+    let len = source.int_in_range(0..=40).unwrap_or_default();
+    let bytes = source.bytes(len).map(<[u8]>::to_vec).unwrap_or_default();
+    match size {
+        0..=27 => bytes,
+        28 | 29 => bytes.repeat(8),
+        _ => bytes.repeat(2_000),
+    }
+}
+
+fn drain_all(connection: &mut Connection) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while connection.queued() > 0 {
+        bytes.extend(drain(connection));
+    }
+    bytes
+}
+
+/// What leaves reads as meant by the reference, too, and every frame is masked exactly if a client sent it.
+fn check_wire(wire: &[u8], role: Role, config: &Config, sent: &[Said]) {
+    assert_eq!(reference::read(wire, peer_of(role), config), sent, "the reference reads what was meant");
+    let keys: Vec<_> = masks(wire, role);
+    let distinct: std::collections::HashSet<_> = keys.iter().collect();
+    // Of a few hundred random keys of 32 bits, that two are the same is one chance in a hundred thousand; the seed is
+    // fixed, so it is the same for ever.
+    assert!(distinct.len() + 1 >= keys.len(), "a fresh key for each frame (section 5.3)");
+}
+
+fn masks(mut wire: &[u8], role: Role) -> Vec<[u8; 4]> {
+    let frames = written(wire, role);
+    let keys: Vec<_> = std::iter::from_fn(|| (!wire.is_empty()).then(|| Raw::parse(&mut wire).key)).flatten().collect();
+    assert_eq!(keys.len(), if role == Role::Client { frames.len() } else { 0 });
+    keys
+}

@@ -1,0 +1,206 @@
+//! Calls drawn from bytes: any method at any time, about a third of them where they are not allowed.
+
+use super::{
+    peer::{self, Peer},
+    settings,
+    subject::Subject,
+    trace::{Call, Trace},
+};
+use arbitrary::{Result, Unstructured};
+use statesocket::{Agreed, Connection, Phase, Role};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// More than this prove no more.
+const MAX_DRAWS: usize = 300;
+
+/// How a connection begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Established(Role),
+    Handshake(Role),
+}
+
+/// Draws a start, a configuration and calls from `data`, makes them, and lets the clock bring the end.
+pub(crate) fn run(data: &[u8]) -> Trace {
+    run_without(data, &[])
+}
+
+/// The same without the calls of these numbers.
+pub(crate) fn run_without(data: &[u8], left_out: &[usize]) -> Trace {
+    let (start, choices, rest) = match data {
+        [first, choices, rest @ ..] => (start(*first), *choices, rest),
+        _ => (Start::Handshake(Role::Server), 0, data),
+    };
+    let mut script = Script::new(start, choices, rest);
+    for number in 0..MAX_DRAWS {
+        // Bytes that run out end the script: they are no fault.
+        let Ok(drawn) = script.draw() else { break };
+        if let Some(call) = drawn.filter(|_| !left_out.contains(&number)) {
+            script.subject.call_drawn(number, call);
+        }
+        if script.source.is_empty() {
+            break;
+        }
+    }
+    script.subject.end_of_draw();
+    script.end();
+    script.subject.into_trace()
+}
+
+fn start(choice: u8) -> Start {
+    match choice % 4 {
+        0 => Start::Handshake(Role::Server),
+        1 => Start::Handshake(Role::Client),
+        2 => Start::Established(Role::Server),
+        _ => Start::Established(Role::Client),
+    }
+}
+
+struct Script<'a> {
+    subject: Subject,
+    peer: Peer,
+    source: Unstructured<'a>,
+    /// The peer has ended its stream, or the network has.
+    is_gone: bool,
+    /// Nothing can be written any more.
+    has_failed: bool,
+    /// Whether what waits at the end can be written.
+    is_read: bool,
+}
+
+impl<'a> Script<'a> {
+    fn new(start: Start, choices: u8, data: &'a [u8]) -> Self {
+        let config = Arc::new(settings::config(choices));
+        let now = Instant::now();
+        let shared = Arc::clone(&config);
+        let connection = match start {
+            Start::Handshake(Role::Server) => Connection::server(shared, now),
+            Start::Handshake(Role::Client) => Connection::client(&peer::connect(), shared, now),
+            Start::Established(role) => Connection::established(role, Agreed::new().seed([7; 32]), shared, now),
+        };
+        let peer = Peer::new(connection.role());
+        let subject = Subject::new(connection, config, matches!(start, Start::Established(_)), now);
+        Self {
+            subject,
+            peer,
+            source: Unstructured::new(data),
+            is_gone: false,
+            has_failed: false,
+            is_read: choices & 0x80 == 0,
+        }
+    }
+
+    /// Draws what happens next. A call of the application is returned; anything else is done.
+    fn draw(&mut self) -> Result<Option<Call>> {
+        let subject = &mut self.subject;
+        match self.source.int_in_range(0..=31)? {
+            0..=8 if !self.is_gone => {
+                let bytes = self.peer.say(subject.connection.phase(), &mut self.source)?;
+                subject.feed(&bytes);
+            }
+            9..=11 if !self.has_failed => subject.write(*self.source.choose(&[1, 3, 50, 100_000])?),
+            12 => while subject.poll_event() {},
+            13 => drop(subject.poll_socket()),
+            14 => {
+                let millis = *self.source.choose(&[0, 1, 900, 2_500, 40_000])?;
+                subject.wait(Duration::from_millis(millis));
+            }
+            15 => {
+                if let Some(deadline) = subject.poll_timeout()
+                    && self.source.arbitrary()?
+                {
+                    subject.wait(deadline.saturating_duration_since(subject.now));
+                }
+                return Ok(Some(Call::HandleTimeout));
+            }
+            16 => return self.network(),
+            17 => return Ok(Some(if self.source.arbitrary()? { Call::PauseReading } else { Call::ResumeReading })),
+            // Most calls are refused where nothing can be sent: a few of those will do.
+            18.. if subject.connection.can_send() || self.source.ratio(1, 5)? => return self.application().map(Some),
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn network(&mut self) -> Result<Option<Call>> {
+        Ok(match self.source.int_in_range(0..=15)? {
+            0 | 1 => {
+                self.is_gone = true;
+                Some(Call::ReceiveEof)
+            }
+            2 => {
+                (self.is_gone, self.has_failed) = (true, true);
+                Some(Call::TransportFailed)
+            }
+            _ => None,
+        })
+    }
+
+    fn application(&mut self) -> Result<Call> {
+        let is_asked = self.subject.connection.phase() == Phase::Requested && self.subject.role() == Role::Server;
+        let source = &mut self.source;
+        // An application that is asked usually answers, else little would come to be open.
+        if is_asked && source.ratio(2, 3)? {
+            return Ok(Call::Accept(*source.choose(&[None, Some("chat")])?));
+        }
+        let text = |source: &mut Unstructured<'_>| Ok(source.choose(&["", "hello", "κόσμε", "x"])?.to_string());
+        Ok(match source.int_in_range(0..=23)? {
+            0 => Call::Accept(*source.choose(&[None, Some("chat"), Some("unknown")])?),
+            1 => Call::Reject(*source.choose(&[403, 404, 101, 204, 503, 200])?),
+            2..=5 => Call::Text(text(source)?),
+            6 | 7 => Call::Binary(vec![0xAB; *source.choose(&[0, 5, 125, 126, 400])?]),
+            8 => Call::Shared(vec![0xCD; *source.choose(&[0, 10, 2_000])?]),
+            9..=11 => Call::TextFragment(text(source)?, source.arbitrary()?),
+            12 | 13 => Call::BinaryFragment(vec![0xEF; *source.choose(&[0, 7, 130])?], source.arbitrary()?),
+            14..=17 => Call::Ping(vec![b'p'; *source.choose(&[0, 4, 125, 126])?]),
+            18 | 19 if source.ratio(1, 2)? => {
+                let code = *source.choose(&[1000, 1001, 1011, 1010, 4000, 1005, 1006, 1015, 999, 5000])?;
+                let reason = *source.choose(&["", "why", "", "because"])?;
+                Call::Close(code, reason.repeat(if source.ratio(1, 8)? { 50 } else { 1 }))
+            }
+            20 if source.ratio(1, 3)? => Call::EnsureClosed(*source.choose(&[1000, 1006, 4000])?, "é".repeat(80)),
+            21 if source.ratio(1, 4)? => Call::Shutdown(*source.choose(&[1001, 1012])?),
+            22 if source.ratio(1, 6)? => Call::Abort,
+            _ => Call::Text("again".to_owned()),
+        })
+    }
+
+    /// The end that the clock brings: the peer says nothing more; what waits is written, or cannot be. A connection
+    /// that has no deadline, because the configuration has none that applies, is ended by its application.
+    fn end(&mut self) {
+        let is_written = !self.has_failed && self.is_read;
+        let subject = &mut self.subject;
+        subject.call(Call::ResumeReading);
+        while subject.poll_event() {}
+        for _ in 0..64 {
+            if is_written {
+                subject.write(usize::MAX);
+            }
+            while subject.poll_socket().is_some() {}
+            if subject.connection.is_finished() {
+                break;
+            }
+            match subject.poll_timeout() {
+                Some(deadline) => {
+                    subject.wait(deadline.saturating_duration_since(subject.now));
+                    subject.call(Call::HandleTimeout);
+                }
+                None => subject.call(Call::Abort),
+            }
+            while subject.poll_event() {}
+        }
+        for call in [Call::ReceiveEof, Call::ReceiveEof, Call::TransportFailed, Call::EnsureClosed(1000, String::new())]
+        {
+            subject.call(call);
+        }
+        for call in [Call::Abort, Call::Shutdown(1001), Call::HandleTimeout, Call::Text("late".to_owned())] {
+            subject.call(call);
+        }
+        subject.feed(b"\x81\x00");
+        subject.poll_event();
+        subject.poll_socket();
+    }
+}

@@ -1,0 +1,39 @@
+//! Configurations, few enough to meet them all.
+
+use statesocket::{CloseReply, Config, Delivery};
+use std::time::Duration;
+
+/// The configuration that the bits of `choices` name; zero is the default one.
+pub(crate) fn config(choices: u8) -> Config {
+    let mut config = Config::default();
+    if choices & 0x01 != 0 {
+        config.close_reply = CloseReply::Manual;
+    }
+    if choices & 0x02 != 0 {
+        config.delivery = Delivery::Chunks;
+    }
+    if choices & 0x04 != 0 {
+        (config.max_frame_bytes, config.max_message_bytes, config.max_fragments) = (150, 200, 3);
+        (config.max_head_bytes, config.max_request_line_bytes, config.max_headers) = (400, 60, 8);
+        (config.max_early_bytes, config.max_rejection_body_bytes) = (50, 8);
+    }
+    if choices & 0x08 != 0 {
+        config.plain_http = true;
+    }
+    if choices & 0x10 != 0 {
+        config.max_output_bytes = 300;
+    }
+    if choices & 0x20 != 0 {
+        config.idle_timeout = Some(Duration::from_secs(15));
+        config.ping_interval = Some(Duration::from_secs(2));
+        config.pong_timeout = Some(Duration::from_secs(1));
+        config.message_timeout = Some(Duration::from_secs(3));
+        config.write_timeout = Some(Duration::from_secs(5));
+    }
+    if choices & 0x40 != 0 {
+        (config.ping_interval, config.message_timeout, config.write_timeout) = (None, None, None);
+        (config.opening_timeout, config.accept_timeout) = (None, None);
+        (config.closing_timeout, config.linger_timeout) = (None, None);
+    }
+    config
+}

@@ -1,0 +1,195 @@
+//! A connection of which everything is written down.
+
+use super::trace::{Call, Refusal, Step, Trace, View};
+use crate::support::{into_owned, waiting};
+use statesocket::{
+    AcceptError, CloseError, Config, Connection, Event, PingError, RejectError, Role, SendError, SharedMessage,
+    SocketAction,
+    handshake::{Accept, Response},
+    http::StatusCode,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// A connection under observation, and its clock.
+pub(crate) struct Subject {
+    pub(crate) connection: Connection,
+    pub(crate) now: Instant,
+    trace: Trace,
+    received: usize,
+}
+
+macro_rules! refusal_from {
+    ($($error:ident),*) => {$(
+        impl From<$error> for Refusal {
+            fn from(error: $error) -> Self {
+                let text = error.to_string();
+                Self { transition: if let $error::Transition(error) = error { Some(error) } else { None }, text }
+            }
+        }
+    )*};
+}
+refusal_from!(AcceptError, RejectError, SendError, PingError, CloseError);
+
+impl Subject {
+    pub(crate) fn new(connection: Connection, config: Arc<Config>, is_established: bool, now: Instant) -> Self {
+        let views = vec![view(&connection)];
+        let frames_from = is_established.then_some(0);
+        let role = connection.role();
+        let trace = Trace {
+            role,
+            config,
+            is_established,
+            views,
+            steps: Vec::new(),
+            frames_from,
+            drawn: 0,
+            refused: Vec::new(),
+        };
+        Self { connection, now, trace, received: 0 }
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.trace.role
+    }
+
+    /// Says that no more steps are drawn.
+    pub(crate) fn end_of_draw(&mut self) {
+        self.trace.drawn = self.trace.steps.len();
+    }
+
+    pub(crate) fn into_trace(self) -> Trace {
+        self.trace
+    }
+
+    /// Hands in `bytes`, and takes the events as they come.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        loop {
+            let mut buffer = rest.to_vec();
+            let mut input = buffer.as_mut_slice();
+            let event = self.connection.receive(&mut input, self.now).map(into_owned);
+            let taken = rest.len() - input.len();
+            self.received += taken;
+            if matches!(event, Some(Event::Request(_) | Event::Accepted(_))) {
+                self.trace.frames_from = Some(self.received);
+            }
+            let is_last = event.is_none();
+            self.record(Call::Receive { given: rest.to_vec(), taken }, event);
+            rest = &rest[taken..];
+            if is_last {
+                return assert!(rest.is_empty(), "receive takes everything before it returns None");
+            }
+        }
+    }
+
+    /// Takes the next event that needs no input. Returns whether there was one.
+    pub(crate) fn poll_event(&mut self) -> bool {
+        let event = self.connection.poll_event();
+        let is_one = event.is_some();
+        self.record(Call::PollEvent, event);
+        is_one
+    }
+
+    pub(crate) fn poll_timeout(&mut self) -> Option<Instant> {
+        let timeout = self.connection.poll_timeout(self.now);
+        self.record(Call::PollTimeout(timeout), None);
+        timeout.map(|(deadline, _)| deadline)
+    }
+
+    pub(crate) fn poll_socket(&mut self) -> Option<SocketAction> {
+        let action = self.connection.poll_socket();
+        self.record(Call::PollSocket(action), None);
+        action
+    }
+
+    /// Writes at most `n` of the bytes that wait.
+    pub(crate) fn write(&mut self, n: usize) {
+        let mut bytes = view(&self.connection).output;
+        bytes.truncate(n);
+        self.connection.advance(bytes.len());
+        self.record(Call::Advance(bytes), None);
+    }
+
+    pub(crate) fn wait(&mut self, duration: Duration) {
+        self.now += duration;
+        self.record(Call::Wait(duration), None);
+    }
+
+    /// Makes a call that was drawn with this number.
+    pub(crate) fn call_drawn(&mut self, number: usize, call: Call) {
+        self.call(call);
+        if self.trace.steps.last().is_some_and(|step| step.refusal.is_some()) {
+            self.trace.refused.push(number);
+        }
+    }
+
+    /// Makes any of the other calls.
+    pub(crate) fn call(&mut self, call: Call) {
+        let before = format!("{:?}", self.connection);
+        let result = self.dispatch(&call);
+        let texts = result.is_err().then(|| [before, format!("{:?}", self.connection)]);
+        self.push(Step { call, refusal: result.err(), event: None, texts });
+    }
+
+    fn dispatch(&mut self, call: &Call) -> Result<(), Refusal> {
+        let (connection, now) = (&mut self.connection, self.now);
+        match call {
+            Call::ReceiveEof => connection.receive_eof(),
+            Call::TransportFailed => connection.transport_failed(),
+            Call::HandleTimeout => connection.handle_timeout(now),
+            Call::Accept(name) => {
+                connection.accept(name.map_or_else(Accept::new, |name| Accept::new().subprotocol(name)))?;
+            }
+            Call::Reject(status) => {
+                let status = StatusCode::from_u16(*status).expect("the scripts draw statuses that exist");
+                connection.reject(Response::new(status).body("no"))?;
+            }
+            Call::Text(text) => connection.send_text(text)?,
+            Call::Binary(bytes) => connection.send_binary(bytes)?,
+            Call::Shared(bytes) => connection.send_shared(&SharedMessage::binary(bytes))?,
+            Call::TextFragment(text, is_last) => connection.send_text_fragment(text, *is_last)?,
+            Call::BinaryFragment(bytes, is_last) => connection.send_binary_fragment(bytes, *is_last)?,
+            Call::Ping(payload) => connection.ping(payload)?,
+            Call::Close(code, reason) => connection.close(*code, reason)?,
+            Call::EnsureClosed(code, reason) => connection.ensure_closed(*code, reason),
+            Call::Shutdown(code) => connection.shutdown(*code),
+            Call::Abort => connection.abort(),
+            Call::PauseReading => connection.pause_reading(),
+            Call::ResumeReading => connection.resume_reading(),
+            Call::Receive { .. }
+            | Call::PollEvent
+            | Call::PollTimeout(_)
+            | Call::Advance(_)
+            | Call::PollSocket(_)
+            | Call::Wait(_) => unreachable!("{call:?} has a method of its own"),
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, call: Call, event: Option<Event<'static>>) {
+        self.push(Step { call, refusal: None, event, texts: None });
+    }
+
+    fn push(&mut self, step: Step) {
+        self.trace.steps.push(step);
+        self.trace.views.push(view(&self.connection));
+    }
+}
+
+fn view(connection: &Connection) -> View {
+    View {
+        phase: connection.phase(),
+        client_state: connection.client_state(),
+        application_state: connection.application_state(),
+        output: waiting(connection),
+        queued: connection.queued(),
+        can_send: connection.can_send(),
+        wants_read: connection.wants_read(),
+        is_finished: connection.is_finished(),
+        disconnect: connection.disconnect().cloned(),
+        moves: connection.history().len(),
+    }
+}

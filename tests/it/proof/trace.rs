@@ -1,0 +1,187 @@
+//! What a connection was asked and what it answered, call by call.
+
+use crate::support::Raw;
+use statesocket::{Config, Disconnect, Event, Phase, Role, SocketAction, State, Timer, TransitionError};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// One call of a connection's method, or a while in which none was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// `receive`, with so many bytes, of which so many were taken.
+    Receive {
+        given: Vec<u8>,
+        taken: usize,
+    },
+    PollEvent,
+    ReceiveEof,
+    TransportFailed,
+    PollTimeout(Option<(Instant, Timer)>),
+    HandleTimeout,
+    /// `advance`, after these bytes were written.
+    Advance(Vec<u8>),
+    PollSocket(Option<SocketAction>),
+    Accept(Option<&'static str>),
+    Reject(u16),
+    Text(String),
+    Binary(Vec<u8>),
+    Shared(Vec<u8>),
+    TextFragment(String, bool),
+    BinaryFragment(Vec<u8>, bool),
+    Ping(Vec<u8>),
+    Close(u16, String),
+    EnsureClosed(u16, String),
+    Shutdown(u16),
+    Abort,
+    PauseReading,
+    ResumeReading,
+    /// No call: time passes.
+    Wait(Duration),
+}
+
+/// An error that a call returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The error, if it is the table's.
+    pub(crate) transition: Option<TransitionError>,
+    pub(crate) text: String,
+}
+
+/// A call and all that came of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) call: Call,
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) event: Option<Event<'static>>,
+    /// The `Debug` texts of the connection before and after a call that was refused: all of its state.
+    pub(crate) texts: Option<[String; 2]>,
+}
+
+/// What can be seen of a connection without changing it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct View {
+    pub(crate) phase: Phase,
+    pub(crate) client_state: State,
+    pub(crate) application_state: State,
+    /// All bytes that wait.
+    pub(crate) output: Vec<u8>,
+    pub(crate) queued: usize,
+    pub(crate) can_send: bool,
+    pub(crate) wants_read: bool,
+    pub(crate) is_finished: bool,
+    pub(crate) disconnect: Option<Disconnect>,
+    pub(crate) moves: usize,
+}
+
+/// A whole life of a connection: `views[i]` is before `steps[i]`, `views[i + 1]` after it.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    pub(crate) role: Role,
+    pub(crate) config: Arc<Config>,
+    pub(crate) is_established: bool,
+    pub(crate) views: Vec<View>,
+    pub(crate) steps: Vec<Step>,
+    /// Where in what was received the frames begin, once they have.
+    pub(crate) frames_from: Option<usize>,
+    /// How many steps were drawn; what follows them is the end that the clock alone brings.
+    pub(crate) drawn: usize,
+    /// The numbers of the drawn calls that were refused.
+    pub(crate) refused: Vec<usize>,
+}
+
+impl Step {
+    /// Whether it is a call of the application, and not one of the network, the clock, or the driver.
+    pub(crate) fn is_of_application(&self) -> bool {
+        !matches!(
+            self.call,
+            Call::Receive { .. }
+                | Call::PollEvent
+                | Call::ReceiveEof
+                | Call::TransportFailed
+                | Call::PollTimeout(_)
+                | Call::HandleTimeout
+                | Call::Advance(_)
+                | Call::PollSocket(_)
+                | Call::Wait(_)
+        )
+    }
+}
+
+impl Trace {
+    /// Each step between the views before and after it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&View, &Step, &View)> {
+        self.steps.iter().zip(self.views.windows(2)).map(|(step, views)| (&views[0], step, &views[1]))
+    }
+
+    pub(crate) fn last(&self) -> &View {
+        self.views.last().expect("a trace begins with a view")
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event<'static>> {
+        self.steps.iter().filter_map(|step| step.event.clone()).collect()
+    }
+
+    pub(crate) fn disconnects(&self) -> Vec<Disconnect> {
+        let of = |event| if let Event::Disconnect(disconnect) = event { Some(*disconnect) } else { None };
+        self.events().into_iter().filter_map(of).collect()
+    }
+
+    /// How it ended, brought up to date.
+    pub(crate) fn end(&self) -> Option<&Disconnect> {
+        self.last().disconnect.as_ref()
+    }
+
+    /// Whether bytes that waited were thrown away, as an abort does.
+    pub(crate) fn has_lost_output(&self) -> bool {
+        self.iter().any(|(before, step, after)| {
+            let is_gone = !before.output.is_empty() && after.output.is_empty();
+            is_gone && !matches!(step.call, Call::Advance(_))
+        })
+    }
+
+    /// All bytes that were received in the first `steps`, from the first frame on.
+    pub(crate) fn frames_received(&self, steps: usize) -> Vec<u8> {
+        let received = self.steps[..steps].iter().filter_map(|step| match &step.call {
+            Call::Receive { given, taken } => Some(&given[..*taken]),
+            _ => None,
+        });
+        let bytes = received.collect::<Vec<_>>().concat();
+        bytes.get(self.frames_from.unwrap_or(usize::MAX)..).unwrap_or_default().to_vec()
+    }
+
+    /// All bytes that were written, and those that still wait.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        let written = self.steps.iter().filter_map(|step| match &step.call {
+            Call::Advance(bytes) => Some(bytes.as_slice()),
+            _ => None,
+        });
+        [written.collect::<Vec<_>>().concat(), self.last().output.clone()].concat()
+    }
+
+    /// What was written before the first frame: the request or the response, if one was.
+    pub(crate) fn head_written(&self) -> Vec<u8> {
+        let written = self.written();
+        let end = if self.is_established { 0 } else { head_len(&written) };
+        written[..end].to_vec()
+    }
+
+    /// The frames that were written. The last may have been cut off by an abort; then it is not among them.
+    pub(crate) fn frames_written(&self) -> Vec<Raw> {
+        let written = self.written();
+        let begins = if self.is_established { 0 } else { head_len(&written) };
+        let is_http = !self.is_established && self.role == Role::Server && !written.starts_with(b"HTTP/1.1 101 ");
+        let mut rest = if is_http { &[][..] } else { &written[begins..] };
+        let mut frames = Vec::new();
+        while let Some(frame) = Raw::parse_whole(&mut rest) {
+            frames.push(frame);
+        }
+        frames
+    }
+}
+
+/// The length of the head that `bytes` begin with; all of them if it does not end.
+fn head_len(bytes: &[u8]) -> usize {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4)
+}

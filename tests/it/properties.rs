@@ -1,0 +1,170 @@
+//! The properties, on bytes that proptest draws: `PROPTEST_CASES` says how many, 256 by default.
+
+use crate::{
+    proof::{self, chunking, invariants, parties, script},
+    support::{
+        ROLES, Raw, accepted_head, client, request_head, response_head,
+        strategies::{Defects, defects, frames},
+    },
+};
+use proptest::{collection::vec, prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
+use statesocket::{Config, Phase, Role};
+use std::collections::{HashMap, HashSet};
+
+/// Calls of any method at any time; what the bytes mean is for `proof::script` to say.
+fn script() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..300)
+}
+
+/// Requests and answers, most of them right.
+fn heads() -> impl Strategy<Value = Vec<u8>> {
+    let names = ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Accept"];
+    let values = ["", "websocket", "keep-alive, Upgrade", "13", "8", "example.com:80", "dGhlIHNhbXBsZSBub25jZQ"];
+    let change = (any::<bool>(), select(names.to_vec()), select(values.to_vec()));
+    let changes = prop_oneof![3 => Just(vec![]), 1 => vec(change, 1..3)];
+    let accepted = client(Config::default(), &["chat", "superchat"]).transmit().to_vec();
+    (0..8, changes).prop_map(move |(which, changes)| {
+        let names: Vec<String> =
+            changes.iter().map(|(adds, name, _)| if *adds { format!("+{name}") } else { (*name).to_owned() }).collect();
+        let changes: Vec<(&str, &str)> =
+            names.iter().zip(&changes).map(|(name, (.., value))| (name.as_str(), *value)).collect();
+        match which {
+            0..=2 => request_head("/chat?a=b", &changes),
+            3 => accepted_head(&accepted, &[("Sec-WebSocket-Protocol", "chat")]),
+            4 => accepted_head(&accepted, &changes),
+            5 => [response_head("HTTP/1.1 103 Early Hints", &[]), accepted_head(&accepted, &changes)].concat(),
+            6 => [response_head("HTTP/1.1 404 Not Found", &[("Content-Length", "6")]), b"absent".to_vec()].concat(),
+            _ => {
+                let head = response_head("HTTP/1.1 503 Busy", &[("Transfer-Encoding", "chunked")]);
+                [head, b"3\r\none\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: 1\r\n\r\n".to_vec()].concat()
+            }
+        }
+    })
+}
+
+/// What a peer of an endpoint of role `role` sends.
+fn wire(role: Role, mut bytes: Vec<u8>, stream: &[Vec<Raw>], defects: &Defects) -> Vec<u8> {
+    bytes.extend(stream.concat().into_iter().flat_map(|frame| frame.for_endpoint(role)));
+    defects.apply(&mut bytes);
+    bytes
+}
+
+fn holds(name: &str, data: &[u8]) {
+    let property = proof::ALL.iter().find(|property| property.name == name).expect("a property of that name");
+    (property.check)(data);
+}
+
+macro_rules! invariants {
+    ($($number:literal $name:ident)*) => { proptest! { $(
+        #[test]
+        fn $name(script in script()) {
+            let invariant = invariants::OF_A_TRACE.iter().find(|invariant| invariant.number == $number);
+            (invariant.expect("an invariant of that number").check)(&script::run(&script));
+        }
+    )* } };
+}
+
+invariants! {
+    1 i_1_the_joint_state_is_one_of_six
+    2 i_2_a_party_only_moves_forward
+    3 i_3_closed_is_for_ever
+    6 i_6_messages_may_be_sent_exactly_while_both_have_opened_and_we_not_closed
+    7 i_7_there_is_exactly_one_disconnect
+    8 i_8_events_come_in_order_and_none_is_lost
+    9 i_9_the_code_is_that_of_the_close_received
+    11 i_11_after_a_close_only_pongs_leave
+    12 i_12_at_most_one_close_leaves
+    13 i_13_messages_leave_as_they_were_sent
+    14 i_14_after_a_violation_nothing_is_read
+    15 i_15_one_http_head_comes_before_any_frame
+    16 i_16_the_socket_is_shut_once_and_nothing_is_written_after
+    17 i_17_pings_are_answered_in_order
+    18 i_18_what_leaves_can_be_read
+    21 i_21_what_waits_is_bounded
+    22 i_22_the_clock_alone_brings_the_end
+    25 i_25_after_the_end_nothing_changes_anything
+}
+
+proptest! {
+    #[test]
+    fn i_4_the_roles_mirror_each_other(moves in script()) {
+        invariants::i_4_the_roles_mirror_each_other(&moves);
+    }
+
+    #[test]
+    fn i_10_however_bytes_are_cut_the_same_comes_of_them(
+        choices in any::<u8>(), start in select(&chunking::Start::ALL[..]), head in heads(), stream in vec(frames(), 0..8),
+        defects in defects(), cuts in vec(any::<u8>(), 0..12),
+    ) {
+        let head = if start.takes_head() { head } else { Vec::new() };
+        let wire = wire(start.role(), head, &stream, &defects);
+        holds("chunking", &chunking::encode(choices, start, &cuts, &wire));
+    }
+
+    #[test]
+    fn i_19_a_refused_call_changes_nothing(script in script()) {
+        invariants::check_19(&script);
+    }
+
+    #[test]
+    fn i_20_no_call_panics_and_the_parties_are_what_the_model_has(script in script()) {
+        parties::follow(&script::run(&script));
+    }
+
+    #[test]
+    fn frames_are_read_and_answered_as_the_reference_says(
+        choices in any::<u8>(), role in select(vec![Role::Server, Role::Client]), stream in vec(frames(), 0..8),
+        defects in defects(),
+    ) {
+        let wire = wire(role, Vec::new(), &stream, &defects);
+        let name = if role == Role::Server { "frames_server" } else { "frames_client" };
+        holds(name, &[vec![choices], wire].concat());
+    }
+
+    #[test]
+    fn a_request_is_taken_exactly_if_it_is_right(choices in any::<u8>(), head in heads(), defects in defects()) {
+        let wire = wire(Role::Server, head, &[], &defects);
+        holds("handshake_request", &[vec![choices], wire].concat());
+    }
+
+    #[test]
+    fn an_answer_is_taken_exactly_if_it_is_right(choices in any::<u8>(), head in heads(), defects in defects()) {
+        let wire = wire(Role::Client, head, &[], &defects);
+        holds("handshake_response", &[vec![choices], wire].concat());
+    }
+
+    #[test]
+    fn what_one_end_sends_the_other_receives(sends in script()) {
+        holds("round_trip", &sends);
+    }
+}
+
+/// What is drawn must reach what the invariants are about.
+#[test]
+fn scripts_reach_every_phase_and_a_third_of_their_calls_is_refused() {
+    let mut runner = TestRunner::deterministic();
+    let (mut made, mut refused) = (0, 0);
+    let (mut seen, mut causes) = (HashMap::new(), HashSet::new());
+    for _ in 0..1_000 {
+        let data = script().new_tree(&mut runner).expect("bytes can be drawn").current();
+        let trace = script::run(&data);
+        for (before, step, _) in trace.iter().take(trace.drawn) {
+            *seen.entry((trace.role == Role::Server, before.phase)).or_insert(0) += 1;
+            if step.is_of_application() {
+                made += 1;
+                refused += usize::from(step.refusal.is_some());
+            }
+        }
+        causes.extend(trace.disconnects().iter().map(|end| std::mem::discriminant(&end.cause)));
+    }
+    let share = f64::from(refused as u32) / f64::from(made);
+    assert!((0.25..0.5).contains(&share), "{refused} of {made} calls were refused");
+    let phases = [Phase::Requested, Phase::Open, Phase::ClientClosed, Phase::ApplicationClosed, Phase::Closed];
+    for role in ROLES {
+        for phase in phases {
+            let count = seen.get(&(role == Role::Server, phase)).copied().unwrap_or_default();
+            assert!(count >= 200, "only {count} calls of a {role:?} in {phase:?}");
+        }
+    }
+    assert_eq!(causes.len(), 8, "every kind of cause comes up");
+}
