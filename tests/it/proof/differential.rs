@@ -1,12 +1,19 @@
 //! The same bytes into statesocket and into tungstenite: the same things come out, at the same places, and the same
 //! bytes are sent back. Where the two may differ is listed, in [`Row`] for frames and in [`HandshakeRow`] for heads.
 
+mod head;
+mod head_rows;
+mod heads;
 mod ours;
 mod rows;
 mod theirs;
 mod trace;
+mod verdict;
 
+pub(crate) use head_rows::HandshakeRow;
+pub(crate) use heads::{differential_handshake, handshake_differences};
 pub(crate) use rows::Row;
+pub(crate) use verdict::request;
 
 use crate::support::Raw;
 use std::collections::BTreeSet;

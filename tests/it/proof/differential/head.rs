@@ -1,0 +1,150 @@
+//! A head cut into lines, right or wrong, so that one line can be looked at or replaced.
+
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    raw: Vec<u8>,
+    /// Up to the empty line, without line ends.
+    pub(super) lines: Vec<Vec<u8>>,
+    /// Whether the empty line is there.
+    pub(super) is_whole: bool,
+    /// What follows the empty line.
+    pub(super) rest: Vec<u8>,
+    /// Whether each line feed follows a carriage return.
+    pub(super) is_crlf: bool,
+}
+
+impl Head {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut head =
+            Self { raw: bytes.to_vec(), lines: Vec::new(), is_whole: false, rest: Vec::new(), is_crlf: true };
+        let mut left = bytes;
+        while let Some(end) = left.iter().position(|byte| *byte == b'\n') {
+            let line = &left[..end];
+            left = &left[end + 1..];
+            head.is_crlf &= line.ends_with(b"\r");
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if !line.is_empty() {
+                head.lines.push(line.to_vec());
+            } else if !head.lines.is_empty() {
+                head.is_whole = true;
+                head.rest = left.to_vec();
+                return head;
+            }
+        }
+        if !left.is_empty() {
+            head.lines.push(left.to_vec());
+        }
+        head
+    }
+
+    /// The bytes of a whole head with these lines.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for line in &self.lines {
+            bytes.extend(line);
+            bytes.extend(b"\r\n");
+        }
+        bytes.extend(b"\r\n");
+        bytes.extend(&self.rest);
+        bytes
+    }
+
+    /// The values of the headers called `name`.
+    pub(super) fn values(&self, name: &str) -> Vec<String> {
+        let headers = self.lines.iter().skip(1).filter_map(|line| split(line));
+        headers.filter(|(of, _)| of.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    }
+
+    /// All comma-separated elements of the headers called `name`.
+    pub(super) fn elements(&self, name: &str) -> Vec<String> {
+        let values = self.values(name);
+        values.iter().flat_map(|value| value.split(',')).map(|element| element.trim().to_owned()).collect()
+    }
+
+    pub(super) fn lists(&self, name: &str, token: &str) -> bool {
+        self.elements(name).iter().any(|element| element.eq_ignore_ascii_case(token))
+    }
+
+    /// Without the headers called `name`.
+    pub(super) fn without(&self, name: &str) -> Self {
+        let mut head = self.clone();
+        let mut at = 0;
+        head.lines.retain(|line| {
+            at += 1;
+            at == 1 || split(line).is_none_or(|(of, _)| !of.eq_ignore_ascii_case(name))
+        });
+        head
+    }
+
+    /// With one header called `name`.
+    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+        let mut head = self.without(name);
+        head.lines.push(format!("{name}: {value}").into_bytes());
+        head
+    }
+
+    /// Without what follows it.
+    pub(super) fn alone(&self) -> Self {
+        Self { rest: Vec::new(), ..self.clone() }
+    }
+
+    /// The very bytes, and an end.
+    pub(super) fn with_end(&self) -> Vec<u8> {
+        let end: &[u8] = if self.raw.ends_with(b"\r") { b"\n\r\n" } else { b"\r\n\r\n" };
+        [self.raw.as_slice(), end].concat()
+    }
+
+    /// The very bytes, with a carriage return before each line feed.
+    pub(super) fn with_line_ends(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for &byte in &self.raw {
+            if byte == b'\n' && bytes.last() != Some(&b'\r') {
+                bytes.push(b'\r');
+            }
+            bytes.push(byte);
+        }
+        bytes
+    }
+
+    /// With question marks in the place of all that is not ASCII.
+    pub(super) fn in_ascii(&self) -> Self {
+        let ascii = |byte: &u8| if byte.is_ascii() { *byte } else { b'?' };
+        let lines = self.lines.iter().map(|line| line.iter().map(ascii).collect()).collect();
+        Self { lines, ..self.clone() }
+    }
+
+    /// With the second word of the first line replaced.
+    pub(super) fn with_target(&self, target: &str) -> Self {
+        let mut head = self.clone();
+        let mut words: Vec<_> = self.lines[0].split(|byte| *byte == b' ').collect();
+        words[1] = target.as_bytes();
+        head.lines[0] = words.join(&b' ');
+        head
+    }
+
+    pub(super) fn with_version_1_1(&self) -> Self {
+        let mut head = self.clone();
+        head.lines[0][..8].copy_from_slice(b"HTTP/1.1");
+        head
+    }
+
+    /// Whether there is one `Host`, and it is valid without doubt.
+    pub(super) fn has_plain_host(&self) -> bool {
+        let [host] = self.values("Host").try_into().unwrap_or_default();
+        let (name, port): (&str, &str) = host.split_once(':').unwrap_or((&host, "80"));
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+        is_name && port.len() < 5 && port.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
+    /// Whether the target is a resource name without doubt.
+    pub(super) fn has_plain_target(&self) -> bool {
+        let target = self.lines.first().and_then(|line| line.split(|byte| *byte == b' ').nth(1)).unwrap_or_default();
+        target.starts_with(b"/") && target.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/?=&-._~".contains(byte))
+    }
+}
+
+fn split(line: &[u8]) -> Option<(String, String)> {
+    let line = String::from_utf8_lossy(line);
+    line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim_matches([' ', '\t']).to_owned()))
+}
