@@ -6,6 +6,7 @@ mod head_rows;
 mod heads;
 mod ours;
 mod rows;
+mod sending;
 mod theirs;
 mod trace;
 mod verdict;
@@ -13,6 +14,7 @@ mod verdict;
 pub(crate) use head_rows::HandshakeRow;
 pub(crate) use heads::{differential_handshake, handshake_differences};
 pub(crate) use rows::Row;
+pub(crate) use sending::differential_sending;
 pub(crate) use verdict::request;
 
 use crate::support::Raw;
