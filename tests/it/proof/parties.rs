@@ -13,16 +13,19 @@ struct Parties {
     role: Role,
     local: State,
     peer: State,
+    /// The transport has failed, and the next look for an event finds that out.
+    is_lost: bool,
 }
 
 /// Follows `trace` call by call: the states must be those that the model has, and a call must be refused for the
 /// states exactly when the model refuses it.
 pub(crate) fn follow(trace: &Trace) {
-    let mut parties = match (trace.is_established, trace.role) {
-        (true, role) => Parties { role, local: Connected, peer: Connected },
-        (false, Role::Server) => Parties { role: Role::Server, local: Connecting, peer: Connecting },
-        (false, Role::Client) => Parties { role: Role::Client, local: Connected, peer: Connecting },
+    let (local, peer) = match (trace.is_established, trace.role) {
+        (true, _) => (Connected, Connected),
+        (false, Role::Server) => (Connecting, Connecting),
+        (false, Role::Client) => (Connected, Connecting),
     };
+    let mut parties = Parties { role: trace.role, local, peer, is_lost: false };
     for (at, (before, step, after)) in trace.iter().enumerate() {
         if let Some(is_legal) = parties.allows(&step.call) {
             let is_refused = step.refusal.as_ref().is_some_and(|refusal| refusal.transition.is_some());
@@ -80,6 +83,9 @@ impl Parties {
             Call::Reject(_) | Call::Abort => self.end(),
             Call::Close(..) | Call::EnsureClosed(..) | Call::Shutdown(_) => self.close(),
             Call::HandleTimeout if is_timed_out => self.end(),
+            Call::TransportFailed => self.is_lost = true,
+            // The one event may have been handed out before: then this is all that comes of it.
+            Call::Receive { .. } | Call::PollEvent if self.is_lost && step.event.is_none() => self.end(),
             _ => {}
         }
         match &step.event {

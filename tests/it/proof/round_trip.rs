@@ -10,6 +10,9 @@ use arbitrary::{Result, Unstructured};
 use statesocket::{Agreed, Config, Connection, Event, Role, SendError, SharedMessage};
 use std::{sync::Arc, time::Instant};
 
+/// When so many bytes have been sent, more prove no more.
+const MOST: usize = 200_000;
+
 /// Draws messages, Pings and a Close, has them sent, and carries them over in pieces.
 pub(crate) fn check(data: &[u8]) {
     let mut source = Unstructured::new(data);
@@ -31,7 +34,7 @@ fn exchange(source: &mut Unstructured<'_>) -> Result<()> {
     let mut events = Vec::new();
     let mut rest = wire.as_slice();
     while !rest.is_empty() {
-        let len = source.int_in_range(1..=rest.len().min(300)).unwrap_or(1);
+        let len = if source.is_empty() { rest.len() } else { source.int_in_range(1..=rest.len().min(300))? };
         let (piece, later) = rest.split_at(len);
         rest = later;
         let mut buffer = piece.to_vec();
@@ -62,7 +65,7 @@ fn send(sender: &mut Connection, source: &mut Unstructured<'_>) -> Vec<Said> {
     let mut said = Vec::new();
     while let Ok(choice) = source.arbitrary::<u8>()
         && !source.is_empty()
-        && said.len() < 64
+        && sender.queued() < MOST
     {
         let payload = payload(source, choice >> 3);
         let text = String::from_utf8_lossy(&payload).into_owned();
