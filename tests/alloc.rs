@@ -3,9 +3,16 @@
 //! This is a test binary of its own, because its allocator counts; it does so for each thread by itself, so its tests
 //! can run at once.
 
+// The tests of behaviour use more of it.
+#[allow(dead_code, unused_imports)]
+#[path = "it/support/mod.rs"]
+mod support;
+
 use allocation_counter::measure;
+use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use statesocket::{Agreed, Config, Connection, Event, Role};
 use std::{sync::Arc, time::Instant};
+use support::strategies::{defects, frames};
 
 /// Hands `bytes` to `connection` in pieces of `size`. Returns the number of events.
 fn feed(connection: &mut Connection, bytes: &[u8], size: usize) -> usize {
@@ -132,4 +139,36 @@ fn an_idle_connection_holds_no_buffer() {
         assert!(!matches!(connection.receive(&mut &mut [][..], now), Some(Event::Disconnect(_))));
     });
     assert_eq!((held.count_current, held.bytes_current), (0, 0), "{held:?}");
+}
+
+/// Invariant 21: whatever comes, in whatever pieces, a connection holds what its limits allow and a constant.
+#[test]
+fn i_21_what_is_held_is_bounded_by_the_limits() {
+    let mut config = Config::default();
+    (config.max_head_bytes, config.max_headers, config.max_early_bytes) = (400, 8, 100);
+    (config.max_frame_bytes, config.max_message_bytes, config.max_fragments) = (150, 200, 3);
+    (config.max_output_bytes, config.max_rejection_body_bytes) = (300, 8);
+    // A message that grows is held twice while it moves; so is the output. Beside them: sixteen Pongs, a Ping, a Close,
+    // the `Disconnect`, a request with its headers.
+    let bound = 2 * (200 + 300 + 400 + 100) + 8 * 1024;
+    let config = Arc::new(config);
+    let streams = (any::<bool>(), vec(frames(), 1..12), defects(), vec(1..200usize, 1..6));
+    TestRunner::default()
+        .run(&streams, |(is_server, stream, defects, sizes)| {
+            let role = if is_server { Role::Server } else { Role::Client };
+            let mut wire: Vec<u8> = stream.concat().into_iter().flat_map(|frame| frame.for_endpoint(role)).collect();
+            defects.apply(&mut wire);
+            let wire = wire.repeat(100);
+            let mut connection = Connection::established(role, Agreed::new(), Arc::clone(&config), Instant::now());
+            let held = measure(|| {
+                for (piece, size) in wire.chunks(200).zip(sizes.iter().cycle()) {
+                    feed(&mut connection, piece, *size);
+                    // One that would go over the limit is refused.
+                    let _ = connection.send_binary(&[7; 100]);
+                }
+            });
+            prop_assert!(held.bytes_max < bound, "{:?}", held);
+            Ok(())
+        })
+        .expect("no stream makes it hold more");
 }

@@ -1,0 +1,146 @@
+//! Work that is linear in the input: each workload can be made any size, so that `tests/linear/run` can count the
+//! instructions that it takes. By itself this checks that each does what it says.
+//!
+//! The environment variable `WORK_SIZE` is the size, in about as many bytes.
+
+use statesocket::{Agreed, Config, Connection, Delivery, Event, Role, handshake::Accept};
+use std::{sync::Arc, time::Instant};
+
+const SMALL: usize = 1_000;
+
+fn size() -> usize {
+    std::env::var("WORK_SIZE").map_or(SMALL, |size| size.parse().expect("WORK_SIZE is a number"))
+}
+
+fn open(delivery: Delivery) -> Connection {
+    let mut config = Config::default();
+    config.delivery = delivery;
+    config.max_fragments = u32::MAX;
+    Connection::established(Role::Server, Agreed::new(), Arc::new(config), Instant::now())
+}
+
+/// A frame of a client, masked with zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match u16::try_from(payload.len()) {
+        Ok(len) if len < 126 => bytes.push(0x80 | len as u8),
+        Ok(len) => bytes.extend([&[0x80 | 126][..], &len.to_be_bytes()].concat()),
+        Err(_) => bytes.extend([&[0x80 | 127][..], &(payload.len() as u64).to_be_bytes()].concat()),
+    }
+    [bytes, vec![0; 4], payload.to_vec()].concat()
+}
+
+/// Hands `bytes` in, in pieces of `len`. Returns how many events came.
+fn feed(connection: &mut Connection, mut bytes: Vec<u8>, len: usize) -> usize {
+    let (now, mut events) = (Instant::now(), 0);
+    for piece in bytes.chunks_mut(len) {
+        let mut input = piece;
+        while connection.receive(&mut input, now).is_some() {
+            events += 1;
+        }
+    }
+    events
+}
+
+#[test]
+fn a_message_in_single_bytes() {
+    let message = frame(0x82, &vec![7; size()]);
+    assert_eq!(feed(&mut open(Delivery::Messages), message, 1), 1);
+}
+
+#[test]
+fn a_text_whose_code_points_are_all_cut() {
+    let message = frame(0x81, "\u{10348}".repeat(size() / 4).as_bytes());
+    assert_eq!(feed(&mut open(Delivery::Messages), message, 3), 1);
+}
+
+#[test]
+fn a_text_in_chunks() {
+    let message = frame(0x81, "\u{10348}".repeat(size() / 4).as_bytes());
+    assert!(feed(&mut open(Delivery::Chunks), message, 3) >= size() / 8);
+}
+
+#[test]
+fn a_message_in_fragments_of_a_byte() {
+    let mut bytes = frame(0x01, b"a");
+    bytes.extend(frame(0x00, b"a").repeat(size()));
+    bytes.extend(frame(0x80, b""));
+    assert_eq!(feed(&mut open(Delivery::Messages), bytes, 4096), 1);
+}
+
+#[test]
+fn fragments_of_nothing_between_pings() {
+    let mut bytes = frame(0x01, b"");
+    bytes.extend([frame(0x00, b""), frame(0x89, b"ping")].concat().repeat(size() / 10));
+    assert_eq!(feed(&mut open(Delivery::Messages), bytes, 1), size() / 10);
+}
+
+#[test]
+fn messages_that_are_echoed_and_not_read() {
+    let mut connection = open(Delivery::Messages);
+    let (now, mut bytes) = (Instant::now(), frame(0x81, b"hello").repeat(size() / 5));
+    let mut input = bytes.as_mut_slice();
+    while let Some(Event::Message(message)) = connection.receive(&mut input, now) {
+        connection.send(&message).expect("there is room");
+    }
+    assert_eq!(connection.queued(), size() / 5 * 7);
+    while connection.queued() > 0 {
+        connection.advance(1);
+    }
+}
+
+#[test]
+fn pings_that_are_answered_behind_what_is_not_read() {
+    let mut connection = open(Delivery::Messages);
+    connection.send_binary(&vec![7; size()]).expect("there is room");
+    assert_eq!(feed(&mut connection, frame(0x89, b"ping").repeat(size() / 10), 4096), size() / 10);
+    assert!(connection.queued() < size() + 1_000, "a few Pongs wait, not all");
+}
+
+#[test]
+fn messages_before_the_answer() {
+    let mut config = Config::default();
+    config.max_early_bytes = usize::MAX;
+    let mut server = Connection::server(Arc::new(config), Instant::now());
+    let head = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let frames = frame(0x81, b"hello").repeat(size() / 5);
+    assert_eq!(feed(&mut server, [head.to_vec(), frames].concat(), 100), 1);
+    server.accept(Accept::new()).expect("a request waits");
+    let messages = std::iter::from_fn(|| server.poll_event()).count();
+    assert_eq!(messages, size() / 5);
+}
+
+#[test]
+fn a_request_in_single_bytes() {
+    let mut config = Config::default();
+    (config.max_head_bytes, config.max_headers) = (usize::MAX, usize::MAX);
+    let mut server = Connection::server(Arc::new(config), Instant::now());
+    let lines: String = (0..size() / 100).map(|n| format!("X-{n}: {}\r\n", "x".repeat(100))).collect();
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{lines}\r\n"
+    );
+    assert_eq!(feed(&mut server, head.into_bytes(), 1), 1);
+}
+
+#[test]
+fn lists_of_subprotocols() {
+    let mut config = Config::default();
+    config.max_head_bytes = usize::MAX;
+    let mut server = Connection::server(Arc::new(config), Instant::now());
+    let names: Vec<String> = (0..size() / 8).map(|n| format!("p{n}")).collect();
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: {}\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        names.join(", ")
+    );
+    assert_eq!(feed(&mut server, head.into_bytes(), 4096), 1);
+}
+
+#[test]
+fn what_comes_after_the_end() {
+    let mut connection = open(Delivery::Messages);
+    let bytes = [frame(0x88, b""), frame(0x81, b"late").repeat(size() / 10)].concat();
+    assert_eq!(feed(&mut connection, bytes, 1), 1);
+}
