@@ -28,7 +28,7 @@ pub(crate) struct Property {
     pub(crate) check: fn(&[u8]),
 }
 
-pub(crate) const ALL: [Property; 8] = [
+pub(crate) const ALL: [Property; 10] = [
     Property { name: "frames_server", check: |data| frames::check(Role::Server, data) },
     Property { name: "frames_client", check: |data| frames::check(Role::Client, data) },
     Property { name: "handshake_request", check: handshakes::check_request },
@@ -37,4 +37,6 @@ pub(crate) const ALL: [Property; 8] = [
     Property { name: "chunking", check: chunking::check },
     Property { name: "round_trip", check: round_trip::check },
     Property { name: "differential", check: differential::differential },
+    Property { name: "differential_handshake", check: differential::differential_handshake },
+    Property { name: "differential_sending", check: differential::differential_sending },
 ];

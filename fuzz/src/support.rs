@@ -1,0 +1,12 @@
+//! What the properties need of the support of the tests.
+
+#[path = "../../tests/it/support/pair.rs"]
+mod pair;
+#[path = "../../tests/it/support/sent.rs"]
+mod sent;
+#[path = "../../tests/it/support/wire.rs"]
+mod wire;
+
+pub(crate) use pair::{client, drain, established, feed, into_owned, waiting};
+pub(crate) use sent::{ROLES, pending, sent};
+pub(crate) use wire::{Raw, accepted_head, request_head, response_head};
