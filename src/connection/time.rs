@@ -266,7 +266,10 @@ impl Connection {
                 (waits && self.transport == Transport::Up, clock.since, config.opening_timeout)
             }
             Timer::Accept => (matches!(self.stage, Stage::Decision(_)), clock.since, config.accept_timeout),
-            Timer::Ping => (is_open && !clock.awaits_pong, clock.pinged.max(clock.since), config.ping_interval),
+            Timer::Ping => {
+                let may_leave = is_open && self.transport != Transport::Failed;
+                (may_leave && !clock.awaits_pong, clock.pinged.max(clock.since), config.ping_interval)
+            }
             Timer::Pong => (is_heard && clock.awaits_pong && !clock.ping_waits, clock.quiet_since, config.pong_timeout),
             Timer::Idle => (is_heard, clock.message_heard.max(clock.since), config.idle_timeout),
             Timer::Message => (is_heard, clock.incomplete_since?.max(clock.since), config.message_timeout),

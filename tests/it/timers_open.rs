@@ -222,3 +222,15 @@ fn nothing_of_an_open_connection_is_waited_for_once_it_closes() {
         assert_eq!(connection.poll_timeout(start + INTERVAL), None, "{role:?}");
     }
 }
+
+#[test]
+fn no_ping_is_sent_over_a_transport_that_has_failed() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        connection.transport_failed();
+        connection.handle_timeout(start + INTERVAL);
+        assert_eq!(connection.transmit(), b"", "{role:?}");
+        assert_eq!(disconnect_in(&pending(&mut connection)).cause, Cause::TransportLost);
+    }
+}
