@@ -14,6 +14,7 @@ mod errors_handshake;
 mod examples;
 #[cfg(feature = "server")]
 mod examples_reconnect;
+mod exploration;
 #[cfg(feature = "server")]
 mod faults;
 mod framing_chunks;

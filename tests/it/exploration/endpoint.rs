@@ -1,0 +1,307 @@
+//! One endpoint with its onlooker, stepped by inputs.
+
+use super::{
+    explorer::{Violation, require},
+    ledger::{Ledger, View},
+    output::Output,
+    property as p,
+    subject::{Call, Fault, Subject},
+};
+use statesocket::{
+    Action, Agreed, Cause, CloseReply, Config, Connection, Event, Party, Phase, Role, SocketAction, State,
+    handshake::Connect,
+};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What can happen to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Input {
+    Call(Call),
+    /// Bytes come, and all events are taken.
+    Receive(Vec<u8>),
+    Eof,
+    Reset,
+    /// The events are taken that are due.
+    Poll,
+    /// The time is told, at which a deadline has passed.
+    Time,
+    /// The network takes all that waits to be written.
+    Write,
+}
+
+/// What comes of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) output: Output,
+    pub(super) socket: Vec<SocketAction>,
+}
+
+/// How an endpoint is made.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub(super) role: Role,
+    pub(super) config: Arc<Config>,
+    /// Whether the opening handshake was done elsewhere.
+    pub(super) is_established: bool,
+    pub(super) fault: Option<Fault>,
+    /// When the virtual clock stands at zero.
+    pub(super) epoch: Instant,
+}
+
+/// A row of the table.
+pub(super) type Row = (Phase, Party, Action);
+
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    subject: Subject,
+    pub(super) ledger: Ledger,
+    close_reply: CloseReply,
+    epoch: Instant,
+    pub(super) deadline: Option<Duration>,
+    /// The rows that the last step took.
+    pub(super) rows: Vec<Row>,
+}
+
+impl Endpoint {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let (config, epoch) = (Arc::clone(&setup.config), setup.epoch);
+        let connection = match (setup.is_established, setup.role) {
+            (true, role) => Connection::established(role, Agreed::new().seed([7; 32]), config, epoch),
+            (false, Role::Server) => Connection::server(config, epoch),
+            (false, Role::Client) => {
+                let connect = Connect::new("ws://example.com/").expect("a valid URI").seed([7; 32]);
+                Connection::client(&connect, config, epoch)
+            }
+        };
+        let mut rows: Vec<Row> = connection.history().iter().map(|row| (row.from, row.party, row.action)).collect();
+        rows.dedup();
+        let ledger = if setup.is_established { Ledger::established() } else { Ledger::default() };
+        let mut endpoint = Self {
+            subject: Subject::new(connection, setup.fault),
+            ledger,
+            close_reply: setup.config.close_reply,
+            epoch,
+            deadline: None,
+            rows,
+        };
+        endpoint.ledger.is_polled = true;
+        endpoint.ask_deadline(Duration::ZERO);
+        endpoint
+    }
+
+    /// What a client has to say first; nothing on a server.
+    pub(super) fn request(&mut self) -> Vec<u8> {
+        self.subject.take_output().bytes()
+    }
+
+    pub(super) fn view(&self) -> View {
+        let connection = &self.subject.connection;
+        View {
+            role: connection.role(),
+            phase: connection.phase(),
+            states: self.subject.states(),
+            history: connection.history().to_vec(),
+            queued: self.subject.queued(),
+            disconnect: connection.disconnect().cloned(),
+            is_finished: connection.is_finished(),
+        }
+    }
+
+    /// A digest of all that may matter to what comes. `Debug` shows every field of a connection but the state of its
+    /// random numbers, and those change nothing but masks.
+    pub(super) fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        format!("{:?} {:?}", self.subject, self.ledger).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Lets `input` happen at `now`, and finds fault with what comes of it.
+    pub(super) fn step(&mut self, input: &Input, now: Duration) -> Result<Outcome, Violation> {
+        let before = self.view();
+        let time = self.epoch + now;
+        let mut outcome = Outcome::default();
+        self.rows.clear();
+        match input {
+            Input::Call(call) => self.call(*call)?,
+            Input::Receive(bytes) => self.receive(bytes, time)?,
+            Input::Poll => self.receive(&[], time)?,
+            Input::Eof => {
+                self.subject.connection.receive_eof();
+                self.ledger.at_eof = true;
+            }
+            Input::Reset => {
+                self.subject.connection.transport_failed();
+                self.ledger.has_failed = true;
+            }
+            Input::Time => self.subject.connection.handle_timeout(time),
+            Input::Write => {
+                outcome.output = self.subject.take_output();
+                let view = self.view();
+                self.ledger.note_output(&outcome.output, self.close_reply, &view)?;
+            }
+        }
+        // Who drives a connection asks for events after all that may cause some; here the others may act before.
+        self.ledger.is_polled = match input {
+            Input::Receive(_) | Input::Poll => true,
+            Input::Write => self.ledger.is_polled,
+            Input::Call(_) | Input::Eof | Input::Reset | Input::Time => false,
+        };
+        while let Some(action) = self.subject.poll_socket() {
+            self.ledger.note_socket(action, &self.view())?;
+            outcome.socket.push(action);
+        }
+        self.ask_deadline(now);
+        let after = self.view();
+        let written = outcome.output.bytes().len();
+        self.ledger.has_dropped |= after.queued + written < before.queued;
+        self.ledger.check_step(&before, &after, written)?;
+        self.rows.extend(after.history[before.history.len()..].iter().map(|row| (row.from, row.party, row.action)));
+        Ok(outcome)
+    }
+
+    /// Lets `input` happen again; the ledger is to be set to what it was.
+    pub(super) fn replay(&mut self, input: &Input, now: Duration) {
+        let time = self.epoch + now;
+        match input {
+            Input::Call(call) => _ = self.subject.call(*call),
+            Input::Receive(bytes) => {
+                let mut buffer = bytes.clone();
+                let mut input = buffer.as_mut_slice();
+                while self.subject.next_event(Some(&mut input), time).is_some() {}
+            }
+            Input::Poll => while self.subject.next_event(None, time).is_some() {},
+            Input::Eof => self.subject.connection.receive_eof(),
+            Input::Reset => self.subject.connection.transport_failed(),
+            Input::Time => self.subject.connection.handle_timeout(time),
+            Input::Write => drop(self.subject.take_output()),
+        }
+        while self.subject.poll_socket().is_some() {}
+        self.ask_deadline(now);
+    }
+
+    fn ask_deadline(&mut self, now: Duration) {
+        let deadline = self.subject.poll_timeout(self.epoch + now);
+        self.deadline = deadline.map(|deadline| deadline - self.epoch);
+    }
+
+    fn call(&mut self, call: Call) -> Result<(), Violation> {
+        let phase = self.subject.connection.phase();
+        let text = self.ledger.sent.len().to_string();
+        let is_done = self.subject.call(call);
+        require(is_done, p::ALLOWED, || format!("{call:?} in {phase:?}"))?;
+        let local = self.subject.connection.local_party();
+        match call {
+            Call::Send => {
+                self.ledger.sent.push(text);
+                self.rows.push((phase, local, Action::Message));
+            }
+            Call::Ping => {
+                self.ledger.pings += 1;
+                self.rows.push((phase, local, Action::Ping));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), Violation> {
+        let mut buffer = bytes.to_vec();
+        let mut input = buffer.as_mut_slice();
+        self.ledger.is_polled = false;
+        loop {
+            let before = self.view();
+            let event = self.subject.next_event((!bytes.is_empty()).then_some(&mut input), now);
+            let after = self.view();
+            let Some(event) = event else { return Ok(()) };
+            self.ledger.note_event(&event, &before, &after)?;
+            self.ledger.check_step(&before, &after, 0)?;
+            self.note_rows(&event, after.phase);
+        }
+    }
+
+    fn note_rows(&mut self, event: &Event<'_>, phase: Phase) {
+        let local = self.subject.connection.local_party();
+        let peer = local.peer();
+        match event {
+            Event::Message(_) => self.rows.push((phase, peer, Action::Message)),
+            Event::Ping(_) => self.rows.extend([(phase, peer, Action::Ping), (phase, local, Action::Pong)]),
+            Event::Pong(_) => self.rows.push((phase, peer, Action::Pong)),
+            _ => {}
+        }
+    }
+
+    /// Whether the states allow `call`, written apart from the table.
+    pub(super) fn allows(&self, call: Call) -> bool {
+        let connection = &self.subject.connection;
+        let (client, application) = (connection.client_state(), connection.application_state());
+        let is_server = connection.role() == Role::Server;
+        let (local, peer) = if is_server { (application, client) } else { (client, application) };
+        let is_asked = (client, application) == (State::Connected, State::Connecting);
+        let is_open_here = local == State::Connected && peer != State::Connecting;
+        match call {
+            Call::Accept => is_server && is_asked && !self.ledger.has_failed && !self.ledger.at_eof,
+            Call::Reject => is_server && is_asked,
+            Call::Send | Call::Ping => is_open_here && !self.ledger.has_failed,
+            Call::Close => is_asked || is_open_here,
+            Call::EnsureClosed => local != State::Disconnected,
+            Call::Abort => !connection.is_finished(),
+        }
+    }
+
+    /// Tries every call that the states do not allow.
+    pub(super) fn probe(&mut self) -> Result<(), Violation> {
+        let before = self.digest();
+        for call in Call::ALL.into_iter().filter(|call| !self.allows(*call)).collect::<Vec<_>>() {
+            let is_done = self.subject.call(call);
+            let view = || format!("{call:?} in {:?}", self.view());
+            require(!is_done || matches!(call, Call::EnsureClosed | Call::Abort), p::REFUSAL, view)?;
+        }
+        require(self.digest() == before, p::REFUSAL, || format!("something of {:?} has changed", self.view()))
+    }
+
+    /// Lets nothing happen but the time go on, and what waits to be written leave or not. The end must be near.
+    pub(super) fn run_out(&mut self, now: Duration, is_writable: bool) -> Result<(), Violation> {
+        let mut happened = Vec::new();
+        let end = self.run_out_noting(now, is_writable, &mut happened);
+        end.map_err(|violation| violation.after(happened))
+    }
+
+    fn run_out_noting(
+        &mut self,
+        mut now: Duration,
+        is_writable: bool,
+        happened: &mut Vec<String>,
+    ) -> Result<(), Violation> {
+        const FEW: usize = 12;
+        let mut happen = |endpoint: &mut Self, input: Input, now: Duration| {
+            happened.push(format!("{input:?} after {} s", now.as_secs()));
+            endpoint.step(&input, now)
+        };
+        for _ in 0..FEW {
+            if !self.ledger.is_polled {
+                happen(self, Input::Poll, now)?;
+            }
+            if is_writable && self.subject.queued() > 0 {
+                happen(self, Input::Write, now)?;
+            }
+            if self.subject.connection.is_finished() {
+                return Ok(());
+            }
+            let Some(deadline) = self.deadline else {
+                return require(false, p::NO_STUCK_STATE, || format!("no deadline in {:?}", self.view()));
+            };
+            now = now.max(deadline);
+            happen(self, Input::Time, now)?;
+        }
+        require(false, p::NO_STUCK_STATE, || format!("{FEW} deadlines have passed in {:?}", self.view()))
+    }
+}
+
+/// Whether a connection ended by a refusal of its request.
+pub(super) fn was_refused(view: &View) -> bool {
+    view.disconnect.as_ref().is_some_and(|end| matches!(end.cause, Cause::Rejected(_)))
+}

@@ -1,0 +1,50 @@
+//! What an endpoint writes, taken apart without the code under test.
+
+use crate::support::Raw;
+
+/// What is written at once: at most one HTTP head with its body, then frames.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Output {
+    pub(super) head: Option<Vec<u8>>,
+    pub(super) frames: Vec<Raw>,
+}
+
+impl Raw {
+    pub(super) fn opcode(&self) -> u8 {
+        self.first & 0x0F
+    }
+
+    /// Whether it is a Close, and if so with which code; 1005 stands for none.
+    pub(super) fn close_code(&self) -> Option<u16> {
+        let code = self.payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+        (self.opcode() == Self::CLOSE).then_some(code)
+    }
+}
+
+impl Output {
+    /// The frames keep their keys, so that they can be written as they were.
+    pub(super) fn parse(mut bytes: &[u8]) -> Self {
+        let mut output = Self::default();
+        if bytes.starts_with(b"GET ") || bytes.starts_with(b"HTTP/") {
+            let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head is written whole");
+            // Behind a refusal comes its body, and nothing else.
+            let len = if is_refusal(bytes) { bytes.len() } else { end + 4 };
+            output.head = Some(bytes[..len].to_vec());
+            bytes = &bytes[len..];
+        }
+        while !bytes.is_empty() {
+            output.frames.push(Raw::parse(&mut bytes));
+        }
+        output
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.head.clone().unwrap_or_default();
+        bytes.extend(self.frames.iter().flat_map(Raw::bytes));
+        bytes
+    }
+}
+
+pub(super) fn is_refusal(head: &[u8]) -> bool {
+    head.starts_with(b"HTTP/") && !head.starts_with(b"HTTP/1.1 101 ")
+}

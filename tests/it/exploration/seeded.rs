@@ -1,0 +1,70 @@
+//! Faults that are put there to be found.
+
+use super::{
+    explorer::{Counterexample, explore},
+    pair::{Bounds, Defect, Pair},
+    property as p,
+    subject::Fault,
+};
+use crate::support::ROLES;
+use statesocket::{CloseReply, Role};
+
+const BOUNDS: Bounds = Bounds { messages: 1, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false };
+
+/// The violation that is found first, and so with the fewest actions.
+#[track_caller]
+fn find(defect: Defect) -> Counterexample {
+    let mut pair = Pair::new(super::replying(CloseReply::Automatic), BOUNDS, Some(defect));
+    let Err(found) = explore(&mut pair) else { panic!("{defect:?} is not found") };
+    println!("{defect:?}: {found}");
+    found
+}
+
+#[test]
+fn a_fault_of_an_end_is_found_by_the_property_that_it_breaks() {
+    let faults = [
+        (Fault::KnowsAnApplicationWithoutClient, p::JOINT_STATE),
+        (Fault::ForgetsThatItClosed, p::CLIMBS),
+        (Fault::LosesDisconnect, p::ONE_DISCONNECT),
+        (Fault::RepeatsDisconnect, p::ONE_DISCONNECT),
+        (Fault::TellsOfAMessageAfterTheEnd, p::ORDER),
+        (Fault::TellsAnotherCode, p::CODE),
+        (Fault::SendsDataAfterClose, p::AFTER_CLOSE),
+        (Fault::SendsCloseTwice, p::ONE_CLOSE),
+        (Fault::AnswersCloseWithAnotherCode, p::ECHO),
+        (Fault::AnswersPingAfterClose, p::PONGS),
+        (Fault::SwallowsPong, p::PONGS),
+        (Fault::ShutsDownTwice, p::SHUTDOWN),
+        (Fault::WritesAfterShutdown, p::SHUTDOWN),
+        (Fault::QueuesWhatItRefuses, p::REFUSAL),
+        (Fault::LosesClosingTimer, p::NO_STUCK_STATE),
+        (Fault::NeverAnswersClose, p::CLEAN_END),
+    ];
+    for (fault, property) in faults {
+        for role in ROLES {
+            let found = find(Defect::End(role, fault));
+            assert_eq!(found.violation.property, property, "{role:?} {fault:?}: {found}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_runs_ahead_of_its_server_is_found() {
+    assert_eq!(find(Defect::End(Role::Client, Fault::RunsAhead)).violation.property, p::KNOWLEDGE_LAG);
+}
+
+#[test]
+fn a_fault_of_the_network_is_found() {
+    assert_eq!(find(Defect::RepeatsMessages).violation.property, p::ALL_RECEIVED);
+    assert_eq!(find(Defect::LosesCloses).violation.property, p::CLEAN_END);
+}
+
+#[test]
+fn the_path_to_a_fault_is_the_shortest() {
+    let found = find(Defect::ChangesCodes);
+    assert_eq!(found.violation.property, p::EACH_OTHERS_CODE);
+    let path = ["Write(Client)", "Deliver(Server)", "Call(Server, Accept)", "Call(Server, Close)", "Write(Server)"];
+    assert_eq!(found.path, [&path[..], &["Deliver(Client)"]].concat());
+    let report = found.to_string();
+    assert!(report.contains("  4. Call(Server, Close)\n  5. Write(Server)\n"), "{report}");
+}

@@ -1,0 +1,193 @@
+//! A real connection, and the faults that can be put between it and who looks at it.
+
+use super::output::Output;
+use crate::support::{Raw, into_owned};
+use statesocket::{
+    Connection, Event, Role, SocketAction, State, Timer,
+    handshake::{Accept, Response},
+    http::StatusCode,
+};
+use std::time::Instant;
+
+/// What an application may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Call {
+    Accept,
+    Reject,
+    Send,
+    Ping,
+    Close,
+    EnsureClosed,
+    Abort,
+}
+
+impl Call {
+    pub(super) const ALL: [Self; 7] =
+        [Self::Accept, Self::Reject, Self::Send, Self::Ping, Self::Close, Self::EnsureClosed, Self::Abort];
+}
+
+/// What can be wrong with an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Fault {
+    KnowsAnApplicationWithoutClient,
+    ForgetsThatItClosed,
+    RunsAhead,
+    LosesDisconnect,
+    RepeatsDisconnect,
+    TellsOfAMessageAfterTheEnd,
+    TellsAnotherCode,
+    SendsDataAfterClose,
+    SendsCloseTwice,
+    AnswersCloseWithAnotherCode,
+    AnswersPingAfterClose,
+    SwallowsPong,
+    ShutsDownTwice,
+    WritesAfterShutdown,
+    QueuesWhatItRefuses,
+    LosesClosingTimer,
+    NeverAnswersClose,
+}
+
+/// A connection as the exploration sees it: all that comes from it passes here.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) connection: Connection,
+    fault: Option<Fault>,
+    /// How many messages have been sent.
+    sent: usize,
+    /// Bytes that the fault writes behind those of the connection.
+    extra: Vec<u8>,
+    /// The event that the fault hands out next.
+    invented: Option<Event<'static>>,
+}
+
+impl Subject {
+    pub(super) const fn new(connection: Connection, fault: Option<Fault>) -> Self {
+        Self { connection, fault, sent: 0, extra: Vec::new(), invented: None }
+    }
+
+    /// The states of the client and the application.
+    pub(super) fn states(&self) -> (State, State) {
+        use State::{Connected, Connecting, Disconnected};
+        let states = (self.connection.client_state(), self.connection.application_state());
+        match (self.fault, states) {
+            (Some(Fault::KnowsAnApplicationWithoutClient), (Connected, Connecting)) => (Connecting, Connected),
+            (Some(Fault::ForgetsThatItClosed), (Disconnected, Connected) | (Connected, Disconnected)) => {
+                if self.connection.queued() == 0 { (Connected, Connected) } else { states }
+            }
+            (Some(Fault::RunsAhead), (Connected, Connecting)) => (Connected, Connected),
+            _ => states,
+        }
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.connection.queued() + self.extra.len()
+    }
+
+    /// The next event of `input`, or if there is no input the next that is due.
+    pub(super) fn next_event(&mut self, input: Option<&mut &mut [u8]>, now: Instant) -> Option<Event<'static>> {
+        let event = match input {
+            Some(input) => self.connection.receive(input, now).map(into_owned),
+            None => self.connection.poll_event(),
+        };
+        let event = event.or_else(|| self.invented.take())?;
+        let Event::Disconnect(disconnect) = &event else { return Some(event) };
+        match self.fault {
+            Some(Fault::LosesDisconnect) => return None,
+            Some(Fault::RepeatsDisconnect) => {
+                self.fault = None;
+                self.invented = Some(event.clone());
+            }
+            Some(Fault::TellsOfAMessageAfterTheEnd) => self.invented = Some(Event::Pong(b"late".into())),
+            Some(Fault::TellsAnotherCode) => {
+                let mut disconnect = disconnect.clone();
+                disconnect.code = 1000.into();
+                return Some(Event::Disconnect(disconnect));
+            }
+            _ => {}
+        }
+        Some(event)
+    }
+
+    /// Does `call`; messages are numbered. `false` if it was refused.
+    pub(super) fn call(&mut self, call: Call) -> bool {
+        let connection = &mut self.connection;
+        let number = if connection.role() == Role::Client { 1 } else { 2 };
+        let is_done = match call {
+            Call::Accept => connection.accept(Accept::new()).is_ok(),
+            Call::Reject => connection.reject(Response::new(StatusCode::NOT_FOUND)).is_ok(),
+            Call::Send => connection.send_text(&self.sent.to_string()).is_ok(),
+            Call::Ping => connection.ping(b"?").is_ok(),
+            Call::Close => connection.close(4000 + number, "").is_ok(),
+            Call::EnsureClosed => {
+                connection.ensure_closed(4010 + number, "");
+                true
+            }
+            Call::Abort => {
+                connection.abort();
+                true
+            }
+        };
+        self.sent += usize::from(is_done && call == Call::Send);
+        if !is_done && self.fault == Some(Fault::QueuesWhatItRefuses) {
+            self.extra.push(0);
+        }
+        is_done
+    }
+
+    /// Takes all that waits to be written.
+    pub(super) fn take_output(&mut self) -> Output {
+        let bytes = self.connection.transmit().to_vec();
+        self.connection.advance(bytes.len());
+        let mut output = Output::parse(&bytes);
+        self.alter(&mut output.frames);
+        output.frames.extend(Output::parse(&std::mem::take(&mut self.extra)).frames);
+        output
+    }
+
+    fn alter(&self, frames: &mut Vec<Raw>) {
+        let is_answer = self.connection.disconnect().is_some_and(|disconnect| disconnect.received.is_some());
+        match (self.fault, frames.last_mut().filter(|frame| frame.close_code().is_some())) {
+            (Some(Fault::SendsDataAfterClose), Some(close)) => {
+                let data = Raw { first: 0x80 | Raw::TEXT, payload: Vec::new(), key: close.key };
+                frames.push(data);
+            }
+            (Some(Fault::SendsCloseTwice), Some(close)) => {
+                let second = close.clone();
+                frames.push(second);
+            }
+            (Some(Fault::AnswersPingAfterClose), Some(close)) if is_answer => {
+                let pong = Raw { first: 0x80 | Raw::PONG, payload: Vec::new(), key: close.key };
+                frames.push(pong);
+            }
+            (Some(Fault::AnswersCloseWithAnotherCode), Some(close)) if is_answer => close.payload = vec![0x0B, 0xB8],
+            (Some(Fault::NeverAnswersClose), Some(_)) if is_answer => drop(frames.pop()),
+            (Some(Fault::SwallowsPong), _) => frames.retain(|frame| frame.first != 0x80 | Raw::PONG),
+            _ => {}
+        }
+    }
+
+    pub(super) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+        let (deadline, timer) = self.connection.poll_timeout(now)?;
+        (self.fault != Some(Fault::LosesClosingTimer) || timer != Timer::Closing).then_some(deadline)
+    }
+
+    pub(super) fn poll_socket(&mut self) -> Option<SocketAction> {
+        let action = self.connection.poll_socket();
+        match (self.fault, action) {
+            (Some(Fault::WritesAfterShutdown), Some(SocketAction::ShutdownWrite)) => {
+                self.extra = self.encode(Raw::new(Raw::PONG, "late"));
+            }
+            (Some(Fault::ShutsDownTwice), Some(SocketAction::Close)) => return Some(SocketAction::ShutdownWrite),
+            _ => {}
+        }
+        action
+    }
+
+    fn encode(&self, frame: Raw) -> Vec<u8> {
+        match self.connection.role() {
+            Role::Client => frame.masked().bytes(),
+            Role::Server => frame.bytes(),
+        }
+    }
+}
