@@ -34,6 +34,7 @@ mod readme;
 mod reconnect;
 #[cfg(feature = "server")]
 mod server;
+mod simulation;
 mod starlette;
 mod starlette_denial;
 #[cfg(feature = "serde")]

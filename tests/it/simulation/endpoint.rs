@@ -1,0 +1,257 @@
+//! An end: a connection, and the loop that drives it as its documentation says.
+
+use super::{
+    CLIENT, Time,
+    application::Application,
+    network::{NEVER, Network, ReadOutcome},
+    plan::Plan,
+    random::{Random, seeded},
+    record::{Due, Last},
+    world::Scene,
+};
+use rand::RngExt;
+use statesocket::{Connection, Phase, SocketAction, State, Timer, handshake::Connect};
+use std::{
+    io::{self, IoSlice, Write},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+#[derive(Debug)]
+pub(super) struct Endpoint<'p> {
+    pub(super) index: usize,
+    pub(super) connection: Connection,
+    pub(super) application: Application<'p>,
+    epoch: Instant,
+    random: Random,
+    sizes: [usize; 2],
+    is_closed: bool,
+    states: (State, State),
+    /// What waited to be written when the connection was last looked at in phase Closed.
+    last_bytes: usize,
+}
+
+impl<'p> Endpoint<'p> {
+    pub(super) fn new(plan: &'p Plan, index: usize, epoch: Instant) -> Self {
+        let mut random = seeded(plan.seed ^ (0xE0 + index as u64));
+        let config = Arc::clone(&plan.ends[index].config);
+        let connection = if index == CLIENT {
+            let mut connect = Connect::new("ws://server.example.com/simulation").expect("a URI").seed(random.random());
+            for name in plan.offers {
+                connect = connect.subprotocol(*name).expect("a token, once");
+            }
+            Connection::client(&connect, config, epoch)
+        } else {
+            Connection::server(config, epoch)
+        };
+        Self {
+            index,
+            states: (connection.client_state(), connection.application_state()),
+            connection,
+            application: Application::new(plan, index),
+            epoch,
+            random,
+            sizes: plan.ends[index].sizes,
+            is_closed: false,
+            last_bytes: usize::MAX,
+        }
+    }
+
+    /// When there is something to do: the socket can be read or written, a time-out, or an idea of the application.
+    pub(super) fn wake(&mut self, network: &Network, now: Time) -> Time {
+        if self.is_closed {
+            return NEVER;
+        }
+        let readable = if self.connection.wants_read() { network.readable_at(self.index) } else { NEVER };
+        let writable = if self.connection.queued() > 0 { network.writable_at(self.index, now) } else { NEVER };
+        let deadline = self.deadline(now).map_or(NEVER, |(at, _)| at);
+        readable.min(writable).min(deadline).min(self.application.wake())
+    }
+
+    /// Once round the loop: feed and react, tell the time, write, see to the socket.
+    pub(super) fn turn(&mut self, scene: &mut Scene) {
+        if self.connection.wants_read() {
+            self.read(scene);
+        }
+        self.application.act(&mut self.connection, scene);
+        self.tell_the_time(scene);
+        self.take_events(scene, &mut []);
+        self.write(scene);
+        while let Some(action) = self.connection.poll_socket() {
+            scene.note(self.index, || format!("does {action:?}"));
+            self.application.record.socket_actions.push(action);
+            match action {
+                SocketAction::ShutdownWrite => scene.network.shut_down(self.index, scene.now),
+                SocketAction::Close => {
+                    scene.network.close(self.index, scene.now);
+                    self.forget();
+                }
+                _ => panic!("an action that the simulation does not know: {action:?}"),
+            }
+        }
+        self.look();
+    }
+
+    fn forget(&mut self) {
+        self.is_closed = true;
+        let now = self.epoch + Duration::from_secs(1 << 20);
+        assert!(self.connection.is_finished(), "a closed socket is the end");
+        assert_eq!(self.connection.poll_timeout(now), None, "after the end nothing is waited for");
+        assert!(!self.connection.wants_read(), "after the end nothing is read");
+        assert_eq!(self.connection.queued(), 0, "after the end nothing is written");
+        self.application.record.last = Some(Last {
+            phase: self.connection.phase(),
+            disconnect: self.connection.disconnect().cloned(),
+            subprotocol: self.connection.subprotocol().map(str::to_owned),
+        });
+    }
+
+    fn read(&mut self, scene: &mut Scene) {
+        let most = self.random.random_range(1..=self.sizes[0]);
+        match scene.network.read(self.index, most, scene.now) {
+            ReadOutcome::Some(mut bytes) => {
+                scene.note(self.index, || format!("reads {} bytes", bytes.len()));
+                self.take_events(scene, &mut bytes);
+            }
+            ReadOutcome::WouldBlock => {}
+            ReadOutcome::Eof => {
+                scene.note(self.index, || "reads the end of the stream".to_owned());
+                self.connection.receive_eof();
+            }
+            ReadOutcome::Failed => {
+                scene.note(self.index, || "cannot read".to_owned());
+                self.connection.transport_failed();
+            }
+        }
+        self.take_events(scene, &mut []);
+    }
+
+    fn take_events(&mut self, scene: &mut Scene, mut input: &mut [u8]) {
+        let now = self.instant(scene.now);
+        while let Some(event) = self.connection.receive(&mut input, now) {
+            self.application.react(&mut self.connection, scene, event);
+            self.look();
+        }
+        assert!(input.is_empty(), "receive takes everything before it returns None");
+        self.look();
+    }
+
+    /// Also now and then when nothing is due.
+    fn tell_the_time(&mut self, scene: &mut Scene) {
+        let due = self.deadline(scene.now).filter(|(at, _)| *at <= scene.now);
+        if let Some((_, timer)) = due {
+            scene.note(self.index, || format!("is out of time for the {timer}"));
+            self.application.record.fired.push(timer);
+            if timer == Timer::Ping {
+                self.application.record.due.push(Due::Keepalive);
+            }
+        }
+        if due.is_some() || self.random.random_bool(0.1) {
+            self.connection.handle_timeout(self.instant(scene.now));
+            self.look();
+        }
+    }
+
+    /// Writes what goes, in one of the three ways, and not always all that would go.
+    fn write(&mut self, scene: &mut Scene) {
+        while self.connection.queued() > 0 {
+            let style = self.random.random_range(0..3);
+            let most = self.random.random_range(1..=self.sizes[1]);
+            let is_interrupted = style == 2 && self.random.random_bool(0.1);
+            let mut writer =
+                Writer { network: &mut scene.network, by: self.index, most, now: scene.now, is_interrupted };
+            let written = match style {
+                0 => writer.write(self.connection.transmit()).inspect(|n| self.connection.advance(*n)),
+                1 => {
+                    let mut slices = [IoSlice::new(&[]); 4];
+                    let room = self.random.random_range(1..=slices.len());
+                    let count = self.connection.transmit_slices(&mut slices[..room]);
+                    writer.write_vectored(&slices[..count]).inspect(|n| self.connection.advance(*n))
+                }
+                _ => self.connection.write_to(writer),
+            };
+            if self.connection.queued() == 0 {
+                self.application.has_written_all();
+            }
+            match written {
+                Ok(0) => break,
+                Ok(n) => scene.note(self.index, || format!("writes {n} bytes")),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return self.write_failed(scene, &error),
+            }
+            if self.random.random_bool(0.2) {
+                break;
+            }
+        }
+    }
+
+    /// What has come may hold the peer's Close: it is handed in first.
+    fn write_failed(&mut self, scene: &mut Scene, error: &io::Error) {
+        scene.note(self.index, || format!("cannot write: {error}"));
+        while let ReadOutcome::Some(mut bytes) = scene.network.read(self.index, self.sizes[0], scene.now) {
+            self.take_events(scene, &mut bytes);
+        }
+        self.connection.transport_failed();
+        self.take_events(scene, &mut []);
+    }
+
+    /// Checks what must hold at any time.
+    fn look(&mut self) {
+        let states = (self.connection.client_state(), self.connection.application_state());
+        let is_monotone = self.states.0 <= states.0 && self.states.1 <= states.1;
+        assert!(is_monotone, "a party's state went back: {:?} to {states:?}", self.states);
+        self.states = states;
+        let has_been_told = !self.application.record.disconnects.is_empty();
+        assert_eq!(self.connection.disconnect().is_some(), has_been_told, "the end is known when it has been told");
+        if self.connection.phase() == Phase::Closed {
+            let queued = self.connection.queued();
+            assert!(queued <= self.last_bytes, "{queued} bytes wait in phase Closed, after {}", self.last_bytes);
+            self.last_bytes = queued;
+        }
+    }
+
+    fn deadline(&mut self, now: Time) -> Option<(Time, Timer)> {
+        let (deadline, timer) = self.connection.poll_timeout(self.instant(now))?;
+        let micros = deadline.duration_since(self.epoch).as_micros();
+        Some((Time::try_from(micros).unwrap_or(NEVER), timer))
+    }
+
+    fn instant(&self, at: Time) -> Instant {
+        self.epoch + Duration::from_micros(at)
+    }
+}
+
+/// The socket, as something to write to.
+struct Writer<'a> {
+    network: &'a mut Network,
+    by: usize,
+    most: usize,
+    now: Time,
+    is_interrupted: bool,
+}
+
+impl Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.network.write(self.by, bytes, self.most, self.now)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if std::mem::take(&mut self.is_interrupted) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let mut written = 0;
+        for slice in slices {
+            match self.write(slice) {
+                Ok(n) if n == slice.len() => written += n,
+                Ok(n) => return Ok(written + n),
+                Err(error) if written == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

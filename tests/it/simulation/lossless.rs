@@ -1,0 +1,88 @@
+//! What must hold beside, where nothing is lost: the network only delays and cuts into pieces, no time-out is short, no
+//! limit small, and nobody aborts.
+
+use super::{
+    CLIENT, SERVER,
+    plan::{Decision, Plan},
+    rules::{End, Verdict, ensure},
+    wire::Frame,
+    world::Outcome,
+};
+use statesocket::{Cause, Disconnect, SocketAction, Timer};
+
+pub(super) fn judge(plan: &Plan, outcome: &Outcome, ends: &[End<'_>; 2]) -> Verdict {
+    nothing_runs_out(ends)?;
+    match &plan.decision {
+        Decision::Accept { .. } => {
+            closes_are_clean(ends)?;
+            everything_arrives(outcome, &ends[CLIENT], &ends[SERVER]).map_err(|rule| format!("client: {rule}"))?;
+            everything_arrives(outcome, &ends[SERVER], &ends[CLIENT]).map_err(|rule| format!("server: {rule}"))
+        }
+        Decision::Reject { status, body, .. } => {
+            let kept = body.len().min(plan.ends[CLIENT].config.max_rejection_body_bytes);
+            is_rejected(ends, *status, &body[..kept])
+        }
+        Decision::Close { .. } => is_rejected(ends, 403, b""),
+        Decision::ShutDown { .. } => is_rejected(ends, 503, b""),
+        Decision::Never => Err("a plan without trouble decides".to_owned()),
+    }
+}
+
+/// That is what makes the plan one without trouble.
+fn nothing_runs_out(ends: &[End<'_>; 2]) -> Verdict {
+    let mut fired = ends.iter().flat_map(|end| &end.record.fired);
+    ensure(fired.all(|timer| *timer == Timer::Ping), || "a timer other than that of the Pings ran out".to_owned())
+}
+
+/// Both ends have sent and received a Close, and each was told the other's. Where they crossed, each is the one that
+/// closed as it sees it; where they did not, both say the same of who did.
+fn closes_are_clean(ends: &[End<'_>; 2]) -> Verdict {
+    let [client, server] = ends.each_ref().map(final_disconnect);
+    ensure(client.is_clean && server.is_clean, || format!("not clean: {client:?}, {server:?}"))?;
+    ensure(client.received == server.sent, || format!("{:?} became {:?}", server.sent, client.received))?;
+    ensure(server.received == client.sent, || format!("{:?} became {:?}", client.sent, server.received))?;
+    let is_agreed = match (&client.cause, &server.cause) {
+        (Cause::LocalClosed, Cause::LocalClosed) => client.initiator != server.initiator,
+        (Cause::LocalClosed, Cause::PeerClosed) | (Cause::PeerClosed, Cause::LocalClosed) => {
+            client.initiator == server.initiator
+        }
+        _ => false,
+    };
+    ensure(is_agreed, || format!("who closed: {client:?}, {server:?}"))?;
+    // Section 7.1.1: the server is to close the TCP connection first, and the client to wait for it.
+    let actions = ends.each_ref().map(|end| &*end.record.socket_actions);
+    let expected = [&[SocketAction::Close][..], &[SocketAction::ShutdownWrite, SocketAction::Close]];
+    ensure(actions == expected, || format!("to the sockets they did {actions:?}"))
+}
+
+/// Every message that a send accepted is received, whoever closed when: a connection hands out what comes until the
+/// peer's Close, and behind that there are none. So is every Ping and Pong, but for the Pongs behind the Close, which
+/// answer Pings that were on their way when it left.
+fn everything_arrives(outcome: &Outcome, me: &End<'_>, peer: &End<'_>) -> Verdict {
+    let (read, written) = (outcome.network.read_by(me.index).len(), outcome.network.written(peer.index).len());
+    ensure(read == written, || format!("of {written} bytes {read} were read"))?;
+    let (received, sent) = (me.record.received.len(), peer.record.sent.len());
+    ensure(received == sent, || format!("of {sent} messages {received} were received"))?;
+    for (opcode, told) in [(Frame::PING, me.record.pings.len()), (Frame::PONG, me.record.pongs.len())] {
+        let before_close = peer.written.iter().take_while(|frame| frame.opcode != Frame::CLOSE);
+        let sent = before_close.filter(|frame| frame.opcode == opcode).count();
+        ensure(told == sent, || format!("of {sent} frames of opcode {opcode} {told} were told"))?;
+    }
+    Ok(())
+}
+
+fn is_rejected(ends: &[End<'_>; 2], status: u16, body: &[u8]) -> Verdict {
+    let [client, server] = ends.each_ref().map(final_disconnect);
+    let is_cause = |cause: &Cause| matches!(cause, Cause::Rejected(told) if told.as_u16() == status);
+    ensure(is_cause(&client.cause) && is_cause(&server.cause), || {
+        format!("{:?} and {:?}", client.cause, server.cause)
+    })?;
+    let [(told, came)] = &*ends[CLIENT].record.rejected else {
+        return Err("the client was not told that it is rejected".to_owned());
+    };
+    ensure(*told == status && came == body, || format!("{status} with {} bytes: {}", body.len(), came.len()))
+}
+
+fn final_disconnect<'o>(end: &End<'o>) -> &'o Disconnect {
+    end.last.disconnect.as_ref().unwrap_or(end.disconnect)
+}

@@ -1,0 +1,223 @@
+//! What a seed decides: the network, the configurations, and what the applications will do.
+
+use super::{
+    CLIENT, SERVER, Time,
+    network::{NEVER, Way, WayEnd},
+    random::{Random, any_magnitude, one_of, seeded},
+    script::{self, Act, Ending, Reply},
+    settings,
+};
+use rand::RngExt;
+use statesocket::Config;
+use std::{ops::Range, sync::Arc};
+
+pub(super) const SECOND: Time = 1_000_000;
+
+/// The whole of a run, but for the numbers that it draws on its way.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) seed: u64,
+    /// Empty on a network that loses nothing, with applications and limits that are no trouble either.
+    pub(super) troubles: Vec<Trouble>,
+    pub(super) ways: [Way; 2],
+    pub(super) discards_on_reset: bool,
+    pub(super) offers: &'static [&'static str],
+    pub(super) decision: Decision,
+    pub(super) ends: [EndPlan; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    Stall,
+    StallForEver,
+    Reset,
+    HalfClose,
+    ShortTimeouts,
+    SmallLimit,
+    Abort,
+    /// An end gives up before the connection is open.
+    GivesUp,
+    NoDecision,
+    /// A peer's Close is to be answered by the application, which does not.
+    NoReply,
+}
+
+impl Trouble {
+    pub(super) const ALL: [Self; 10] = [
+        Self::Stall,
+        Self::StallForEver,
+        Self::Reset,
+        Self::HalfClose,
+        Self::ShortTimeouts,
+        Self::SmallLimit,
+        Self::Abort,
+        Self::GivesUp,
+        Self::NoDecision,
+        Self::NoReply,
+    ];
+}
+
+/// How the server's application answers the request, and after which time.
+#[derive(Clone, Debug)]
+pub(super) enum Decision {
+    Accept { after: Time, subprotocol: Option<&'static str>, headers: usize },
+    Reject { after: Time, status: u16, body: Vec<u8> },
+    Close { after: Time },
+    ShutDown { after: Time },
+    Never,
+}
+
+#[derive(Debug)]
+pub(super) struct EndPlan {
+    pub(super) config: Arc<Config>,
+    /// What is done, and how long after opening.
+    pub(super) acts: Vec<(Time, Act)>,
+    pub(super) ending: Option<(Time, Ending)>,
+    /// Counted from the beginning, and done only if the connection is not open by then.
+    pub(super) gives_up: Option<(Time, Ending)>,
+    /// The answer to a Close that the application has to answer; `None` for none.
+    pub(super) reply: Option<Reply>,
+    pub(super) echoes: bool,
+    /// Stops reading at that message, for so long.
+    pub(super) pauses_at: Option<(usize, Time)>,
+    /// Ends the connection in reaction to that message.
+    pub(super) closes_at: Option<(usize, Ending)>,
+    /// The most bytes of a read, and of a write.
+    pub(super) sizes: [usize; 2],
+    /// How late the loop may come to what it has waited for.
+    pub(super) lateness: Time,
+}
+
+impl Plan {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut random = seeded(seed);
+        let mut troubles = Vec::new();
+        if random.random_bool(0.6) {
+            troubles.push(one_of(&mut random, &Trouble::ALL));
+            if random.random_bool(0.5) {
+                troubles.push(one_of(&mut random, &Trouble::ALL));
+            }
+        }
+        Self::with_troubles(seed, troubles, &mut random)
+    }
+
+    /// One of the plans without any trouble.
+    pub(super) fn lossless(seed: u64) -> Self {
+        Self::with_troubles(seed, Vec::new(), &mut seeded(seed))
+    }
+
+    pub(super) fn is_lossless(&self) -> bool {
+        self.troubles.is_empty()
+    }
+
+    pub(super) fn has(&self, trouble: Trouble) -> bool {
+        self.troubles.contains(&trouble)
+    }
+
+    fn with_troubles(seed: u64, troubles: Vec<Trouble>, random: &mut Random) -> Self {
+        let has = |trouble| troubles.contains(&trouble);
+        let is_fast = random.random_bool(0.4);
+        let mut ways = [CLIENT, SERVER].map(|_| way(random, is_fast));
+        let unlucky = random.random_range(0..2);
+        if has(Trouble::Stall) {
+            ways[unlucky].stalls = stalls(random);
+        }
+        if has(Trouble::StallForEver) {
+            ways[unlucky].stalls.push(random.random_range(0..5 * SECOND)..NEVER);
+        }
+        if has(Trouble::Reset) {
+            ways[unlucky].end = Some((place(random), WayEnd::Reset));
+        }
+        if has(Trouble::HalfClose) {
+            ways[unlucky].end = Some((place(random), WayEnd::Eof));
+        }
+        let offers = one_of(random, &[&[][..], &["chat"], &["chat", "superchat"]]);
+        let decision = decision(random, &troubles, offers);
+        let largest = ways.iter().map(|way| way.window.min(way.chunk)).min().unwrap_or_default();
+        let mut ends = [CLIENT, SERVER].map(|_| end(random, &troubles, is_fast, largest));
+        // Without this there might be nothing that ends the connection.
+        let closer = random.random_range(0..2);
+        if ends.iter().all(|end| end.ending.is_none()) {
+            ends[closer].ending = Some(script::ending(random, has(Trouble::Abort)));
+        }
+        if random.random_bool(0.2) {
+            let at_once = ends[closer].ending.as_ref().map_or(SECOND, |(at, _)| *at);
+            ends[1 - closer].ending = Some((at_once, script::ending(random, has(Trouble::Abort)).1));
+        }
+        if has(Trouble::GivesUp) {
+            ends[unlucky].gives_up = Some(script::giving_up(random));
+        }
+        Self { seed, troubles, ways, discards_on_reset: random.random(), offers, decision, ends }
+    }
+}
+
+/// A direction without any trouble: large and quick, or anything.
+fn way(random: &mut Random, is_fast: bool) -> Way {
+    let (window, latency) = if is_fast {
+        (64 << 10, random.random_range(0..5_000))
+    } else {
+        (any_magnitude(random, 1..=64 << 10), random.random_range(0..200_000))
+    };
+    let chunk = size(random, is_fast);
+    Way { window, chunk, latency: latency / 4..=latency, stalls: Vec::new(), end: None, tampering: None }
+}
+
+/// Of pieces that are read, written or carried.
+fn size(random: &mut Random, is_fast: bool) -> usize {
+    any_magnitude(random, if is_fast { 1 << 10 } else { 1 }..=64 << 10)
+}
+
+fn stalls(random: &mut Random) -> Vec<Range<Time>> {
+    (0..random.random_range(1..4))
+        .map(|_| {
+            let from = random.random_range(0..6 * SECOND);
+            from..from + random.random_range(1..8 * SECOND)
+        })
+        .collect()
+}
+
+/// Some byte, of the head as often as of what follows.
+fn place(random: &mut Random) -> usize {
+    if random.random() { random.random_range(0..300) } else { any_magnitude(random, 0..=50_000) }
+}
+
+fn decision(random: &mut Random, troubles: &[Trouble], offers: &[&'static str]) -> Decision {
+    let after = if random.random() { 0 } else { random.random_range(0..3 * SECOND) };
+    if troubles.contains(&Trouble::NoDecision) {
+        return Decision::Never;
+    }
+    match random.random_range(0..20) {
+        0 => {
+            let body = script::bytes(random, 20_000);
+            Decision::Reject { after, status: one_of(random, &[200, 302, 400, 401, 403, 404, 429, 500, 503]), body }
+        }
+        1 => Decision::Close { after },
+        2 => Decision::ShutDown { after },
+        _ => {
+            let subprotocol = (!offers.is_empty() && random.random()).then(|| one_of(random, offers));
+            Decision::Accept { after, subprotocol, headers: random.random_range(0..5) }
+        }
+    }
+}
+
+/// `largest` is how large messages may be, roughly, for a run to come to its end in a reasonable number of steps.
+fn end(random: &mut Random, troubles: &[Trouble], is_fast: bool, largest: usize) -> EndPlan {
+    let has = |trouble| troubles.contains(&trouble);
+    let sizes = [0, 1].map(|_| size(random, is_fast));
+    let largest = sizes.into_iter().min().unwrap_or_default().min(largest).saturating_mul(64).min(100 << 10);
+    let config = settings::config(random, troubles, is_fast);
+    EndPlan {
+        config: Arc::new(config),
+        acts: script::acts(random, largest),
+        ending: random.random_bool(0.5).then(|| script::ending(random, has(Trouble::Abort))),
+        gives_up: None,
+        reply: (!has(Trouble::NoReply)).then(|| script::reply(random)),
+        echoes: random.random_bool(0.3),
+        pauses_at: random.random_bool(0.2).then(|| (random.random_range(1..4), random.random_range(1..SECOND))),
+        closes_at: random
+            .random_bool(0.2)
+            .then(|| (random.random_range(1..6), script::ending(random, has(Trouble::Abort)).1)),
+        sizes,
+        lateness: if random.random() { 0 } else { random.random_range(0..if is_fast { 1_000 } else { SECOND / 10 }) },
+    }
+}

@@ -1,0 +1,97 @@
+//! Configurations: sensible, and in trouble small or short.
+
+use super::{
+    Time,
+    plan::{SECOND, Trouble},
+    random::{Random, one_of},
+};
+use rand::RngExt;
+use statesocket::{CloseReply, Config, Delivery};
+use std::time::Duration;
+
+/// Longer than any run.
+const HUGE: Duration = Duration::from_secs(24 * 3600);
+
+pub(super) fn config(random: &mut Random, troubles: &[Trouble], is_fast: bool) -> Config {
+    let has = |trouble| troubles.contains(&trouble);
+    let mut config = Config::default();
+    if random.random_bool(0.3) {
+        config.delivery = Delivery::Chunks;
+    }
+    if random.random_bool(0.4) || has(Trouble::NoReply) {
+        config.close_reply = CloseReply::Manual;
+    }
+    if random.random_bool(0.2) {
+        config.max_rejection_body_bytes = random.random_range(0..30_000);
+    }
+    if random.random_bool(0.2) {
+        config.max_output_bytes = random.random_range(20_000..60_000);
+    }
+    if troubles.is_empty() {
+        // The defaults are for networks that work.
+        if !is_fast {
+            let timeout = if random.random() { None } else { Some(HUGE) };
+            for field in timeouts(&mut config) {
+                *field = timeout;
+            }
+            if random.random() {
+                config.ping_interval = Some(duration(random, SECOND..60 * SECOND));
+            }
+        }
+        return config;
+    }
+    let ends_by_itself = |trouble: &Trouble| {
+        !matches!(trouble, Trouble::StallForEver | Trouble::NoDecision | Trouble::NoReply | Trouble::ShortTimeouts)
+    };
+    let needs_no_timeouts = troubles.iter().all(ends_by_itself);
+    let has_none = needs_no_timeouts && random.random_bool(0.3);
+    let has_no_idle = random.random();
+    for field in timeouts(&mut config) {
+        *field = (!has_none).then(|| duration(random, 2 * SECOND..20 * SECOND));
+    }
+    if has_no_idle {
+        config.idle_timeout = None;
+    }
+    if has(Trouble::ShortTimeouts) {
+        for (i, field) in timeouts(&mut config).into_iter().enumerate() {
+            // More often those of an open connection, which it has to become.
+            if random.random_bool(if i < 2 { 0.1 } else { 0.4 }) {
+                *field = Some(duration(random, SECOND / 100..2 * SECOND));
+            }
+        }
+    }
+    if has(Trouble::SmallLimit) {
+        make_a_limit_small(random, &mut config);
+    }
+    config
+}
+
+fn timeouts(config: &mut Config) -> [&mut Option<Duration>; 9] {
+    [
+        &mut config.opening_timeout,
+        &mut config.accept_timeout,
+        &mut config.ping_interval,
+        &mut config.pong_timeout,
+        &mut config.idle_timeout,
+        &mut config.message_timeout,
+        &mut config.write_timeout,
+        &mut config.closing_timeout,
+        &mut config.linger_timeout,
+    ]
+}
+
+fn duration(random: &mut Random, range: std::ops::Range<Time>) -> Duration {
+    Duration::from_micros(random.random_range(range))
+}
+
+fn make_a_limit_small(random: &mut Random, config: &mut Config) {
+    match one_of(random, &[0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 6, 6]) {
+        0 => config.max_head_bytes = random.random_range(20..200),
+        1 => config.max_frame_bytes = random.random_range(0..2_000),
+        2 => config.max_message_bytes = random.random_range(0..2_000),
+        3 => config.max_fragments = random.random_range(1..3),
+        4 => config.max_request_line_bytes = random.random_range(10..30),
+        5 => config.max_headers = random.random_range(1..7),
+        _ => config.max_output_bytes = random.random_range(5_000..20_000),
+    }
+}
