@@ -29,6 +29,8 @@ pub(super) struct Endpoint<'p> {
     states: (State, State),
     /// What waited to be written when the connection was last looked at in phase Closed.
     last_bytes: usize,
+    /// Since when bytes wait and not one has left.
+    stuck_since: Option<Time>,
 }
 
 impl<'p> Endpoint<'p> {
@@ -54,6 +56,7 @@ impl<'p> Endpoint<'p> {
             sizes: plan.ends[index].sizes,
             is_closed: false,
             last_bytes: usize::MAX,
+            stuck_since: None,
         }
     }
 
@@ -150,10 +153,24 @@ impl<'p> Endpoint<'p> {
             self.connection.handle_timeout(self.instant(scene.now));
             self.look();
         }
+        let stuck_for = self.stuck_since.map(|since| Duration::from_micros(scene.now - since));
+        let is_late = stuck_for.zip(self.connection.config().write_timeout).is_some_and(|(age, limit)| age >= limit);
+        assert!(!is_late || self.connection.phase() != Phase::Open, "nothing was written for {stuck_for:?}");
     }
 
     /// Writes what goes, in one of the three ways, and not always all that would go.
     fn write(&mut self, scene: &mut Scene) {
+        let before = scene.network.written(self.index).len();
+        self.write_some(scene);
+        let has_written = scene.network.written(self.index).len() > before;
+        if self.connection.queued() == 0 {
+            self.stuck_since = None;
+        } else if has_written || self.stuck_since.is_none() {
+            self.stuck_since = Some(scene.now);
+        }
+    }
+
+    fn write_some(&mut self, scene: &mut Scene) {
         while self.connection.queued() > 0 {
             let style = self.random.random_range(0..3);
             let most = self.random.random_range(1..=self.sizes[1]);
@@ -203,6 +220,8 @@ impl<'p> Endpoint<'p> {
         self.states = states;
         let has_been_told = !self.application.record.disconnects.is_empty();
         assert_eq!(self.connection.disconnect().is_some(), has_been_told, "the end is known when it has been told");
+        let is_paused = self.connection.is_reading_paused() && self.connection.phase() != Phase::Closed;
+        assert!(!is_paused || !self.connection.wants_read(), "it wants to read while reading is paused");
         if self.connection.phase() == Phase::Closed {
             let queued = self.connection.queued();
             assert!(queued <= self.last_bytes, "{queued} bytes wait in phase Closed, after {}", self.last_bytes);

@@ -17,7 +17,7 @@ pub(super) const SECOND: Time = 1_000_000;
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) seed: u64,
-    /// Empty on a network that loses nothing, with applications and limits that are no trouble either.
+    /// Empty on a network that only delays and cuts into pieces, with applications and limits that are no trouble either.
     pub(super) troubles: Vec<Trouble>,
     pub(super) ways: [Way; 2],
     pub(super) discards_on_reset: bool,
@@ -119,7 +119,8 @@ impl Plan {
         let is_fast = random.random_bool(0.4);
         let mut ways = [CLIENT, SERVER].map(|_| way(random, is_fast));
         let unlucky = random.random_range(0..2);
-        if has(Trouble::Stall) {
+        // Where there are no time-outs, or long ones, it only delays.
+        if has(Trouble::Stall) || (troubles.is_empty() && !is_fast && random.random_bool(0.3)) {
             ways[unlucky].stalls = stalls(random);
         }
         if has(Trouble::StallForEver) {
