@@ -211,6 +211,55 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_is_moved_only_when_much_is_gone_and_less_is_left() {
+        for (queued, gone, kept) in [
+            (10, 9, 10),
+            (65_536, 65_535, 65_536),
+            (131_072, 65_536, 65_536),
+            (131_073, 65_536, 131_073),
+            (200_000, 150_000, 50_000),
+        ] {
+            let mut output = Output::default();
+            output.extend(&vec![0; queued]);
+            output.advance(gone);
+            assert_eq!((output.bytes.len(), output.len()), (kept, queued - gone), "{gone} of {queued} are gone");
+        }
+    }
+
+    #[test]
+    fn what_is_shared_keeps_its_place_when_the_queue_moves() {
+        let shared = Bytes::from(vec![7; MIN_SHARED]);
+        let mut output = Output::default();
+        output.extend(&vec![0; COMPACT + 5]);
+        output.share(&shared);
+        output.extend(&[1; 3]);
+        output.share(&shared);
+        output.advance(COMPACT);
+        assert_eq!(output.head, 0, "the queue has moved");
+        let slices: Vec<&[u8]> = output.slices().collect();
+        assert_eq!(slices, [&[0; 5], shared.as_ref(), &[1; 3], &shared]);
+    }
+
+    #[test]
+    fn what_is_shared_keeps_its_place_when_a_pong_before_it_is_replaced() {
+        let shared = Bytes::from(vec![7; MIN_SHARED]);
+        let mut output = Output::default();
+        output.extend(b"first");
+        output.share(&shared);
+        (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
+        let pongs = output.bytes[5..].to_vec();
+        output.share(&shared);
+        output.extend(b"between");
+        output.share(&shared);
+        output.pong(b"2", None);
+        let slices: Vec<&[u8]> = output.slices().collect();
+        assert_eq!(
+            slices,
+            [b"first", &shared[..], &pongs[..pongs.len() - 3], &shared, b"between", &shared, b"\x8A\x012"]
+        );
+    }
+
+    #[test]
     fn an_empty_queue_keeps_no_memory() {
         let mut output = Output::default();
         output.extend(&[0; 1000]);
@@ -221,11 +270,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_is_not_copied() {
-        let bytes = Bytes::from(vec![1; MIN_SHARED]);
-        let mut output = Output::default();
-        output.share(&bytes);
-        assert_eq!(output.as_slice().as_ptr(), bytes.as_ptr());
+    fn what_is_shared_is_copied_only_if_it_is_short() {
+        for (len, is_copied) in [(1, true), (1023, true), (1024, false), (100_000, false)] {
+            let bytes = Bytes::from(vec![1; len]);
+            let mut output = Output::default();
+            output.share(&bytes);
+            assert_eq!(output.as_slice().as_ptr() != bytes.as_ptr(), is_copied, "{len} bytes");
+        }
     }
 
     #[derive(Clone, Debug)]

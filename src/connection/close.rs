@@ -218,7 +218,6 @@ impl Connection {
 
     /// Ends without any more bytes.
     pub(super) fn break_off(&mut self, party: Party, cause: Cause, initiator: Option<Party>) {
-        self.output.clear();
         self.transition(party, Action::Abort);
         self.end(cause, initiator, Ending::Close);
     }

@@ -4,7 +4,7 @@ use super::{MaskKey, OpCode, mask};
 
 /// Appends a frame to `output`; masked if there is a key.
 pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
-    output.reserve(super::MAX_HEADER + payload.len());
+    output.reserve(max_encoded_len(payload.len()));
     output.push(u8::from(is_final) << 7 | opcode.bits());
     let mask_bit = u8::from(key.is_some()) << 7;
     match payload.len() {

@@ -48,7 +48,7 @@ impl HeadReader {
 
     /// Returns whether `byte` ends the head.
     fn push(&mut self, byte: u8, config: &Config, first_line_limit: usize) -> Result<bool, HandshakeError> {
-        let follows_cr = self.bytes.last() == Some(&b'\r') && self.bytes.len() > self.line_start;
+        let follows_cr = self.bytes.last() == Some(&b'\r');
         let is_misplaced = match byte {
             b'\n' => !follows_cr,
             b'\t' | b'\r' | b' '..=b'~' | 0x80.. => follows_cr,

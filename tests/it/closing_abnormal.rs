@@ -1,12 +1,14 @@
-//! Ends without a closing handshake, in every phase: end of stream, transport failure, `abort`; and `ensure_closed`.
+//! Ends without a closing handshake, in every phase: end of stream, transport failure, `abort`; and `ensure_closed` and
+//! `shutdown`.
 
 use crate::support::{
-    ROLES, Raw, after_own_close, after_peer_close, assert_deaf, client, disconnect_in, drain, established,
+    ROLES, Raw, after_own_close, after_peer_close, assert_deaf, client, disconnect_in, drain, established, feed,
     in_every_phase, manual, peer_sends, pending, requested_server, sent,
 };
 use statesocket::{
     Action, Cause, Config, Connection, Event, Phase, Role, SocketAction, State, handshake::Accept, http::StatusCode,
 };
+use std::{sync::Arc, time::Instant};
 
 /// Whether the one Disconnect has been handed out by the time [`in_every_phase`] returns the connection.
 fn is_told(connection: &Connection) -> bool {
@@ -73,7 +75,7 @@ fn c15_what_came_before_the_loss_is_handed_out_first() {
             bytes.extend(Raw::new(Raw::TEXT, "two").for_endpoint(role));
             let mut input = bytes.as_mut_slice();
             lose(&mut connection);
-            let now = std::time::Instant::now();
+            let now = Instant::now();
             assert_eq!(connection.receive(&mut input, now), Some(Event::Message("one".into())));
             assert_eq!(connection.receive(&mut input, now), Some(Event::Message("two".into())));
             assert_eq!(connection.phase(), Phase::Open);
@@ -193,6 +195,31 @@ fn ensure_closed_in_every_phase() {
             connection.ensure_closed(code, reason);
             assert_eq!((connection.phase(), connection.transmit()), (phase, &[][..]), "{case}: again");
             assert_eq!(pending(&mut connection), [], "{case}: again");
+        }
+    }
+}
+
+#[test]
+fn shutdown_in_every_phase() {
+    let mut begun = Connection::server(Arc::new(Config::default()), Instant::now());
+    assert_eq!(feed(&mut begun, b"GET / HT"), []);
+    let all = in_every_phase().into_iter().map(|(case, connection)| (case, connection, false));
+    for (case, mut connection, has_begun) in all.chain([("begun".to_owned(), begun, true)]) {
+        let (before, role) = (connection.phase(), connection.role());
+        let is_due = connection.can(Action::Close);
+        connection.shutdown(1012);
+        let wire = drain(&mut connection);
+        let cause = pending(&mut connection).first().map(|_| connection.disconnect().unwrap().cause.clone());
+        if has_begun || before == Phase::Requested && role == Role::Server {
+            assert!(wire.starts_with(b"HTTP/1.1 503 Service Unavailable\r\n"), "{case}: {}", wire.escape_ascii());
+            let rejected = Cause::Rejected(StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(cause, Some(if has_begun { Cause::Aborted } else { rejected }), "{case}");
+        } else if is_due {
+            assert_eq!(Raw { key: None, ..Raw::parse(&mut wire.as_slice()) }, Raw::close(1012, ""), "{case}");
+            assert!(!connection.can(Action::Close), "{case}");
+        } else {
+            let is_aborted = matches!(before, Phase::Idle | Phase::Requested);
+            assert_eq!((wire.len(), cause), (0, is_aborted.then_some(Cause::Aborted)), "{case}: nobody is told");
         }
     }
 }

@@ -1,10 +1,12 @@
 //! How a connection ends: RFC 6455 section 7.1.
 
 use crate::support::{
-    Pair, ROLES, Raw, after_own_close, assert_deaf, disconnect_in, drain, established, feed, peer_sends, pending, sent,
+    Pair, ROLES, Raw, after_own_close, assert_deaf, disconnect_in, drain, established, feed, manual, peer_sends,
+    pending, sent,
 };
 use statesocket::{
-    Cause, CloseFrame, Config, Connection, Disconnect, Event, Party, Phase, ProtocolError, Role, SocketAction, Timer,
+    Cause, CloseFrame, Config, Connection, Disconnect, Event, HandshakeError, Party, Phase, ProtocolError, Role,
+    SocketAction, Timer, http::StatusCode,
 };
 use std::time::Instant;
 
@@ -222,4 +224,69 @@ fn c19_a_server_drains_before_it_closes() {
     }
     server.receive_eof();
     assert_eq!(server.poll_socket(), Some(SocketAction::Close));
+}
+
+#[test]
+fn an_end_is_one_line_for_a_log() {
+    for role in ROLES {
+        let ends: [(&str, End); 6] = [
+            ("1001 \"away\" (closed by the peer)", |c| peer_sends(c, [Raw::close(1001, "away")])),
+            ("1005 (closed by the peer)", |c| peer_sends(c, [Raw::new(Raw::CLOSE, "")])),
+            ("4000 \"two\\nlines\" (closed by us)", |c| {
+                c.close(1000, "our own reason").unwrap();
+                peer_sends(c, [Raw::close(4000, "two\nlines")])
+            }),
+            ("1006 (transport lost)", |c| {
+                c.receive_eof();
+                pending(c)
+            }),
+            ("1006 (transport lost, not clean)", |c| {
+                c.close(1000, "").unwrap();
+                c.receive_eof();
+                pending(c)
+            }),
+            ("1006 (protocol violation: a reserved bit is set, not clean)", |c| {
+                peer_sends(c, [Raw::new(Raw::TEXT, "").set(0x40)])
+            }),
+        ];
+        for (line, end) in ends {
+            let disconnect = disconnect_in(&end(&mut established(role, Config::default())));
+            assert_eq!(disconnect.to_string(), line, "{role:?}");
+        }
+        let unanswered = disconnect_in(&peer_sends(&mut established(role, manual()), [Raw::close(1001, "away")]));
+        assert_eq!(unanswered.to_string(), "1001 \"away\" (closed by the peer, not clean)", "{role:?}");
+    }
+}
+
+#[test]
+fn a_cause_says_in_words_why() {
+    for (cause, words) in [
+        (Cause::PeerClosed, "closed by the peer"),
+        (Cause::LocalClosed, "closed by us"),
+        (Cause::Rejected(StatusCode::NOT_FOUND), "answered with 404 Not Found"),
+        (
+            Cause::Handshake(HandshakeError::InvalidHost),
+            "opening handshake failed: exactly one valid Host header is due",
+        ),
+        (Cause::Protocol(ProtocolError::InvalidText), "protocol violation: a text message is not UTF-8"),
+        (Cause::TransportLost, "transport lost"),
+        (Cause::Aborted, "aborted by us"),
+    ] {
+        assert_eq!(cause.to_string(), words);
+    }
+    let awaited = Timer::ALL.map(|timer| Cause::TimedOut(timer).to_string());
+    assert_eq!(
+        awaited.map(|words| words.strip_prefix("timed out: ").expect("the cause first").to_owned()),
+        [
+            "opening handshake",
+            "answer to the request",
+            "next ping",
+            "sign of life after a ping",
+            "next message",
+            "end of a message",
+            "room to write",
+            "closing handshake",
+            "end of stream",
+        ]
+    );
 }

@@ -222,6 +222,14 @@ fn f22_a_whole_message_in_the_buffer_is_lent_wherever_its_frame_lies() {
 }
 
 #[test]
+fn the_length_of_a_message_is_that_of_its_bytes() {
+    for (message, len) in [(Message::from(""), 0), ("t".into(), 1), ("\u{20ac}".into(), 3), (vec![0; 130].into(), 130)]
+    {
+        assert_eq!((message.len(), message.is_empty(), message.as_bytes().len()), (len, len == 0, len), "{message:?}");
+    }
+}
+
+#[test]
 fn f22_a_message_that_straddles_reads_or_frames_is_owned() {
     for role in ROLES {
         for opcode in [Raw::TEXT, Raw::BINARY] {

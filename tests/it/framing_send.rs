@@ -96,6 +96,19 @@ fn f10_without_a_seed_no_two_connections_share_keys() {
     }
 }
 
+/// Section 10.3 forbids keys that can be predicted, as from a log they could.
+#[test]
+fn f10_what_is_printed_for_debugging_does_not_tell_the_keys() {
+    let config = Arc::new(Config::default());
+    let now = Instant::now();
+    let printed = [[7; 32], [8; 32]].map(|seed| {
+        let client = Connection::established(Role::Client, Agreed::new().seed(seed), Arc::clone(&config), now);
+        format!("{client:?}")
+    });
+    assert!(printed[0].contains("random: Some(Random)"), "{}", printed[0]);
+    assert_eq!(printed[0], printed[1], "the state of the generator is printed");
+}
+
 #[test]
 fn f12_a_ping_of_more_than_125_bytes_is_refused() {
     for role in ROLES {

@@ -156,6 +156,30 @@ fn hr1_a_body_that_cannot_be_delimited_fails_the_client() {
     }
 }
 
+#[test]
+fn hr1_a_line_of_the_chunked_coding_has_1024_bytes_at_most() {
+    for (line_len, is_read) in [(1023, true), (1024, true), (1025, false)] {
+        let size = format!("5;{}\r\n", "x".repeat(line_len - 4));
+        let trailer = format!("X: {}\r\n", "y".repeat(line_len - 5));
+        for body in [format!("{size}Hello\r\n0\r\n\r\n"), format!("5\r\nHello\r\n0\r\nA: b\r\n{trailer}\r\n")] {
+            let bytes = format!("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+            for piece in [1, 512, 10_000] {
+                if is_read {
+                    assert_eq!(rejection(1000, bytes.as_bytes(), piece, false).body, "Hello", "{line_len} in {piece}s");
+                } else {
+                    let mut client = client(1000);
+                    let events: Vec<_> =
+                        bytes.as_bytes().chunks(piece).flat_map(|piece| feed(&mut client, piece)).collect();
+                    let [Event::Disconnect(end)] = events.as_slice() else {
+                        panic!("{line_len} in {piece}s: {events:?}")
+                    };
+                    assert_eq!(end.cause, Cause::Handshake(HandshakeError::Malformed));
+                }
+            }
+        }
+    }
+}
+
 /// RFC 9110 section 8.6: `Content-Length = 1*DIGIT`.
 #[test]
 fn hr1_a_length_is_digits_only() {

@@ -1,7 +1,7 @@
 //! Handshakes done elsewhere (checklist rows X3 to X5 and X7): over HTTP/2 and HTTP/3 the streams carry the frames of
 //! RFC 6455 and nothing of its handshake.
 
-use crate::support::{Raw, drain, established, feed};
+use crate::support::{Raw, config, drain, established, feed};
 use statesocket::{
     Agreed, Cause, CloseCode, Config, Connection, Event, Message, Party, Phase, Role, SocketAction, State, Timer,
 };
@@ -39,6 +39,14 @@ fn x4_the_subprotocol_agreed_on_elsewhere_is_known() {
         let connection = Connection::established(role, agreed, Arc::new(Config::default()), Instant::now());
         assert_eq!(connection.subprotocol(), Some("chat"), "{role:?}");
         assert_eq!(established(role, Config::default()).subprotocol(), None, "{role:?}");
+    }
+}
+
+#[test]
+fn a_connection_tells_the_configuration_that_it_was_made_with() {
+    for role in ROLES {
+        let made_with = config(|config| config.max_message_bytes = 1234);
+        assert_eq!(established(role, made_with.clone()).config(), &made_with, "{role:?}");
     }
 }
 
