@@ -124,7 +124,6 @@ impl Connection {
     fn send_close(&mut self, frame: CloseFrame) {
         self.queue_close(frame);
         self.transition(self.local_party(), Action::Close);
-        self.sending = None;
         if self.transport == Transport::Failed {
             self.output.clear();
             // An answer that cannot leave makes nothing clean.
@@ -231,7 +230,6 @@ impl Connection {
         }
         self.stage = Stage::Discard;
         self.ending = ending;
-        self.sending = None;
         self.random = None;
         self.report(cause, initiator);
     }

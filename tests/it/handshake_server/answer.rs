@@ -99,6 +99,7 @@ fn ha4_bytes_behind_the_request_wait_for_the_answer() {
         let mut server = server(Config::default());
         let events = feed(&mut server, &[&request_head("/chat", &[]), &hello[..split]].concat());
         assert!(matches!(events.as_slice(), [Event::Request(_)]), "{split}: {events:?}");
+        server.accept(Accept::new().subprotocol("not offered")).expect_err("an answer that is refused loses nothing");
         server.accept(Accept::new()).expect("a request waits");
         let mut texts: Vec<_> = server.poll_event().into_iter().collect();
         texts.extend(feed(&mut server, &[&hello[split..], &more].concat()));
