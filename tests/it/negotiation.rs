@@ -89,6 +89,7 @@ fn e1_malformed_extensions_are_answered_with_400() {
         "foo; a=\"b",
         "foo; a=\"b\\\"",
         "foo; a=\"b\"c",
+        "foo; a=\"b\"c\"",
         "foo; a=b\"c, d\"",
         "foo; \"a\"=b",
         "foo; a='b c'",

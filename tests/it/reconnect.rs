@@ -189,7 +189,7 @@ proptest! {
             prop_assert!(fail().is_some());
         }
         prop_assert_eq!((fail(), fail()), (None, None));
-        prop_assert_eq!(reconnect.attempts(), max_attempts);
+        prop_assert_eq!((reconnect.attempts(), reconnect.policy().max_attempts), (max_attempts, max_attempts));
     }
 
     #[test]

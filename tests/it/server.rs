@@ -10,6 +10,7 @@ mod isolation;
 mod last_requests;
 mod limits;
 mod load;
+mod peer;
 mod policy;
 mod pressure;
 mod robustness;

@@ -33,6 +33,30 @@ fn every_entry_of_the_table_is_the_one_that_the_states_ask_for() {
 }
 
 #[test]
+fn a_refusal_says_who_cannot_do_what_and_why() {
+    let verbs = ["send the opening request", "accept", "reject", "send a message", "ping", "pong", "close", "abort"];
+    for (action, verb) in Action::ALL.into_iter().zip(verbs) {
+        let refused = Phase::Closed.next(Party::Client, action).expect_err("nothing may be done in phase Closed");
+        let words =
+            format!("client cannot {verb} while the client is disconnected and the application is disconnected");
+        assert_eq!(refused.to_string(), words);
+    }
+}
+
+#[test]
+fn a_move_is_one_line_for_a_log() {
+    let lines: Vec<String> = Transition::all().map(|row| row.to_string()).collect();
+    for line in [
+        "client Open: client_state connecting -> connected application_state connecting",
+        "application Accept: client_state connected application_state connecting -> connected",
+        "application Message: client_state connected application_state connected",
+        "client Abort: client_state connected -> disconnected application_state connecting -> disconnected",
+    ] {
+        assert!(lines.iter().any(|known| known == line), "{line}");
+    }
+}
+
+#[test]
 fn a_close_ends_only_the_party_that_sends_it() {
     for row in Transition::all().filter(|row| row.action == Action::Close) {
         assert_eq!(row.to.state_of(row.party), State::Disconnected);

@@ -25,6 +25,18 @@ fn hs1_the_target_is_a_resource_name_or_an_absolute_uri() {
 }
 
 #[test]
+fn hs1_a_name_in_the_query_has_the_last_of_its_values() {
+    let of = |target| request(Config::default(), &request_head(target, &[]));
+    let request = of("/chat?name=Ann&n%61me=B%C3%B6b+1&empty=&flag&na=x");
+    for (name, value) in
+        [("name", Some("B\u{f6}b 1")), ("empty", Some("")), ("flag", Some("")), ("nam", None), ("NAME", None)]
+    {
+        assert_eq!(request.query(name).as_deref(), value, "{name}");
+    }
+    assert_eq!((of("/chat").query("name"), of("/chat?").query("")), (None, None));
+}
+
+#[test]
 fn hs1_any_other_target_is_answered_with_400() {
     for target in [
         "*",
