@@ -294,10 +294,52 @@ proptest! {
     }
 }
 
-/// So many times the usual number of cases: each is small.
+/// So many times the usual number of cases: each is small. Shrinking large frames takes long, and gains little.
 fn scaled(factor: u32) -> ProptestConfig {
     let config = ProptestConfig::default();
-    ProptestConfig { cases: config.cases * factor, ..config }
+    ProptestConfig { cases: config.cases * factor, max_shrink_time: 10_000, ..config }
+}
+
+#[test]
+fn each_close_code_is_read_as_tungstenite_reads_it() {
+    for code in (0..=5001).chain([u16::MAX]) {
+        for (role, has_closed) in [(Role::Server, false), (Role::Client, false), (Role::Client, true)] {
+            let frame = Sent { frame: Raw::close(code, "why"), wrong: Wrong::Nothing };
+            differential(&[&[choice(role, true, has_closed)], frame.bytes(role).as_slice()].concat());
+        }
+    }
+}
+
+#[test]
+fn each_form_of_a_length_is_read_as_tungstenite_reads_it() {
+    for opcode in [Raw::BINARY, Raw::CLOSE, Raw::PING, Raw::PONG] {
+        for len in [0, 1, 2, 124, 125, 126, 127, 149, 150, 151, 65_534, 65_535, 65_536] {
+            for form in [0, 2, 8].into_iter().filter(|form| *form == 8 || *form == 2 && len <= 65_535 || len <= 125) {
+                for (role, is_tight) in [(Role::Server, true), (Role::Server, false), (Role::Client, true)] {
+                    let frame = Raw::new(opcode, vec![3; len]);
+                    let frame = Sent { frame, wrong: Wrong::LengthForm(form) };
+                    differential(&[&[choice(role, is_tight, false)], frame.bytes(role).as_slice()].concat());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_first_two_bytes_are_read_as_tungstenite_reads_them() {
+    for first in 0..=u8::MAX {
+        for len in [0, 1, 2, 5, 125, 126, 127] {
+            for second in [len, 0x80 | len] {
+                for role in [Role::Server, Role::Client] {
+                    for end in [2, 20] {
+                        let bytes =
+                            [first, second, 0, 4, 0, 0, 0, 1, b'a', b'b', 0, 0, 0, 0, 0x81, 1, b'c', 0x81, 1, b'd'];
+                        differential(&[&[choice(role, true, false)], &bytes[..end]].concat());
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -97,13 +97,19 @@ def frames(rng):
 
 
 def rare():
-    """What is seldom generated."""
+    """What is seldom generated, and what lies on a border."""
     rng = random.Random(0)
     for role in ("server", "client"):
         surrogate = [(TEXT, b"\xed\xa0", False), (PONG, b"", True), (0, b"\x80", True)]
         long = [(BINARY, bytes(300), False), (PING, b"count", True), (0, b"", True)]
         for frames in (surrogate, long):
             yield role, b"".join(frame(rng, role, *each) for each in frames)
+        for length in (0, 125, 126, 300, 301, 65535, 65536):
+            for opcode in (BINARY, PING, PONG, CLOSE):
+                yield role, frame(rng, role, opcode, bytes([3]) * length)
+                yield role, frame(rng, role, opcode, bytes([3]) * length, wrong="length")
+        for code in (*CODES, *WRONG_CODES):
+            yield role, frame(rng, role, CLOSE, code.to_bytes(2, "big") + b"why")
 
 
 def cases(seed, count):

@@ -66,6 +66,7 @@ impl<'d> Comparison<'d> {
     fn run(&self, rows: &mut BTreeSet<Row>) -> Option<Case> {
         let same = self.ours.items.iter().zip(&self.theirs.items).take_while(|(ours, theirs)| ours == theirs).count();
         let (ours, theirs) = (&self.ours.items[same..], &self.theirs.items[same..]);
+        self.check_what_only_ours_minds();
         if let End::Failed(fault) = self.ours.end {
             self.check(ours.is_empty(), "only ours handed this out before it failed");
             let frame = Placed::around(&self.case.wire, self.ours.end_at);
@@ -81,6 +82,24 @@ impl<'d> Comparison<'d> {
         self.compare_output(rows);
         self.read_back();
         None
+    }
+
+    /// Where tungstenite takes what it should not, that the two agree says nothing.
+    fn check_what_only_ours_minds(&self) {
+        let has_failed = matches!(self.ours.end, End::Failed(_));
+        let mut frames = Placed::before(&self.case.wire, self.ours.end_at);
+        frames.truncate(frames.len() - usize::from(has_failed));
+        self.check(frames.iter().all(Placed::is_minimal), "a length is taken that is not minimal");
+        let mut fragments = 0;
+        for frame in frames.iter().filter(|frame| !frame.is_control()) {
+            fragments = if frame.first & 0x0F == 0 { fragments + 1 } else { 1 };
+            self.check(fragments <= self.case.limits.fragments, "more fragments are taken than the limit");
+        }
+        if let Some((_, Item::Close(Some((code, _))))) = self.ours.items.last() {
+            // Section 7.4, and 1012 to 1014 of the IANA registry.
+            let may_be_sent = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+            self.check(may_be_sent, "a close code is taken that may not be sent");
+        }
     }
 
     /// Takes away what only ours minds, and what tungstenite waits for.

@@ -128,6 +128,35 @@ impl Head {
         head
     }
 
+    /// What is wrong without doubt and does not bother tungstenite.
+    pub(super) fn fault(&self, is_request: bool) -> Option<&'static str> {
+        let count = |name| self.values(name).len();
+        let once: &[&str] = if is_request {
+            &["Sec-WebSocket-Key", "Sec-WebSocket-Version"]
+        } else {
+            &["Upgrade", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"]
+        };
+        let names = self.elements("Sec-WebSocket-Protocol");
+        let is_twice = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
+        let line = self.lines.first().map(Vec::as_slice).unwrap_or_default();
+        let faults = [
+            ("a bare line feed", !self.is_crlf),
+            ("not UTF-8", str::from_utf8(&self.lines.concat()).is_err()),
+            ("a header twice", once.iter().any(|name| count(name) > 1)),
+            ("not one Host", is_request && count("Host") != 1),
+            (
+                "a body",
+                is_request
+                    && (count("Transfer-Encoding") > 0
+                        || self.values("Content-Length").iter().any(|length| length != "0")),
+            ),
+            ("a subprotocol twice", is_request && names.iter().any(|name| !name.is_empty() && is_twice(name))),
+            ("a fragment in the target", is_request && line.contains(&b'#')),
+            ("an extension that was not offered", !is_request && count("Sec-WebSocket-Extensions") > 0),
+        ];
+        faults.into_iter().find_map(|(fault, is_there)| is_there.then_some(fault))
+    }
+
     /// Whether there is one `Host`, and it is valid without doubt.
     pub(super) fn has_plain_host(&self) -> bool {
         let [host] = self.values("Host").try_into().unwrap_or_default();

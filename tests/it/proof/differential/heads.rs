@@ -4,7 +4,7 @@ use super::{
     head::Head,
     head_rows::{HandshakeRow, Side},
     hex,
-    verdict::{OFFERED, ours_as_client, ours_as_server, theirs_as_client, theirs_as_server},
+    verdict::{OFFERED, Verdict, ours_as_client, ours_as_server, theirs_as_client, theirs_as_server},
 };
 use std::collections::BTreeSet;
 
@@ -36,10 +36,19 @@ pub(crate) fn handshake_differences(data: &[u8]) -> BTreeSet<HandshakeRow> {
             Side::Server => (ours_as_server(&bytes), theirs_as_server(&bytes)),
             Side::Client => (ours_as_client(&bytes, offered), theirs_as_client(&bytes, offered)),
         };
+        let head = Head::of(&bytes);
+        if let (Verdict::Accepted { .. }, Some(fault)) = (&ours, head.fault(side == Side::Server)) {
+            // An interim response is not what is accepted.
+            assert!(
+                matches!(theirs, Verdict::Rejected(_)),
+                "{fault} is accepted: {}\n  data: {}",
+                bytes.escape_ascii(),
+                hex(data)
+            );
+        }
         if ours == theirs {
             return rows;
         }
-        let head = Head::of(&bytes);
         let row = HandshakeRow::ALL.into_iter().find(|row| row.allows(side, &ours, &theirs, &head));
         let Some(row) = row else {
             panic!(

@@ -194,6 +194,18 @@ impl Placed {
         frame
     }
 
+    /// All frames that begin before `place`.
+    pub(super) fn before(wire: &[u8], place: usize) -> Vec<Self> {
+        let mut frames = Vec::new();
+        let mut start = 0;
+        while start < place {
+            let frame = Self::at(wire, start);
+            start = frame.end;
+            frames.push(frame);
+        }
+        frames
+    }
+
     pub(super) fn is_control(&self) -> bool {
         self.first & 0x08 != 0
     }

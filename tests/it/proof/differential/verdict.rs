@@ -166,6 +166,7 @@ fn memory(bytes: &[u8]) -> Memory {
 
 pub(super) fn theirs_as_server(bytes: &[u8]) -> Verdict {
     let mut seen = None;
+    #[expect(clippy::result_large_err, reason = "it is what tungstenite asks for")]
     let callback = |request: &ServerRequest, response| {
         let target = Some(resource(request.uri().path(), request.uri().query()));
         seen = Some((target, request.headers().clone()));
