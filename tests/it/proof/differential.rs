@@ -91,7 +91,7 @@ impl<'d> Comparison<'d> {
         frames.truncate(frames.len() - usize::from(has_failed));
         self.check(frames.iter().all(Placed::is_minimal), "a length is taken that is not minimal");
         let mut fragments = 0;
-        for frame in frames.iter().filter(|frame| !frame.is_control()) {
+        for frame in frames.iter().filter(|frame| !frame.is_control() && frame.has_header(self.ours.end_at)) {
             fragments = if frame.first & 0x0F == 0 { fragments + 1 } else { 1 };
             self.check(fragments <= self.case.limits.fragments, "more fragments are taken than the limit");
         }

@@ -206,6 +206,11 @@ impl Placed {
         frames
     }
 
+    /// Whether all of the header had come by `place`.
+    pub(super) fn has_header(&self, place: usize) -> bool {
+        self.len.is_some_and(|len| self.end as u64 - len <= place as u64)
+    }
+
     pub(super) fn is_control(&self) -> bool {
         self.first & 0x08 != 0
     }
