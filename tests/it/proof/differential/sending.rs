@@ -69,8 +69,9 @@ fn calls(mut bytes: &[u8]) -> Vec<Call> {
             0xC0.. => 30,
             _ => 1,
         };
-        let binary = if payload.len() * times > room { Vec::new() } else { payload.repeat(times) };
-        room -= binary.len();
+        // A byte that is no text becomes three.
+        let binary = if 3 * payload.len() * times > room { Vec::new() } else { payload.repeat(times) };
+        room -= 3 * binary.len();
         let text = String::from_utf8_lossy(&binary).into_owned();
         calls.push(match kind % 8 {
             0 => Call::Text(text),
