@@ -4,7 +4,7 @@ use super::{
     endpoint::{Endpoint, Input, Setup},
     explorer::{Model, Violation},
     machine::Machine,
-    subject::{Call, Fault},
+    subject::Call,
 };
 use crate::support::{Raw, accepted_head, request_head, response_head};
 use statesocket::{Config, Role};
@@ -136,8 +136,8 @@ pub(super) enum Move {
 }
 
 impl Adversary {
-    pub(super) fn new(role: Role, config: Config, is_established: bool, bounds: Bounds, fault: Option<Fault>) -> Self {
-        let setup = Setup { role, config: Arc::new(config), is_established, fault, epoch: Instant::now() };
+    pub(super) fn new(role: Role, config: Config, is_established: bool, bounds: Bounds) -> Self {
+        let setup = Setup { role, config: Arc::new(config), is_established, fault: None, epoch: Instant::now() };
         let request = Endpoint::new(&setup).request();
         let suits =
             |weapon: &Weapon| !is_established || !matches!(weapon, Weapon::Head | Weapon::NoHead | Weapon::Refusal);

@@ -44,8 +44,7 @@ pub(super) struct Ledger {
     pub(super) close_sent: Option<u16>,
     /// Whether the head that opens a connection, or refuses to, has left.
     has_sent_head: bool,
-    /// Whether frames may leave.
-    may_send_frames: bool,
+    is_established: bool,
     has_opened: bool,
     pub(super) disconnects: usize,
     has_shut_down: bool,
@@ -93,7 +92,7 @@ impl View {
 impl Ledger {
     /// Of a connection whose opening handshake was done elsewhere.
     pub(super) fn established() -> Self {
-        Self { has_sent_head: true, may_send_frames: true, has_opened: true, ..Self::default() }
+        Self { has_sent_head: true, is_established: true, has_opened: true, ..Self::default() }
     }
 
     pub(super) fn note_event(&mut self, event: &Event<'_>, before: &View, after: &View) -> Result<(), Violation> {
@@ -140,10 +139,12 @@ impl Ledger {
         if let Some(head) = &output.head {
             require(!self.has_sent_head, p::ONE_HEAD, || String::from_utf8_lossy(head).into_owned())?;
             self.has_sent_head = true;
-            self.may_send_frames = !is_refusal(head);
+            let is_as_told = view.role == Role::Client || is_refusal(head) != view.has_done(Action::Accept);
+            require(is_as_told, p::ONE_HEAD, || String::from_utf8_lossy(head).into_owned())?;
         }
+        let may_send_frames = self.is_established || view.has_done(Action::Accept);
         for frame in &output.frames {
-            require(self.may_send_frames, p::ONE_HEAD, || format!("{frame:?}"))?;
+            require(may_send_frames, p::ONE_HEAD, || format!("{frame:?}"))?;
             require(frame.key.is_some() == (view.role == Role::Client), p::ONE_HEAD, || format!("{frame:?}"))?;
             self.note_frame(frame, reply, view)?;
         }

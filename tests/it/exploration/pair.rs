@@ -33,6 +33,16 @@ pub(super) struct Bounds {
     pub(super) aborts: bool,
 }
 
+impl Bounds {
+    /// The same, with what may happen at all allowed `by` times more.
+    pub(super) fn deeper(self, by: u8) -> Self {
+        let more = |bound: u8| if bound > 0 { bound + by } else { 0 };
+        let more_often = |bound: usize| if bound > 0 { bound + usize::from(by) } else { 0 };
+        let (messages, pings) = (more_often(self.messages), more_often(self.pings));
+        Self { messages, pings, jumps: more(self.jumps), splits: more(self.splits), ..self }
+    }
+}
+
 /// What is wrong with the pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Defect {

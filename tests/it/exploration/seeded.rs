@@ -36,6 +36,7 @@ fn a_fault_of_an_end_is_found_by_the_property_that_it_breaks() {
         (Fault::SwallowsPong, p::PONGS),
         (Fault::ShutsDownTwice, p::SHUTDOWN),
         (Fault::WritesAfterShutdown, p::SHUTDOWN),
+        (Fault::WritesAfterTheEnd, p::ABSORBING),
         (Fault::QueuesWhatItRefuses, p::REFUSAL),
         (Fault::LosesClosingTimer, p::NO_STUCK_STATE),
         (Fault::NeverAnswersClose, p::CLEAN_END),
@@ -49,7 +50,8 @@ fn a_fault_of_an_end_is_found_by_the_property_that_it_breaks() {
 }
 
 #[test]
-fn a_client_that_runs_ahead_of_its_server_is_found() {
+fn a_client_that_does_not_wait_for_its_server_is_found() {
+    assert_eq!(find(Defect::End(Role::Client, Fault::TalksBeforeTheAnswer)).violation.property, p::ONE_HEAD);
     assert_eq!(find(Defect::End(Role::Client, Fault::RunsAhead)).violation.property, p::KNOWLEDGE_LAG);
 }
 

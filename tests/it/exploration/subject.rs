@@ -3,7 +3,7 @@
 use super::output::Output;
 use crate::support::{Raw, into_owned};
 use statesocket::{
-    Connection, Event, Role, SocketAction, State, Timer,
+    Connection, Event, Phase, Role, SocketAction, State, Timer,
     handshake::{Accept, Response},
     http::StatusCode,
 };
@@ -43,6 +43,8 @@ pub(super) enum Fault {
     SwallowsPong,
     ShutsDownTwice,
     WritesAfterShutdown,
+    WritesAfterTheEnd,
+    TalksBeforeTheAnswer,
     QueuesWhatItRefuses,
     LosesClosingTimer,
     NeverAnswersClose,
@@ -92,6 +94,9 @@ impl Subject {
         };
         let event = event.or_else(|| self.invented.take())?;
         let Event::Disconnect(disconnect) = &event else { return Some(event) };
+        if self.fault == Some(Fault::WritesAfterTheEnd) && !self.connection.is_finished() {
+            self.extra = self.encode(Raw::new(Raw::PONG, "late"));
+        }
         match self.fault {
             Some(Fault::LosesDisconnect) => return None,
             Some(Fault::RepeatsDisconnect) => {
@@ -141,6 +146,9 @@ impl Subject {
         self.connection.advance(bytes.len());
         let mut output = Output::parse(&bytes);
         self.alter(&mut output.frames);
+        if self.fault == Some(Fault::TalksBeforeTheAnswer) && self.connection.phase() == Phase::Requested {
+            self.extra = self.encode(Raw::new(Raw::PONG, "early"));
+        }
         output.frames.extend(Output::parse(&std::mem::take(&mut self.extra)).frames);
         output
     }

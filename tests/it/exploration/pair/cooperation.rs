@@ -37,8 +37,8 @@ impl Pair {
         Ok(())
     }
 
-    /// Lets each end do what it has to, and if none has anything to do the client close. `false` if both have ended, and
-    /// clean.
+    /// Lets each end do what it has to, and if none has anything to do the client close. `false` if both have ended,
+    /// and clean.
     fn cooperate(&mut self, world: &mut World, happened: &mut Vec<String>) -> Result<bool, Violation> {
         let mut is_idle = true;
         for role in ENDS {
