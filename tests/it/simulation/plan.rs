@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) troubles: Vec<Trouble>,
     pub(super) ways: [Way; 2],
     pub(super) discards_on_reset: bool,
+    /// How late a loop may come to what it has waited for.
+    pub(super) lateness: Time,
     pub(super) offers: &'static [&'static str],
     pub(super) decision: Decision,
     pub(super) ends: [EndPlan; 2],
@@ -84,8 +86,6 @@ pub(super) struct EndPlan {
     pub(super) closes_at: Option<(usize, Ending)>,
     /// The most bytes of a read, and of a write.
     pub(super) sizes: [usize; 2],
-    /// How late the loop may come to what it has waited for.
-    pub(super) lateness: Time,
 }
 
 impl Plan {
@@ -148,7 +148,9 @@ impl Plan {
         if has(Trouble::GivesUp) {
             ends[unlucky].gives_up = Some(script::giving_up(random));
         }
-        Self { seed, troubles, ways, discards_on_reset: random.random(), offers, decision, ends }
+        let lateness =
+            if random.random() { 0 } else { random.random_range(0..if is_fast { 1_000 } else { SECOND / 10 }) };
+        Self { seed, troubles, ways, discards_on_reset: random.random(), lateness, offers, decision, ends }
     }
 }
 
@@ -219,6 +221,5 @@ fn end(random: &mut Random, troubles: &[Trouble], is_fast: bool, largest: usize)
             .random_bool(0.2)
             .then(|| (random.random_range(1..6), script::ending(random, has(Trouble::Abort)).1)),
         sizes,
-        lateness: if random.random() { 0 } else { random.random_range(0..if is_fast { 1_000 } else { SECOND / 10 }) },
     }
 }

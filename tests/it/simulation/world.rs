@@ -71,7 +71,7 @@ fn run_to_the_end(plan: &Plan, scene: &mut Scene, ends: &mut [Endpoint<'_>; 2]) 
             return if is_over { Ok(step) } else { Err(format!("nothing happens any more, in {phases:?}")) };
         }
         if next > scene.now {
-            scene.now = next + random.random_range(0..=plan.ends[CLIENT].lateness);
+            scene.now = next + random.random_range(0..=plan.lateness);
         }
         if scene.now > MAX_TIME {
             return Err(format!("it has not ended after {} s", MAX_TIME / SECOND));
