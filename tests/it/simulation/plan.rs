@@ -116,15 +116,21 @@ impl Plan {
 
     fn with_troubles(seed: u64, troubles: Vec<Trouble>, random: &mut Random) -> Self {
         let has = |trouble| troubles.contains(&trouble);
-        let is_fast = random.random_bool(0.4);
+        let is_fast = !has(Trouble::ShortTimeouts) && random.random_bool(0.4);
         let mut ways = [CLIENT, SERVER].map(|_| way(random, is_fast));
         let unlucky = random.random_range(0..2);
-        // Where there are no time-outs, or long ones, it only delays.
-        if has(Trouble::Stall) || (troubles.is_empty() && !is_fast && random.random_bool(0.3)) {
+        // Where there are no time-outs, or long ones, it only delays; where there are short ones, they notice.
+        let may_stall = if troubles.is_empty() { !is_fast } else { has(Trouble::ShortTimeouts) };
+        if has(Trouble::Stall) || (may_stall && random.random_bool(0.5)) {
             ways[unlucky].stalls = stalls(random);
         }
         if has(Trouble::StallForEver) {
             ways[unlucky].stalls.push(random.random_range(0..5 * SECOND)..NEVER);
+        }
+        if has(Trouble::ShortTimeouts) {
+            // Large messages take their time, and wait to be written.
+            ways.iter_mut().for_each(|way| way.window = any_magnitude(random, 100..=4_000));
+            ways.iter_mut().for_each(|way| way.chunk = 4_000);
         }
         if has(Trouble::Reset) {
             ways[unlucky].end = Some((place(random), WayEnd::Reset));
@@ -173,7 +179,7 @@ fn size(random: &mut Random, is_fast: bool) -> usize {
 fn stalls(random: &mut Random) -> Vec<Range<Time>> {
     (0..random.random_range(1..4))
         .map(|_| {
-            let from = random.random_range(0..6 * SECOND);
+            let from = random.random_range(SECOND / 2..6 * SECOND);
             from..from + random.random_range(1..8 * SECOND)
         })
         .collect()
@@ -206,8 +212,9 @@ fn decision(random: &mut Random, troubles: &[Trouble], offers: &[&'static str]) 
 /// `largest` is how large messages may be, roughly, for a run to come to its end in a reasonable number of steps.
 fn end(random: &mut Random, troubles: &[Trouble], is_fast: bool, largest: usize) -> EndPlan {
     let has = |trouble| troubles.contains(&trouble);
-    let sizes = [0, 1].map(|_| size(random, is_fast));
+    let sizes = [0, 1].map(|_| size(random, is_fast || has(Trouble::ShortTimeouts)));
     let largest = sizes.into_iter().min().unwrap_or_default().min(largest).saturating_mul(64).min(100 << 10);
+    let longest_pause = if troubles.is_empty() { SECOND } else { 5 * SECOND };
     let config = settings::config(random, troubles, is_fast);
     EndPlan {
         config: Arc::new(config),
@@ -216,7 +223,7 @@ fn end(random: &mut Random, troubles: &[Trouble], is_fast: bool, largest: usize)
         gives_up: None,
         reply: (!has(Trouble::NoReply)).then(|| script::reply(random)),
         echoes: random.random_bool(0.3),
-        pauses_at: random.random_bool(0.2).then(|| (random.random_range(1..4), random.random_range(1..SECOND))),
+        pauses_at: random.random_bool(0.3).then(|| (random.random_range(1..4), random.random_range(1..longest_pause))),
         closes_at: random
             .random_bool(0.2)
             .then(|| (random.random_range(1..6), script::ending(random, has(Trouble::Abort)).1)),

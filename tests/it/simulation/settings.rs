@@ -53,10 +53,14 @@ pub(super) fn config(random: &mut Random, troubles: &[Trouble], is_fast: bool) -
         config.idle_timeout = None;
     }
     if has(Trouble::ShortTimeouts) {
-        for (i, field) in timeouts(&mut config).into_iter().enumerate() {
-            // More often those of an open connection, which it has to become.
-            if random.random_bool(if i < 2 { 0.1 } else { 0.4 }) {
-                *field = Some(duration(random, SECOND / 100..2 * SECOND));
+        // Few at a time: the others would come first.
+        for _ in 0..random.random_range(1..3) {
+            let mut fields = timeouts(&mut config);
+            let chosen = random.random_range(0..fields.len());
+            *fields[chosen] = Some(duration(random, SECOND / 100..2 * SECOND));
+            // Without a Ping there is none that could go unanswered.
+            if chosen == 3 {
+                *fields[2] = Some(duration(random, SECOND / 100..2 * SECOND));
             }
         }
     }
