@@ -129,7 +129,7 @@ impl Plan {
         }
         if has(Trouble::ShortTimeouts) {
             // Large messages take their time, and wait to be written.
-            ways.iter_mut().for_each(|way| way.window = any_magnitude(random, 100..=4_000));
+            ways.iter_mut().for_each(|way| way.window = any_magnitude(random, 20..=1_000));
             ways.iter_mut().for_each(|way| way.chunk = 4_000);
         }
         if has(Trouble::Reset) {
