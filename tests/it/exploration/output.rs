@@ -10,10 +10,6 @@ pub(super) struct Output {
 }
 
 impl Raw {
-    pub(super) fn opcode(&self) -> u8 {
-        self.first & 0x0F
-    }
-
     /// Whether it is a Close, and if so with which code; 1005 stands for none.
     pub(super) fn close_code(&self) -> Option<u16> {
         let code = self.payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
