@@ -1,7 +1,6 @@
 //! The integration tests: one binary, the public API only.
 
 mod advisories;
-mod chunking;
 mod closing;
 mod closing_abnormal;
 mod closing_codes;

@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn i_10_however_bytes_are_cut_the_same_comes_of_them(
+    fn i_10_f24_however_bytes_are_cut_the_same_comes_of_them(
         choices in any::<u8>(), start in select(&chunking::Start::ALL[..]), head in heads(), stream in vec(frames(), 0..8),
         defects in defects(), cuts in vec(any::<u8>(), 0..12),
     ) {

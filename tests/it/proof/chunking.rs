@@ -78,10 +78,14 @@ pub(crate) fn check(data: &[u8]) {
     let config = settings::config(choices);
     let wire = [&start.head(), wire].concat();
 
-    let whole = run(start, &config, &[&wire], cuts);
+    let whole = run(start, &config, &[&wire], Answer::AtOnce, cuts);
     let singles: Vec<&[u8]> = wire.chunks(1).collect();
-    for pieces in [pieces(&wire, cuts), singles] {
-        let outcome = run(start, &config, &pieces, cuts);
+    let mut others = vec![(pieces(&wire, cuts), Answer::AtOnce), (singles, Answer::AtOnce)];
+    if start == Start::Requested && wire.len() <= config.max_early_bytes {
+        others.push((pieces(&wire, cuts), Answer::Late));
+    }
+    for (pieces, answer) in others {
+        let outcome = run(start, &config, &pieces, answer, cuts);
         if config.delivery == Delivery::Messages {
             assert_eq!(outcome, whole);
         } else {
@@ -102,30 +106,49 @@ struct Outcome {
     phase: Phase,
 }
 
+/// When the application accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    AtOnce,
+    /// When all has come.
+    Late,
+}
+
 /// Hands in `pieces`; accepts a request and echoes messages as their events come, as an application does. What it
 /// writes is taken off in pieces as long as `writes` say.
-fn run(start: Start, config: &Config, pieces: &[&[u8]], writes: &[u8]) -> Outcome {
+fn run(start: Start, config: &Config, pieces: &[&[u8]], answer: Answer, writes: &[u8]) -> Outcome {
     let mut connection = start.connection(config.clone());
     let mut events = Vec::new();
     for piece in pieces {
         let mut buffer = piece.to_vec();
         let mut input = buffer.as_mut_slice();
         while let Some(event) = connection.receive(&mut input, Instant::now()) {
-            match &event {
-                Event::Request(request) if request.is_websocket() => {
-                    connection.accept(Accept::new()).expect("a request waits");
-                }
-                // A message that finds no room is not echoed; whether it does has nothing to do with the pieces.
-                Event::Message(message) => drop(connection.send(message)),
-                _ => {}
-            }
+            react(&mut connection, &event, answer);
             events.push(into_owned(event));
         }
         assert!(input.is_empty(), "all is taken before there is no more event");
         assert_eq!(connection.poll_event(), None, "all has been told");
     }
+    if answer == Answer::Late && connection.request().is_some() {
+        connection.accept(Accept::new()).expect("a request waits");
+        while let Some(event) = connection.poll_event() {
+            react(&mut connection, &event, answer);
+            events.push(event);
+        }
+    }
     let phase = connection.phase();
     Outcome { events, output: write_out(connection, writes), phase }
+}
+
+fn react(connection: &mut Connection, event: &Event<'_>, answer: Answer) {
+    match event {
+        Event::Request(request) if request.is_websocket() && answer == Answer::AtOnce => {
+            connection.accept(Accept::new()).expect("a request waits");
+        }
+        // A message that finds no room is not echoed; whether it does has nothing to do with the pieces.
+        Event::Message(message) => drop(connection.send(message)),
+        _ => {}
+    }
 }
 
 /// Takes off all that waits, in pieces of the lengths `writes`, by each of the ways to write; the rest at once.
