@@ -71,7 +71,7 @@ const PINGS: pair::Bounds = pair::Bounds { messages: 0, pings: 1, jumps: 0, spli
 const TROUBLE: pair::Bounds = pair::Bounds { messages: 0, pings: 0, jumps: 1, splits: 0, cuts: 1, aborts: true };
 
 #[test]
-fn two_ends_that_answer_a_close_at_once_keep_every_property() {
+fn i_5_i_24_two_ends_that_answer_a_close_at_once_keep_every_property() {
     explore_pair("splits", CloseReply::Automatic, SPLITS, 7_000);
     explore_pair("pings", CloseReply::Automatic, PINGS, 6_000);
     explore_pair("messages", CloseReply::Automatic, MESSAGES, 9_000);

@@ -103,7 +103,7 @@ proptest! {
 
     #[test]
     fn i_19_a_refused_call_changes_nothing(script in script()) {
-        invariants::check_19(&script);
+        invariants::i_19_a_refused_call_changes_nothing(&script, &script::run(&script));
     }
 
     #[test]

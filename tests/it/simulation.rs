@@ -110,7 +110,7 @@ fn run(plan: &Plan, log: Option<Log>) -> Result<Outcome, String> {
 }
 
 #[test]
-fn whatever_network_and_applications_do_both_ends_keep_the_rules() {
+fn i_23_whatever_network_and_applications_do_both_ends_keep_the_rules() {
     if let Err(rule) = &*ALL {
         panic!("{rule}");
     }
