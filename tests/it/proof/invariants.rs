@@ -5,7 +5,11 @@ mod output;
 mod roles;
 mod states;
 
-use super::{parties, script, trace::Trace};
+use super::{
+    parties,
+    script::{self, How},
+    trace::Trace,
+};
 
 /// An invariant, by its number in the README.
 #[derive(Clone, Copy, Debug)]
@@ -51,10 +55,12 @@ pub(crate) fn check_all(data: &[u8]) {
 
 pub(crate) use roles::i_4_the_roles_mirror_each_other;
 
-/// Neither in the trace of `data`, nor, as a masking key that was drawn for nothing would, later.
+/// Neither at once nor, as a masking key that was drawn for nothing would, later. `trace` is that of `data`.
 pub(crate) fn i_19_a_refused_call_changes_nothing(data: &[u8], trace: &Trace) {
-    states::i_19_a_refused_call_changes_nothing(trace);
-    let without = script::run_without(data, &trace.refused);
+    let if_refused = |how| move |number| if trace.refused.contains(&number) { how } else { How::Made };
+    let watched = states::i_19_a_refused_call_changes_nothing(&script::run_with(data, if_refused(How::Watched)));
+    assert_eq!(watched, trace.refused.len(), "I-19: what was refused once is refused again");
+    let without = script::run_with(data, if_refused(How::LeftOut));
     assert_eq!(without.refused, [0; 0], "I-19: the same calls are refused");
     assert_eq!(without.events(), trace.events(), "I-19: the same events without the refused calls");
     assert_eq!(without.written(), trace.written(), "I-19: the same bytes without the refused calls");

@@ -25,11 +25,20 @@ enum Start {
 
 /// Draws a start, a configuration and calls from `data`, makes them, and lets the clock bring the end.
 pub(crate) fn run(data: &[u8]) -> Trace {
-    run_without(data, &[])
+    run_with(data, |_| How::Made)
 }
 
-/// The same without the calls of these numbers.
-pub(crate) fn run_without(data: &[u8], left_out: &[usize]) -> Trace {
+/// What becomes of a call that was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Made,
+    /// Made, and all of the state written down before and after it, which takes its time.
+    Watched,
+    LeftOut,
+}
+
+/// The same, where `how` says what becomes of a call by its number.
+pub(crate) fn run_with(data: &[u8], how: impl Fn(usize) -> How) -> Trace {
     let (start, choices, rest) = match data {
         [first, choices, rest @ ..] => (start(*first), *choices, rest),
         _ => (Start::Handshake(Role::Server), 0, data),
@@ -38,8 +47,10 @@ pub(crate) fn run_without(data: &[u8], left_out: &[usize]) -> Trace {
     for number in 0..MAX_DRAWS {
         // Bytes that run out end the script: they are no fault.
         let Ok(drawn) = script.draw() else { break };
-        if let Some(call) = drawn.filter(|_| !left_out.contains(&number)) {
-            script.subject.call_drawn(number, call);
+        match (drawn, how(number)) {
+            (Some(call), How::Made) => script.subject.call_drawn(number, call),
+            (Some(call), How::Watched) => script.subject.call_watched(call),
+            (Some(_), How::LeftOut) | (None, _) => {}
         }
         if script.source.is_empty() {
             break;

@@ -128,10 +128,16 @@ impl Subject {
 
     /// Makes any of the other calls.
     pub(crate) fn call(&mut self, call: Call) {
+        let refusal = self.dispatch(&call).err();
+        self.push(Step { call, refusal, event: None, texts: None });
+    }
+
+    /// Makes such a call, and keeps the `Debug` texts before and after it.
+    pub(crate) fn call_watched(&mut self, call: Call) {
         let before = format!("{:?}", self.connection);
-        let result = self.dispatch(&call);
-        let texts = result.is_err().then(|| [before, format!("{:?}", self.connection)]);
-        self.push(Step { call, refusal: result.err(), event: None, texts });
+        let refusal = self.dispatch(&call).err();
+        let texts = Some([before, format!("{:?}", self.connection)]);
+        self.push(Step { call, refusal, event: None, texts });
     }
 
     fn dispatch(&mut self, call: &Call) -> Result<(), Refusal> {

@@ -55,7 +55,7 @@ pub(crate) struct Step {
     pub(crate) call: Call,
     pub(crate) refusal: Option<Refusal>,
     pub(crate) event: Option<Event<'static>>,
-    /// The `Debug` texts of the connection before and after a call that was refused: all of its state.
+    /// The `Debug` texts of the connection before and after a call that was watched: all of its state.
     pub(crate) texts: Option<[String; 2]>,
 }
 
