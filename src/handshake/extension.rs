@@ -18,7 +18,8 @@ pub(crate) fn parse_all(headers: &HeaderMap) -> Result<Vec<Extension>, Malformed
     let mut extensions = Vec::new();
     for value in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
         let value = value.to_str().map_err(|_| Malformed)?;
-        for element in split_unquoted(value, ',').map(trim).filter(|element| !element.is_empty()) {
+        // Not even a quoted string may hold a separator: what it stands for has to be a token.
+        for element in value.split(',').map(trim).filter(|element| !element.is_empty()) {
             extensions.push(parse(element)?);
         }
     }
@@ -30,7 +31,7 @@ pub(crate) fn parse_all(headers: &HeaderMap) -> Result<Vec<Extension>, Malformed
 
 /// `extension = extension-token *( ";" extension-param )`
 fn parse(element: &str) -> Result<Extension, Malformed> {
-    let mut parts = split_unquoted(element, ';').map(trim);
+    let mut parts = element.split(';').map(trim);
     let name = parts.next().filter(|name| is_token(name)).ok_or(Malformed)?.to_owned();
     let params = parts.map(parse_param).collect::<Result<_, _>>()?;
     Ok(Extension { name, params })
@@ -47,33 +48,15 @@ fn parse_param(param: &str) -> Result<(String, Option<String>), Malformed> {
     if is_valid { Ok((name.to_owned(), value)) } else { Err(Malformed) }
 }
 
-/// The text itself, or what a quoted string stands for (RFC 9110 section 5.6.4).
+/// The text itself, or what a quoted string stands for (RFC 9110 section 5.6.4). A quote inside it that is not escaped
+/// stays, so that the result is no token.
 fn unquote(value: &str) -> Result<String, Malformed> {
     let Some(rest) = value.strip_prefix('"') else { return Ok(value.to_owned()) };
     let inner = rest.strip_suffix('"').ok_or(Malformed)?;
     let mut text = String::new();
     let mut chars = inner.chars();
     while let Some(next) = chars.next() {
-        match next {
-            '\\' => text.push(chars.next().ok_or(Malformed)?),
-            '"' => return Err(Malformed),
-            plain => text.push(plain),
-        }
+        text.push(if next == '\\' { chars.next().ok_or(Malformed)? } else { next });
     }
     Ok(text)
-}
-
-/// Splits at each `separator` that is not inside a quoted string.
-fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    text.split(move |next| {
-        let is_plain = !is_quoted;
-        match next {
-            _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
-            '"' => is_quoted = !is_quoted,
-            _ => {}
-        }
-        is_plain && next == separator
-    })
 }

@@ -130,6 +130,28 @@ fn paused_reading_suspends_what_the_peer_is_waited_for() {
 }
 
 #[test]
+fn all_of_a_pause_is_left_out_however_often_the_time_is_told() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        let due = start + INTERVAL;
+        ping_at(&mut connection, due);
+        for pause in 0..3 {
+            let begun = due + SECOND * (1 + 50 * pause);
+            connection.handle_timeout(begun);
+            connection.pause_reading();
+            for n in 0..10 {
+                connection.handle_timeout(begun + SECOND * n);
+            }
+            connection.resume_reading();
+            let resumed = begun + SECOND * 49;
+            let left = PONG - SECOND * (1 + pause);
+            assert_eq!(connection.poll_timeout(resumed), Some((resumed + left, Timer::Pong)), "{role:?}, {pause}");
+        }
+    }
+}
+
+#[test]
 fn a_peer_without_messages_is_left_with_1001_whatever_it_pongs() {
     let start = Instant::now();
     for role in ROLES {
@@ -179,6 +201,21 @@ fn a_message_that_trickles_in_fails_the_connection_with_1008() {
             connection.handle_timeout(first + MESSAGE);
             assert_failed(&mut connection, Timer::Message, 1008);
         }
+    }
+}
+
+#[test]
+fn pings_inside_a_message_give_it_no_more_time() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, |config| config.message_timeout = Some(MESSAGE), start);
+        feed_at(&mut connection, &Raw::new(Raw::TEXT, "begun").more().for_endpoint(role), start);
+        for n in 1..9 {
+            let frames = [Raw::new(Raw::PING, ""), Raw::new(Raw::PONG, "")].map(|frame| frame.for_endpoint(role));
+            assert_eq!(feed_at(&mut connection, &frames.concat(), start + SECOND * n), 2);
+        }
+        drain(&mut connection);
+        assert_runs_until(&mut connection, start + MESSAGE, Timer::Message);
     }
 }
 
