@@ -78,7 +78,8 @@ pub(crate) fn check(data: &[u8]) {
     let config = settings::config(choices);
     let wire = [&start.head(), wire].concat();
 
-    let whole = run(start, &config, &[&wire], Answer::AtOnce, cuts);
+    // What the others write in pieces this one writes at once.
+    let whole = run(start, &config, &[&wire], Answer::AtOnce, &[]);
     let singles: Vec<&[u8]> = wire.chunks(1).collect();
     let mut others = vec![(pieces(&wire, cuts), Answer::AtOnce), (singles, Answer::AtOnce)];
     if start == Start::Requested && wire.len() <= config.max_early_bytes {
