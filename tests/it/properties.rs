@@ -1,7 +1,7 @@
 //! The properties, on bytes that proptest draws: `PROPTEST_CASES` says how many, 256 by default.
 
 use crate::{
-    proof::{self, chunking, invariants, parties, script},
+    proof::{self, chunking, handshakes, invariants, parties, script},
     support::{
         ROLES, Raw, accepted_head, client, request_head, response_head,
         strategies::{Defects, defects, frames},
@@ -10,6 +10,7 @@ use crate::{
 use proptest::{collection::vec, prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
 use statesocket::{Config, Phase, Role};
 use std::collections::{HashMap, HashSet};
+use tungstenite::handshake::derive_accept_key;
 
 /// Calls of any method at any time; what the bytes mean is for `proof::script` to say.
 fn script() -> impl Strategy<Value = Vec<u8>> {
@@ -29,7 +30,8 @@ fn heads() -> impl Strategy<Value = Vec<u8>> {
         let changes: Vec<(&str, &str)> =
             names.iter().zip(&changes).map(|(name, (.., value))| (name.as_str(), *value)).collect();
         match which {
-            0..=2 => request_head("/chat?a=b", &changes),
+            0 | 1 => request_head("/chat?a=b", &changes),
+            2 => request_head("/", &[&[("Sec-WebSocket-Protocol", "chat, superchat")], &changes[..]].concat()),
             3 => accepted_head(&accepted, &[("Sec-WebSocket-Protocol", "chat")]),
             4 => accepted_head(&accepted, &changes),
             5 => [response_head("HTTP/1.1 103 Early Hints", &[]), accepted_head(&accepted, &changes)].concat(),
@@ -122,14 +124,18 @@ proptest! {
     }
 
     #[test]
-    fn a_request_is_taken_exactly_if_it_is_right(choices in any::<u8>(), head in heads(), defects in defects()) {
-        let wire = wire(Role::Server, head, &[], &defects);
+    fn a_request_is_taken_exactly_if_it_is_right(
+        choices in any::<u8>(), head in heads(), early in vec(frames(), 0..3), defects in defects(),
+    ) {
+        let wire = wire(Role::Server, head, &early, &defects);
         holds("handshake_request", &[vec![choices], wire].concat());
     }
 
     #[test]
-    fn an_answer_is_taken_exactly_if_it_is_right(choices in any::<u8>(), head in heads(), defects in defects()) {
-        let wire = wire(Role::Client, head, &[], &defects);
+    fn an_answer_is_taken_exactly_if_it_is_right(
+        choices in any::<u8>(), head in heads(), stream in vec(frames(), 0..3), defects in defects(),
+    ) {
+        let wire = wire(Role::Client, head, &stream, &defects);
         holds("handshake_response", &[vec![choices], wire].concat());
     }
 
@@ -137,6 +143,29 @@ proptest! {
     fn what_one_end_sends_the_other_receives(sends in script()) {
         holds("round_trip", &sends);
     }
+}
+
+/// Only of what is plainly right do the properties of handshakes say that it is taken.
+#[test]
+fn heads_are_often_plainly_right() {
+    let mut runner = TestRunner::deterministic();
+    let config = Config::default();
+    let accept = derive_accept_key(sent_key().as_bytes());
+    let (mut requests, mut answers) = (0, 0);
+    for _ in 0..1_000 {
+        let (head, defects) = (heads(), defects()).new_tree(&mut runner).expect("a head can be drawn").current();
+        let wire = wire(Role::Server, head, &[], &defects);
+        requests += usize::from(handshakes::is_plainly_right_request(&wire, &config));
+        answers += usize::from(handshakes::is_plainly_right_answer(&wire, &accept, &config));
+    }
+    assert!(requests >= 50 && answers >= 50, "{requests} requests, and {answers} answers");
+}
+
+/// The key of the client that the answers are for.
+fn sent_key() -> String {
+    let request = String::from_utf8(client(Config::default(), &[]).transmit().to_vec()).expect("a head is text");
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    key.expect("a request has a key").to_owned()
 }
 
 /// What is drawn must reach what the invariants are about.

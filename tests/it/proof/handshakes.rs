@@ -27,7 +27,7 @@ pub(crate) fn check_request(data: &[u8]) {
     match events.as_slice() {
         [] => {
             assert_eq!((server.phase(), server.transmit()), (Phase::Idle, &b""[..]), "nothing has happened");
-            assert!(!is_plainly_right(wire, &config), "a right request is handed out");
+            assert!(!is_plainly_right_request(wire, &config), "a right request is handed out");
             server.receive_eof();
             let events = pending(&mut server);
             let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
@@ -39,11 +39,13 @@ pub(crate) fn check_request(data: &[u8]) {
             check_accepted(&mut server, request, wire, &config);
         }
         [Event::Request(_), Event::Disconnect(disconnect)] => {
-            assert!(wire.len() > config.max_early_bytes, "only more than can be held ends it: {disconnect:?}");
+            let head = parse_request(wire).expect("what is handed out is a whole request");
+            let early = wire.len() - head.len;
+            assert!(early > config.max_early_bytes, "only more than can be held ends it: {disconnect:?}");
             check_refusal(server.transmit(), &disconnect.cause);
         }
         [Event::Disconnect(disconnect)] => {
-            assert!(!is_plainly_right(wire, &config), "a right request is not refused: {disconnect:?}");
+            assert!(!is_plainly_right_request(wire, &config), "a right request is not refused: {disconnect:?}");
             assert_eq!((u16::from(disconnect.code), server.phase()), (1006, Phase::Closed));
             check_refusal(server.transmit(), &disconnect.cause);
         }
@@ -60,6 +62,7 @@ fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], confi
     assert_eq!(head.values("host").len(), 1);
     assert!(head.len <= config.max_head_bytes);
     assert!(head.headers.len() <= config.max_headers);
+    assert!(wire.len() - head.len <= config.max_early_bytes, "more is held than the limit");
     assert!(head.values("transfer-encoding").is_empty());
     assert!(head.values("content-length").iter().all(|len| *len == "0"), "a body would be read as frames");
     if !request.is_websocket() {
@@ -115,11 +118,11 @@ fn check_response_head(output: &[u8], status: &str) {
 }
 
 /// A request that nobody could find fault with, of a form simple enough to be sure of.
-fn is_plainly_right(wire: &[u8], config: &Config) -> bool {
+pub(crate) fn is_plainly_right_request(wire: &[u8], config: &Config) -> bool {
     let Some(head) = parse_request(wire) else { return false };
     let [method, target, version] = &head.first_line;
     let is_host = |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_lowercase() || b == b'.');
-    let is_simple = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~=&".contains(&byte);
+    let is_simple = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~=&?".contains(&byte);
     let others = ["host", "upgrade", "connection", "sec-websocket-version", "sec-websocket-key"];
     let early = wire.len() - head.len;
     (method.as_str(), version.as_str()) == ("GET", "1")
@@ -136,7 +139,11 @@ fn is_plainly_right(wire: &[u8], config: &Config) -> bool {
         && target.len() + 16 <= config.max_request_line_bytes
         && head.headers.len() <= config.max_headers
         && early <= config.max_early_bytes
-        && wire[..head.len].windows(2).all(|two| (two[1] == b'\n') == (two[0] == b'\r'))
+        && is_plain_text(&wire[..head.len])
+}
+
+fn is_plain_text(head: &[u8]) -> bool {
+    head.is_ascii() && head.windows(2).all(|two| (two[1] == b'\n') == (two[0] == b'\r'))
 }
 
 /// The first byte is the configuration, the rest comes from a server to a client that offers two subprotocols.
@@ -150,12 +157,17 @@ pub(crate) fn check_response(data: &[u8]) {
     let mut input = buffer.as_mut_slice();
     let first = client.receive(&mut input, Instant::now());
     let taken = wire.len() - input.len();
+    let accept = derive_accept_key(key.as_bytes());
+    match first {
+        Some(Event::Accepted(_)) => {}
+        _ => assert!(!is_plainly_right_answer(wire, &accept, client.config()), "a right answer is taken: {first:?}"),
+    }
     match first {
         None => {
             assert_eq!((client.phase(), client.transmit(), taken), (Phase::Requested, &b""[..], wire.len()));
         }
         Some(Event::Accepted(response)) => {
-            check_answer(&response, &derive_accept_key(key.as_bytes()), client.subprotocol());
+            check_answer(&response, &accept, client.subprotocol());
             assert_eq!(client.phase(), Phase::Open);
             assert!(wire[..taken].ends_with(b"\r\n\r\n"), "frames follow the empty line");
         }
@@ -172,6 +184,23 @@ pub(crate) fn check_response(data: &[u8]) {
         }
         Some(other) => panic!("{other:?} before the answer"),
     }
+}
+
+/// A 101 that nobody could find fault with, of a form simple enough to be sure of; `accept` answers the client's key.
+pub(crate) fn is_plainly_right_answer(wire: &[u8], accept: &str, config: &Config) -> bool {
+    let Some(head) = parse_response(wire) else { return false };
+    let [version, status, _] = &head.first_line;
+    let names = ["upgrade", "connection", "sec-websocket-accept", "sec-websocket-protocol"];
+    (version.as_str(), status.as_str()) == ("1", "101")
+        && wire.starts_with(b"HTTP/")
+        && head.headers.iter().all(|(name, _)| names.contains(&name.to_ascii_lowercase().as_str()))
+        && matches!(head.values("upgrade")[..], [value] if value.eq_ignore_ascii_case("websocket"))
+        && matches!(head.values("connection")[..], [value] if value.eq_ignore_ascii_case("upgrade"))
+        && head.values("sec-websocket-accept") == [accept]
+        && matches!(head.values("sec-websocket-protocol")[..], [] | ["chat" | "superchat"])
+        && head.len <= config.max_head_bytes
+        && head.headers.len() <= config.max_headers
+        && is_plain_text(&wire[..head.len])
 }
 
 /// RFC 6455 section 4.1, what "the client MUST validate".

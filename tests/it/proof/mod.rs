@@ -7,7 +7,7 @@
 pub(crate) mod chunking;
 pub(crate) mod differential;
 mod frames;
-mod handshakes;
+pub(crate) mod handshakes;
 pub(crate) mod invariants;
 pub(crate) mod parties;
 mod peer;
