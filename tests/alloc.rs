@@ -9,10 +9,13 @@
 mod support;
 
 use allocation_counter::measure;
-use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
+use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
 use statesocket::{Agreed, Config, Connection, Event, Role};
 use std::{sync::Arc, time::Instant};
-use support::strategies::{defects, frames};
+use support::{
+    Raw,
+    strategies::{Defects, defects, frames},
+};
 
 /// Hands `bytes` to `connection` in pieces of `size`. Returns the number of events.
 fn feed(connection: &mut Connection, bytes: &[u8], size: usize) -> usize {
@@ -141,25 +144,76 @@ fn an_idle_connection_holds_no_buffer() {
     assert_eq!((held.count_current, held.bytes_current), (0, 0), "{held:?}");
 }
 
+/// Where a connection is when a peer begins to flood it.
+#[derive(Clone, Copy, Debug)]
+enum Flooded {
+    Open(Role),
+    /// In the middle of a message in fragments.
+    MidMessage(Role),
+    /// A server in the middle of a request.
+    MidRequest,
+    /// A server whose application does not answer.
+    Requested,
+}
+
+impl Flooded {
+    const ALL: [Self; 6] = [
+        Self::Open(Role::Server),
+        Self::Open(Role::Client),
+        Self::MidMessage(Role::Server),
+        Self::MidMessage(Role::Client),
+        Self::MidRequest,
+        Self::Requested,
+    ];
+
+    fn connection(self, config: Arc<Config>) -> Connection {
+        match self {
+            Self::Open(role) | Self::MidMessage(role) => {
+                Connection::established(role, Agreed::new(), config, Instant::now())
+            }
+            Self::MidRequest | Self::Requested => Connection::server(config, Instant::now()),
+        }
+    }
+
+    /// What comes first, and what comes again and again.
+    fn flood(self, stream: Vec<Raw>, defects: &Defects) -> (Vec<u8>, Vec<u8>) {
+        let (first, frames, role) = match self {
+            Self::Open(role) => (Vec::new(), stream, role),
+            Self::MidMessage(role) => {
+                let of_message =
+                    |frame: Raw| if frame.opcode() < Raw::CLOSE { Raw { first: 0, ..frame } } else { frame };
+                let first = Raw::new(Raw::BINARY, "").more().for_endpoint(role);
+                (first, stream.into_iter().map(of_message).collect(), role)
+            }
+            Self::MidRequest => (head(0).strip_suffix(b"\r\n").expect("an empty line").to_vec(), stream, Role::Server),
+            Self::Requested => (head(0), stream, Role::Server),
+        };
+        let mut again: Vec<u8> = frames.into_iter().flat_map(|frame| frame.for_endpoint(role)).collect();
+        defects.apply(&mut again);
+        if matches!(self, Self::MidRequest) {
+            again.fill(b'x');
+        }
+        (first, again)
+    }
+}
+
 /// Invariant 21: whatever comes, in whatever pieces, a connection holds what its limits allow and a constant.
 #[test]
 fn i_21_what_is_held_is_bounded_by_the_limits() {
     let mut config = Config::default();
     (config.max_head_bytes, config.max_headers, config.max_early_bytes) = (400, 8, 100);
-    (config.max_frame_bytes, config.max_message_bytes, config.max_fragments) = (150, 200, 3);
+    (config.max_frame_bytes, config.max_message_bytes, config.max_fragments) = (150, 200, u32::MAX);
     (config.max_output_bytes, config.max_rejection_body_bytes) = (300, 8);
     // A message that grows is held twice while it moves; so is the output. Beside them: sixteen Pongs, a Ping, a Close,
     // the `Disconnect`, a request with its headers.
     let bound = 2 * (200 + 300 + 400 + 100) + 8 * 1024;
     let config = Arc::new(config);
-    let streams = (any::<bool>(), vec(frames(), 1..12), defects(), vec(1..200usize, 1..6));
+    let floods = (select(&Flooded::ALL[..]), vec(frames(), 1..12), defects(), vec(1..200usize, 1..6));
     TestRunner::default()
-        .run(&streams, |(is_server, stream, defects, sizes)| {
-            let role = if is_server { Role::Server } else { Role::Client };
-            let mut wire: Vec<u8> = stream.concat().into_iter().flat_map(|frame| frame.for_endpoint(role)).collect();
-            defects.apply(&mut wire);
-            let wire = wire.repeat(100);
-            let mut connection = Connection::established(role, Agreed::new(), Arc::clone(&config), Instant::now());
+        .run(&floods, |(flooded, stream, defects, sizes)| {
+            let (first, again) = flooded.flood(stream.concat(), &defects);
+            let wire = [first, again.repeat(100)].concat();
+            let mut connection = flooded.connection(Arc::clone(&config));
             let held = measure(|| {
                 for (piece, size) in wire.chunks(200).zip(sizes.iter().cycle()) {
                     feed(&mut connection, piece, *size);

@@ -7,7 +7,7 @@ pub(crate) fn payload() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => "\\PC{0,12}".prop_map(String::into_bytes),
         2 => vec(any::<u8>(), 0..8),
-        1 => (120..140usize).prop_map(|len| vec![b'a'; len]),
+        1 => (120..260usize).prop_map(|len| vec![b'a'; len]),
     ]
 }
 
