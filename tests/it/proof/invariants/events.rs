@@ -34,13 +34,24 @@ pub(super) fn i_8_events_come_in_order_and_none_is_lost(trace: &Trace) {
             _ => assert!(is_open, "I-8: {event:?} before it was open"),
         }
     }
-    let expected = said_before_end(trace, trace.steps.len());
-    let heard = heard(trace, trace.steps.len());
+    let steps = steps_to_the_end(trace);
+    let (heard, expected) = (heard(trace, steps), said_before_end(trace, steps));
     assert!(expected.starts_with(&heard), "I-8: {heard:?} of {expected:?}");
-    if trace.end().is_some_and(|end| end.received.is_some() || matches!(end.cause, Cause::Protocol(_))) {
+    if is_open && trace.end().is_some_and(|end| was_read_to_the_end(&end.cause)) {
         assert_eq!(heard, expected, "I-8: nothing that came before the end is lost");
     }
     all_is_told_while_it_is_open(trace);
+}
+
+/// How many steps it took to hear of the end.
+fn steps_to_the_end(trace: &Trace) -> usize {
+    let is_end = |event: &Option<Event<'_>>| matches!(event, Some(Event::Disconnect(_)));
+    trace.steps.iter().position(|step| is_end(&step.event)).map_or(trace.steps.len(), |at| at + 1)
+}
+
+/// Whether the end came of what was received, or of there being no more.
+fn was_read_to_the_end(cause: &Cause) -> bool {
+    matches!(cause, Cause::PeerClosed | Cause::LocalClosed | Cause::Protocol(_) | Cause::TransportLost)
 }
 
 /// When the script has ended, and the events that waited have been taken, all that was said has been told.
@@ -80,15 +91,19 @@ pub(super) fn i_9_the_code_is_that_of_the_close_received(trace: &Trace) {
             let (code, reason) = close.as_ref().map_or((1005, ""), |(code, reason)| (*code, reason.as_str()));
             assert_eq!((u16::from(end.code), end.reason.as_str()), (code, reason), "I-9: as it came");
         }
-        assert!(!end.is_clean || (end.received.is_some() && end.sent.is_some()), "I-9: {end:?}");
+        assert_eq!(end.is_clean, end.received.is_some() && end.sent.is_some(), "I-9: {end:?}");
         assert!(end.cause != Cause::LocalClosed || end.is_clean, "I-9: our Close was answered: {end:?}");
+    }
+    let has_opened = trace.views.iter().any(|view| view.phase == Phase::Open);
+    if has_opened && trace.end().is_some_and(|end| end.cause == Cause::TransportLost) {
+        let said = reference::read(&trace.frames_received(steps_to_the_end(trace)), trace.role, &trace.config);
+        assert!(!said.last().is_some_and(Said::is_end), "I-9: the transport was lost behind the end: {said:?}");
     }
 }
 
 /// RFC 6455 section 7.1.7: "An endpoint MUST NOT continue to attempt to process data (including a responding Close
 /// frame) from the remote endpoint after being instructed to _Fail the WebSocket Connection_."
 pub(super) fn i_14_after_a_violation_nothing_is_read(trace: &Trace) {
-    let is_failed = |cause: &Cause| matches!(cause, Cause::Protocol(_) | Cause::Handshake(_));
     for (before, step, after) in trace.iter() {
         if !before.disconnect.as_ref().is_some_and(|end| is_failed(&end.cause)) {
             continue;
@@ -99,5 +114,24 @@ pub(super) fn i_14_after_a_violation_nothing_is_read(trace: &Trace) {
     }
     for end in trace.disconnects().iter().filter(|end| is_failed(&end.cause)) {
         assert_eq!((u16::from(end.code), end.is_clean), (1006, false), "I-14: {end:?}");
+    }
+    a_violation_is_one_and_is_answered_with_its_code(trace);
+}
+
+fn is_failed(cause: &Cause) -> bool {
+    matches!(cause, Cause::Protocol(_) | Cause::Handshake(_))
+}
+
+fn a_violation_is_one_and_is_answered_with_its_code(trace: &Trace) {
+    for (before, step, _) in trace.iter() {
+        let Some(Event::Disconnect(end)) = &step.event else { continue };
+        let Cause::Protocol(error) = &end.cause else { continue };
+        let said = reference::read(&trace.frames_received(trace.steps.len()), trace.role, &trace.config);
+        assert_eq!(said.last(), Some(&Said::Violation(error.close_code().into())), "I-14: {end:?}");
+        // Unless our Close has left before.
+        if before.can_send {
+            let sent = end.sent.as_ref().map(|close| close.code);
+            assert_eq!(sent, Some(error.close_code()), "I-14: {end:?}");
+        }
     }
 }

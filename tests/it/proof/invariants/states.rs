@@ -2,7 +2,7 @@
 
 use crate::proof::trace::{Call, Trace, View};
 use statesocket::{
-    Phase, Role,
+    Event, Phase, Role,
     State::{Connected, Connecting, Disconnected},
 };
 
@@ -31,6 +31,7 @@ pub(super) fn i_3_closed_is_for_ever(trace: &Trace) {
     for (before, step, after) in trace.iter().filter(|(before, ..)| before.phase == Phase::Closed) {
         assert_eq!((after.phase, after.moves), (Phase::Closed, before.moves), "I-3: {step:?}");
         assert!(before.output.ends_with(&after.output), "I-3: bytes were queued: {step:?}");
+        assert!(matches!(step.event, None | Some(Event::Disconnect(_))), "I-3: {step:?}");
     }
 }
 
