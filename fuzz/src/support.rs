@@ -8,5 +8,5 @@ mod sent;
 mod wire;
 
 pub(crate) use pair::{client, drain, established, feed, into_owned, waiting};
-pub(crate) use sent::{ROLES, pending, sent};
+pub(crate) use sent::{ROLES, head_len, peer_of, pending, sent};
 pub(crate) use wire::{Raw, accepted_head, request_head, response_head};

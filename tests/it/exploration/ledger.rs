@@ -5,7 +5,7 @@ use super::{
     output::{Output, is_refusal},
     property as p,
 };
-use crate::support::Raw;
+use crate::support::{Raw, peer_of};
 use statesocket::{Action, Cause, CloseReply, Disconnect, Event, Phase, Role, SocketAction, State, Transition};
 
 /// The pairs of states that make sense, of the client and the application.
@@ -67,10 +67,7 @@ impl View {
     }
 
     pub(super) fn peer(&self) -> State {
-        self.of(match self.role {
-            Role::Client => Role::Server,
-            Role::Server => Role::Client,
-        })
+        self.of(peer_of(self.role))
     }
 
     fn of(&self, role: Role) -> State {

@@ -1,6 +1,6 @@
 //! What an endpoint writes, taken apart without the code under test.
 
-use crate::support::Raw;
+use crate::support::{Raw, head_len};
 
 /// What is written at once: at most one HTTP head with its body, then frames.
 #[derive(Clone, Debug, Default)]
@@ -22,9 +22,9 @@ impl Output {
     pub(super) fn parse(mut bytes: &[u8]) -> Self {
         let mut output = Self::default();
         if bytes.starts_with(b"GET ") || bytes.starts_with(b"HTTP/") {
-            let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head is written whole");
+            let end = head_len(bytes).expect("a head is written whole");
             // Behind a refusal comes its body, and nothing else.
-            let len = if is_refusal(bytes) { bytes.len() } else { end + 4 };
+            let len = if is_refusal(bytes) { bytes.len() } else { end };
             output.head = Some(bytes[..len].to_vec());
             bytes = &bytes[len..];
         }

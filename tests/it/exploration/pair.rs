@@ -9,7 +9,7 @@ use super::{
     property as p,
     subject::{Call, Fault},
 };
-use crate::support::Raw;
+use crate::support::{Raw, peer_of};
 use statesocket::{Action, Config, Phase, Role, SocketAction};
 use std::{
     collections::HashSet,
@@ -123,13 +123,6 @@ const fn index(role: Role) -> usize {
     }
 }
 
-const fn other(role: Role) -> Role {
-    match role {
-        Role::Client => Role::Server,
-        Role::Server => Role::Client,
-    }
-}
-
 impl Pair {
     pub(super) fn new(config: Config, bounds: Bounds, defect: Option<Defect>) -> Self {
         let (config, epoch) = (Arc::new(config), Instant::now());
@@ -161,7 +154,7 @@ impl Pair {
         let at = index(role);
         let (to, outcome) = self.machines[at].step(world.ends[at], world.now, &input)?;
         world.ends[at] = to;
-        let wire = &mut world.wires[index(other(role))];
+        let wire = &mut world.wires[index(peer_of(role))];
         if wire.tail == Tail::More {
             if input == Input::Write {
                 wire.bytes.extend(self.carry(&outcome));
@@ -292,7 +285,7 @@ impl Model for Pair {
 
     fn check(&mut self, world: &World) -> Result<(), Violation> {
         for role in ENDS {
-            let (end, peer) = (self.node(world, role), self.node(world, other(role)));
+            let (end, peer) = (self.node(world, role), self.node(world, peer_of(role)));
             let views = || format!("{:?} while the other is {:?}", end.view, peer.view);
             let is_behind = end.view.peer() <= peer.view.local();
             // An application that refuses ends the connection for both.

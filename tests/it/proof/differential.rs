@@ -17,7 +17,7 @@ pub(crate) use rows::Row;
 pub(crate) use sending::differential_sending;
 pub(crate) use verdict::request;
 
-use crate::support::Raw;
+use crate::support::{Raw, peer_of};
 use std::collections::BTreeSet;
 use trace::{Case, End, Fault, Item, Limits, Placed, Trace};
 use tungstenite::protocol::Role;
@@ -208,7 +208,7 @@ impl<'d> Comparison<'d> {
 
     /// What each sends, the other reads as it was meant.
     fn read_back(&self) {
-        let role = if self.case.role == Role::Server { Role::Client } else { Role::Server };
+        let role = peer_of(self.case.role);
         let read_by = |run: fn(&Case) -> Trace, output: &[u8]| {
             let case = Case { role, has_closed: false, limits: Limits::REPLIES, wire: output.to_vec() };
             let mut sent = self.sent(output);

@@ -5,7 +5,7 @@ use super::{
     reference::{self, Said},
     settings,
 };
-use crate::support::{Raw, drain, into_owned, waiting};
+use crate::support::{Raw, drain, into_owned, peer_of, waiting};
 use arbitrary::{Result, Unstructured};
 use statesocket::{Agreed, Config, Connection, Event, Role, SendError, SharedMessage};
 use std::{sync::Arc, time::Instant};
@@ -51,13 +51,6 @@ fn exchange(source: &mut Unstructured<'_>) -> Result<()> {
     let ended = events.iter().any(|event| matches!(event, Event::Disconnect(_)));
     assert_eq!(ended, sent.iter().any(is_close), "exactly a Close ends it");
     Ok(())
-}
-
-fn peer_of(role: Role) -> Role {
-    match role {
-        Role::Server => Role::Client,
-        Role::Client => Role::Server,
-    }
 }
 
 /// Sends what `source` has until it runs dry. Returns what that says.

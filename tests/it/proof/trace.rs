@@ -1,6 +1,6 @@
 //! What a connection was asked and what it answered, call by call.
 
-use crate::support::Raw;
+use crate::support::{Raw, head_len};
 use statesocket::{Config, Disconnect, Event, Phase, Role, SocketAction, State, Timer, TransitionError};
 use std::{
     sync::Arc,
@@ -160,28 +160,25 @@ impl Trace {
         [written.collect::<Vec<_>>().concat(), self.last().output.clone()].concat()
     }
 
-    /// What was written before the first frame: the request or the response, if one was.
+    /// What was written before the first frame: the request or the response, if one was, as far as it was.
     pub(crate) fn head_written(&self) -> Vec<u8> {
         let written = self.written();
-        let end = if self.is_established { 0 } else { head_len(&written) };
-        written[..end].to_vec()
+        written[..self.frames_begin(&written)].to_vec()
+    }
+
+    fn frames_begin(&self, written: &[u8]) -> usize {
+        if self.is_established { 0 } else { head_len(written).unwrap_or(written.len()) }
     }
 
     /// The frames that were written. The last may have been cut off by an abort; then it is not among them.
     pub(crate) fn frames_written(&self) -> Vec<Raw> {
         let written = self.written();
-        let begins = if self.is_established { 0 } else { head_len(&written) };
         let is_http = !self.is_established && self.role == Role::Server && !written.starts_with(b"HTTP/1.1 101 ");
-        let mut rest = if is_http { &[][..] } else { &written[begins..] };
+        let mut rest = if is_http { &[][..] } else { &written[self.frames_begin(&written)..] };
         let mut frames = Vec::new();
         while let Some(frame) = Raw::parse_whole(&mut rest) {
             frames.push(frame);
         }
         frames
     }
-}
-
-/// The length of the head that `bytes` begin with; all of them if it does not end.
-fn head_len(bytes: &[u8]) -> usize {
-    bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4)
 }

@@ -1,6 +1,7 @@
 //! The network between both ends: a connection as TCP makes one, and all that can befall it.
 
 use super::{Time, random::Random};
+use crate::support::head_len;
 use rand::RngExt;
 use std::{
     collections::VecDeque,
@@ -256,7 +257,7 @@ impl Direction {
         /// As many lie in one frame at least, more than the key of an empty one.
         const BLOCK: usize = 8;
         let (due, tampering) = self.way.tampering.filter(|_| !self.has_happened)?;
-        let head_len = self.written.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+        let head_len = head_len(&self.written)?;
         let first = self.written.len() - bytes.len();
         let at = (head_len + due).saturating_sub(first);
         let mut bytes = bytes.to_vec();

@@ -5,7 +5,7 @@ use super::{
     plan::{Decision, Plan, Trouble},
     record::{Due, Last, Record},
     script::Ending,
-    wire::{Frame, frames, split_head},
+    wire::{Frame, behind_head, frames},
     world::Outcome,
 };
 use statesocket::{Cause, CloseFrame, CloseReply, Disconnect, Party, Phase, SocketAction};
@@ -58,10 +58,8 @@ fn end(outcome: &Outcome, index: usize) -> Result<End<'_>, String> {
     ensure(record.events_after_disconnect == 0, || "an event after the disconnect".to_owned())?;
     let last = record.last.as_ref().ok_or("the socket is not closed")?;
     ensure(last.phase == Phase::Closed, || format!("the last phase is {:?}", last.phase))?;
-    let [(written, cut_off), (read, _)] =
-        [outcome.network.written(index), outcome.network.read_by(index)].map(|bytes| {
-            split_head(bytes).map(|(_, rest)| rest).filter(|_| record.has_opened).map(frames).unwrap_or_default()
-        });
+    let [(written, cut_off), (read, _)] = [outcome.network.written(index), outcome.network.read_by(index)]
+        .map(|bytes| behind_head(bytes).filter(|_| record.has_opened).map(frames).unwrap_or_default());
     Ok(End { index, record, last, disconnect, written, cut_off, read })
 }
 

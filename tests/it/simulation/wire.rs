@@ -1,6 +1,8 @@
 //! What lies on the wire, read without the code under test.
 
-/// A whole frame.
+use crate::support::{RawHeader, head_len};
+
+/// A whole frame; of data only the length is kept, because there is much of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) opcode: u8,
@@ -18,9 +20,8 @@ impl Frame {
 }
 
 /// What is behind the head, if there is a whole one.
-pub(super) fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
-    Some(bytes.split_at(end))
+pub(super) fn behind_head(bytes: &[u8]) -> Option<&[u8]> {
+    head_len(bytes).map(|len| &bytes[len..])
 }
 
 /// The whole frames, and how many bytes of another lie behind them.
@@ -34,23 +35,11 @@ pub(super) fn frames(mut bytes: &[u8]) -> (Vec<Frame>, usize) {
 }
 
 fn first_frame(bytes: &[u8]) -> Option<(Frame, usize)> {
-    let (&[first, second], rest) = bytes.split_first_chunk()?;
-    let form = match second & 0x7F {
-        126 => 2,
-        127 => 8,
-        _ => 0,
-    };
-    let extended = rest.get(..form)?.iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
-    let len = if form == 0 { usize::from(second & 0x7F) } else { extended };
-    let is_masked = second & 0x80 != 0;
-    let (key, payload) = rest[form..].split_at_checked(if is_masked { 4 } else { 0 })?;
-    let payload = payload.get(..len)?;
-    let opcode = first & 0x0F;
-    let control = if opcode < Frame::CLOSE {
-        Vec::new()
-    } else {
-        payload.iter().enumerate().map(|(i, byte)| byte ^ key.get(i % 4).unwrap_or(&0)).collect()
-    };
-    let frame = Frame { opcode, is_final: first & 0x80 != 0, is_masked, len, control };
-    Some((frame, 2 + form + key.len() + len))
+    let header = RawHeader::parse(bytes)?;
+    let payload = bytes[header.at..].get(..header.len)?;
+    let opcode = header.first & 0x0F;
+    let control = if opcode < Frame::CLOSE { Vec::new() } else { header.unmasked(payload) };
+    let frame =
+        Frame { opcode, is_final: header.first & 0x80 != 0, is_masked: header.key.is_some(), len: header.len, control };
+    Some((frame, header.at + header.len))
 }

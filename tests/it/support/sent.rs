@@ -5,6 +5,50 @@ use statesocket::{Cause, Connection, Disconnect, Event, Phase, ProtocolError, Ro
 
 pub(crate) const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
+/// The one of the two that `role` is not.
+pub(crate) const fn peer_of(role: Role) -> Role {
+    match role {
+        Role::Client => Role::Server,
+        Role::Server => Role::Client,
+    }
+}
+
+/// The length of the HTTP head that `bytes` begin with, if it ends.
+pub(crate) fn head_len(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+}
+
+/// What is before the payload of a frame.
+pub(crate) struct RawHeader {
+    pub(crate) first: u8,
+    pub(crate) key: Option<[u8; 4]>,
+    /// Where the payload begins, and how long it is.
+    pub(crate) at: usize,
+    pub(crate) len: usize,
+}
+
+impl RawHeader {
+    /// The header that `bytes` begin with, if it is whole.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (&[first, second], rest) = bytes.split_first_chunk()?;
+        let form = match second & 0x7F {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let (extended, rest) = rest.split_at_checked(form)?;
+        let extended = extended.iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
+        let len = if form == 0 { usize::from(second & 0x7F) } else { extended };
+        let key = if second & 0x80 == 0 { None } else { Some(*rest.first_chunk::<4>()?) };
+        Some(Self { first, key, at: 2 + form + key.map_or(0, |key| key.len()), len })
+    }
+
+    pub(crate) fn unmasked(&self, payload: &[u8]) -> Vec<u8> {
+        let key = self.key.unwrap_or_default();
+        payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect()
+    }
+}
+
 impl Raw {
     /// Takes a frame off the front of `bytes`. Its payload is unmasked, its key kept, its length in the shortest form.
     pub(crate) fn parse(bytes: &mut &[u8]) -> Self {
@@ -13,25 +57,11 @@ impl Raw {
 
     /// The same, or `None` if the frame is not whole.
     pub(crate) fn parse_whole(bytes: &mut &[u8]) -> Option<Self> {
-        let whole = *bytes;
-        let (mask_bit, short_len) = (bytes.get(1)? & 0x80, bytes[1] & 0x7F);
-        let form = match short_len {
-            126 => 2,
-            127 => 8,
-            _ => 0,
-        };
-        let extended = bytes.get(2..2 + form)?.iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
-        let len = if form == 0 { usize::from(short_len) } else { extended };
-        let mut at = 2 + form;
-        let key = if mask_bit == 0 { None } else { Some(*bytes[at..].first_chunk::<4>()?) };
-        at += key.map_or(0, |key| key.len());
-        let mut payload = bytes.get(at..at.checked_add(len)?)?.to_vec();
-        for (i, byte) in payload.iter_mut().enumerate() {
-            *byte ^= key.map_or(0, |key| key[i % 4]);
-        }
-        let frame = Self { first: bytes[0], payload, key };
-        *bytes = &bytes[at + len..];
-        assert_eq!(frame.bytes(), whole[..at + len], "a frame that is sent has the shortest form of its length");
+        let header = RawHeader::parse(bytes)?;
+        let (whole, rest) = bytes.split_at_checked(header.at.checked_add(header.len)?)?;
+        let frame = Self { first: header.first, payload: header.unmasked(&whole[header.at..]), key: header.key };
+        assert_eq!(frame.bytes(), whole, "a frame that is sent has the shortest form of its length");
+        *bytes = rest;
         Some(frame)
     }
 

@@ -5,7 +5,7 @@ use crate::{
         reference::{self, Said},
         trace::{Call, Step, Trace},
     },
-    support::{Raw, established, feed},
+    support::{Raw, established, feed, peer_of},
 };
 use statesocket::{Config, Event, Phase, Role, SocketAction};
 
@@ -180,7 +180,7 @@ fn sixteen_pongs_may_wait(trace: &Trace) {
 
 /// By the reference, and by our own strict reader in the other role.
 pub(super) fn i_18_what_leaves_can_be_read(trace: &Trace) {
-    let peer = if trace.role == Role::Client { Role::Server } else { Role::Client };
+    let peer = peer_of(trace.role);
     let frames: Vec<u8> = trace.frames_written().iter().flat_map(Raw::bytes).collect();
     let said = reference::read(&frames, peer, &Config::default());
     assert!(!said.iter().any(|said| matches!(said, Said::Violation(_))), "I-18: {said:?}");
