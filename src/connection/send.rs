@@ -144,6 +144,9 @@ impl Connection {
     /// Section 5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already
     /// received a Close frame."
     pub(super) fn send_pong(&mut self, payload: &[u8]) {
+        if self.transport == Transport::Failed {
+            return;
+        }
         let key = self.mask_key();
         self.output.pong(payload, key);
         self.transition(self.local_party(), Action::Pong);

@@ -109,6 +109,17 @@ fn c15_nothing_waits_to_be_written_to_a_transport_that_has_failed() {
 }
 
 #[test]
+fn c15_no_pong_is_queued_for_a_transport_that_has_failed() {
+    let mut server = requested_server(Config::default());
+    feed(&mut server, &Raw::new(Raw::PING, "early").for_endpoint(Role::Server));
+    server.accept(Accept::new()).expect("a request waits");
+    server.transport_failed();
+    assert!(matches!(server.poll_event(), Some(Event::Ping(payload)) if *payload == *b"early"));
+    assert_eq!(server.transmit(), b"");
+    assert_eq!(disconnect_in(&pending(&mut server)).cause, Cause::TransportLost);
+}
+
+#[test]
 fn c15_a_server_cannot_accept_a_client_that_has_gone() {
     for lose in [Connection::receive_eof, Connection::transport_failed] {
         let mut server = requested_server(Config::default());
