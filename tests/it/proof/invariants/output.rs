@@ -132,6 +132,10 @@ pub(super) fn i_16_the_socket_is_shut_once_and_nothing_is_written_after(trace: &
             _ => {}
         }
     }
+    let after_failure = trace.iter().skip_while(|(_, step, _)| step.call != Call::TransportFailed);
+    for (_, step, after) in after_failure {
+        assert_eq!(after.queued, 0, "I-16: what waits after {step:?} cannot leave");
+    }
     let orders: [&[_]; 2] = [&[SocketAction::Close], &[SocketAction::ShutdownWrite, SocketAction::Close]];
     assert!(orders.contains(&actions.as_slice()), "I-16: {actions:?}");
     // Section 7.1.1: "a client SHOULD wait for the server to close the connection".
