@@ -5,8 +5,8 @@ use crate::support::{
     pending, sent,
 };
 use statesocket::{
-    Cause, CloseFrame, Config, Connection, Disconnect, Event, HandshakeError, Party, Phase, ProtocolError, Role,
-    SocketAction, Timer, http::StatusCode,
+    Action, Cause, CloseFrame, Config, Connection, Disconnect, Event, HandshakeError, Party, Phase, ProtocolError,
+    Role, SocketAction, Timer, http::StatusCode,
 };
 use std::time::Instant;
 
@@ -41,6 +41,10 @@ fn c7_when_both_have_closed_the_connection_is_closed() {
         assert_eq!((&ours.sent, &ours.received), (&theirs.received, &theirs.sent));
         assert_eq!(ours.initiator, theirs.initiator);
         assert_eq!(pair.client.history(), pair.server.history(), "both ends have seen the same moves");
+        let closer = if role == Role::Client { Party::Client } else { Party::Application };
+        let moves: Vec<_> = pair.client.history().iter().map(|row| (row.party, row.action)).collect();
+        let opening = [(Party::Client, Action::Open), (Party::Application, Action::Accept)];
+        assert_eq!(moves, [opening, [(closer, Action::Close), (closer.peer(), Action::Close)]].concat());
         assert_eq!(pair.client.transmit().len() + pair.server.transmit().len(), 0);
     }
 }

@@ -7,7 +7,7 @@ use crate::{
         feed_at, timed,
     },
 };
-use statesocket::{Connection, Phase, SocketAction, Timer, handshake::Accept};
+use statesocket::{Cause, Connection, Event, Phase, SocketAction, Timer, handshake::Accept};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -98,4 +98,19 @@ fn the_body_of_a_rejection_is_part_of_the_opening() {
     assert_runs_until(&mut client, start + OPENING, Timer::Opening);
     assert_eq!(feed_at(&mut client, b"whole", start), 2, "the rejection and the disconnect");
     assert_stands_still(&mut client, start);
+}
+
+#[test]
+fn a_rejection_whose_body_does_not_end_is_a_rejection_all_the_same() {
+    let start = Instant::now();
+    let mut client = client(timed(), start);
+    drain(&mut client);
+    let answer = response_head("HTTP/1.1 404 Not Found", &[("Content-Length", "10")]);
+    assert_eq!(feed_at(&mut client, &answer, start), 0);
+    assert_eq!(feed_at(&mut client, b"half ", start), 0);
+    client.handle_timeout(start + OPENING);
+    let events = pending(&mut client);
+    let [Event::Rejected(response), Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((response.status.as_u16(), &response.body[..]), (404, &b"half "[..]));
+    assert_eq!(disconnect.cause, Cause::Rejected(response.status));
 }
