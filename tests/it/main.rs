@@ -6,6 +6,7 @@ mod closing_abnormal;
 mod closing_codes;
 mod closing_ends;
 mod closing_manual;
+mod corpus;
 mod differential;
 mod errors_connection;
 mod errors_handshake;
