@@ -87,14 +87,20 @@ fn a_server_whose_client_goes_away_slowly_lingers_after_a_rejection() {
     assert_lingers_from(&mut server, start + SECOND);
 }
 
-#[test]
-fn the_body_of_a_rejection_is_part_of_the_opening() {
-    let start = Instant::now();
+/// A client that has read half of the body of a rejection.
+fn half_rejected(start: Instant) -> Connection {
     let mut client = client(timed(), start);
     drain(&mut client);
     let answer = response_head("HTTP/1.1 404 Not Found", &[("Content-Length", "10")]);
     assert_eq!(feed_at(&mut client, &answer, start), 0);
     assert_eq!(feed_at(&mut client, b"half ", start), 0);
+    client
+}
+
+#[test]
+fn the_body_of_a_rejection_is_part_of_the_opening() {
+    let start = Instant::now();
+    let mut client = half_rejected(start);
     assert_runs_until(&mut client, start + OPENING, Timer::Opening);
     assert_eq!(feed_at(&mut client, b"whole", start), 2, "the rejection and the disconnect");
     assert_stands_still(&mut client, start);
@@ -103,11 +109,7 @@ fn the_body_of_a_rejection_is_part_of_the_opening() {
 #[test]
 fn a_rejection_whose_body_does_not_end_is_a_rejection_all_the_same() {
     let start = Instant::now();
-    let mut client = client(timed(), start);
-    drain(&mut client);
-    let answer = response_head("HTTP/1.1 404 Not Found", &[("Content-Length", "10")]);
-    assert_eq!(feed_at(&mut client, &answer, start), 0);
-    assert_eq!(feed_at(&mut client, b"half ", start), 0);
+    let mut client = half_rejected(start);
     client.handle_timeout(start + OPENING);
     let events = pending(&mut client);
     let [Event::Rejected(response), Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
