@@ -8,6 +8,9 @@ mod error;
 mod event;
 mod frame;
 pub mod handshake;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod message;
 mod output;
 mod random;

@@ -1,0 +1,233 @@
+//! Counts the instructions of every workload with callgrind, and compares them with `baseline.txt`:
+//!
+//! ```text
+//! cargo bench -p statesocket-benches --bench instructions [-- [--update] [PART OF A NAME]]
+//! ```
+//!
+//! It fails if one takes 3 % more than its baseline, and asks for a new baseline if one takes 3 % less; `--update` writes
+//! it. Whether the work is done right is checked first.
+//!
+//! For each workload this program runs itself under callgrind, which counts only while `measured` runs.
+
+use statesocket::Role::{Client, Server};
+use statesocket_benches::{
+    Bench, Work,
+    codec::{Header, Unmask, Utf8},
+    exchange::{Job, Reads, Receive, Send},
+    opening::{ClientOpening, ServerOpening, Transitions},
+    wire::Kind,
+};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+};
+
+const TOLERANCE: f64 = 0.03;
+const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.txt");
+/// Has this program run one workload.
+const COUNTED: &str = "--counted";
+const MEASURED: &str = "instructions::measured";
+/// Callgrind counts a `rep movsb` by the byte: copies are to be vector loops at every length. And where memory comes from
+/// is not to depend on what was allocated before.
+const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=1073741824:glibc.malloc.mmap_threshold=33554432";
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let mut take = |flag| {
+        let before = arguments.len();
+        arguments.retain(|argument| argument != flag);
+        arguments.len() < before
+    };
+    let (is_counted, update) = (take(COUNTED), take("--update"));
+    let filter = arguments.first().map_or("", String::as_str);
+    if is_counted {
+        run_one(filter);
+        return ExitCode::SUCCESS;
+    }
+    let counts = count_all(filter);
+    if update {
+        write_baseline(&counts, filter);
+        return ExitCode::SUCCESS;
+    }
+    if compare(&counts, filter) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn size_name(len: usize) -> String {
+    match len {
+        0x400..0x10_0000 => format!("{} KiB", len >> 10),
+        0x10_0000.. => format!("{} MiB", len >> 20),
+        _ => format!("{len} B"),
+    }
+}
+
+fn benches() -> Vec<Bench> {
+    let mut all = vec![
+        Bench::new("transition", || Transitions),
+        Bench::new("opening server", ServerOpening::new),
+        Bench::new("opening client", ClientOpening::new),
+    ];
+    codec(&mut all);
+    sizes(&mut all);
+    reads(&mut all);
+    all
+}
+
+fn codec(all: &mut Vec<Bench>) {
+    for (len, local) in [(16, Server), (125, Server), (126, Server), (64 << 10, Server), (16, Client), (126, Client)] {
+        let role = format!("{local:?}").to_lowercase();
+        all.push(Bench::new(format!("header {role} {}", size_name(len)), move || Header::new(len, local)));
+    }
+    for len in [4, 16, 125, 1 << 10, 64 << 10] {
+        all.push(Bench::new(format!("unmask {}", size_name(len)), move || Unmask::new(len)));
+    }
+    for kind in [Kind::Text, Kind::Mixed] {
+        for len in [16, 125, 1 << 10, 64 << 10] {
+            let kind_name = format!("{kind:?}").to_lowercase();
+            all.push(Bench::new(format!("utf8 {kind_name} {}", size_name(len)), move || Utf8::new(kind, len)));
+        }
+    }
+}
+
+/// Messages of every size, as many as a buffer holds.
+fn sizes(all: &mut Vec<Bench>) {
+    for role in [Server, Client] {
+        for kind in [Kind::Binary, Kind::Text] {
+            for len in [16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20] {
+                add(all, Job { role, ..Job::batch(kind, len) });
+            }
+        }
+    }
+    for len in [1 << 10, 64 << 10] {
+        add(all, Job::batch(Kind::Mixed, len));
+    }
+}
+
+/// Messages that come otherwise.
+fn reads(all: &mut Vec<Bench>) {
+    for kind in [Kind::Binary, Kind::Text] {
+        for len in [16, 1 << 10, 16 << 10] {
+            let job = Job { reads: Reads::Message, count: 100, ..Job::batch(kind, len) };
+            add_echo(all, job, ", one a read");
+        }
+        for (len, read) in [(16, 1_000), (1 << 10, 1_000), (64 << 10, 16 << 10), (1 << 20, 128 << 10)] {
+            let job = Job { reads: Reads::Bytes(read), ..Job::batch(kind, len) };
+            add_echo(all, job, &format!(", reads of {read} bytes"));
+        }
+        for len in [1 << 10, 64 << 10] {
+            add_echo(all, Job { fragments: 16, ..Job::batch(kind, len) }, ", 16 fragments");
+        }
+    }
+}
+
+fn add(all: &mut Vec<Bench>, job: Job) {
+    all.push(Bench::new(name("receive", &job, ""), move || Receive::<false>::new(job)));
+    all.push(Bench::new(name("send", &job, ""), move || Send::new(job)));
+    add_echo(all, job, "");
+}
+
+fn add_echo(all: &mut Vec<Bench>, job: Job, how: &str) {
+    all.push(Bench::new(name("echo", &job, how), move || Receive::<true>::new(job)));
+}
+
+fn name(action: &str, job: &Job, how: &str) -> String {
+    let of = format!("{:?} {:?}", job.role, job.kind).to_lowercase();
+    format!("{action} {of} {}{how}", size_name(job.len))
+}
+
+/// Runs the workload of this name, and prints how many units of work that was.
+fn run_one(name: &str) {
+    let bench = benches().into_iter().find(|bench| bench.name == name).expect("a name of the list");
+    println!("{}", bench.run(measured));
+}
+
+#[inline(never)]
+fn measured(work: &mut dyn Work) {
+    work.run();
+}
+
+/// The instructions of one unit of each workload that `filter` is a part of, by name.
+fn count_all(filter: &str) -> Vec<(String, f64)> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("callgrind");
+    fs::create_dir_all(&folder).expect("the folder of profiles can be made");
+    println!("profiles for callgrind_annotate: {}", folder.display());
+    let names = benches().into_iter().map(|bench| bench.name).filter(|name| name.contains(filter));
+    names.map(|name| (name.clone(), count(&name, &folder))).collect()
+}
+
+fn count(name: &str, folder: &Path) -> f64 {
+    let profile = folder.join(format!("{}.out", name.replace([' ', ','], "-")));
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--quiet", "--collect-atstart=no"])
+        .arg(format!("--toggle-collect={MEASURED}"))
+        .arg(format!("--callgrind-out-file={}", profile.display()))
+        .arg(env::current_exe().expect("this program has a path"))
+        .args([COUNTED, name])
+        .env("GLIBC_TUNABLES", TUNABLES)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("valgrind can be run: install it");
+    assert!(output.status.success(), "{name} is not done right");
+    let units = String::from_utf8_lossy(&output.stdout);
+    let units: f64 = units.trim().parse().expect("it prints a number");
+    total(&profile) / units
+}
+
+fn total(profile: &Path) -> f64 {
+    let text = fs::read_to_string(profile).expect("callgrind has written it");
+    let total = text.lines().find_map(|line| line.strip_prefix("totals: ")).expect("a profile has a total");
+    total.trim().parse().expect("the total is a number")
+}
+
+fn write_baseline(counts: &[(String, f64)], filter: &str) {
+    let mut baseline = read_baseline();
+    baseline.retain(|name, _| !name.contains(filter));
+    baseline.extend(counts.iter().cloned());
+    let lines: String = baseline.iter().map(|(name, count)| format!("{count:>12.1}  {name}\n")).collect();
+    fs::write(BASELINE, lines).expect("the baseline can be written");
+    println!("{BASELINE}: {} written", counts.len());
+}
+
+fn read_baseline() -> BTreeMap<String, f64> {
+    let text = fs::read_to_string(BASELINE).unwrap_or_default();
+    let entry = |line: &str| {
+        let (count, name) = line.trim_start().split_once("  ")?;
+        Some((name.to_owned(), count.parse().ok()?))
+    };
+    text.lines().map(|line| entry(line).expect("a line of the baseline is a count and a name")).collect()
+}
+
+/// Prints the counts beside the baseline. Returns whether none is over it.
+fn compare(counts: &[(String, f64)], filter: &str) -> bool {
+    let mut baseline = read_baseline();
+    let (mut worse, mut better) = (0, 0);
+    println!("{:>12}  {:>12}  {:>8}", "instructions", "baseline", "change");
+    for (name, count) in counts {
+        let Some(base) = baseline.remove(name) else {
+            worse += 1;
+            println!("{count:>12.1}  {:>12}  {:>8}  {name}  NO BASELINE", "-", "-");
+            continue;
+        };
+        let change = count / base - 1.0;
+        let verdict = if change > TOLERANCE {
+            worse += 1;
+            "  SLOWER"
+        } else if change < -TOLERANCE {
+            better += 1;
+            "  faster"
+        } else {
+            ""
+        };
+        println!("{count:>12.1}  {base:>12.1}  {:>+7.1}%  {name}{verdict}", 100.0 * change);
+    }
+    for name in baseline.keys().filter(|name| name.contains(filter)) {
+        worse += 1;
+        println!("{:>12}  {:>12}  {:>8}  {name}  GONE", "-", baseline[name], "-");
+    }
+    println!("\n{} counted, {worse} to explain or mend, {better} faster", counts.len());
+    if worse + better > 0 {
+        println!("if that is meant, write the new baseline: the same command with `--update`");
+    }
+    worse == 0
+}

@@ -1,0 +1,152 @@
+//! Messages on an open connection.
+
+use crate::{
+    Seen, Sink, Workload,
+    wire::{self, Kind},
+};
+use statesocket::{Agreed, Config, Connection, Event, Message, Role};
+use std::{sync::Arc, time::Instant};
+
+/// What is done with the same message, again and again.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    pub role: Role,
+    pub kind: Kind,
+    pub len: usize,
+    pub fragments: usize,
+    /// How many messages one run has.
+    pub count: usize,
+    pub reads: Reads,
+}
+
+/// How the bytes of the peer come.
+#[derive(Clone, Copy, Debug)]
+pub enum Reads {
+    /// All in one buffer.
+    Whole,
+    /// Each message in one.
+    Message,
+    /// So many bytes at a time, wherever that cuts.
+    Bytes(usize),
+}
+
+impl Job {
+    /// So many unfragmented messages as a read buffer of 128 KiB holds, all in it; on a server.
+    pub fn batch(kind: Kind, len: usize) -> Self {
+        let count = ((128 << 10) / (len + 14)).clamp(1, 1_000);
+        Self { role: Role::Server, kind, len, fragments: 1, count, reads: Reads::Whole }
+    }
+
+    fn connection(&self) -> Connection {
+        Connection::established(self.role, Agreed::new().seed([7; 32]), Arc::new(Config::default()), Instant::now())
+    }
+
+    fn message(&self) -> Message<'static> {
+        wire::message(self.kind, wire::payload(self.kind, self.len))
+    }
+
+    fn check_output(&self, mut output: &[u8]) {
+        let to = if self.role == Role::Server { Role::Client } else { Role::Server };
+        let expected = wire::payload(self.kind, self.len);
+        for n in 0..self.count {
+            let (payload, rest) = wire::read_frame(self.kind, output, to);
+            assert!(payload == expected, "message {n} left changed");
+            output = rest;
+        }
+        assert!(output.is_empty(), "nothing more leaves");
+    }
+}
+
+/// Takes messages, and with `ECHO` sends each back; writes once a read.
+pub struct Receive<const ECHO: bool> {
+    job: Job,
+    connection: Connection,
+    now: Instant,
+    wire: Vec<u8>,
+    buffer: Vec<u8>,
+    read_len: usize,
+}
+
+impl<const ECHO: bool> Receive<ECHO> {
+    pub fn new(job: Job) -> Self {
+        let one = wire::frames(job.kind, &wire::payload(job.kind, job.len), job.fragments, job.role);
+        let wire = one.repeat(job.count);
+        let read_len = match job.reads {
+            Reads::Whole => wire.len(),
+            Reads::Message => one.len(),
+            Reads::Bytes(len) => len,
+        };
+        Self { job, connection: job.connection(), now: Instant::now(), buffer: wire.clone(), wire, read_len }
+    }
+}
+
+impl<const ECHO: bool> Workload for Receive<ECHO> {
+    fn units(&self) -> usize {
+        self.job.count
+    }
+
+    /// Payloads are unmasked where they lie.
+    fn reset(&mut self) {
+        self.buffer.copy_from_slice(&self.wire);
+    }
+
+    fn run<S: Sink>(&mut self, sink: &mut S) {
+        for piece in self.buffer.chunks_mut(self.read_len) {
+            let mut input = piece;
+            while let Some(event) = self.connection.receive(&mut input, self.now) {
+                let Event::Message(message) = event else { panic!("only messages were sent: {event:?}") };
+                sink.message(&message);
+                if ECHO {
+                    self.connection.send(&message).expect("there is room for an echo");
+                }
+            }
+            if ECHO {
+                let output = self.connection.transmit();
+                sink.output(output);
+                let len = output.len();
+                self.connection.advance(len);
+            }
+        }
+    }
+
+    fn check(&self, seen: &Seen) {
+        assert_eq!(seen.messages.len(), self.job.count);
+        assert!(seen.messages.iter().all(|message| *message == self.job.message()), "a message came changed");
+        if ECHO {
+            self.job.check_output(&seen.output);
+        }
+    }
+}
+
+/// Sends messages, and writes once.
+pub struct Send {
+    job: Job,
+    connection: Connection,
+    message: Message<'static>,
+}
+
+impl Send {
+    pub fn new(job: Job) -> Self {
+        Self { job, connection: job.connection(), message: job.message() }
+    }
+}
+
+impl Workload for Send {
+    fn units(&self) -> usize {
+        self.job.count
+    }
+
+    fn run<S: Sink>(&mut self, sink: &mut S) {
+        for _ in 0..self.job.count {
+            self.connection.send(std::hint::black_box(&self.message)).expect("there is room");
+        }
+        let output = self.connection.transmit();
+        sink.output(output);
+        let len = output.len();
+        self.connection.advance(len);
+    }
+
+    fn check(&self, seen: &Seen) {
+        self.job.check_output(&seen.output);
+    }
+}
