@@ -5,20 +5,23 @@ use super::MaskKey;
 
 /// Masks or unmasks `bytes` in place. Returns the key for the bytes that follow in the same frame.
 pub(crate) fn apply(bytes: &mut [u8], key: MaskKey) -> MaskKey {
-    // Whole lanes of 32 bytes, which the compiler turns into vector instructions.
-    let lane: [u8; 32] = std::array::from_fn(|i| key[i % 4]);
-    let (lanes, tail) = bytes.as_chunks_mut::<32>();
-    for chunk in lanes {
-        for (byte, key_byte) in chunk.iter_mut().zip(lane) {
-            *byte ^= key_byte;
-        }
-    }
-    for (byte, key_byte) in tail.iter_mut().zip(lane) {
+    // Of 16 bytes the compiler makes one vector, and of eight vectors a turn of the loop.
+    let (lanes, rest) = bytes.as_chunks_mut::<16>();
+    lanes.iter_mut().for_each(|lane| apply_to_lane(lane, key));
+    let (lanes, rest) = rest.as_chunks_mut::<4>();
+    lanes.iter_mut().for_each(|lane| apply_to_lane(lane, key));
+    for (byte, key_byte) in rest.iter_mut().zip(key) {
         *byte ^= key_byte;
     }
-    let mut next = key;
-    next.rotate_left(bytes.len() % 4);
-    next
+    let bits_used = 8 * (bytes.len() as u32 % 4);
+    u32::from_le_bytes(key).rotate_right(bits_used).to_le_bytes()
+}
+
+#[inline(always)]
+fn apply_to_lane<const LEN: usize>(lane: &mut [u8; LEN], key: MaskKey) {
+    for (i, byte) in lane.iter_mut().enumerate() {
+        *byte ^= key[i % 4];
+    }
 }
 
 #[cfg(test)]
