@@ -248,15 +248,21 @@ impl Connection {
     ///
     /// # Panics
     /// If the table does not allow the move: who calls this has checked it.
+    #[inline]
     fn transition(&mut self, party: Party, action: Action) {
         let to = match self.phase.next(party, action) {
             Ok(to) => to,
             Err(error) => panic!("a move must be checked before it is made: {error}"),
         };
         if to != self.phase {
-            self.history.push(Transition { from: self.phase, party, action, to });
-            self.phase = to;
-            self.clock.note_phase(to);
+            let from = std::mem::replace(&mut self.phase, to);
+            self.note_move(Transition { from, party, action, to });
         }
+    }
+
+    #[cold]
+    fn note_move(&mut self, transition: Transition) {
+        self.history.push(transition);
+        self.clock.note_phase(transition.to);
     }
 }

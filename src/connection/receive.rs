@@ -9,7 +9,10 @@ use crate::{
     error::{HandshakeError, ProtocolError},
     event::{Cause, Event},
     handshake::{Request, Response, request_reader::Pending, response_reader::Answer},
-    message::reader::{Item, Reader},
+    message::{
+        Message,
+        reader::{Item, Reader},
+    },
     state::{Action, Party, Phase, State},
 };
 use std::{sync::Arc, time::Instant};
@@ -64,8 +67,14 @@ impl Connection {
         self.freshen(now);
         if !input.is_empty() {
             self.note_bytes(now);
+        } else if self.is_at_rest() {
+            return None;
         }
-        let event = self.next_event(input);
+        let event = match self.next_whole_message(input) {
+            Some(Ok(message)) => return Some(Event::Message(message)),
+            Some(Err(error)) => self.on_violation(error),
+            None => self.next_event(input),
+        };
         self.freshen(now);
         event
     }
@@ -106,6 +115,28 @@ impl Connection {
         self.transport == Transport::Up && !self.is_socket_done() && is_heard
     }
 
+    /// Whether nothing can happen without more input.
+    #[inline]
+    fn is_at_rest(&self) -> bool {
+        let is_at_rest = matches!(&self.stage, Stage::Frames(reader) if !reader.is_mid_message());
+        debug_assert!(!(is_at_rest && self.disconnect_is_due), "after the end everything is discarded");
+        is_at_rest && self.transport == Transport::Up
+    }
+
+    /// The short way for what most events are; `None` says nothing.
+    #[inline]
+    fn next_whole_message<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Result<Message<'b>, ProtocolError>> {
+        let Stage::Frames(reader) = &self.stage else { return None };
+        debug_assert!(!self.disconnect_is_due, "after the end everything is discarded");
+        let message = reader.read_whole(input, &self.config)?;
+        if message.is_ok() {
+            self.on_message();
+        }
+        Some(message)
+    }
+
+    // Not inlined, and so no burden on those who do not come here.
+    #[inline(never)]
     fn next_event<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         if self.disconnect_is_due {
             return self.take_disconnect();
@@ -173,20 +204,21 @@ impl Connection {
         self.take_disconnect()
     }
 
+    fn on_message(&mut self) {
+        self.transition(self.local_party().peer(), Action::Message);
+        self.note_message();
+    }
+
     fn on_item<'b>(&mut self, item: Result<Option<Item<'b>>, ProtocolError>) -> Option<Event<'b>> {
         let item = match item {
             Ok(Some(item)) => item,
             Ok(None) => return self.on_end_of_input(),
-            Err(error) => {
-                self.fail(error);
-                return self.take_disconnect();
-            }
+            Err(error) => return self.on_violation(error),
         };
         let peer = self.local_party().peer();
         Some(match item {
             Item::Message(message) => {
-                self.transition(peer, Action::Message);
-                self.note_message();
+                self.on_message();
                 Event::Message(message)
             }
             Item::Chunk { data, is_last } => {
@@ -215,6 +247,12 @@ impl Connection {
                 return self.take_disconnect();
             }
         })
+    }
+
+    #[cold]
+    fn on_violation(&mut self, error: ProtocolError) -> Option<Event<'static>> {
+        self.fail(error);
+        self.take_disconnect()
     }
 
     /// All input has been taken. If the transport will bring no more, and the peer has not closed, it is lost.

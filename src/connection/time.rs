@@ -22,7 +22,9 @@ use tungstenite::protocol::frame::coding::CloseCode;
 pub(super) struct Clock {
     /// The phase began, or the last bytes that it had to write have left.
     since: Instant,
-    /// `since` is to be set by the next call that knows the time.
+    /// Something below is to be set by the next call that knows the time.
+    has_news: bool,
+    /// `since` is.
     is_stale: bool,
     /// A Close, or other last bytes, have still to leave.
     is_draining: bool,
@@ -32,7 +34,7 @@ pub(super) struct Clock {
     paused_since: Option<Instant>,
     /// Bytes left, or the first of those that wait was queued; `None` while none wait.
     written: Option<Instant>,
-    /// `written` is to be set by the next call that knows the time.
+    /// `written` is to be set, even if it is.
     has_written: bool,
     /// Bytes came.
     heard: Instant,
@@ -58,6 +60,7 @@ impl Clock {
     pub(super) const fn new(now: Instant) -> Self {
         Self {
             since: now,
+            has_news: false,
             is_stale: false,
             is_draining: false,
             quiet_since: now,
@@ -78,6 +81,7 @@ impl Clock {
     }
 
     pub(super) const fn note_phase(&mut self, phase: Phase) {
+        self.has_news = true;
         self.is_stale = true;
         self.is_draining = matches!(phase, Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed);
     }
@@ -85,6 +89,7 @@ impl Clock {
     /// Bytes have left. Who waits for an answer begins to wait when the last byte of the question has left; what is
     /// written after that, which may be any number of Pongs, changes nothing.
     pub(super) const fn note_written(&mut self, is_all: bool) {
+        self.has_news = true;
         self.has_written = true;
         if is_all {
             self.is_stale |= self.is_draining;
@@ -94,7 +99,9 @@ impl Clock {
     }
 
     /// Sets what calls that know no time have left to be set.
+    #[cold]
     fn freshen(&mut self, now: Instant, is_output_empty: bool) {
+        self.has_news = false;
         if mem::take(&mut self.is_stale) {
             self.since = now;
         }
@@ -180,11 +187,13 @@ impl Connection {
     /// [`wants_read`](Self::wants_read) is `false`, and the peer's silence is not held against it.
     pub fn pause_reading(&mut self) {
         self.clock.is_paused = true;
+        self.clock.has_news = true;
     }
 
     /// Says that what the peer sends is read again. The deadlines that were suspended go on where they stopped.
     pub fn resume_reading(&mut self) {
         self.clock.is_paused = false;
+        self.clock.has_news = true;
     }
 
     /// Whether reading is [paused](Self::pause_reading).
@@ -205,8 +214,13 @@ impl Connection {
         self.clock.heard
     }
 
+    /// Tells the clock the time, if that makes a difference.
+    #[inline]
     pub(super) fn freshen(&mut self, now: Instant) {
-        self.clock.freshen(now, self.output.is_empty());
+        let is_output_empty = self.output.is_empty();
+        if self.clock.has_news || self.clock.written.is_none() != is_output_empty {
+            self.clock.freshen(now, is_output_empty);
+        }
     }
 
     /// Bytes have come.

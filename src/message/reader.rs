@@ -5,7 +5,11 @@ use crate::{
     close,
     config::{Config, Delivery},
     error::ProtocolError,
-    frame::{Header, MaskKey, OpCode, decode::PartialHeader, mask},
+    frame::{
+        Header, MaskKey, OpCode,
+        decode::{PartialHeader, decode_short},
+        mask,
+    },
 };
 use std::{borrow::Cow, mem};
 use tungstenite::protocol::{Role, frame::CloseFrame};
@@ -78,6 +82,35 @@ impl Reader {
     /// Whether a part of the message that has not ended has been kept since this was last asked.
     pub(crate) fn take_part(&mut self) -> bool {
         self.message.as_mut().is_some_and(|message| mem::take(&mut message.has_part))
+    }
+
+    /// Takes a message off the front of `input` if it lies there whole, in one frame: the short way for what most
+    /// frames are. Whatever else there may be is left as it is, to be [read](Self::read), with what may be wrong with it.
+    #[inline]
+    pub(crate) fn read_whole<'b>(
+        &self,
+        input: &mut &'b mut [u8],
+        config: &Config,
+    ) -> Option<Result<Message<'b>, ProtocolError>> {
+        if self.is_mid_message() || config.delivery != Delivery::Messages || config.max_fragments == 0 {
+            return None;
+        }
+        let (header, used) = decode_short(input, self.role)?;
+        let end = header.len as usize + used;
+        if end > input.len() || header.len > config.max_frame_bytes || header.len > config.max_message_bytes {
+            return None;
+        }
+        let (frame, rest) = mem::take(input).split_at_mut(end);
+        *input = rest;
+        let payload = &mut frame[used..];
+        mask::apply(payload, header.key);
+        if header.opcode != OpCode::Text {
+            return Some(Ok(Message::Binary(Cow::Borrowed(payload))));
+        }
+        Some(match simdutf8::basic::from_utf8(payload) {
+            Ok(text) => Ok(Message::Text(Cow::Borrowed(text))),
+            Err(_) => Err(ProtocolError::InvalidText),
+        })
     }
 
     /// Takes the next item off the front of `input`; all of `input` if there is no whole item.
