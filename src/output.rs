@@ -47,7 +47,10 @@ impl Output {
 
     /// The bytes that are next, as many as lie together.
     pub(crate) fn as_slice(&self) -> &[u8] {
-        self.slices().next().unwrap_or_default()
+        match self.shared {
+            None => &self.bytes[self.head..],
+            Some(_) => self.slices().next().unwrap_or_default(),
+        }
     }
 
     /// Fills `slices` from the front. Returns how many there are.
@@ -136,8 +139,14 @@ impl Output {
         shared.pieces.push_back((self.bytes.len(), bytes.clone()));
     }
 
+    #[inline(always)]
     pub(crate) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
         frame::encode::encode(&mut self.bytes, is_final, opcode, payload, key);
+    }
+
+    pub(crate) fn control(&mut self, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
+        debug_assert!(payload.len() <= MAX_CONTROL_PAYLOAD, "section 5.5 allows control frames no more");
+        self.frame(true, opcode, payload, key);
     }
 
     /// Queues a Pong; in the place of the last one, if many wait and not a byte of that has left.
@@ -147,14 +156,13 @@ impl Output {
     /// frame." So a peer that pings and never reads holds a bounded number of Pongs here. The work is linear too: the
     /// bytes behind the old Pong are moved once, since they are before the new one.
     pub(crate) fn pong(&mut self, payload: &[u8], key: Option<MaskKey>) {
-        debug_assert!(payload.len() <= MAX_CONTROL_PAYLOAD, "a Pong echoes the payload of a Ping");
         if self.pongs < MAX_PONGS {
             self.pongs += 1;
         } else if let Some(unsent) = self.last_pong.take().filter(|pong| pong.start >= self.head) {
             self.remove(unsent);
         }
         let start = self.bytes.len();
-        self.frame(true, OpCode::Pong, payload, key);
+        self.control(OpCode::Pong, payload, key);
         self.last_pong = Some(start..self.bytes.len());
     }
 

@@ -136,7 +136,7 @@ impl Connection {
         }
         self.room_for(payload.len()).map_err(|(queued, limit)| PingError::OutputFull { queued, limit })?;
         let key = self.mask_key();
-        self.output.frame(true, OpCode::Ping, payload, key);
+        self.output.control(OpCode::Ping, payload, key);
         self.transition(self.local_party(), Action::Ping);
         Ok(())
     }
@@ -153,18 +153,19 @@ impl Connection {
     }
 
     /// Queues a whole message, or with `is_last` the next fragment of one.
+    #[inline]
     fn send_frame(&mut self, kind: Kind, payload: &[u8], is_last: Option<bool>) -> Result<(), SendError> {
         self.check_send()?;
-        let opcode = match (self.sending, is_last) {
-            (None, _) => kind.opcode(),
-            (Some(begun), Some(_)) if begun == kind => OpCode::Continuation,
-            (Some(_), _) => return Err(SendError::MessageInProgress),
+        let (is_fragment, is_final) = (is_last.is_some(), is_last != Some(false));
+        let opcode = match self.sending {
+            None => kind.opcode(),
+            Some(begun) if is_fragment && begun == kind => OpCode::Continuation,
+            Some(_) => return Err(SendError::MessageInProgress),
         };
         self.room_for(payload.len()).map_err(|(queued, limit)| SendError::OutputFull { queued, limit })?;
-        let is_final = is_last.unwrap_or(true);
+        self.sending = if is_final { None } else { Some(kind) };
         let key = self.mask_key();
         self.output.frame(is_final, opcode, payload, key);
-        self.sending = (!is_final).then_some(kind);
         self.transition(self.local_party(), Action::Message);
         Ok(())
     }

@@ -3,18 +3,19 @@
 use super::{MaskKey, OpCode, mask};
 
 /// Appends a frame to `output`; masked if there is a key.
+#[inline(always)]
 pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
     output.reserve(max_encoded_len(payload.len()));
-    output.push(u8::from(is_final) << 7 | opcode.bits());
+    let first = u8::from(is_final) << 7 | opcode.bits();
     let mask_bit = u8::from(key.is_some()) << 7;
     match payload.len() {
-        len @ 0..=125 => output.push(mask_bit | len as u8),
+        len @ 0..=125 => output.extend_from_slice(&[first, mask_bit | len as u8]),
         len @ 126..=0xFFFF => {
-            output.push(mask_bit | 126);
-            output.extend_from_slice(&(len as u16).to_be_bytes());
+            let [high, low] = (len as u16).to_be_bytes();
+            output.extend_from_slice(&[first, mask_bit | 126, high, low]);
         }
         len => {
-            output.push(mask_bit | 127);
+            output.extend_from_slice(&[first, mask_bit | 127]);
             output.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
