@@ -34,9 +34,13 @@ impl HeadReader {
         config: &Config,
         first_line_limit: usize,
     ) -> Result<Option<Head>, HandshakeError> {
-        for (at, &byte) in input.iter().enumerate() {
+        let mut at = 0;
+        while at < input.len() {
+            at += self.push_plain(&input[at..], config, first_line_limit);
+            let Some(&byte) = input.get(at) else { break };
+            at += 1;
             if self.push(byte, config, first_line_limit)? {
-                *input = &mut std::mem::take(input)[at + 1..];
+                *input = &mut std::mem::take(input)[at..];
                 let before = self.before + self.bytes.len();
                 let done = std::mem::replace(self, Self { before, ..Self::default() });
                 return Ok(Some(Head { bytes: done.bytes, lines: done.lines }));
@@ -44,6 +48,19 @@ impl HeadReader {
         }
         *input = &mut [];
         Ok(None)
+    }
+
+    /// Takes what can stand anywhere in a line off the front of `bytes`, as far as it breaks no limit. Returns how much.
+    fn push_plain(&mut self, bytes: &[u8], config: &Config, first_line_limit: usize) -> usize {
+        if self.bytes.last() == Some(&b'\r') {
+            return 0;
+        }
+        let head_limit = config.max_head_bytes.saturating_sub(self.before);
+        let limit = if self.lines == 0 { head_limit.min(first_line_limit) } else { head_limit };
+        let bytes = &bytes[..bytes.len().min(limit.saturating_sub(self.bytes.len()))];
+        let end = bytes.iter().position(u8::is_ascii_control).unwrap_or(bytes.len());
+        self.bytes.extend_from_slice(&bytes[..end]);
+        end
     }
 
     /// Returns whether `byte` ends the head.
