@@ -1,11 +1,14 @@
 //! The bytes that wait to be written, in order.
 
+#[cfg(test)]
+mod tests;
+
 use crate::frame::{self, MAX_CONTROL_PAYLOAD, MaskKey, OpCode};
 use bytes::{Buf, Bytes};
-use std::{collections::VecDeque, io::IoSlice, ops::Range};
+use std::{collections::VecDeque, io::IoSlice, mem, ops::Range};
 
 /// A queue of bytes with a cursor at its head. What is large and shared lies beside the rest, and is not copied. It
-/// keeps no memory when it is empty.
+/// keeps no memory of its own when it is empty.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Output {
     bytes: Vec<u8>,
@@ -17,6 +20,8 @@ pub(crate) struct Output {
     pongs: u8,
     /// Where the last of them lies in `bytes`, unless it had begun to leave when the queue was moved.
     last_pong: Option<Range<usize>>,
+    /// Whether `bytes` is to be given back.
+    is_lent: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -32,6 +37,10 @@ const MAX_PONGS: u8 = 16;
 
 /// Behind this many taken bytes, those that wait are moved to the front once they are fewer.
 const COMPACT: usize = 64 << 10;
+
+/// The most memory that a lent buffer may have when it is given back: more than a buffer of reads, so that what answers
+/// one fits.
+const MAX_LENT: usize = 256 << 10;
 
 /// Shared bytes shorter than this are copied: that costs less than another slice to write.
 const MIN_SHARED: usize = 1 << 10;
@@ -79,7 +88,7 @@ impl Output {
             n -= self.advance_within_slice(n);
         }
         if self.is_empty() {
-            *self = Self::default();
+            self.clear();
         } else if self.head >= COMPACT && self.head >= self.bytes.len() - self.head {
             self.compact();
         }
@@ -122,7 +131,31 @@ impl Output {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        let Self { mut bytes, is_lent, .. } = mem::take(self);
+        if is_lent {
+            bytes.clear();
+            (self.bytes, self.is_lent) = (bytes, true);
+        }
+    }
+
+    /// Uses `buffer` from now on, unless something waits.
+    pub(crate) fn lend(&mut self, buffer: &mut Vec<u8>) {
+        if self.is_empty() && !self.is_lent {
+            buffer.clear();
+            mem::swap(&mut self.bytes, buffer);
+            self.is_lent = true;
+        }
+    }
+
+    /// Gives back what was lent. What waits in it moves to memory of its own, which is just enough.
+    pub(crate) fn reclaim(&mut self, buffer: &mut Vec<u8>) {
+        if mem::take(&mut self.is_lent) {
+            self.compact();
+            let own = self.bytes.clone();
+            *buffer = mem::replace(&mut self.bytes, own);
+            buffer.clear();
+            buffer.shrink_to(MAX_LENT);
+        }
     }
 
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
@@ -172,165 +205,5 @@ impl Output {
             *before -= range.len();
         }
         self.bytes.drain(range);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn with_pongs(count: u8) -> Output {
-        let mut output = Output::default();
-        (0..count).for_each(|n| output.pong(&[n], None));
-        output
-    }
-
-    #[test]
-    fn f18_of_many_unsent_pongs_the_last_is_replaced() {
-        let mut output = with_pongs(MAX_PONGS);
-        let full = output.as_slice().to_vec();
-        output.frame(true, OpCode::Text, b"between", None);
-        output.pong(b"2", None);
-        output.pong(b"3", None);
-        let expected = [&full[..full.len() - 3], b"\x81\x07between\x8A\x013"].concat();
-        assert_eq!(output.as_slice(), expected);
-    }
-
-    #[test]
-    fn a_pong_that_has_begun_to_leave_stays_whole() {
-        let mut output = with_pongs(MAX_PONGS);
-        output.advance(output.len() - 2);
-        output.pong(b"2", None);
-        assert_eq!(output.as_slice(), b"\x01\x0F\x8A\x012");
-    }
-
-    #[test]
-    fn the_last_pong_is_known_after_the_queue_moved() {
-        for (left_of_pong, expected) in [(3, &b"\x8A\x012"[..]), (2, b"\x01\x0F\x8A\x012")] {
-            let mut output = Output::default();
-            output.extend(&vec![0; COMPACT]);
-            (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
-            output.advance(output.len() - left_of_pong);
-            assert_eq!(output.bytes.len(), left_of_pong, "the taken bytes are gone");
-            output.pong(b"2", None);
-            assert_eq!(output.as_slice(), expected);
-        }
-    }
-
-    #[test]
-    fn a_queue_is_moved_only_when_much_is_gone_and_less_is_left() {
-        for (queued, gone, kept) in [
-            (10, 9, 10),
-            (65_536, 65_535, 65_536),
-            (131_072, 65_536, 65_536),
-            (131_073, 65_536, 131_073),
-            (200_000, 150_000, 50_000),
-        ] {
-            let mut output = Output::default();
-            output.extend(&vec![0; queued]);
-            output.advance(gone);
-            assert_eq!((output.bytes.len(), output.len()), (kept, queued - gone), "{gone} of {queued} are gone");
-        }
-    }
-
-    #[test]
-    fn what_is_shared_keeps_its_place_when_the_queue_moves() {
-        let shared = Bytes::from(vec![7; MIN_SHARED]);
-        let mut output = Output::default();
-        output.extend(&vec![0; COMPACT + 5]);
-        output.share(&shared);
-        output.extend(&[1; 3]);
-        output.share(&shared);
-        output.advance(COMPACT);
-        assert_eq!(output.head, 0, "the queue has moved");
-        let slices: Vec<&[u8]> = output.slices().collect();
-        assert_eq!(slices, [&[0; 5], shared.as_ref(), &[1; 3], &shared]);
-    }
-
-    #[test]
-    fn what_is_shared_keeps_its_place_when_a_pong_before_it_is_replaced() {
-        let shared = Bytes::from(vec![7; MIN_SHARED]);
-        let mut output = Output::default();
-        output.extend(b"first");
-        output.share(&shared);
-        (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
-        let pongs = output.bytes[5..].to_vec();
-        output.share(&shared);
-        output.extend(b"between");
-        output.share(&shared);
-        output.pong(b"2", None);
-        let slices: Vec<&[u8]> = output.slices().collect();
-        assert_eq!(
-            slices,
-            [b"first", &shared[..], &pongs[..pongs.len() - 3], &shared, b"between", &shared, b"\x8A\x012"]
-        );
-    }
-
-    #[test]
-    fn an_empty_queue_keeps_no_memory() {
-        let mut output = Output::default();
-        output.extend(&[0; 1000]);
-        output.share(&Bytes::from_static(&[1; MIN_SHARED]));
-        output.advance(1000 + MIN_SHARED);
-        assert_eq!(output.bytes.capacity(), 0);
-        assert!(output.shared.is_none());
-    }
-
-    #[test]
-    fn what_is_shared_is_copied_only_if_it_is_short() {
-        for (len, is_copied) in [(1, true), (1023, true), (1024, false), (100_000, false)] {
-            let bytes = Bytes::from(vec![1; len]);
-            let mut output = Output::default();
-            output.share(&bytes);
-            assert_eq!(output.as_slice().as_ptr() != bytes.as_ptr(), is_copied, "{len} bytes");
-        }
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Copy(usize),
-        Share(usize),
-        Pong,
-        Advance(usize),
-    }
-
-    proptest! {
-        /// Against one plain vector, in which a Pong is never replaced because there are few.
-        #[test]
-        fn bytes_leave_in_the_order_in_which_they_came(steps in proptest::collection::vec(prop_oneof![
-            (0..40_000usize).prop_map(Step::Copy),
-            (0..3 * MIN_SHARED).prop_map(Step::Share),
-            Just(Step::Pong),
-            (0..60_000usize).prop_map(Step::Advance),
-        ], 0..12)) {
-            let (mut output, mut expected, mut left) = (Output::default(), Vec::new(), Vec::new());
-            for (n, step) in steps.into_iter().enumerate() {
-                match step {
-                    Step::Copy(len) => {
-                        output.extend(&vec![n as u8; len]);
-                        expected.extend(vec![n as u8; len]);
-                    }
-                    Step::Share(len) => {
-                        output.share(&Bytes::from(vec![n as u8; len]));
-                        expected.extend(vec![n as u8; len]);
-                    }
-                    Step::Pong => {
-                        output.pong(b"x", None);
-                        expected.extend(b"\x8A\x01x");
-                    }
-                    Step::Advance(len) => {
-                        let len = len.min(output.len());
-                        left.extend(output.slices().flatten().take(len));
-                        output.advance(len);
-                    }
-                }
-                prop_assert_eq!(output.len(), expected.len() - left.len());
-                let mut slices = [IoSlice::new(&[]); 32];
-                let count = output.fill(&mut slices);
-                let waiting: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
-                prop_assert_eq!(&[&left[..], &waiting].concat(), &expected);
-            }
-        }
     }
 }

@@ -65,6 +65,8 @@ pub struct Receive<const ECHO: bool> {
     wire: Vec<u8>,
     buffer: Vec<u8>,
     read_len: usize,
+    /// Lent while a read is handled, as a loop does.
+    spare: Vec<u8>,
 }
 
 impl<const ECHO: bool> Receive<ECHO> {
@@ -76,7 +78,15 @@ impl<const ECHO: bool> Receive<ECHO> {
             Reads::Message => one.len(),
             Reads::Bytes(len) => len,
         };
-        Self { job, connection: job.connection(), now: Instant::now(), buffer: wire.clone(), wire, read_len }
+        Self {
+            job,
+            connection: job.connection(),
+            now: Instant::now(),
+            buffer: wire.clone(),
+            wire,
+            read_len,
+            spare: Vec::new(),
+        }
     }
 }
 
@@ -92,6 +102,9 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
 
     fn run<S: Sink>(&mut self, sink: &mut S) {
         for piece in self.buffer.chunks_mut(self.read_len) {
+            if ECHO {
+                self.connection.lend_buffer(&mut self.spare);
+            }
             let mut input = piece;
             while let Some(event) = self.connection.receive(&mut input, self.now) {
                 let Event::Message(message) = event else { panic!("only messages were sent: {event:?}") };
@@ -105,6 +118,7 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
                 sink.output(output);
                 let len = output.len();
                 self.connection.advance(len);
+                self.connection.reclaim_buffer(&mut self.spare);
             }
         }
     }
@@ -123,11 +137,12 @@ pub struct Send {
     job: Job,
     connection: Connection,
     message: Message<'static>,
+    spare: Vec<u8>,
 }
 
 impl Send {
     pub fn new(job: Job) -> Self {
-        Self { job, connection: job.connection(), message: job.message() }
+        Self { job, connection: job.connection(), message: job.message(), spare: Vec::new() }
     }
 }
 
@@ -137,6 +152,7 @@ impl Workload for Send {
     }
 
     fn run<S: Sink>(&mut self, sink: &mut S) {
+        self.connection.lend_buffer(&mut self.spare);
         for _ in 0..self.job.count {
             self.connection.send(std::hint::black_box(&self.message)).expect("there is room");
         }
@@ -144,6 +160,7 @@ impl Workload for Send {
         sink.output(output);
         let len = output.len();
         self.connection.advance(len);
+        self.connection.reclaim_buffer(&mut self.spare);
     }
 
     fn check(&self, seen: &Seen) {

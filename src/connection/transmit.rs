@@ -123,6 +123,37 @@ impl Connection {
         Ok(written)
     }
 
+    /// Lends a buffer to queue output in, so that what is queued and written until it is
+    /// [reclaimed](Self::reclaim_buffer) allocates nothing. A loop has one for all its connections, as it has one to read
+    /// into. Nothing happens if output waits already.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let config = Arc::new(Config::default());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, Instant::now());
+    /// let mut spare = Vec::with_capacity(64 * 1024);
+    /// let memory = spare.as_ptr();
+    ///
+    /// connection.lend_buffer(&mut spare);
+    /// connection.send_text("Hello")?;
+    /// assert_eq!(connection.transmit().as_ptr(), memory);
+    /// connection.write_to(std::io::sink())?;
+    /// connection.reclaim_buffer(&mut spare);
+    ///
+    /// assert_eq!((spare.as_ptr(), spare.len()), (memory, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lend_buffer(&mut self, spare: &mut Vec<u8>) {
+        self.output.lend(spare);
+    }
+
+    /// Takes the buffer that was [lent](Self::lend_buffer) back into `spare`, empty. Output that still waits in it moves
+    /// to memory of the connection's own. A buffer that has grown beyond 256 KiB comes back smaller.
+    pub fn reclaim_buffer(&mut self, spare: &mut Vec<u8>) {
+        self.output.reclaim(spare);
+    }
+
     /// What to do with the socket now. Ask after everything has been written, after events, and after time-outs; each
     /// answer is given once.
     #[must_use]

@@ -37,6 +37,8 @@ pub(super) struct Driver {
     /// Requests that come now come too late.
     pub(super) is_stopping: bool,
     buffer: Box<[u8]>,
+    /// Lent to each connection while it is driven, to queue its output in.
+    output_buffer: Vec<u8>,
 }
 
 /// What reading has come to.
@@ -58,11 +60,13 @@ impl Driver {
             handle,
             is_stopping: false,
             buffer: vec![0; READ_BUFFER].into_boxed_slice(),
+            output_buffer: Vec::new(),
         }
     }
 
     /// Does all that `entry` can do now, within its budget.
     pub(super) fn drive(&mut self, key: usize, entry: &mut Entry, now: Instant) {
+        entry.connection.lend_buffer(&mut self.output_buffer);
         self.react_to_all(key, entry, &mut [], now);
         self.write(key, entry, now);
         for _ in 0..READS_A_TURN {
@@ -76,6 +80,7 @@ impl Driver {
         entry.connection.handle_timeout(now);
         self.react_to_all(key, entry, &mut [], now);
         self.write(key, entry, now);
+        entry.connection.reclaim_buffer(&mut self.output_buffer);
     }
 
     /// Lets `act` use the connection, and does what follows from that.
