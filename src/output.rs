@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::frame::{self, MAX_CONTROL_PAYLOAD, MaskKey, OpCode};
+use crate::frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::encode};
 use bytes::{Buf, Bytes};
 use std::{collections::VecDeque, io::IoSlice, mem, ops::Range};
 
@@ -172,14 +172,14 @@ impl Output {
         shared.pieces.push_back((self.bytes.len(), bytes.clone()));
     }
 
-    #[inline(always)]
     pub(crate) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
-        frame::encode::encode(&mut self.bytes, is_final, opcode, payload, key);
+        encode(&mut self.bytes, is_final, opcode, payload, key);
     }
 
-    pub(crate) fn control(&mut self, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
-        debug_assert!(payload.len() <= MAX_CONTROL_PAYLOAD, "section 5.5 allows control frames no more");
-        self.frame(true, opcode, payload, key);
+    /// Queues what a server sends most, with nothing left to decide.
+    #[inline(always)]
+    pub(crate) fn message(&mut self, opcode: OpCode, payload: &[u8]) {
+        encode(&mut self.bytes, true, opcode, payload, None);
     }
 
     /// Queues a Pong; in the place of the last one, if many wait and not a byte of that has left.
@@ -195,7 +195,8 @@ impl Output {
             self.remove(unsent);
         }
         let start = self.bytes.len();
-        self.control(OpCode::Pong, payload, key);
+        debug_assert!(payload.len() <= MAX_CONTROL_PAYLOAD, "a Pong echoes the payload of a Ping");
+        self.frame(true, OpCode::Pong, payload, key);
         self.last_pong = Some(start..self.bytes.len());
     }
 

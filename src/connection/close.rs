@@ -138,7 +138,7 @@ impl Connection {
 
     fn queue_close(&mut self, frame: CloseFrame) {
         let key = self.mask_key();
-        self.output.control(OpCode::Close, &close::encode(&frame), key);
+        self.output.frame(true, OpCode::Close, &close::encode(&frame), key);
         let local = self.local_party();
         let closing = self.closing.get_or_insert_default();
         closing.initiator.get_or_insert(local);

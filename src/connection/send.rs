@@ -30,7 +30,7 @@ impl Connection {
     /// # Errors
     /// [`SendError`] if the connection is not open, if a fragmented message is in progress, or if the output is full.
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.send_frame(Kind::Text, text.as_bytes(), None)
+        self.send_message(Kind::Text, text.as_bytes())
     }
 
     /// Queues a binary message.
@@ -38,7 +38,7 @@ impl Connection {
     /// # Errors
     /// As [`send_text`](Self::send_text).
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
-        self.send_frame(Kind::Binary, bytes, None)
+        self.send_message(Kind::Binary, bytes)
     }
 
     /// Queues a message of either kind: an echo is `connection.send(&message)`.
@@ -60,13 +60,13 @@ impl Connection {
     pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
         if self.random.is_some() {
             let kind = if message.is_text() { Kind::Text } else { Kind::Binary };
-            return self.send_frame(kind, message.payload(), None);
+            return self.send_message(kind, message.payload());
         }
         self.check_send()?;
         if self.sending.is_some() {
             return Err(SendError::MessageInProgress);
         }
-        self.room_for(message.payload().len()).map_err(|(queued, limit)| SendError::OutputFull { queued, limit })?;
+        self.check_room(message.payload())?;
         self.output.share(message.frame());
         self.transition(self.local_party(), Action::Message);
         Ok(())
@@ -88,7 +88,7 @@ impl Connection {
     /// As [`send_text`](Self::send_text); a fragment after one of the other kind is
     /// [`MessageInProgress`](SendError::MessageInProgress).
     pub fn send_text_fragment(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
-        self.send_frame(Kind::Text, text.as_bytes(), Some(is_last))
+        self.send_fragment(Kind::Text, text.as_bytes(), is_last)
     }
 
     /// Queues the next fragment of a binary message; see [`send_text_fragment`](Self::send_text_fragment).
@@ -96,7 +96,7 @@ impl Connection {
     /// # Errors
     /// As [`send_text_fragment`](Self::send_text_fragment).
     pub fn send_binary_fragment(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
-        self.send_frame(Kind::Binary, bytes, Some(is_last))
+        self.send_fragment(Kind::Binary, bytes, is_last)
     }
 
     /// Queues `value` as JSON in a text message, without white space and with non-ASCII characters as they are.
@@ -136,7 +136,7 @@ impl Connection {
         }
         self.room_for(payload.len()).map_err(|(queued, limit)| PingError::OutputFull { queued, limit })?;
         let key = self.mask_key();
-        self.output.control(OpCode::Ping, payload, key);
+        self.output.frame(true, OpCode::Ping, payload, key);
         self.transition(self.local_party(), Action::Ping);
         Ok(())
     }
@@ -152,20 +152,32 @@ impl Connection {
         self.transition(self.local_party(), Action::Pong);
     }
 
-    /// Queues a whole message, or with `is_last` the next fragment of one.
     #[inline]
-    fn send_frame(&mut self, kind: Kind, payload: &[u8], is_last: Option<bool>) -> Result<(), SendError> {
+    fn send_message(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
         self.check_send()?;
-        let (is_fragment, is_final) = (is_last.is_some(), is_last != Some(false));
+        if self.sending.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.check_room(payload)?;
+        match &mut self.random {
+            None => self.output.message(kind.opcode(), payload),
+            Some(random) => self.output.frame(true, kind.opcode(), payload, Some(random.mask_key())),
+        }
+        self.transition(self.local_party(), Action::Message);
+        Ok(())
+    }
+
+    fn send_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> Result<(), SendError> {
+        self.check_send()?;
         let opcode = match self.sending {
             None => kind.opcode(),
-            Some(begun) if is_fragment && begun == kind => OpCode::Continuation,
+            Some(begun) if begun == kind => OpCode::Continuation,
             Some(_) => return Err(SendError::MessageInProgress),
         };
-        self.room_for(payload.len()).map_err(|(queued, limit)| SendError::OutputFull { queued, limit })?;
-        self.sending = if is_final { None } else { Some(kind) };
+        self.check_room(payload)?;
         let key = self.mask_key();
-        self.output.frame(is_final, opcode, payload, key);
+        self.output.frame(is_last, opcode, payload, key);
+        self.sending = (!is_last).then_some(kind);
         self.transition(self.local_party(), Action::Message);
         Ok(())
     }
@@ -173,6 +185,10 @@ impl Connection {
     fn check_send(&self) -> Result<(), SendError> {
         self.check(Action::Message)?;
         if self.transport == Transport::Failed { Err(SendError::TransportFailed) } else { Ok(()) }
+    }
+
+    fn check_room(&self, payload: &[u8]) -> Result<(), SendError> {
+        self.room_for(payload.len()).map_err(|(queued, limit)| SendError::OutputFull { queued, limit })
     }
 
     /// Whether a frame fits the output; if not, how much is queued and how much may be.

@@ -337,7 +337,7 @@ impl Connection {
         self.clock.pinged = now;
         self.clock.quiet_since = now;
         let key = self.mask_key();
-        self.output.control(OpCode::Ping, &self.clock.ping_number.to_be_bytes(), key);
+        self.output.frame(true, OpCode::Ping, &self.clock.ping_number.to_be_bytes(), key);
         self.transition(self.local_party(), Action::Ping);
     }
 }

@@ -6,16 +6,18 @@ use super::{MaskKey, OpCode, mask};
 #[inline(always)]
 pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
     output.reserve(max_encoded_len(payload.len()));
-    let first = u8::from(is_final) << 7 | opcode.bits();
+    output.push(u8::from(is_final) << 7 | opcode.bits());
     let mask_bit = u8::from(key.is_some()) << 7;
     match payload.len() {
-        len @ 0..=125 => output.extend_from_slice(&[first, mask_bit | len as u8]),
+        len @ 0..=125 => output.push(mask_bit | len as u8),
         len @ 126..=0xFFFF => {
             let [high, low] = (len as u16).to_be_bytes();
-            output.extend_from_slice(&[first, mask_bit | 126, high, low]);
+            output.push(mask_bit | 126);
+            output.push(high);
+            output.push(low);
         }
         len => {
-            output.extend_from_slice(&[first, mask_bit | 127]);
+            output.push(mask_bit | 127);
             output.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
