@@ -185,8 +185,17 @@ fn write_baseline(counts: &[(String, f64)], filter: &str) {
     baseline.retain(|name, _| !name.contains(filter));
     baseline.extend(counts.iter().cloned());
     let lines: String = baseline.iter().map(|(name, count)| format!("{count:>12.1}  {name}\n")).collect();
-    fs::write(BASELINE, lines).expect("the baseline can be written");
+    fs::write(BASELINE, format!("# {}\n{lines}", tools())).expect("the baseline can be written");
     println!("{BASELINE}: {} written", counts.len());
+}
+
+/// What the counts depend on, beside the code.
+fn tools() -> String {
+    let version = |tool: &str| {
+        let output = Command::new(tool).arg("--version").output().unwrap_or_else(|error| panic!("{tool}: {error}"));
+        String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
+    };
+    [version("rustc"), version("valgrind"), version("ldd")].join(", ")
 }
 
 fn read_baseline() -> BTreeMap<String, f64> {
@@ -195,13 +204,18 @@ fn read_baseline() -> BTreeMap<String, f64> {
         let (count, name) = line.trim_start().split_once("  ")?;
         Some((name.to_owned(), count.parse().ok()?))
     };
-    text.lines().map(|line| entry(line).expect("a line of the baseline is a count and a name")).collect()
+    let counts = text.lines().filter(|line| !line.starts_with('#'));
+    counts.map(|line| entry(line).expect("a line of the baseline is a count and a name")).collect()
 }
 
 /// Prints the counts beside the baseline. Returns whether none is over it.
 fn compare(counts: &[(String, f64)], filter: &str) -> bool {
     let mut baseline = read_baseline();
     let (mut worse, mut better) = (0, 0);
+    let tools = tools();
+    if !fs::read_to_string(BASELINE).unwrap_or_default().contains(&tools) {
+        println!("the baseline was made by other tools than {tools}");
+    }
     println!("{:>12}  {:>12}  {:>8}", "instructions", "baseline", "change");
     for (name, count) in counts {
         let Some(base) = baseline.remove(name) else {
