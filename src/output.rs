@@ -131,11 +131,12 @@ impl Output {
     }
 
     pub(crate) fn clear(&mut self) {
-        let Self { mut bytes, is_lent, .. } = mem::take(self);
-        if is_lent {
-            bytes.clear();
-            (self.bytes, self.is_lent) = (bytes, true);
+        if self.is_lent {
+            self.bytes.clear();
+        } else {
+            self.bytes = Vec::new();
         }
+        (self.head, self.shared, self.pongs, self.last_pong) = (0, None, 0, None);
     }
 
     /// Uses `buffer` from now on, unless something waits.
@@ -150,7 +151,9 @@ impl Output {
     /// Gives back what was lent. What waits in it moves to memory of its own, which is just enough.
     pub(crate) fn reclaim(&mut self, buffer: &mut Vec<u8>) {
         if mem::take(&mut self.is_lent) {
-            self.compact();
+            if self.head > 0 {
+                self.compact();
+            }
             let own = self.bytes.clone();
             *buffer = mem::replace(&mut self.bytes, own);
             buffer.clear();
