@@ -165,6 +165,8 @@ fn count(name: &str, folder: &Path) -> f64 {
         .arg(env::current_exe().expect("this program has a path"))
         .args([COUNTED, name])
         .env("GLIBC_TUNABLES", TUNABLES)
+        // To look up the names in one takes minutes under valgrind.
+        .env("RUST_BACKTRACE", "0")
         .stderr(Stdio::inherit())
         .output()
         .expect("valgrind can be run: install it");
