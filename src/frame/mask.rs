@@ -7,45 +7,65 @@ use multiversion::multiversion;
 /// From this many bytes on it pays to ask which vectors the processor has.
 const MIN_WIDE: usize = 256;
 
-/// Masks or unmasks `bytes` in place. Returns the key for the bytes that follow in the same frame.
-pub(crate) fn apply(bytes: &mut [u8], key: MaskKey) -> MaskKey {
-    if bytes.len() < MIN_WIDE { apply_short(bytes, key) } else { apply_long(bytes, key) }
+/// Masks or unmasks `bytes` in place.
+#[inline(always)]
+pub(crate) fn apply(bytes: &mut [u8], key: MaskKey) {
+    // Small messages are what most are: not even a call for them.
+    if let 16..=32 = bytes.len() { apply_to_ends::<16>(bytes, key) } else { apply_to_any(bytes, key) }
+}
+
+/// The key for what follows the first `len` bytes of a payload.
+#[inline(always)]
+pub(crate) const fn key_after(key: MaskKey, len: usize) -> MaskKey {
+    u32::from_le_bytes(key).rotate_right(8 * (len as u32 % 4)).to_le_bytes()
 }
 
 #[inline(never)]
-fn apply_long(bytes: &mut [u8], key: MaskKey) -> MaskKey {
-    // A whole number of keys: the rest begins with the same one.
-    let rest = apply_wide(bytes, key);
-    apply_short(rest, key)
+fn apply_to_any(bytes: &mut [u8], key: MaskKey) {
+    match bytes.len() {
+        0..4 => bytes.iter_mut().zip(key).for_each(|(byte, key_byte)| *byte ^= key_byte),
+        4..8 => apply_to_ends::<4>(bytes, key),
+        8..16 => apply_to_ends::<8>(bytes, key),
+        16..MIN_WIDE => apply_to_lanes::<16>(bytes, key),
+        MIN_WIDE.. => apply_wide(bytes, key),
+    }
 }
 
-/// Does as much as is a whole number of lanes. Returns the rest.
 #[multiversion(targets("x86_64+avx2"))]
-fn apply_wide(bytes: &mut [u8], key: MaskKey) -> &mut [u8] {
-    let (lanes, rest) = bytes.as_chunks_mut::<32>();
-    lanes.iter_mut().for_each(|lane| apply_to_lane(lane, key));
-    rest
+fn apply_wide(bytes: &mut [u8], key: MaskKey) {
+    apply_to_lanes::<32>(bytes, key);
 }
 
+/// At least `LEN` bytes, lane by lane. The last lane may overlap the one before it, so that nothing is left over; it is
+/// taken before that one is changed.
 #[inline(always)]
-fn apply_short(bytes: &mut [u8], key: MaskKey) -> MaskKey {
-    // Of 16 bytes the compiler makes one vector, and of eight vectors a turn of the loop.
-    let (lanes, rest) = bytes.as_chunks_mut::<16>();
-    lanes.iter_mut().for_each(|lane| apply_to_lane(lane, key));
-    let (lanes, rest) = rest.as_chunks_mut::<4>();
-    lanes.iter_mut().for_each(|lane| apply_to_lane(lane, key));
-    for (byte, key_byte) in rest.iter_mut().zip(key) {
-        *byte ^= key_byte;
+fn apply_to_lanes<const LEN: usize>(bytes: &mut [u8], key: MaskKey) {
+    let last_at = bytes.len() - LEN;
+    let last = masked_lane::<LEN>(&bytes[last_at..], key_after(key, last_at));
+    for lane in bytes.as_chunks_mut::<LEN>().0 {
+        *lane = masked_lane(lane, key);
     }
-    let bits_used = 8 * (bytes.len() as u32 % 4);
-    u32::from_le_bytes(key).rotate_right(bits_used).to_le_bytes()
+    bytes[last_at..].copy_from_slice(&last);
 }
 
+/// The same for at most two lanes.
 #[inline(always)]
-fn apply_to_lane<const LEN: usize>(lane: &mut [u8; LEN], key: MaskKey) {
-    for (i, byte) in lane.iter_mut().enumerate() {
-        *byte ^= key[i % 4];
+fn apply_to_ends<const LEN: usize>(bytes: &mut [u8], key: MaskKey) {
+    let last_at = bytes.len() - LEN;
+    let first = masked_lane::<LEN>(bytes, key);
+    let last = masked_lane::<LEN>(&bytes[last_at..], key_after(key, last_at));
+    bytes[..LEN].copy_from_slice(&first);
+    bytes[last_at..].copy_from_slice(&last);
+}
+
+/// The first `LEN` of `bytes`, masked word by word, of which the compiler makes vectors.
+#[inline(always)]
+fn masked_lane<const LEN: usize>(bytes: &[u8], key: MaskKey) -> [u8; LEN] {
+    let mut lane = *bytes.first_chunk().expect("a lane is taken where so many bytes are");
+    for word in lane.as_chunks_mut::<4>().0 {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
     }
+    lane
 }
 
 #[cfg(test)]
@@ -61,8 +81,8 @@ mod tests {
             for split in 0..=len {
                 let mut bytes = plain.clone();
                 let (first, second) = bytes.split_at_mut(split);
-                let next = apply(first, key);
-                apply(second, next);
+                apply(first, key);
+                apply(second, key_after(key, split));
                 assert_eq!(bytes, expected, "length {len}, split at {split}");
             }
         }

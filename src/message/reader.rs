@@ -134,7 +134,8 @@ impl Reader {
                 self.frame = Some(frame);
                 return Ok(None);
             }
-            frame.key = mask::apply(payload, frame.key);
+            mask::apply(payload, frame.key);
+            frame.key = mask::key_after(frame.key, payload.len());
             frame.remaining -= payload.len() as u64;
             let item = if frame.opcode.is_control() {
                 self.control_payload(&frame, payload)?
