@@ -75,7 +75,7 @@ pub struct Connection {
 }
 
 /// Of a hundred thousand idle connections every byte counts; what only some need is boxed.
-const _: () = assert!(size_of::<Connection>() <= 400);
+const _: () = assert!(size_of::<Connection>() <= 360);
 
 /// What incoming bytes are, which is where the roles differ.
 #[derive(Debug)]

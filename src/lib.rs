@@ -31,6 +31,7 @@ pub use error::{
 pub use event::{Cause, Disconnect, Event};
 pub use http;
 pub use message::{Message, SharedMessage};
+pub use output::OutputBuffer;
 pub use state::{Action, Party, Phase, State, Transition, TransitionError};
 pub use timer::Timer;
 pub use tungstenite::{

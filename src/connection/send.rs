@@ -29,6 +29,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`SendError`] if the connection is not open, if a fragmented message is in progress, or if the output is full.
+    #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         self.send_message(Kind::Text, text.as_bytes())
     }
@@ -37,6 +38,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`send_text`](Self::send_text).
+    #[inline]
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
         self.send_message(Kind::Binary, bytes)
     }
@@ -45,11 +47,10 @@ impl Connection {
     ///
     /// # Errors
     /// As [`send_text`](Self::send_text).
+    #[inline(always)]
     pub fn send(&mut self, message: &Message<'_>) -> Result<(), SendError> {
-        match message {
-            Message::Text(text) => self.send_text(text),
-            Message::Binary(bytes) => self.send_binary(bytes),
-        }
+        let kind = if message.as_text().is_some() { Kind::Text } else { Kind::Binary };
+        self.send_message(kind, message.as_bytes())
     }
 
     /// Queues a message that other connections send too. A server does not copy it if it is large; a client has to,
@@ -152,19 +153,25 @@ impl Connection {
         self.transition(self.local_party(), Action::Pong);
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_message(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
         self.check_send()?;
         if self.sending.is_some() {
             return Err(SendError::MessageInProgress);
         }
         self.check_room(payload)?;
-        match &mut self.random {
-            None => self.output.message(kind.opcode(), payload),
-            Some(random) => self.output.frame(true, kind.opcode(), payload, Some(random.mask_key())),
+        // It leaves the phase as it is, so there is no more to it than the check.
+        if self.random.is_some() || self.output.message_in_room(kind.opcode(), payload).is_none() {
+            self.queue_message(kind, payload);
         }
-        self.transition(self.local_party(), Action::Message);
         Ok(())
+    }
+
+    // Not inlined, and so no burden on those who take the short way.
+    #[inline(never)]
+    fn queue_message(&mut self, kind: Kind, payload: &[u8]) {
+        let key = self.mask_key();
+        self.output.frame(true, kind.opcode(), payload, key);
     }
 
     fn send_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> Result<(), SendError> {
@@ -182,16 +189,19 @@ impl Connection {
         Ok(())
     }
 
+    #[inline]
     fn check_send(&self) -> Result<(), SendError> {
         self.check(Action::Message)?;
         if self.transport == Transport::Failed { Err(SendError::TransportFailed) } else { Ok(()) }
     }
 
+    #[inline]
     fn check_room(&self, payload: &[u8]) -> Result<(), SendError> {
         self.room_for(payload.len()).map_err(|(queued, limit)| SendError::OutputFull { queued, limit })
     }
 
     /// Whether a frame fits the output; if not, how much is queued and how much may be.
+    #[inline]
     fn room_for(&self, payload_len: usize) -> Result<(), (usize, usize)> {
         let (queued, limit) = (self.output.len(), self.config.max_output_bytes);
         if queued.saturating_add(max_encoded_len(payload_len)) > limit { Err((queued, limit)) } else { Ok(()) }

@@ -217,25 +217,34 @@ impl Connection {
     /// Tells the clock the time, if that makes a difference.
     #[inline]
     pub(super) fn freshen(&mut self, now: Instant) {
-        let is_output_empty = self.output.is_empty();
-        if self.clock.has_news || self.clock.written.is_none() != is_output_empty {
-            self.clock.freshen(now, is_output_empty);
+        if self.has_news() {
+            self.output.take_news();
+            self.clock.freshen(now, self.output.is_empty());
         }
     }
 
+    /// Whether the clock is to be told the time.
+    #[inline]
+    pub(super) const fn has_news(&self) -> bool {
+        self.clock.has_news || self.output.has_news()
+    }
+
     /// Bytes have come.
+    #[inline]
     pub(super) fn note_bytes(&mut self, now: Instant) {
         self.clock.heard = now;
         self.clock.quiet_since = now;
     }
 
     /// A message has come.
+    #[inline]
     pub(super) fn note_message(&mut self) {
         self.note_part();
         self.clock.incomplete_since = None;
     }
 
     /// A part of a message has come.
+    #[inline]
     pub(super) fn note_part(&mut self) {
         self.clock.message_heard = self.clock.heard;
     }

@@ -1,7 +1,7 @@
 //! Group D: what goes to the network, and what becomes of the socket.
 
 use super::Connection;
-use crate::state::Phase;
+use crate::{output::OutputBuffer, state::Phase};
 use std::io::{self, IoSlice};
 
 /// What the driver is to do with the socket. Each is asked for at most once, in this order.
@@ -128,30 +128,30 @@ impl Connection {
     /// into. Nothing happens if output waits already.
     ///
     /// ```
-    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use statesocket::{Agreed, Config, Connection, OutputBuffer, Role};
     /// # use std::{sync::Arc, time::Instant};
     /// # let config = Arc::new(Config::default());
     /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, Instant::now());
-    /// let mut spare = Vec::with_capacity(64 * 1024);
-    /// let memory = spare.as_ptr();
-    ///
-    /// connection.lend_buffer(&mut spare);
-    /// connection.send_text("Hello")?;
-    /// assert_eq!(connection.transmit().as_ptr(), memory);
-    /// connection.write_to(std::io::sink())?;
-    /// connection.reclaim_buffer(&mut spare);
-    ///
-    /// assert_eq!((spare.as_ptr(), spare.len()), (memory, 0));
+    /// let mut buffer = OutputBuffer::default();
+    /// # let mut memory = Vec::new();
+    /// for _ in 0..2 {
+    ///     connection.lend_buffer(&mut buffer);
+    ///     connection.send_text("Hello")?;
+    /// #   memory.push(connection.transmit().as_ptr());
+    ///     connection.write_to(std::io::sink())?;
+    ///     connection.reclaim_buffer(&mut buffer);
+    /// }
+    /// # assert_eq!(memory[0], memory[1]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn lend_buffer(&mut self, spare: &mut Vec<u8>) {
-        self.output.lend(spare);
+    pub fn lend_buffer(&mut self, buffer: &mut OutputBuffer) {
+        self.output.lend(buffer);
     }
 
-    /// Takes the buffer that was [lent](Self::lend_buffer) back into `spare`, empty. Output that still waits in it moves
+    /// Takes the memory that was [lent](Self::lend_buffer) back into `buffer`. Output that still waits in it moves
     /// to memory of the connection's own. A buffer that has grown beyond 256 KiB comes back smaller.
-    pub fn reclaim_buffer(&mut self, spare: &mut Vec<u8>) {
-        self.output.reclaim(spare);
+    pub fn reclaim_buffer(&mut self, buffer: &mut OutputBuffer) {
+        self.output.reclaim(buffer);
     }
 
     /// What to do with the socket now. Ask after everything has been written, after events, and after time-outs; each

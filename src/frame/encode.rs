@@ -2,22 +2,21 @@
 
 use super::{MaskKey, OpCode, mask};
 
+const FIN: u8 = 0x80;
+
 /// Appends a frame to `output`; masked if there is a key.
-#[inline(always)]
 pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
     output.reserve(max_encoded_len(payload.len()));
-    output.push(u8::from(is_final) << 7 | opcode.bits());
+    let first = if is_final { FIN } else { 0 } | opcode.bits();
     let mask_bit = u8::from(key.is_some()) << 7;
     match payload.len() {
-        len @ 0..=125 => output.push(mask_bit | len as u8),
+        len @ 0..=125 => output.extend_from_slice(&[first, mask_bit | len as u8]),
         len @ 126..=0xFFFF => {
             let [high, low] = (len as u16).to_be_bytes();
-            output.push(mask_bit | 126);
-            output.push(high);
-            output.push(low);
+            output.extend_from_slice(&[first, mask_bit | 126, high, low]);
         }
         len => {
-            output.push(mask_bit | 127);
+            output.extend_from_slice(&[first, mask_bit | 127]);
             output.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
@@ -29,6 +28,51 @@ pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, paylo
             output.extend_from_slice(payload);
             mask::apply(&mut output[start..], key);
         }
+    }
+}
+
+/// What [`encode`] does, for most messages of a server: in the room that `room` gives for so many bytes, which neither
+/// grows nor asks again. Returns how many; `None` if there is no room, or the payload is longer than 65,535 bytes.
+#[inline(always)]
+pub(crate) fn encode_message<'r>(
+    opcode: OpCode,
+    payload: &[u8],
+    room: impl FnOnce(usize) -> Option<&'r mut [u8]>,
+) -> Option<usize> {
+    let first = FIN | opcode.bits();
+    match payload.len() {
+        len @ 0..=125 => encode_in(room, [first, len as u8], payload),
+        len @ 126..=0xFFFF => {
+            let [high, low] = (len as u16).to_be_bytes();
+            encode_in(room, [first, 126, high, low], payload)
+        }
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn encode_in<'r, const LEN: usize>(
+    room: impl FnOnce(usize) -> Option<&'r mut [u8]>,
+    header: [u8; LEN],
+    payload: &[u8],
+) -> Option<usize> {
+    let len = LEN + payload.len();
+    let (front, body) = room(len)?.split_first_chunk_mut()?;
+    *front = header;
+    copy(body, payload);
+    Some(len)
+}
+
+/// `copy_from_slice`; of 16 to 32 bytes, as small messages have, as two vectors that may overlap, without a call.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8]) {
+    if let (16..=32, Some(first), Some(last)) = (from.len(), from.first_chunk::<16>(), from.last_chunk::<16>())
+        && to.len() == from.len()
+    {
+        to[..16].copy_from_slice(first);
+        to[from.len() - 16..].copy_from_slice(last);
+    } else {
+        to.copy_from_slice(from);
     }
 }
 

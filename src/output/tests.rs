@@ -1,5 +1,22 @@
-use super::*;
+use super::{
+    queue::{COMPACT, MAX_PONGS},
+    *,
+};
+use crate::frame::encode::encode;
 use proptest::prelude::*;
+
+/// The bytes that wait and those that are gone, where they lie together.
+fn memory_len(output: &Output) -> usize {
+    output.queue.as_ref().map_or(0, |queue| queue.bytes.len())
+}
+
+fn capacity(queue: &Option<Box<Queue>>) -> usize {
+    queue.as_ref().map_or(0, |queue| queue.bytes.capacity())
+}
+
+fn slices(output: &Output) -> Vec<&[u8]> {
+    output.queue.iter().flat_map(|queue| queue.slices()).collect()
+}
 
 fn with_pongs(count: u8) -> Output {
     let mut output = Output::default();
@@ -33,7 +50,7 @@ fn the_last_pong_is_known_after_the_queue_moved() {
         output.extend(&vec![0; COMPACT]);
         (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
         output.advance(output.len() - left_of_pong);
-        assert_eq!(output.bytes.len(), left_of_pong, "the taken bytes are gone");
+        assert_eq!(memory_len(&output), left_of_pong, "the taken bytes are gone");
         output.pong(b"2", None);
         assert_eq!(output.as_slice(), expected);
     }
@@ -51,7 +68,7 @@ fn a_queue_is_moved_only_when_much_is_gone_and_less_is_left() {
         let mut output = Output::default();
         output.extend(&vec![0; queued]);
         output.advance(gone);
-        assert_eq!((output.bytes.len(), output.len()), (kept, queued - gone), "{gone} of {queued} are gone");
+        assert_eq!((memory_len(&output), output.len()), (kept, queued - gone), "{gone} of {queued} are gone");
     }
 }
 
@@ -64,8 +81,8 @@ fn what_is_shared_keeps_its_place_when_the_queue_moves() {
     output.extend(&[1; 3]);
     output.share(&shared);
     output.advance(COMPACT);
-    assert_eq!(output.head, 0, "the queue has moved");
-    let slices: Vec<&[u8]> = output.slices().collect();
+    assert_eq!(memory_len(&output), 8, "the queue has moved");
+    let slices: Vec<&[u8]> = slices(&output);
     assert_eq!(slices, [&[0; 5], shared.as_ref(), &[1; 3], &shared]);
 }
 
@@ -76,12 +93,12 @@ fn what_is_shared_keeps_its_place_when_a_pong_before_it_is_replaced() {
     output.extend(b"first");
     output.share(&shared);
     (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
-    let pongs = output.bytes[5..].to_vec();
+    let pongs = slices(&output)[2].to_vec();
     output.share(&shared);
     output.extend(b"between");
     output.share(&shared);
     output.pong(b"2", None);
-    let slices: Vec<&[u8]> = output.slices().collect();
+    let slices: Vec<&[u8]> = slices(&output);
     assert_eq!(slices, [b"first", &shared[..], &pongs[..pongs.len() - 3], &shared, b"between", &shared, b"\x8A\x012"]);
 }
 
@@ -91,59 +108,83 @@ fn an_empty_queue_keeps_no_memory() {
     output.extend(&[0; 1000]);
     output.share(&Bytes::from_static(&[1; MIN_SHARED]));
     output.advance(1000 + MIN_SHARED);
-    assert_eq!(output.bytes.capacity(), 0);
-    assert!(output.shared.is_none());
+    assert_eq!(capacity(&output.queue), 0);
+    assert!(output.queue.is_none());
 }
 
 #[test]
-fn a_lent_buffer_is_used_and_given_back_empty() {
-    let (mut output, mut spare) = (Output::default(), Vec::with_capacity(100));
-    let memory = spare.as_ptr();
-    for _ in 0..2 {
-        output.lend(&mut spare);
-        for _ in 0..2 {
-            output.extend(&[1; 50]);
-            assert_eq!(output.as_slice().as_ptr(), memory);
-            output.advance(50);
+fn a_lent_buffer_is_used_again_and_given_back() {
+    let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
+    let mut memory = Vec::new();
+    for n in 0..3 {
+        output.lend(&mut lent);
+        for _ in 0..3 {
+            if output.message_in_room(OpCode::Binary, &[n; 50]).is_none() {
+                output.frame(true, OpCode::Binary, &[n; 50], None);
+            }
+            assert_eq!(output.as_slice(), [&[0x82, 50][..], &[n; 50]].concat(), "nothing is left of what was there");
+            memory.push((output.as_slice().as_ptr(), capacity(&output.queue)));
+            output.advance(52);
         }
-        output.reclaim(&mut spare);
-        assert_eq!((spare.as_ptr(), spare.len(), spare.capacity()), (memory, 0, 100));
-        assert_eq!(output.bytes.capacity(), 0);
+        output.reclaim(&mut lent);
+        assert_eq!(capacity(&output.queue), 0);
     }
+    assert!(memory.iter().all(|used| *used == memory[0]), "{memory:?}");
+}
+
+#[test]
+fn a_message_that_the_room_is_too_small_for_is_queued_all_the_same() {
+    let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
+    output.lend(&mut lent);
+    let (mut expected, mut wire) = (Vec::new(), Vec::<u8>::new());
+    for (n, len) in (1..).zip([10, 12, 11, 125, 126, 100, 0, 125, 300, 1]) {
+        let payload = vec![n; len];
+        if output.message_in_room(OpCode::Text, &payload).is_none() {
+            output.frame(true, OpCode::Text, &payload, None);
+        }
+        encode(&mut expected, true, OpCode::Text, &vec![n; len], None);
+        if n % 3 == 0 {
+            wire.extend(output.as_slice());
+            output.advance(output.len());
+        }
+    }
+    wire.extend(output.as_slice());
+    assert_eq!(wire, expected);
 }
 
 #[test]
 fn a_lent_buffer_is_given_back_whatever_waits_in_it() {
-    let (mut output, mut spare) = (Output::default(), Vec::with_capacity(100));
-    output.lend(&mut spare);
+    let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
+    output.lend(&mut lent);
     output.extend(b"gone, waits");
     output.pong(b"1", None);
     output.advance(6);
-    output.reclaim(&mut spare);
-    assert_eq!((output.as_slice(), output.bytes.capacity()), (&b"waits\x8A\x011"[..], 8));
-    assert_eq!((spare.len(), spare.capacity()), (0, 100));
-    output.lend(&mut spare);
-    assert_eq!((output.len(), spare.capacity()), (8, 100), "nothing is lent to a queue that is not empty");
+    output.reclaim(&mut lent);
+    assert_eq!((output.as_slice(), capacity(&output.queue)), (&b"waits\x8A\x011"[..], 8));
+    let kept = capacity(&lent.0);
+    assert!(kept >= 14 && lent.0.as_ref().is_some_and(|queue| queue.len == 0));
+    output.lend(&mut lent);
+    assert_eq!((output.len(), capacity(&lent.0)), (8, kept), "nothing is lent to a queue that is not empty");
     output.advance(8);
-    assert_eq!(output.bytes.capacity(), 0);
+    assert_eq!(capacity(&output.queue), 0);
 }
 
 #[test]
 fn a_buffer_that_was_not_lent_is_not_given_away() {
-    let (mut output, mut spare) = (Output::default(), vec![1, 2, 3]);
+    let (mut output, mut other) = (Output::default(), OutputBuffer::default());
     output.extend(b"waits");
-    output.reclaim(&mut spare);
-    assert_eq!((output.as_slice(), spare), (&b"waits"[..], vec![1, 2, 3]));
+    output.reclaim(&mut other);
+    assert_eq!((output.as_slice(), capacity(&other.0)), (&b"waits"[..], 0));
 }
 
 #[test]
 fn a_lent_buffer_that_has_grown_large_comes_back_smaller() {
-    let (mut output, mut spare) = (Output::default(), Vec::new());
-    output.lend(&mut spare);
+    let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
+    output.lend(&mut lent);
     output.extend(&vec![0; 4 * MAX_LENT]);
     output.clear();
-    output.reclaim(&mut spare);
-    assert!(spare.capacity() <= MAX_LENT, "{}", spare.capacity());
+    output.reclaim(&mut lent);
+    assert!(capacity(&lent.0) <= MAX_LENT, "{}", capacity(&lent.0));
 }
 
 #[test]
@@ -190,7 +231,7 @@ proptest! {
                 }
                 Step::Advance(len) => {
                     let len = len.min(output.len());
-                    left.extend(output.slices().flatten().take(len));
+                    left.extend(slices(&output).into_iter().flatten().take(len));
                     output.advance(len);
                 }
             }

@@ -10,7 +10,7 @@ use super::{
     routes::Routes,
     tally::Tally,
 };
-use crate::{CloseCode, Config, Event, Phase, SocketAction, handshake::Request, handshake::Response};
+use crate::{CloseCode, Config, Event, OutputBuffer, Phase, SocketAction, handshake::Request, handshake::Response};
 use http::StatusCode;
 use std::{
     fmt,
@@ -38,7 +38,7 @@ pub(super) struct Driver {
     pub(super) is_stopping: bool,
     buffer: Box<[u8]>,
     /// Lent to each connection while it is driven, to queue its output in.
-    output_buffer: Vec<u8>,
+    output_buffer: OutputBuffer,
 }
 
 /// What reading has come to.
@@ -60,7 +60,7 @@ impl Driver {
             handle,
             is_stopping: false,
             buffer: vec![0; READ_BUFFER].into_boxed_slice(),
-            output_buffer: Vec::new(),
+            output_buffer: OutputBuffer::default(),
         }
     }
 
