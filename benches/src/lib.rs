@@ -9,7 +9,7 @@ use statesocket::Message;
 
 /// Where what a workload does is seen.
 pub trait Sink {
-    /// A message was received.
+    /// A message was received, and that is all that becomes of it.
     fn message(&mut self, message: &Message<'_>);
     /// Bytes leave for the peer.
     fn output(&mut self, bytes: &[u8]);

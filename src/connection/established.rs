@@ -55,7 +55,8 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn established(role: Role, agreed: Agreed, config: Arc<Config>, now: Instant) -> Self {
-        let mut connection = Self::new(role, Phase::Open, Stage::Frames(Reader::new(role)), config, now);
+        let stage = Stage::Frames(Reader::new(role, &config));
+        let mut connection = Self::new(role, Phase::Open, stage, config, now);
         if role == Role::Client {
             connection.random = Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed));
         }

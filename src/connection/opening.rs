@@ -42,7 +42,7 @@ impl Connection {
         let early = mem::take(&mut pending.early);
         self.output.extend(&head);
         self.subprotocol = subprotocol.map(String::into_boxed_str);
-        let reader = Reader::new(self.role);
+        let reader = Reader::new(self.role, &self.config);
         self.stage =
             if early.is_empty() { Stage::Frames(reader) } else { Stage::Early(Box::new(Early::new(reader, early))) };
         self.transition(Party::Application, Action::Accept);

@@ -10,6 +10,9 @@ const OPCODE: u8 = 0x0F;
 const MASK: u8 = 0x80;
 const LEN: u8 = 0x7F;
 
+/// Section 5.2: "the most significant bit MUST be 0".
+const MAX_LEN: u64 = i64::MAX as u64;
+
 /// Reads the header at the front of `bytes`, received by a party of role `local`.
 ///
 /// `Ok(None)` if it is not whole yet. Every rule is checked as soon as the byte that can break it is there, in the
@@ -49,7 +52,7 @@ pub(crate) fn decode(bytes: &[u8], local: Role) -> Result<Option<(Header, usize)
         127 => {
             let Some(&extended) = bytes[2..].first_chunk() else { return Ok(None) };
             let len = u64::from_be_bytes(extended);
-            if len > i64::MAX.unsigned_abs() {
+            if len > MAX_LEN {
                 return Err(ProtocolError::LengthOverflow);
             }
             if len <= u64::from(u16::MAX) {
@@ -67,9 +70,9 @@ pub(crate) fn decode(bytes: &[u8], local: Role) -> Result<Option<(Header, usize)
     Ok(Some((Header { is_final, opcode, len, key }, after_len + key.len())))
 }
 
-/// What [`decode`] says of the header at the front of `bytes`, only sooner, if it is that of a whole message of less than
-/// 64 KiB, is all there and breaks no rule. `None` says nothing.
-#[inline]
+/// What [`decode`] says of the header at the front of `bytes`, only sooner, if it is that of a whole message, is all there and
+/// breaks no rule. `None` says nothing.
+#[inline(always)]
 pub(crate) fn decode_short(bytes: &[u8], local: Role) -> Option<(Header, usize)> {
     let &[first, second, ..] = bytes else { return None };
     let opcode = match first ^ FIN {
@@ -79,16 +82,20 @@ pub(crate) fn decode_short(bytes: &[u8], local: Role) -> Option<(Header, usize)>
     };
     let is_masked = local == Role::Server;
     let (len, after_len) = match second ^ u8::from(is_masked) << 7 {
-        len @ 0..126 => (u16::from(len), 2),
+        len @ 0..126 => (u64::from(len), 2),
         126 => match u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?) {
             ..126 => return None,
-            len => (len, 4),
+            len => (u64::from(len), 4),
+        },
+        127 => match u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?) {
+            len @ 0x1_0000..=MAX_LEN => (len, 10),
+            _ => return None,
         },
         _ => return None,
     };
     let (key, used) =
         if is_masked { (*bytes.get(after_len..)?.first_chunk()?, after_len + 4) } else { ([0; 4], after_len) };
-    Some((Header { is_final: true, opcode, len: len.into(), key }, used))
+    Some((Header { is_final: true, opcode, len, key }, used))
 }
 
 /// The beginning of a header whose end is still to come.
@@ -171,13 +178,12 @@ mod tests {
     #[test]
     fn the_short_way_reads_what_it_is_for_as_the_long_one() {
         for first_two in 0..=u16::MAX {
-            for tail in [[0; 12], [0x12; 12]] {
+            for tail in [[0; 12], [0x12; 12], [0xFF; 12]] {
                 let bytes = [&first_two.to_be_bytes()[..], &tail].concat();
-                for (len, local) in (0..10).flat_map(|len| [(len, Role::Server), (len, Role::Client)]) {
+                for (len, local) in (0..=14).flat_map(|len| [(len, Role::Server), (len, Role::Client)]) {
                     let bytes = &bytes[..len];
                     let expected = decode(bytes, local).ok().flatten().filter(|(header, _)| {
-                        let is_message = matches!(header.opcode, OpCode::Text | OpCode::Binary) && header.is_final;
-                        is_message && header.len < 0x1_0000
+                        matches!(header.opcode, OpCode::Text | OpCode::Binary) && header.is_final
                     });
                     assert_eq!(decode_short(bytes, local), expected, "{bytes:x?} to a {local:?}");
                 }

@@ -48,6 +48,10 @@ pub(crate) struct Reader {
     message: Option<OpenMessage>,
     /// What is held of the payload of a control frame.
     control: Vec<u8>,
+    /// Any of these holds something.
+    is_mid_message: bool,
+    /// What is shorter than this may be taken whole.
+    whole_end: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -70,13 +74,24 @@ struct OpenMessage {
 }
 
 impl Reader {
-    pub(crate) const fn new(role: Role) -> Self {
-        Self { role, header: PartialHeader::EMPTY, frame: None, message: None, control: Vec::new() }
+    pub(crate) fn new(role: Role, config: &Config) -> Self {
+        let limit = config.max_frame_bytes.min(config.max_message_bytes);
+        let takes_whole = config.delivery == Delivery::Messages && config.max_fragments > 0;
+        Self {
+            role,
+            header: PartialHeader::EMPTY,
+            frame: None,
+            message: None,
+            control: Vec::new(),
+            is_mid_message: false,
+            whole_end: if takes_whole { limit.saturating_add(1) } else { 0 },
+        }
     }
 
     /// Whether a message or a frame has begun and not ended.
+    #[inline]
     pub(crate) const fn is_mid_message(&self) -> bool {
-        self.message.is_some() || self.frame.is_some() || !self.header.is_empty()
+        self.is_mid_message
     }
 
     /// Whether a part of the message that has not ended has been kept since this was last asked.
@@ -86,23 +101,16 @@ impl Reader {
 
     /// Takes a message off the front of `input` if it lies there whole, in one frame: the short way for what most
     /// frames are. Whatever else there may be is left as it is, to be [read](Self::read), with what may be wrong with it.
-    #[inline]
-    pub(crate) fn read_whole<'b>(
-        &self,
-        input: &mut &'b mut [u8],
-        config: &Config,
-    ) -> Option<Result<Message<'b>, ProtocolError>> {
-        if self.is_mid_message() || config.delivery != Delivery::Messages || config.max_fragments == 0 {
+    #[inline(always)]
+    pub(crate) fn read_whole<'b>(&self, input: &mut &'b mut [u8]) -> Option<Result<Message<'b>, ProtocolError>> {
+        if self.is_mid_message {
             return None;
         }
         let (header, used) = decode_short(input, self.role)?;
-        let end = header.len as usize + used;
-        if end > input.len() || header.len > config.max_frame_bytes || header.len > config.max_message_bytes {
+        if header.len >= self.whole_end || header.len > (input.len() - used) as u64 {
             return None;
         }
-        let (frame, rest) = mem::take(input).split_at_mut(end);
-        *input = rest;
-        let payload = &mut frame[used..];
+        let payload = &mut input.split_off_mut(..used + header.len as usize)?[used..];
         mask::apply(payload, header.key);
         if header.opcode != OpCode::Text {
             return Some(Ok(Message::Binary(Cow::Borrowed(payload))));
@@ -117,6 +125,16 @@ impl Reader {
     ///
     /// After an error nothing that follows means anything: the reader must not be used again.
     pub(crate) fn read<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+        config: &Config,
+    ) -> Result<Option<Item<'b>>, ProtocolError> {
+        let item = self.read_frames(input, config);
+        self.is_mid_message = self.message.is_some() || self.frame.is_some() || !self.header.is_empty();
+        item
+    }
+
+    fn read_frames<'b>(
         &mut self,
         input: &mut &'b mut [u8],
         config: &Config,
