@@ -43,18 +43,28 @@ impl Utf8Stream {
 
     /// Splits `piece` into whole code points and the beginning of one more, which is kept.
     fn split<'a>(&mut self, piece: &'a [u8]) -> Result<&'a str, InvalidUtf8> {
-        let error = match simdutf8::compat::from_utf8(piece) {
-            Ok(text) => return Ok(text),
-            Err(error) => error,
-        };
-        if error.error_len().is_some() {
+        let (whole, tail) = piece.split_at(piece.len() - unfinished(piece));
+        let text = simdutf8::basic::from_utf8(whole).map_err(|_| InvalidUtf8)?;
+        if tail.is_empty() {
+            return Ok(text);
+        }
+        // Not every beginning can go on to be a code point.
+        if std::str::from_utf8(tail).is_err_and(|error| error.error_len().is_some()) {
             return Err(InvalidUtf8);
         }
-        let (whole, tail) = piece.split_at(error.valid_up_to());
         self.tail[..tail.len()].copy_from_slice(tail);
         self.len = tail.len() as u8;
-        simdutf8::basic::from_utf8(whole).map_err(|_| InvalidUtf8)
+        Ok(text)
     }
+}
+
+/// How many bytes at the end of `piece` are of a code point that is longer than that, by what its first byte says.
+fn unfinished(piece: &[u8]) -> usize {
+    if piece.last().is_none_or(u8::is_ascii) {
+        return 0;
+    }
+    let first = piece.iter().rev().zip(1..=3).find(|(byte, _)| !matches!(byte, 0x80..=0xBF));
+    first.filter(|(byte, so_far)| byte.leading_ones() > *so_far).map_or(0, |(_, so_far)| so_far as usize)
 }
 
 #[cfg(test)]
