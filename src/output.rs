@@ -55,6 +55,11 @@ impl Output {
         self.queue.as_ref().map_or(&[], |queue| queue.as_slice())
     }
 
+    /// All bytes, if they lie together.
+    pub(crate) fn as_one_slice(&self) -> Option<&[u8]> {
+        self.queue.as_ref()?.as_one_slice()
+    }
+
     /// Fills `slices` from the front. Returns how many there are.
     pub(crate) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let waiting = self.queue.iter().flat_map(|queue| queue.slices());

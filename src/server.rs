@@ -213,9 +213,7 @@ impl Server {
                 LISTENER => self.acceptor.iter_mut().for_each(Acceptor::set_ready),
                 // The commands are looked at in every turn.
                 WAKER => {}
-                Token(key) => {
-                    self.peers.set_ready(key, event.is_readable() || event.is_read_closed() || event.is_error())
-                }
+                Token(key) => self.peers.set_ready(key, event),
             }
         }
         self.obey_commands(now);
@@ -223,8 +221,11 @@ impl Server {
             self.accept(&mut acceptor, now);
             self.acceptor = Some(acceptor);
         }
-        for key in self.peers.take_ready() {
-            self.drive(key, now);
+        // Who has more to do after its part is ready again, for the next turn.
+        for _ in 0..self.peers.ready_count() {
+            if let Some(key) = self.peers.take_ready() {
+                self.drive(key, now);
+            }
         }
         while let Some(key) = self.peers.take_due(now) {
             self.drive(key, now);
@@ -243,7 +244,7 @@ impl Server {
     fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
         let acceptor = self.acceptor.as_ref();
         let may_accept = acceptor.is_some_and(|it| it.has_work(&self.peers, &self.driver.limits));
-        if self.has_commands || self.peers.has_ready() || may_accept {
+        if self.has_commands || self.peers.ready_count() > 0 || may_accept {
             return Some(Duration::ZERO);
         }
         let accept = acceptor.and_then(Acceptor::paused_until);

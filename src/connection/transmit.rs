@@ -107,9 +107,15 @@ impl Connection {
     pub fn write_to(&mut self, mut writer: impl io::Write) -> io::Result<usize> {
         let mut written = 0;
         while !self.output.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = self.output.fill(&mut slices);
-            match writer.write_vectored(&slices[..count]) {
+            let result = match self.output.as_one_slice() {
+                Some(slice) => writer.write(slice),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let count = self.output.fill(&mut slices);
+                    writer.write_vectored(&slices[..count])
+                }
+            };
+            match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     self.advance(n);

@@ -40,10 +40,12 @@ pub(super) const COMPACT: usize = 64 << 10;
 impl Queue {
     /// The bytes that are next, as many as lie together.
     pub(super) fn as_slice(&self) -> &[u8] {
-        if self.pieces.is_empty() {
-            return &self.bytes.as_slice()[self.head..];
-        }
-        self.slices().next().unwrap_or_default()
+        self.as_one_slice().unwrap_or_else(|| self.slices().next().unwrap_or_default())
+    }
+
+    /// All bytes, if they lie together.
+    pub(super) fn as_one_slice(&self) -> Option<&[u8]> {
+        self.pieces.is_empty().then(|| &self.bytes.as_slice()[self.head..])
     }
 
     pub(super) fn slices(&self) -> impl Iterator<Item = &[u8]> {

@@ -14,7 +14,7 @@ use crate::{CloseCode, Config, Event, OutputBuffer, Phase, SocketAction, handsha
 use http::StatusCode;
 use std::{
     fmt,
-    io::{self, Read},
+    io::{self, IoSlice, Read, Write},
     net::Shutdown,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -26,6 +26,28 @@ const READ_BUFFER: usize = 128 << 10;
 
 /// Reads of one connection in a turn, before the others have theirs.
 const READS_A_TURN: usize = 4;
+
+/// Whether a read, or a write, that does less than it was asked for has emptied, or filled, the socket, so that the
+/// system will say when to go on. That is how epoll and kqueue tell of edges; elsewhere mio tells again only after
+/// `WouldBlock`.
+const SHORT_IS_LAST: bool = cfg!(all(
+    not(mio_unsupported_force_poll_poll),
+    any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "redox",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+    )
+));
 
 pub(super) struct Driver {
     pub(super) config: Arc<Config>,
@@ -67,7 +89,6 @@ impl Driver {
     /// Does all that `entry` can do now, within its budget.
     pub(super) fn drive(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         entry.connection.lend_buffer(&mut self.output_buffer);
-        self.react_to_all(key, entry, &mut [], now);
         self.write(key, entry, now);
         for _ in 0..READS_A_TURN {
             if entry.is_closed || !entry.may_read() {
@@ -77,37 +98,70 @@ impl Driver {
             self.write(key, entry, now);
         }
         // Only now: what lies in the socket came in time, however late a slow handler has made this loop.
-        entry.connection.handle_timeout(now);
-        self.react_to_all(key, entry, &mut [], now);
-        self.write(key, entry, now);
+        if entry.may_be_due(now) {
+            entry.connection.handle_timeout(now);
+            self.react_to_all(key, entry, &mut [], now);
+            self.write(key, entry, now);
+        }
         entry.connection.reclaim_buffer(&mut self.output_buffer);
     }
 
     /// Lets `act` use the connection, and does what follows from that.
     pub(super) fn with_peer(&mut self, key: usize, entry: &mut Entry, now: Instant, act: impl FnOnce(&mut Peer<'_>)) {
+        entry.connection.lend_buffer(&mut self.output_buffer);
         let mut peer = Peer::new(entry, key, &self.handle).0;
         if catch_unwind(AssertUnwindSafe(|| act(&mut peer))).is_err() {
             recover(key, entry);
         }
         self.react_to_all(key, entry, &mut [], now);
         self.write(key, entry, now);
+        entry.connection.reclaim_buffer(&mut self.output_buffer);
     }
 
     /// Reads once, and hands out the events.
     fn read(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         let mut buffer = std::mem::take(&mut self.buffer);
-        match read(&mut entry.stream, &mut buffer) {
-            ReadOutcome::Some(n) => self.react_to_all(key, entry, &mut buffer[..n], now),
-            ReadOutcome::WouldBlock => entry.is_readable = false,
-            ReadOutcome::Eof => entry.connection.receive_eof(),
-            ReadOutcome::Failed => entry.connection.transport_failed(),
-        }
+        let input = match read(&mut entry.stream, &mut buffer) {
+            ReadOutcome::Some(n) => {
+                // An end that the system has told of is not told of again.
+                entry.is_readable = n == buffer.len() || entry.is_ending || !SHORT_IS_LAST;
+                &mut buffer[..n]
+            }
+            ReadOutcome::WouldBlock => {
+                entry.is_readable = false;
+                &mut []
+            }
+            ReadOutcome::Eof => {
+                entry.connection.receive_eof();
+                &mut []
+            }
+            ReadOutcome::Failed => {
+                entry.connection.transport_failed();
+                &mut []
+            }
+        };
+        self.react_to_all(key, entry, input, now);
         self.buffer = buffer;
-        self.react_to_all(key, entry, &mut [], now);
     }
 
     /// Writes what waits, unless the last write was cut short, and then sees to the socket.
     fn write(&mut self, key: usize, entry: &mut Entry, now: Instant) {
+        if entry.connection.queued() > 0 || entry.is_pressed {
+            self.write_under_pressure(key, entry, now);
+        }
+        while let Some(action) = entry.connection.poll_socket() {
+            match action {
+                SocketAction::ShutdownWrite => {
+                    if entry.stream.shutdown(Shutdown::Write).is_err() {
+                        entry.connection.transport_failed();
+                    }
+                }
+                SocketAction::Close => entry.is_closed = true,
+            }
+        }
+    }
+
+    fn write_under_pressure(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         // Before writing: a handler that has stopped at the high-water mark is to be told also if the system then takes
         // everything at once.
         entry.is_pressed |= self.is_over_high_water(entry);
@@ -124,23 +178,13 @@ impl Driver {
             entry.has_paused = true;
             entry.connection.pause_reading();
         }
-        while let Some(action) = entry.connection.poll_socket() {
-            match action {
-                SocketAction::ShutdownWrite => {
-                    if entry.stream.shutdown(Shutdown::Write).is_err() {
-                        entry.connection.transport_failed();
-                    }
-                }
-                SocketAction::Close => entry.is_closed = true,
-            }
-        }
     }
 
     fn write_once(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         if entry.is_blocked {
             return;
         }
-        match entry.connection.write_to(&mut entry.stream) {
+        match entry.connection.write_to(UntilShort::new(&mut entry.stream)) {
             Ok(_) => entry.is_blocked = entry.connection.queued() > 0,
             Err(_) => self.write_failed(key, entry, now),
         }
@@ -248,6 +292,42 @@ fn recover(key: usize, entry: &mut Entry) {
         answered.expect("an empty response can be written to a request that waits");
     } else {
         entry.connection.ensure_closed(CloseCode::Error, "");
+    }
+}
+
+/// Writes to a socket until that takes less than it is given.
+struct UntilShort<'s, W> {
+    stream: &'s mut W,
+    is_full: bool,
+}
+
+impl<'s, W: Write> UntilShort<'s, W> {
+    const fn new(stream: &'s mut W) -> Self {
+        Self { stream, is_full: false }
+    }
+
+    fn write_with(&mut self, len: usize, write: impl FnOnce(&mut W) -> io::Result<usize>) -> io::Result<usize> {
+        if self.is_full {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let written = write(self.stream)?;
+        self.is_full = SHORT_IS_LAST && written > 0 && written < len;
+        Ok(written)
+    }
+}
+
+impl<W: Write> Write for UntilShort<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_with(bytes.len(), |stream| stream.write(bytes))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let len = slices.iter().map(|slice| slice.len()).sum();
+        self.write_with(len, |stream| stream.write_vectored(slices))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
     }
 }
 

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{Connection, Phase};
 use http::StatusCode;
-use mio::net::TcpStream;
+use mio::{event::Event, net::TcpStream};
 use slab::Slab;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt,
     net::{IpAddr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -33,8 +33,10 @@ pub(super) struct Entry {
     generation: u32,
     /// What its request is to be answered with, because it is one too many.
     pub(super) refusal: Option<StatusCode>,
-    /// The socket may have something to read: it has not said `WouldBlock` since it said that it had.
+    /// The socket may have something to read: it has not been read empty since it said that it had.
     pub(super) is_readable: bool,
+    /// The system has said that the peer's direction has ended, or that the connection has failed.
+    pub(super) is_ending: bool,
     /// The last write was cut short: the next one waits for the socket to say that it may go on.
     pub(super) is_blocked: bool,
     /// So much waited for the peer that its handler is to be told when most of that has gone.
@@ -60,7 +62,7 @@ const _: () = assert!(size_of::<Entry>() <= 512);
 pub(super) struct Peers {
     entries: Slab<Entry>,
     /// Those that have work, each once.
-    ready: Vec<usize>,
+    ready: VecDeque<usize>,
     deadlines: Deadlines,
     /// Those that are to be served; one that is to be refused takes nobody's place.
     by_address: HashMap<IpAddr, usize>,
@@ -94,6 +96,7 @@ impl Peers {
             generation: self.generation,
             refusal,
             is_readable: false,
+            is_ending: false,
             is_blocked: false,
             is_pressed: false,
             has_paused: false,
@@ -152,30 +155,30 @@ impl Peers {
     }
 
     /// The socket of `key` has something to read, or room to write.
-    pub(super) fn set_ready(&mut self, key: usize, is_readable: bool) {
+    pub(super) fn set_ready(&mut self, key: usize, event: &Event) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.is_readable |= is_readable;
+            entry.is_ending |= event.is_read_closed() || event.is_error();
+            entry.is_readable |= event.is_readable() || entry.is_ending;
             entry.is_blocked = false;
             if !entry.is_ready {
                 entry.is_ready = true;
-                self.ready.push(key);
+                self.ready.push_back(key);
             }
         }
     }
 
-    pub(super) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+    /// How many have work.
+    pub(super) fn ready_count(&self) -> usize {
+        self.ready.len()
     }
 
-    /// Those that had work when this turn began; one of them may have gone since, and its key have a new owner.
-    pub(super) fn take_ready(&mut self) -> Vec<usize> {
-        let ready = std::mem::take(&mut self.ready);
-        for &key in &ready {
-            if let Some(entry) = self.entries.get_mut(key) {
-                entry.is_ready = false;
-            }
+    /// The next of those that have work. It may have gone since, and its key have a new owner.
+    pub(super) fn take_ready(&mut self) -> Option<usize> {
+        let key = self.ready.pop_front()?;
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.is_ready = false;
         }
-        ready
+        Some(key)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -212,7 +215,7 @@ impl Peers {
         self.deadlines.set_if_earlier(key, &mut entry.deadline, deadline);
         if (entry.may_read() || entry.is_relieved) && !entry.is_ready {
             entry.is_ready = true;
-            self.ready.push(key);
+            self.ready.push_back(key);
         }
         false
     }
@@ -255,6 +258,11 @@ impl Entry {
         if catch_unwind(AssertUnwindSafe(|| drop(handler))).is_err() {
             log::error!(target: LOG, "{}: a handler panicked while it was dropped", self.address);
         }
+    }
+
+    /// Whether a deadline may have come: there is none before the one that is kept.
+    pub(super) fn may_be_due(&self, now: Instant) -> bool {
+        self.deadline.is_none_or(|deadline| deadline <= now)
     }
 
     /// Whether there is something to read, and it is to be read.

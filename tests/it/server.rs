@@ -13,6 +13,7 @@ mod load;
 mod peer;
 mod policy;
 mod pressure;
+mod readiness;
 mod robustness;
 mod routes;
 mod shutdown;
