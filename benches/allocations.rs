@@ -1,15 +1,18 @@
-//! What messages allocate: nothing, wherever they lie whole in what was read and a buffer is lent for what is sent.
+//! What messages allocate: nothing, wherever they lie whole in what was read and a buffer is lent for what is sent. And
+//! what the handshakes do.
 
 use allocation_counter::measure;
 use statesocket::Role::{Client, Server};
 use statesocket_benches::{
     Unseen, Workload,
     exchange::{Job, Reads, Receive, Send},
+    opening::{ClientOpening, ServerClosing, ServerOpening, WholeServer},
     wire::Kind,
 };
 
 /// How often a run asks for memory, once it has run before.
 fn allocations(mut workload: impl Workload) -> u64 {
+    workload.reset();
     workload.run(&mut Unseen);
     workload.reset();
     measure(|| workload.run(&mut Unseen)).count_total
@@ -52,4 +55,10 @@ fn what_else_allocates() {
     let fragments = Job { fragments: 16, count: 1, ..Job::batch(Kind::Binary, 64 << 10) };
     let pieces = Job { reads: Reads::Bytes(16 << 10), ..Job::batch(Kind::Binary, 64 << 10) };
     assert_eq!([whole, fragments, pieces].map(|job| allocations(Receive::<true>::new(job))), [2, 5, 4]);
+}
+
+#[test]
+fn what_handshakes_allocate() {
+    assert_eq!([allocations(ServerOpening::new()), allocations(ClientOpening::new())], [37, 19]);
+    assert_eq!([allocations(ServerClosing::new()), allocations(WholeServer::new())], [4, 40]);
 }

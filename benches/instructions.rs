@@ -14,7 +14,7 @@ use statesocket_benches::{
     Bench, Work,
     codec::{Header, Unmask, Utf8},
     exchange::{Job, Reads, Receive, Send},
-    opening::{ClientOpening, ServerOpening, Transitions},
+    opening::{ClientOpening, ServerClosing, ServerOpening, Transitions, WholeServer},
     wire::Kind,
 };
 use std::{
@@ -67,6 +67,8 @@ fn benches() -> Vec<Bench> {
         Bench::new("transition", || Transitions),
         Bench::new("opening server", ServerOpening::new),
         Bench::new("opening client", ClientOpening::new),
+        Bench::new("closing server", ServerClosing::new),
+        Bench::new("whole connection server", WholeServer::new),
     ];
     codec(&mut all);
     sizes(&mut all);

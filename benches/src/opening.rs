@@ -1,8 +1,11 @@
-//! The opening handshake, and the table of transitions.
+//! The opening handshake, the closing one, and the table of transitions.
 
-use crate::{Seen, Sink, Workload};
+use crate::{
+    Seen, Sink, Workload,
+    wire::{self, Kind},
+};
 use statesocket::{
-    Action, Config, Connection, Event, Party, Phase,
+    Action, Agreed, Config, Connection, Event, OutputBuffer, Party, Phase, Role, SocketAction,
     handshake::{Accept, Connect},
 };
 use std::{hint::black_box, sync::Arc, time::Instant};
@@ -23,6 +26,28 @@ Accept-Encoding: gzip, deflate, br, zstd\r\n\
 Accept-Language: en-GB,en;q=0.9\r\n\
 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+
+/// A client's Close with code 1000, masked with zeros, and the answer to it.
+const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
+const CLOSE_ANSWER: [u8; 4] = [0x88, 0x02, 0x03, 0xE8];
+
+fn write<S: Sink>(connection: &mut Connection, sink: &mut S) {
+    let output = connection.transmit();
+    sink.output(output);
+    let len = output.len();
+    connection.advance(len);
+}
+
+/// Checks the answer at the front of `output`. Returns what follows it.
+fn check_answer(output: &[u8]) -> &[u8] {
+    assert!(output.starts_with(ANSWER_START));
+    let end = output.windows(4).position(|window| window == b"\r\n\r\n").expect("the answer ends") + 4;
+    let (answer, rest) = output.split_at(end);
+    // RFC 6455 section 1.3 has this key and this answer to it.
+    let accept = b"\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    assert!(answer.windows(accept.len()).any(|window| window == accept), "{}", answer.escape_ascii());
+    rest
+}
 
 /// A server reads a request and accepts it; the connection is made and dropped.
 pub struct ServerOpening {
@@ -48,18 +73,129 @@ impl Workload for ServerOpening {
         let event = connection.receive(&mut self.buffer.as_mut_slice(), self.now);
         assert!(matches!(event, Some(Event::Request(_))), "{event:?}");
         connection.accept(Accept::new()).expect("a request waits");
-        let output = connection.transmit();
-        sink.output(output);
-        let len = output.len();
-        connection.advance(len);
+        write(&mut connection, sink);
         assert_eq!(connection.phase(), Phase::Open);
     }
 
     fn check(&self, seen: &Seen) {
-        assert!(seen.output.starts_with(ANSWER_START));
-        // RFC 6455 section 1.3 has this key and this answer to it.
-        let accept = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-        assert!(seen.output.windows(accept.len()).any(|window| window == accept), "{seen:?}");
+        assert!(check_answer(&seen.output).is_empty(), "nothing but the answer leaves");
+    }
+}
+
+/// A server whose client closes: from the Close to the end, when the connection is dropped.
+pub struct ServerClosing {
+    connection: Option<Connection>,
+    now: Instant,
+    buffer: [u8; CLOSE.len()],
+    spare: OutputBuffer,
+}
+
+impl ServerClosing {
+    #[expect(clippy::new_without_default, reason = "the others have arguments")]
+    pub fn new() -> Self {
+        Self { connection: None, now: Instant::now(), buffer: CLOSE, spare: OutputBuffer::default() }
+    }
+}
+
+impl Workload for ServerClosing {
+    fn units(&self) -> usize {
+        1
+    }
+
+    fn reset(&mut self) {
+        self.connection = Some(Connection::established(Role::Server, Agreed::new(), Arc::default(), self.now));
+    }
+
+    fn run<S: Sink>(&mut self, sink: &mut S) {
+        let mut connection = self.connection.take().expect("each run is made ready");
+        connection.lend_buffer(&mut self.spare);
+        read_close(&mut connection, &mut self.buffer, self.now);
+        write(&mut connection, sink);
+        finish(connection, &mut self.spare);
+    }
+
+    fn check(&self, seen: &Seen) {
+        assert_eq!(seen.output, CLOSE_ANSWER);
+    }
+}
+
+fn read_close(connection: &mut Connection, mut close: &mut [u8], now: Instant) {
+    let event = connection.receive(&mut close, now);
+    assert!(matches!(&event, Some(Event::Disconnect(disconnect)) if disconnect.is_clean), "{event:?}");
+}
+
+/// Does with the socket what a server does behind its Close.
+fn finish(mut connection: Connection, spare: &mut OutputBuffer) {
+    assert_eq!(connection.poll_socket(), Some(SocketAction::ShutdownWrite));
+    connection.reclaim_buffer(spare);
+    connection.receive_eof();
+    assert!(connection.poll_event().is_none());
+    assert_eq!(connection.poll_socket(), Some(SocketAction::Close));
+}
+
+/// All of a short connection, on a server: a request, an echo, and the client's Close.
+pub struct WholeServer {
+    config: Arc<Config>,
+    now: Instant,
+    /// The request, and behind it the message.
+    wire: Vec<u8>,
+    buffer: Vec<u8>,
+    close: [u8; CLOSE.len()],
+    spare: OutputBuffer,
+}
+
+impl WholeServer {
+    const LEN: usize = 16;
+
+    #[expect(clippy::new_without_default, reason = "the others have arguments")]
+    pub fn new() -> Self {
+        let message = wire::frames(Kind::Text, &wire::payload(Kind::Text, Self::LEN), 1, Role::Server);
+        let wire = [REQUEST, &message].concat();
+        let (config, now, close, spare) = (Arc::default(), Instant::now(), CLOSE, OutputBuffer::default());
+        Self { config, now, buffer: wire.clone(), wire, close, spare }
+    }
+}
+
+impl Workload for WholeServer {
+    fn units(&self) -> usize {
+        1
+    }
+
+    fn reset(&mut self) {
+        self.buffer.copy_from_slice(&self.wire);
+    }
+
+    fn run<S: Sink>(&mut self, sink: &mut S) {
+        let (mut request, mut message) = self.buffer.split_at_mut(REQUEST.len());
+        let mut connection = Connection::server(Arc::clone(&self.config), self.now);
+
+        connection.lend_buffer(&mut self.spare);
+        let event = connection.receive(&mut request, self.now);
+        assert!(matches!(event, Some(Event::Request(_))), "{event:?}");
+        connection.accept(Accept::new()).expect("a request waits");
+        write(&mut connection, sink);
+        connection.reclaim_buffer(&mut self.spare);
+
+        connection.lend_buffer(&mut self.spare);
+        let event = connection.receive(&mut message, self.now);
+        let Some(Event::Message(message)) = event else { panic!("a message was sent: {event:?}") };
+        sink.message(&message);
+        connection.send(&message).expect("there is room for an echo");
+        write(&mut connection, sink);
+        connection.reclaim_buffer(&mut self.spare);
+
+        connection.lend_buffer(&mut self.spare);
+        read_close(&mut connection, &mut self.close, self.now);
+        write(&mut connection, sink);
+        finish(connection, &mut self.spare);
+    }
+
+    fn check(&self, seen: &Seen) {
+        let message = wire::payload(Kind::Text, Self::LEN);
+        assert_eq!(seen.messages, [wire::message(Kind::Text, message.clone())]);
+        let (echo, rest) = wire::read_frame(Kind::Text, check_answer(&seen.output), Role::Client);
+        assert!(echo == message, "the message left changed");
+        assert_eq!(rest, CLOSE_ANSWER);
     }
 }
 
@@ -97,10 +233,7 @@ impl Workload for ClientOpening {
 
     fn run<S: Sink>(&mut self, sink: &mut S) {
         let mut connection = Connection::client(&self.connect, Arc::clone(&self.config), self.now);
-        let output = connection.transmit();
-        sink.output(output);
-        let len = output.len();
-        connection.advance(len);
+        write(&mut connection, sink);
         let event = connection.receive(&mut self.buffer.as_mut_slice(), self.now);
         assert!(matches!(event, Some(Event::Accepted(_))), "{event:?}");
         assert_eq!(connection.phase(), Phase::Open);
