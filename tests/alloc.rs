@@ -56,9 +56,9 @@ fn rustsec_2023_0065_a_handshake_byte_by_byte_is_linear() {
         })
     };
     let (whole, bytes) = (of(90, 4096), of(90, 1));
-    // A buffer that grows byte by byte has other sizes on its way than one that grows line by line.
+    // A buffer that grows byte by byte doubles more often than one that grows by 4 KiB.
     assert!(bytes.bytes_total < whole.bytes_total * 5 / 4, "pieces cost nothing: {bytes:?}, whole {whole:?}");
-    assert!(bytes.count_total < whole.count_total + 5, "pieces cost nothing: {bytes:?}, whole {whole:?}");
+    assert!(bytes.count_total < whole.count_total + 14, "pieces cost nothing: {bytes:?}, whole {whole:?}");
     let half = of(45, 1);
     assert!(bytes.bytes_total < 3 * half.bytes_total, "{} bytes for twice {}", bytes.bytes_total, half.bytes_total);
     assert_eq!((bytes.count_current, bytes.bytes_current), (0, 0), "nothing is left");

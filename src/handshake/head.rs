@@ -2,6 +2,7 @@
 
 use crate::{config::Config, error::HandshakeError};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::mem;
 
 /// Collects a head. Each byte is looked at once, so that a head that comes byte by byte costs no more than a whole one.
 ///
@@ -34,59 +35,64 @@ impl HeadReader {
         config: &Config,
         first_line_limit: usize,
     ) -> Result<Option<Head>, HandshakeError> {
+        let end = self.find_end(input, config, first_line_limit)?;
+        let len = end.unwrap_or(input.len());
+        let (taken, rest) = mem::take(input).split_at_mut(len);
+        *input = rest;
+        self.bytes.extend_from_slice(taken);
+        Ok(end.map(|_| {
+            let before = self.before + self.bytes.len();
+            let done = mem::replace(self, Self { before, ..Self::default() });
+            Head { bytes: done.bytes, lines: done.lines }
+        }))
+    }
+
+    /// Where in `input`, which follows what is held, the head ends.
+    fn find_end(
+        &mut self,
+        input: &[u8],
+        config: &Config,
+        first_line_limit: usize,
+    ) -> Result<Option<usize>, HandshakeError> {
+        let held = self.bytes.len();
+        let mut follows_cr = self.bytes.last() == Some(&b'\r');
         let mut at = 0;
-        while at < input.len() {
-            at += self.push_plain(&input[at..], config, first_line_limit);
-            let Some(&byte) = input.get(at) else { break };
+        loop {
+            if !follows_cr {
+                at += plain_len(&input[at..]);
+                self.check_len(held + at, config, first_line_limit)?;
+            }
+            let Some(&byte) = input.get(at) else { return Ok(None) };
+            let is_misplaced = if follows_cr { byte != b'\n' } else { !matches!(byte, b'\t' | b'\r') };
+            if is_misplaced {
+                return Err(HandshakeError::Malformed);
+            }
             at += 1;
-            if self.push(byte, config, first_line_limit)? {
-                *input = &mut std::mem::take(input)[at..];
-                let before = self.before + self.bytes.len();
-                let done = std::mem::replace(self, Self { before, ..Self::default() });
-                return Ok(Some(Head { bytes: done.bytes, lines: done.lines }));
+            self.check_len(held + at, config, first_line_limit)?;
+            follows_cr = byte == b'\r';
+            if byte == b'\n' && self.end_line(held + at, config)? {
+                return Ok(Some(at));
             }
         }
-        *input = &mut [];
-        Ok(None)
     }
 
-    /// Takes what can stand anywhere in a line off the front of `bytes`, as far as it breaks no limit. Returns how much.
-    fn push_plain(&mut self, bytes: &[u8], config: &Config, first_line_limit: usize) -> usize {
-        if self.bytes.last() == Some(&b'\r') {
-            return 0;
-        }
+    /// Checks a head of `len` bytes, so far.
+    fn check_len(&self, len: usize, config: &Config, first_line_limit: usize) -> Result<(), HandshakeError> {
         let head_limit = config.max_head_bytes.saturating_sub(self.before);
-        let limit = if self.lines == 0 { head_limit.min(first_line_limit) } else { head_limit };
-        let bytes = &bytes[..bytes.len().min(limit.saturating_sub(self.bytes.len()))];
-        let end = bytes.iter().position(u8::is_ascii_control).unwrap_or(bytes.len());
-        self.bytes.extend_from_slice(&bytes[..end]);
-        end
-    }
-
-    /// Returns whether `byte` ends the head.
-    fn push(&mut self, byte: u8, config: &Config, first_line_limit: usize) -> Result<bool, HandshakeError> {
-        let follows_cr = self.bytes.last() == Some(&b'\r');
-        let is_misplaced = match byte {
-            b'\n' => !follows_cr,
-            b'\t' | b'\r' | b' '..=b'~' | 0x80.. => follows_cr,
-            0..=8 | 0x0B | 0x0C | 0x0E..=0x1F | 0x7F => true,
-        };
-        if is_misplaced {
-            return Err(HandshakeError::Malformed);
-        }
-        self.bytes.push(byte);
-        if self.lines == 0 && self.bytes.len() > first_line_limit {
+        // The lower limit is the one that is broken first, in whatever pieces the bytes come.
+        if self.lines == 0 && len > first_line_limit && first_line_limit <= head_limit {
             return Err(HandshakeError::RequestLineTooLong { limit: first_line_limit });
         }
-        if self.before + self.bytes.len() > config.max_head_bytes {
+        if len > head_limit {
             return Err(HandshakeError::HeadTooLarge { limit: config.max_head_bytes });
         }
-        if byte != b'\n' {
-            return Ok(false);
-        }
-        let is_empty_line = self.bytes.len() - self.line_start == 2;
-        self.line_start = self.bytes.len();
-        if is_empty_line {
+        Ok(())
+    }
+
+    /// Ends a line `at` a number of bytes of the head. Returns whether that ends the head.
+    fn end_line(&mut self, at: usize, config: &Config) -> Result<bool, HandshakeError> {
+        let is_empty = at - mem::replace(&mut self.line_start, at) == 2;
+        if is_empty {
             // RFC 9112 section 2.2: "a server [...] SHOULD ignore at least one empty line (CRLF) received prior to the
             // request-line"; httparse does.
             return Ok(self.lines > 0);
@@ -97,6 +103,28 @@ impl HeadReader {
         }
         Ok(false)
     }
+}
+
+/// How many bytes come before the first control character, if there is one.
+fn plain_len(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks();
+    for (n, word) in words.iter().enumerate() {
+        let control = controls(u64::from_le_bytes(*word));
+        if control != 0 {
+            return n * size_of::<u64>() + control.trailing_zeros() as usize / 8;
+        }
+    }
+    bytes.len() - rest.len() + rest.iter().position(u8::is_ascii_control).unwrap_or(rest.len())
+}
+
+/// The high bit of each byte of `word` that is a control character, up to the lowest one; those above it may be wrong,
+/// since subtraction borrows from them.
+const fn controls(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let from_delete = word ^ (0x7F * ONES);
+    let is_low = word.wrapping_sub(0x20 * ONES) & !word;
+    let is_delete = from_delete.wrapping_sub(ONES) & !from_delete;
+    (is_low | is_delete) & (0x80 * ONES)
 }
 
 impl Head {
@@ -143,4 +171,27 @@ pub(super) fn header_map(parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, H
         headers.try_append(name, value).map_err(|_| HandshakeError::TooManyHeaders { limit: headers.len() })?;
     }
     Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_control_character_is_found_at_every_place_and_no_other_byte_is() {
+        for byte in 0..=u8::MAX {
+            for len in 0..20 {
+                for at in 0..len {
+                    let mut bytes = vec![b' '; len];
+                    bytes[at] = byte;
+                    // Those behind the first one change nothing.
+                    for byte_behind in [b' ', 0, 0x7F, 0xFF] {
+                        bytes[at + 1..].fill(byte_behind);
+                        let first = bytes.iter().position(u8::is_ascii_control).unwrap_or(len);
+                        assert_eq!(plain_len(&bytes), first, "{bytes:?}");
+                    }
+                }
+            }
+        }
+    }
 }
