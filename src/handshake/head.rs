@@ -1,6 +1,7 @@
 //! A request or response head, collected until its empty line.
 
 use crate::{config::Config, error::HandshakeError};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::mem;
 
@@ -19,7 +20,7 @@ pub(super) struct HeadReader {
 /// A head, whole and within the limits.
 #[derive(Debug)]
 pub(super) struct Head {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     lines: usize,
 }
 
@@ -43,7 +44,7 @@ impl HeadReader {
         Ok(end.map(|_| {
             let before = self.before + self.bytes.len();
             let done = mem::replace(self, Self { before, ..Self::default() });
-            Head { bytes: done.bytes, lines: done.lines }
+            Head { bytes: done.bytes.into(), lines: done.lines }
         }))
     }
 
@@ -137,6 +138,23 @@ impl Head {
         let text = simdutf8::basic::from_utf8(&self.bytes).map_err(|_| HandshakeError::NotUtf8)?;
         parse(text, &mut vec![httparse::EMPTY_HEADER; self.lines])
     }
+
+    /// A part of the head that shares its memory.
+    pub(super) fn share(&self, part: impl AsRef<[u8]>) -> Bytes {
+        self.bytes.slice_ref(part.as_ref())
+    }
+
+    /// The headers, whose values are parts of the head.
+    pub(super) fn headers(&self, parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, HandshakeError> {
+        let mut headers = HeaderMap::try_with_capacity(parsed.len()).unwrap_or_default();
+        for header in parsed {
+            let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| HandshakeError::Malformed)?;
+            let value = self.share(header.value);
+            let value = HeaderValue::from_maybe_shared(value).map_err(|_| HandshakeError::Malformed)?;
+            headers.try_append(name, value).map_err(|_| HandshakeError::TooManyHeaders { limit: headers.len() })?;
+        }
+        Ok(headers)
+    }
 }
 
 /// The first line of a head, without the empty ones before it.
@@ -161,16 +179,6 @@ pub(super) const fn syntax_error(error: httparse::Error, names_version: bool) ->
         | httparse::Error::Token
         | httparse::Error::TooManyHeaders => HandshakeError::Malformed,
     }
-}
-
-pub(super) fn header_map(parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, HandshakeError> {
-    let mut headers = HeaderMap::try_with_capacity(parsed.len()).unwrap_or_default();
-    for header in parsed {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| HandshakeError::Malformed)?;
-        let value = HeaderValue::from_bytes(header.value).map_err(|_| HandshakeError::Malformed)?;
-        headers.try_append(name, value).map_err(|_| HandshakeError::TooManyHeaders { limit: headers.len() })?;
-    }
-    Ok(headers)
 }
 
 #[cfg(test)]

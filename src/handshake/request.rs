@@ -3,7 +3,7 @@
 use super::{
     extension::{self, Extension},
     grammar::{self, is_host_and_port, lists_token},
-    head::{Head, first_line, header_map, is_http_version, syntax_error},
+    head::{Head, first_line, is_http_version, syntax_error},
 };
 use crate::error::HandshakeError;
 use http::{
@@ -12,7 +12,7 @@ use http::{
         CONNECTION, CONTENT_LENGTH, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
         SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
     },
-    uri::Authority,
+    uri::{Authority, PathAndQuery},
 };
 use std::{borrow::Cow, collections::HashSet};
 use tungstenite::handshake::derive_accept_key;
@@ -41,8 +41,7 @@ use tungstenite::handshake::derive_accept_key;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    path: String,
-    query: Option<String>,
+    resource: PathAndQuery,
     authority: Authority,
     headers: HeaderMap,
     subprotocols: Vec<String>,
@@ -54,18 +53,18 @@ impl Request {
     /// The path, as it came: percent-encoded.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        self.resource.path()
     }
 
     /// What follows the `?`, as it came; `None` if there is no `?`.
     #[must_use]
     pub fn raw_query(&self) -> Option<&str> {
-        self.query.as_deref()
+        self.resource.query()
     }
 
     /// The decoded names and values of the query, in order, empty values too.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes())
+        form_urlencoded::parse(self.raw_query().unwrap_or_default().as_bytes())
     }
 
     /// The decoded value of `name` in the query; the last one if there are several.
@@ -83,8 +82,7 @@ impl Request {
     /// The URL that the client asked for. Whether `scheme` is `ws` or `wss` is known only to who holds the socket.
     #[must_use]
     pub fn url(&self, scheme: &str) -> String {
-        let (mark, query) = self.query.as_deref().map_or(("", ""), |query| ("?", query));
-        format!("{scheme}://{}{}{mark}{query}", self.authority, self.path)
+        format!("{scheme}://{}{}", self.authority, self.resource)
     }
 
     /// The headers, all of them.
@@ -149,21 +147,20 @@ impl Request {
             if parsed.version != Some(1) {
                 return Err(HandshakeError::VersionNotSupported);
             }
-            let headers = header_map(parsed.headers)?;
-            Self::validate(parsed.path.unwrap_or_default(), headers, plain_http)
+            Self::validate(head, parsed.path.unwrap_or_default(), head.headers(parsed.headers)?, plain_http)
         })
     }
 
-    fn validate(target: &str, headers: HeaderMap, plain_http: bool) -> Result<Self, HandshakeError> {
-        let host = parse_host(&headers)?;
-        let target = parse_target(target)?;
+    fn validate(head: &Head, target: &str, headers: HeaderMap, plain_http: bool) -> Result<Self, HandshakeError> {
+        let host = parse_host(head, &headers)?;
+        let target = parse_target(head, target)?;
         refuse_body(&headers)?;
+        let target = target.into_parts();
         let mut request = Self {
-            path: target.path().to_owned(),
-            query: target.query().map(ToOwned::to_owned),
+            resource: target.path_and_query.ok_or(HandshakeError::InvalidTarget)?,
             // RFC 9112 section 3.2.2: a server "MUST ignore the received Host header field (if any)" beside an
             // absolute target.
-            authority: target.authority().cloned().unwrap_or(host),
+            authority: target.authority.unwrap_or(host),
             subprotocols: Vec::new(),
             extensions: Vec::new(),
             accept_key: None,
@@ -217,18 +214,18 @@ fn is_request_line(line: &str) -> bool {
 /// RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
 /// that lacks a Host header field and to any request message that contains more than one Host header field line or a
 /// Host header field with an invalid field value."
-fn parse_host(headers: &HeaderMap) -> Result<Authority, HandshakeError> {
+fn parse_host(head: &Head, headers: &HeaderMap) -> Result<Authority, HandshakeError> {
     grammar::single(headers, &HOST)
         .ok()
         .flatten()
-        .and_then(|host| host.parse::<Authority>().ok())
+        .and_then(|host| Authority::from_maybe_shared(head.share(host)).ok())
         .filter(is_host_and_port)
         .ok_or(HandshakeError::InvalidHost)
 }
 
 /// RFC 6455 section 4.1 item 3: the target is a resource name, or "an absolute http/https URI".
-fn parse_target(target: &str) -> Result<Uri, HandshakeError> {
-    let uri: Uri = target.parse().map_err(|_| HandshakeError::InvalidTarget)?;
+fn parse_target(head: &Head, target: &str) -> Result<Uri, HandshakeError> {
+    let uri = Uri::from_maybe_shared(head.share(target)).map_err(|_| HandshakeError::InvalidTarget)?;
     let is_resource = match uri.scheme_str() {
         None => target.starts_with('/'),
         Some(scheme) => ["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)),

@@ -6,7 +6,7 @@ use super::{
     connect::Connect,
     extension,
     grammar::{self, is_token, lists_token},
-    head::{Head, HeadReader, first_line, header_map, is_http_version, syntax_error},
+    head::{Head, HeadReader, first_line, is_http_version, syntax_error},
 };
 use crate::{config::Config, error::HandshakeError};
 use bytes::Bytes;
@@ -118,7 +118,7 @@ fn parse(head: &Head) -> Result<(Response, u8), HandshakeError> {
         })?;
         let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(HandshakeError::Malformed)?;
         let mut response = Response::new(status);
-        response.headers = header_map(parsed.headers)?;
+        response.headers = head.headers(parsed.headers)?;
         Ok((response, parsed.version.unwrap_or_default()))
     })
 }
