@@ -114,6 +114,18 @@ impl Output {
         self.filling().extend(bytes);
     }
 
+    /// Queues what `write` appends piece by piece, such as a head.
+    pub(crate) fn write<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let was_empty = self.is_empty();
+        let queue = self.queue.get_or_insert_default();
+        let result = queue.write(write);
+        self.has_news |= was_empty && queue.len > 0;
+        if queue.len == 0 {
+            self.clear();
+        }
+        result
+    }
+
     /// Queues bytes that others hold too; they are not copied if they are many.
     pub(crate) fn share(&mut self, bytes: &Bytes) {
         if bytes.len() < MIN_SHARED {

@@ -38,9 +38,8 @@ impl Connection {
             return Err(AcceptError::ClientGone);
         }
         let Stage::Decision(pending) = &mut self.stage else { unreachable!("a request waits in phase Requested") };
-        let (head, subprotocol) = accept.respond(&pending.request)?;
+        let subprotocol = self.output.write(|output| accept.respond(&pending.request, output))?;
         let early = mem::take(&mut pending.early);
-        self.output.extend(&head);
         self.subprotocol = subprotocol.map(String::into_boxed_str);
         let reader = Reader::new(self.role, &self.config);
         self.stage =

@@ -59,8 +59,9 @@ impl Accept {
         self
     }
 
-    /// Writes the 101 response that answers `request` (RFC 6455 section 4.2.2 item 5), and returns the subprotocol.
-    pub(crate) fn respond(self, request: &Request) -> Result<(Vec<u8>, Option<String>), AcceptError> {
+    /// Writes the 101 response that answers `request` (RFC 6455 section 4.2.2 item 5) behind `output`, and returns the
+    /// subprotocol.
+    pub(crate) fn respond(self, request: &Request, output: &mut Vec<u8>) -> Result<Option<String>, AcceptError> {
         let accept_key = request.accept_key().ok_or(AcceptError::NotWebSocket)?;
         if let Some(name) = &self.subprotocol
             && !request.subprotocols().contains(name)
@@ -70,14 +71,14 @@ impl Accept {
         if let Some(name) = self.headers.keys().find(|name| is_reserved(name)) {
             return Err(AcceptError::ReservedHeader(name.clone()));
         }
-        let mut head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".to_vec();
-        write_header(&mut head, "Sec-WebSocket-Accept", accept_key.as_bytes());
+        output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
+        write_header(output, "Sec-WebSocket-Accept", accept_key.as_bytes());
         if let Some(name) = &self.subprotocol {
-            write_header(&mut head, "Sec-WebSocket-Protocol", name.as_bytes());
+            write_header(output, "Sec-WebSocket-Protocol", name.as_bytes());
         }
-        write_headers(&mut head, &self.headers);
-        head.extend_from_slice(b"\r\n");
-        Ok((head, self.subprotocol))
+        write_headers(output, &self.headers);
+        output.extend_from_slice(b"\r\n");
+        Ok(self.subprotocol)
     }
 }
 

@@ -15,25 +15,26 @@ pub struct Extension {
 
 /// The extensions that a header lists, all its lines in order.
 pub(crate) fn parse_all(headers: &HeaderMap) -> Result<Vec<Extension>, Malformed> {
-    let mut extensions = Vec::new();
+    let (mut extensions, mut has_lines) = (Vec::new(), false);
     for value in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
+        has_lines = true;
         let value = value.to_str().map_err(|_| Malformed)?;
         // Not even a quoted string may hold a separator: what it stands for has to be a token.
         for element in value.split(',').map(trim).filter(|element| !element.is_empty()) {
             extensions.push(parse(element)?);
         }
     }
-    if extensions.is_empty() && headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-        return Err(Malformed);
-    }
-    Ok(extensions)
+    if extensions.is_empty() && has_lines { Err(Malformed) } else { Ok(extensions) }
 }
 
 /// `extension = extension-token *( ";" extension-param )`
 fn parse(element: &str) -> Result<Extension, Malformed> {
     let mut parts = element.split(';').map(trim);
     let name = parts.next().filter(|name| is_token(name)).ok_or(Malformed)?.to_owned();
-    let params = parts.map(parse_param).collect::<Result<_, _>>()?;
+    let mut params = Vec::new();
+    for param in parts {
+        params.push(parse_param(param)?);
+    }
     Ok(Extension { name, params })
 }
 

@@ -9,7 +9,13 @@ pub(crate) struct Malformed;
 
 /// Whether `text` is a token (RFC 9110 section 5.6.2), which is what RFC 6455 asks of subprotocols and extensions.
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// `tchar`: of what is printed, all but delimiters.
+const fn is_token_byte(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+        | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 /// Whether `authority` is a host and perhaps a port, as `http::uri` does not check it: no user information, no empty
@@ -40,18 +46,15 @@ pub(crate) fn trim(text: &str) -> &str {
 
 /// Whether a header lists `token`, in any case, on any of its lines.
 pub(crate) fn lists_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|element| trim(element).eq_ignore_ascii_case(token))
+    let has_token = |value: &str| value.split(',').any(|element| trim(element).eq_ignore_ascii_case(token));
+    headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(has_token))
 }
 
 /// The tokens that a header lists, all its lines in order. Section 9110 5.6.1 has empty elements ignored.
 pub(crate) fn token_list(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<String>, Malformed> {
-    let mut tokens = Vec::new();
+    let (mut tokens, mut has_lines) = (Vec::new(), false);
     for value in headers.get_all(name) {
+        has_lines = true;
         let value = value.to_str().map_err(|_| Malformed)?;
         for element in value.split(',').map(trim).filter(|element| !element.is_empty()) {
             if !is_token(element) {
@@ -60,10 +63,7 @@ pub(crate) fn token_list(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<S
             tokens.push(element.to_owned());
         }
     }
-    if tokens.is_empty() && headers.contains_key(name) {
-        return Err(Malformed);
-    }
-    Ok(tokens)
+    if tokens.is_empty() && has_lines { Err(Malformed) } else { Ok(tokens) }
 }
 
 /// There is more than one value.

@@ -46,7 +46,7 @@ pub struct Request {
     headers: HeaderMap,
     subprotocols: Vec<String>,
     extensions: Vec<Extension>,
-    accept_key: Option<String>,
+    is_websocket: bool,
 }
 
 impl Request {
@@ -127,12 +127,13 @@ impl Request {
     /// Whether the request asks for a WebSocket, so that it can be accepted.
     #[must_use]
     pub const fn is_websocket(&self) -> bool {
-        self.accept_key.is_some()
+        self.is_websocket
     }
 
     /// The value of `Sec-WebSocket-Accept` that answers the request.
-    pub(super) fn accept_key(&self) -> Option<&str> {
-        self.accept_key.as_deref()
+    pub(super) fn accept_key(&self) -> Option<String> {
+        let key = self.single(&SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key").ok().flatten();
+        key.filter(|_| self.is_websocket).map(|key| derive_accept_key(key.as_bytes()))
     }
 
     /// Reads a head as RFC 6455 section 4.2.1 says. A plain request is allowed only if `plain_http` is.
@@ -163,7 +164,7 @@ impl Request {
             authority: target.authority.unwrap_or(host),
             subprotocols: Vec::new(),
             extensions: Vec::new(),
-            accept_key: None,
+            is_websocket: false,
             headers,
         };
         if lists_token(&request.headers, &UPGRADE, "websocket") {
@@ -183,19 +184,18 @@ impl Request {
             Some(_) | None => return Err(HandshakeError::UnsupportedWebSocketVersion),
         }
         let key = self.single(&SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key")?.unwrap_or_default();
-        // Section 4.2.1 item 5: "a base64-encoded value that, when decoded, is 16 bytes in length".
-        if data_encoding::BASE64.decode(key.as_bytes()).ok().is_none_or(|nonce| nonce.len() != 16) {
+        if !is_nonce(key) {
             return Err(HandshakeError::InvalidKey);
         }
-        self.accept_key = Some(derive_accept_key(key.as_bytes()));
         self.subprotocols = grammar::token_list(&self.headers, &SEC_WEBSOCKET_PROTOCOL)
             .map_err(|_| HandshakeError::InvalidSubprotocol)?;
         // Section 4.1 item 10: "the elements that comprise this value [...] MUST all be unique strings".
         let mut seen = HashSet::new();
-        if !self.subprotocols.iter().all(|name| seen.insert(name)) {
+        if self.subprotocols.len() > 1 && !self.subprotocols.iter().all(|name| seen.insert(name)) {
             return Err(HandshakeError::InvalidSubprotocol);
         }
         self.extensions = extension::parse_all(&self.headers).map_err(|_| HandshakeError::InvalidExtensions)?;
+        self.is_websocket = true;
         Ok(())
     }
 
@@ -239,8 +239,41 @@ fn parse_target(head: &Head, target: &str) -> Result<Uri, HandshakeError> {
     }
 }
 
+/// Section 4.2.1 item 5: "a base64-encoded value that, when decoded, is 16 bytes in length": 22 digits, of the last of
+/// which only two bits count and the others are zero, and the padding.
+fn is_nonce(key: &str) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    match key.as_bytes() {
+        [digits @ .., b'A' | b'Q' | b'g' | b'w', b'=', b'='] => digits.len() == 21 && digits.iter().all(is_digit),
+        _ => false,
+    }
+}
+
 /// A body would be read as frames; taking one for the other is how requests are smuggled.
 fn refuse_body(headers: &HeaderMap) -> Result<(), HandshakeError> {
     let has_length = headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0");
     if has_length || headers.contains_key(TRANSFER_ENCODING) { Err(HandshakeError::RequestBody) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data_encoding::BASE64;
+
+    #[test]
+    fn a_nonce_is_what_decodes_to_16_bytes() {
+        let keys = (0..20).map(|len| BASE64.encode(&vec![0xA5; len]));
+        for key in keys.chain(["".to_owned(), "=".repeat(24)]) {
+            for at in 0..key.len() {
+                for byte in 0..=0x7F {
+                    let mut changed = key.clone().into_bytes();
+                    changed[at] = byte;
+                    let is_right = BASE64.decode(&changed).is_ok_and(|nonce| nonce.len() == 16);
+                    let changed = String::from_utf8(changed).expect("all of it is ASCII");
+                    assert_eq!(is_nonce(&changed), is_right, "{changed:?}");
+                }
+            }
+            assert_eq!(is_nonce(&key), BASE64.decode(key.as_bytes()).is_ok_and(|nonce| nonce.len() == 16), "{key:?}");
+        }
+    }
 }

@@ -31,10 +31,11 @@ impl Buffer {
     }
 
     /// Appends what `write` appends, growing if that is needed.
-    pub(super) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         self.memory.truncate(self.end);
-        write(&mut self.memory);
+        let result = write(&mut self.memory);
         self.end = self.memory.len();
+        result
     }
 
     /// Takes `range` out.

@@ -129,9 +129,16 @@ impl Queue {
         own
     }
 
+    /// Queues what `write` appends.
+    pub(super) fn write<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let before = self.bytes.len();
+        let result = self.bytes.append(write);
+        self.len += self.bytes.len() - before;
+        result
+    }
+
     pub(super) fn extend(&mut self, bytes: &[u8]) {
-        self.len += bytes.len();
-        self.bytes.append(|memory| memory.extend_from_slice(bytes));
+        self.write(|memory| memory.extend_from_slice(bytes));
     }
 
     /// Queues bytes that are not copied.
@@ -141,9 +148,7 @@ impl Queue {
     }
 
     pub(super) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
-        let before = self.bytes.len();
-        self.bytes.append(|memory| encode(memory, is_final, opcode, payload, key));
-        self.len += self.bytes.len() - before;
+        self.write(|memory| encode(memory, is_final, opcode, payload, key));
     }
 
     /// Queues a Pong; in the place of the last one, if many wait and not a byte of that has left.
