@@ -120,7 +120,7 @@ impl Connection {
         let stage = Stage::Response(Box::new(ResponseReader::new(connect, &key)));
         let mut connection = Self::new(Role::Client, Phase::Idle, stage, config, now);
         connection.random = Some(random);
-        connection.output.extend(&connect.encode(&key));
+        connection.output.write(|output| connect.encode(&key, output));
         connection.transition(Party::Client, Action::Open);
         connection.freshen(now);
         connection

@@ -12,6 +12,9 @@ use http::{
     uri::PathAndQuery,
 };
 
+/// As many bytes as most requests have.
+const USUAL_LEN: usize = 256;
+
 /// What a client asks for: where, with which subprotocols and headers.
 ///
 /// ```
@@ -129,23 +132,25 @@ impl Connect {
         self.seed.map_or_else(Random::from_system, Random::from_seed)
     }
 
-    /// The request, as section 4.1 spells it out.
-    pub(crate) fn encode(&self, key: &str) -> Vec<u8> {
+    /// Writes the request behind `output`, as section 4.1 spells it out.
+    pub(crate) fn encode(&self, key: &str, output: &mut Vec<u8>) {
         // Section 3: the path, or "/" if it is empty, and the query if it is not.
         let query = self.uri.query().filter(|query| !query.is_empty());
         let (mark, query) = query.map_or(("", ""), |query| ("?", query));
-        let mut head = format!("GET {}{mark}{query} HTTP/1.1\r\nHost: {}", self.uri.path(), self.host()).into_bytes();
+        output.reserve(USUAL_LEN);
+        for part in ["GET ", self.uri.path(), mark, query, " HTTP/1.1\r\nHost: ", self.host()] {
+            output.extend_from_slice(part.as_bytes());
+        }
         if self.port() != self.default_port() {
-            head.extend_from_slice(format!(":{}", self.port()).as_bytes());
+            output.extend_from_slice(format!(":{}", self.port()).as_bytes());
         }
-        head.extend_from_slice(b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
-        write_header(&mut head, "Sec-WebSocket-Key", key.as_bytes());
+        output.extend_from_slice(b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
+        write_header(output, "Sec-WebSocket-Key", key.as_bytes());
         if !self.subprotocols.is_empty() {
-            write_header(&mut head, "Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
+            write_header(output, "Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
         }
-        write_headers(&mut head, &self.headers);
-        head.extend_from_slice(b"\r\n");
-        head
+        write_headers(output, &self.headers);
+        output.extend_from_slice(b"\r\n");
     }
 }
 
