@@ -121,6 +121,7 @@ fn hs1_a_request_line_of_another_shape_is_answered_with_400() {
         "GET /chat HTTP/1.1 ",
         "GET\t/chat\tHTTP/1.1",
         "GET /two words HTTP/1.1",
+        "GET /two\twords HTTP/1.1",
         " GET /chat HTTP/1.1",
         "GE(T /chat HTTP/1.1",
         "GET /chat HTTP/1.1x",

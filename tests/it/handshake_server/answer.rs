@@ -313,6 +313,11 @@ fn ha7_a_plain_request_is_handed_out_only_if_asked_for() {
         "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nConnection: close\r\nContent-Length: 8\r\n\r\n<p>Hello"
     );
 
+    let with_a_key = request_head("/chat", &[("Upgrade", "h2c")]);
+    let mut server = self::server(config.clone());
+    feed(&mut server, &with_a_key);
+    assert_eq!(server.accept(Accept::new()), Err(AcceptError::NotWebSocket), "a key alone asks for nothing");
+
     let broken = request_head("/chat", &[("Sec-WebSocket-Key", "")]);
     assert_eq!(refusal(config, &broken).0, HandshakeError::InvalidKey, "who asks for a WebSocket must ask rightly");
 }

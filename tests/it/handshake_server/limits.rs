@@ -50,6 +50,21 @@ fn hs15_a_head_over_the_limit_is_answered_with_431() {
 }
 
 #[test]
+fn hs15_of_two_limits_the_lower_one_is_broken_first() {
+    for (line_limit, head_limit) in [(20, 30), (20, 20), (30, 20)] {
+        let config = config(|config| {
+            (config.max_request_line_bytes, config.max_head_bytes) = (line_limit, head_limit);
+        });
+        let expected = if line_limit <= head_limit {
+            HandshakeError::RequestLineTooLong { limit: line_limit }
+        } else {
+            HandshakeError::HeadTooLarge { limit: head_limit }
+        };
+        assert_eq!(refusal(config, &[b'x'; 100]).0, expected, "{line_limit} for the line, {head_limit} for the head");
+    }
+}
+
+#[test]
 fn hs15_what_follows_the_head_does_not_count() {
     let head = request_head("/chat", &[]);
     let limit = head.len();
