@@ -1,5 +1,6 @@
 //! The connection: what both parties have done, and what may come next.
 
+mod clock;
 mod close;
 mod established;
 mod history;
@@ -25,10 +26,10 @@ use crate::{
     random::Random,
     state::{Action, Party, Phase, State, Transition, TransitionError},
 };
+use clock::Clock;
 use close::Closing;
 use history::History;
 use std::{sync::Arc, time::Instant};
-use time::Clock;
 use transmit::{Ending, Transport};
 use tungstenite::protocol::Role;
 
@@ -75,7 +76,7 @@ pub struct Connection {
 }
 
 /// Of a hundred thousand idle connections every byte counts; what only some need is boxed.
-const _: () = assert!(size_of::<Connection>() <= 360);
+const _: () = assert!(size_of::<Connection>() <= 312);
 
 /// What incoming bytes are, which is where the roles differ.
 #[derive(Debug)]

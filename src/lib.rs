@@ -12,6 +12,7 @@ pub mod handshake;
 #[doc(hidden)]
 pub mod internals;
 mod message;
+mod moment;
 mod output;
 mod random;
 pub mod reconnect;

@@ -7,132 +7,13 @@ use crate::{
     event::Cause,
     frame::OpCode,
     handshake::Response,
+    moment::Moment,
     state::{Action, Phase},
     timer::Timer,
 };
 use http::StatusCode;
-use std::{
-    mem,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use tungstenite::protocol::frame::coding::CloseCode;
-
-/// When what the deadlines count from has happened.
-#[derive(Clone, Debug)]
-pub(super) struct Clock {
-    /// The phase began, or the last bytes that it had to write have left.
-    since: Instant,
-    /// Something below is to be set by the next call that knows the time.
-    has_news: bool,
-    /// `since` is.
-    is_stale: bool,
-    /// A Close, or other last bytes, have still to leave.
-    is_draining: bool,
-    /// Bytes came, or a Ping of our own left; moved on by as long as reading was paused since.
-    quiet_since: Instant,
-    /// Reading was paused, and the time since then has not been left out.
-    paused_since: Option<Instant>,
-    /// Bytes left, or the first of those that wait was queued; `None` while none wait.
-    written: Option<Instant>,
-    /// `written` is to be set, even if it is.
-    has_written: bool,
-    /// Bytes came.
-    heard: Instant,
-    /// A message, or a part of one, came; moved on as `quiet_since` is.
-    message_heard: Instant,
-    /// The message or frame that has not ended began; moved on as `quiet_since` is.
-    incomplete_since: Option<Instant>,
-    /// A Ping of our own left.
-    pinged: Instant,
-    /// Tells the Pong that answers that Ping.
-    ping_number: u32,
-    awaits_pong: bool,
-    /// That Ping waits behind other bytes.
-    ping_waits: bool,
-    /// It has left; when is to be set by the next call that knows the time.
-    ping_has_left: bool,
-    is_paused: bool,
-    /// In microseconds, which are plenty and take less room.
-    round_trip: Option<u32>,
-}
-
-impl Clock {
-    pub(super) const fn new(now: Instant) -> Self {
-        Self {
-            since: now,
-            has_news: false,
-            is_stale: false,
-            is_draining: false,
-            quiet_since: now,
-            paused_since: None,
-            written: None,
-            has_written: false,
-            heard: now,
-            message_heard: now,
-            incomplete_since: None,
-            pinged: now,
-            ping_number: 0,
-            awaits_pong: false,
-            ping_waits: false,
-            ping_has_left: false,
-            is_paused: false,
-            round_trip: None,
-        }
-    }
-
-    pub(super) const fn note_phase(&mut self, phase: Phase) {
-        self.has_news = true;
-        self.is_stale = true;
-        self.is_draining = matches!(phase, Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed);
-    }
-
-    /// Bytes have left. Who waits for an answer begins to wait when the last byte of the question has left; what is
-    /// written after that, which may be any number of Pongs, changes nothing.
-    pub(super) const fn note_written(&mut self, is_all: bool) {
-        self.has_news = true;
-        self.has_written = true;
-        if is_all {
-            self.is_stale |= self.is_draining;
-            self.is_draining = false;
-            self.ping_has_left |= mem::replace(&mut self.ping_waits, false);
-        }
-    }
-
-    /// Sets what calls that know no time have left to be set.
-    #[cold]
-    fn freshen(&mut self, now: Instant, is_output_empty: bool) {
-        self.has_news = false;
-        if mem::take(&mut self.is_stale) {
-            self.since = now;
-        }
-        match self.paused_since {
-            None if self.is_paused => self.paused_since = Some(now),
-            Some(paused_since) if !self.is_paused => {
-                self.paused_since = None;
-                self.leave_out(now.saturating_duration_since(paused_since), now);
-            }
-            None | Some(_) => {}
-        }
-        if mem::take(&mut self.ping_has_left) {
-            self.pinged = now;
-            self.quiet_since = now;
-        }
-        let has_written = mem::take(&mut self.has_written);
-        if is_output_empty {
-            self.written = None;
-        } else if has_written || self.written.is_none() {
-            self.written = Some(now);
-        }
-    }
-
-    /// Does not hold `pause`, which ends `now`, against the peer.
-    fn leave_out(&mut self, pause: Duration, now: Instant) {
-        let of_message = self.incomplete_since.as_mut();
-        for since in [&mut self.quiet_since, &mut self.message_heard].into_iter().chain(of_message) {
-            *since = since.checked_add(pause).map_or(now, |later| later.min(now));
-        }
-    }
-}
 
 impl Connection {
     /// The earliest deadline and what it is for; `None` if nothing is waited for. Call
@@ -144,10 +25,8 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&mut self, now: Instant) -> Option<(Instant, Timer)> {
         self.freshen(now);
-        Timer::ALL
-            .into_iter()
-            .filter_map(|timer| Some((self.deadline(timer)?, timer)))
-            .min_by_key(|(deadline, _)| *deadline)
+        let (deadline, timer) = self.earliest()?;
+        Some((self.clock.heard.instant_of(deadline)?, timer))
     }
 
     /// Does what the deadlines up to `now` demand. Take the events that follow with [`poll_event`](Self::poll_event).
@@ -165,7 +44,7 @@ impl Connection {
     /// | [`Closing`](Timer::Closing) | the socket is to be closed; if the peer's Close has not come the code is 1006 |
     /// | [`Linger`](Timer::Linger) | the socket is to be closed; the `Disconnect` has been handed out before |
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((_, timer)) = self.poll_timeout(now).filter(|(deadline, _)| *deadline <= now) {
+        while let Some(timer) = self.run_out(now) {
             match timer {
                 Timer::Opening => self.opening_timed_out(),
                 Timer::Accept => self.accept_timed_out(),
@@ -211,7 +90,7 @@ impl Connection {
     /// When the last bytes of the peer were handed in; at first, when the connection began.
     #[must_use]
     pub const fn last_heard(&self) -> Instant {
-        self.clock.heard
+        self.clock.heard.instant()
     }
 
     /// Tells the clock the time, if that makes a difference.
@@ -232,8 +111,9 @@ impl Connection {
     /// Bytes have come.
     #[inline]
     pub(super) fn note_bytes(&mut self, now: Instant) {
-        self.clock.heard = now;
-        self.clock.quiet_since = now;
+        if now != self.clock.heard.instant() {
+            self.clock.hear(now);
+        }
     }
 
     /// A message has come.
@@ -246,7 +126,7 @@ impl Connection {
     /// A part of a message has come.
     #[inline]
     pub(super) fn note_part(&mut self) {
-        self.clock.message_heard = self.clock.heard;
+        self.clock.message_heard = self.clock.heard.moment();
     }
 
     /// A control frame has come: what began before it is still to end only if a message is open.
@@ -267,54 +147,65 @@ impl Connection {
         {
             self.note_part();
         }
-        let since = self.clock.incomplete_since.unwrap_or(self.clock.heard);
+        let since = self.clock.incomplete_since.unwrap_or_else(|| self.clock.heard.moment());
         self.clock.incomplete_since = self.is_mid_message().then_some(since);
     }
 
     pub(super) fn note_pong(&mut self, payload: &[u8]) {
         if self.clock.awaits_pong && payload == self.clock.ping_number.to_be_bytes() {
             self.clock.awaits_pong = false;
-            let round_trip = self.clock.heard.saturating_duration_since(self.clock.pinged);
+            let round_trip = self.clock.heard.moment().saturating_since(self.clock.pinged);
             self.clock.round_trip = Some(u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX));
         }
     }
 
-    fn deadline(&self, timer: Timer) -> Option<Instant> {
+    /// The timer that ran out first, if any has by `now`.
+    fn run_out(&mut self, now: Instant) -> Option<Timer> {
+        self.freshen(now);
+        self.earliest().filter(|(deadline, _)| *deadline <= self.clock.heard.moment_of(now)).map(|(_, timer)| timer)
+    }
+
+    /// The deadlines that there are in the present phase, and of those the earliest.
+    fn earliest(&self) -> Option<(Moment, Timer)> {
         let (clock, config) = (&self.clock, &*self.config);
-        let is_open = self.phase == Phase::Open;
-        let is_heard = is_open && !clock.is_paused;
-        let (runs, since, timeout) = match timer {
-            Timer::Opening => {
-                let waits = matches!(self.stage, Stage::Request(_) | Stage::Response(_));
-                (waits && self.transport == Transport::Up, clock.since, config.opening_timeout)
+        let mut earliest = Earliest(None);
+        match self.phase {
+            Phase::Idle | Phase::Requested => match self.stage {
+                Stage::Decision(_) => earliest.offer(Timer::Accept, clock.since, config.accept_timeout),
+                Stage::Request(_) | Stage::Response(_) if self.transport == Transport::Up => {
+                    earliest.offer(Timer::Opening, clock.since, config.opening_timeout);
+                }
+                Stage::Request(_) | Stage::Response(_) | Stage::Frames(_) | Stage::Early(_) | Stage::Discard => {}
+            },
+            Phase::Open => self.offer_open(&mut earliest),
+            Phase::ClientClosed | Phase::ApplicationClosed => {
+                earliest.offer(Timer::Closing, clock.since, config.closing_timeout);
             }
-            Timer::Accept => (matches!(self.stage, Stage::Decision(_)), clock.since, config.accept_timeout),
-            Timer::Ping => {
-                let may_leave = is_open && self.transport != Transport::Failed;
-                (may_leave && !clock.awaits_pong, clock.pinged.max(clock.since), config.ping_interval)
+            Phase::Closed if self.is_socket_done() => {}
+            Phase::Closed if self.output.is_empty() => {
+                earliest.offer(Timer::Linger, clock.since, config.linger_timeout);
             }
-            Timer::Pong => (is_heard && clock.awaits_pong && !clock.ping_waits, clock.quiet_since, config.pong_timeout),
-            Timer::Idle => (is_heard, clock.message_heard.max(clock.since), config.idle_timeout),
-            Timer::Message => (is_heard, clock.incomplete_since?.max(clock.since), config.message_timeout),
-            Timer::Write => (is_open, clock.written?, config.write_timeout),
-            Timer::Closing => (self.awaits_close() || self.last_bytes_wait(), clock.since, config.closing_timeout),
-            Timer::Linger => (self.is_over() && !self.last_bytes_wait(), clock.since, config.linger_timeout),
-        };
-        if runs { since.checked_add(timeout?) } else { None }
+            Phase::Closed => earliest.offer(Timer::Closing, clock.since, config.closing_timeout),
+        }
+        earliest.0
     }
-
-    /// One party has closed, the other has not.
-    const fn awaits_close(&self) -> bool {
-        matches!(self.phase, Phase::ClientClosed | Phase::ApplicationClosed)
-    }
-
-    /// Both parties are done, the socket is not.
-    fn is_over(&self) -> bool {
-        self.phase == Phase::Closed && !self.is_socket_done()
-    }
-
-    fn last_bytes_wait(&self) -> bool {
-        self.is_over() && !self.output.is_empty()
+    fn offer_open(&self, earliest: &mut Earliest) {
+        let (clock, config) = (&self.clock, &*self.config);
+        if !clock.awaits_pong && self.transport != Transport::Failed {
+            earliest.offer(Timer::Ping, clock.pinged.max(clock.since), config.ping_interval);
+        }
+        if !clock.is_paused {
+            if clock.awaits_pong && !clock.ping_waits {
+                earliest.offer(Timer::Pong, clock.quiet_since, config.pong_timeout);
+            }
+            earliest.offer(Timer::Idle, clock.message_heard.max(clock.since), config.idle_timeout);
+            if let Some(incomplete_since) = clock.incomplete_since {
+                earliest.offer(Timer::Message, incomplete_since.max(clock.since), config.message_timeout);
+            }
+        }
+        if let Some(written) = clock.written {
+            earliest.offer(Timer::Write, written, config.write_timeout);
+        }
     }
 
     fn opening_timed_out(&mut self) {
@@ -343,10 +234,23 @@ impl Connection {
         self.clock.ping_number = self.clock.ping_number.wrapping_add(1);
         self.clock.awaits_pong = true;
         self.clock.ping_waits = !self.output.is_empty();
-        self.clock.pinged = now;
-        self.clock.quiet_since = now;
+        self.clock.pinged = self.clock.heard.moment_of(now);
+        self.clock.quiet_since = self.clock.pinged;
         let key = self.mask_key();
         self.output.frame(true, OpCode::Ping, &self.clock.ping_number.to_be_bytes(), key);
         self.transition(self.local_party(), Action::Ping);
+    }
+}
+
+/// The earliest of the deadlines that were offered; of two at once, the first.
+struct Earliest(Option<(Moment, Timer)>);
+
+impl Earliest {
+    fn offer(&mut self, timer: Timer, since: Moment, timeout: Option<Duration>) {
+        if let Some(deadline) = timeout.and_then(|timeout| since.checked_add(timeout))
+            && self.0.is_none_or(|(earliest, _)| deadline < earliest)
+        {
+            self.0 = Some((deadline, timer));
+        }
     }
 }

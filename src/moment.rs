@@ -1,0 +1,116 @@
+//! Instants in half the room.
+
+use std::{
+    num::NonZero,
+    time::{Duration, Instant},
+};
+
+/// An instant to the nanosecond, as an [`Anchor`] tells it: half the size of an `Instant`, and an `Option` of it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(NonZero<u64>);
+
+impl Moment {
+    /// The moment `duration` later; `None` if that is more than 584 years after the first.
+    pub(crate) fn checked_add(self, duration: Duration) -> Option<Self> {
+        self.0.checked_add(u64::try_from(duration.as_nanos()).ok()?).map(Self)
+    }
+
+    /// How much later this is than `earlier`; nothing if it is not.
+    pub(crate) const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+/// An instant whose moment is known, and with it those of all others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anchor {
+    instant: Instant,
+    moment: Moment,
+}
+
+impl Anchor {
+    /// The first moment is now.
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self { instant: now, moment: Moment(NonZero::<u64>::MIN) }
+    }
+
+    pub(crate) const fn instant(&self) -> Instant {
+        self.instant
+    }
+
+    pub(crate) const fn moment(&self) -> Moment {
+        self.moment
+    }
+
+    /// The moment of `instant`; the first or the last, if it is out of their range.
+    #[inline]
+    pub(crate) fn moment_of(&self, instant: Instant) -> Moment {
+        if instant == self.instant { self.moment } else { self.moment_of_another(instant) }
+    }
+
+    #[cold]
+    fn moment_of_another(&self, instant: Instant) -> Moment {
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let moment = self.moment.0.get();
+        let moment = match instant.checked_duration_since(self.instant) {
+            Some(later) => moment.saturating_add(nanos(later)),
+            None => moment.saturating_sub(nanos(self.instant.saturating_duration_since(instant))),
+        };
+        Moment(NonZero::new(moment).unwrap_or(NonZero::<u64>::MIN))
+    }
+
+    /// The instant of `moment`; `None` if the system knows none so late.
+    pub(crate) fn instant_of(&self, moment: Moment) -> Option<Instant> {
+        if moment >= self.moment {
+            self.instant.checked_add(moment.saturating_since(self.moment))
+        } else {
+            self.instant.checked_sub(self.moment.saturating_since(moment))
+        }
+    }
+
+    /// Moves to `instant`.
+    pub(crate) fn move_to(&mut self, instant: Instant) {
+        *self = Self { instant, moment: self.moment_of(instant) };
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
+mod tests {
+    use super::*;
+
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+    #[test]
+    fn a_moment_is_its_instant_to_the_nanosecond_for_centuries_wherever_the_anchor_is() {
+        let began = Instant::now();
+        let mut anchor = Anchor::new(began);
+        let first = anchor.moment();
+        let durations = [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(1), 5 * CENTURY];
+        for moved in durations.into_iter().chain([Duration::ZERO]) {
+            anchor.move_to(began + moved);
+            assert_eq!((anchor.instant(), anchor.moment().saturating_since(first)), (began + moved, moved));
+            for passed in durations {
+                let moment = anchor.moment_of(began + passed);
+                assert_eq!(moment.saturating_since(first), passed, "told from {moved:?} after the beginning");
+                assert_eq!(first.checked_add(passed), Some(moment));
+                assert_eq!(anchor.instant_of(moment), Some(began + passed), "told from {moved:?} after the beginning");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_the_first_moment_or_the_last_and_a_deadline_there_is_none() {
+        let began = Instant::now() + CENTURY;
+        let anchor = Anchor::new(began);
+        assert_eq!(anchor.moment_of(began - CENTURY), anchor.moment());
+        assert_eq!(anchor.moment_of(began + 6 * CENTURY).0, NonZero::<u64>::MAX);
+        assert_eq!(anchor.moment().checked_add(6 * CENTURY), None);
+        assert_eq!(anchor.moment().checked_add(Duration::MAX), None);
+    }
+
+    #[test]
+    fn an_optional_moment_takes_half_the_room_of_an_instant() {
+        assert_eq!((size_of::<Option<Moment>>(), size_of::<Instant>()), (8, 16));
+    }
+}
