@@ -114,7 +114,7 @@ impl Server {
             events: Events::with_capacity(EVENTS),
             acceptor: Some(acceptor),
             driver: Driver::new(Arc::new(config), Handle::new(sender, waker)),
-            peers: Peers::default(),
+            peers: Peers::new(clock::now()),
             commands: Some(commands),
             has_commands: false,
             cut_off: None,

@@ -1,12 +1,20 @@
 //! The deadlines of all connections in one order.
 
+use crate::moment::{Anchor, Moment};
 use std::{collections::BTreeSet, time::Instant};
 
-/// At most one deadline for each key.
-#[derive(Debug, Default)]
-pub(super) struct Deadlines(BTreeSet<(Instant, usize)>);
+/// At most one deadline for each key, in as little room as that takes: there are as many as connections.
+#[derive(Debug)]
+pub(super) struct Deadlines {
+    began: Anchor,
+    set: BTreeSet<(Moment, u32)>,
+}
 
 impl Deadlines {
+    pub(super) const fn new(now: Instant) -> Self {
+        Self { began: Anchor::new(now), set: BTreeSet::new() }
+    }
+
     /// Replaces the deadline `old` of `key`, which is kept beside the connection, by `new` if that is earlier.
     ///
     /// A deadline that moves on, which is what happens with nearly every message, touches nothing: that it has moved is
@@ -16,7 +24,7 @@ impl Deadlines {
             && old.is_none_or(|old| new < old)
         {
             self.remove(key, old);
-            self.0.insert((new, key));
+            self.set.insert((self.began.moment_of(new), key as u32));
             *old = Some(new);
         }
     }
@@ -24,16 +32,17 @@ impl Deadlines {
     /// Takes the deadline `old` of `key` away.
     pub(super) fn remove(&mut self, key: usize, old: &mut Option<Instant>) {
         if let Some(old) = old.take() {
-            self.0.remove(&(old, key));
+            self.set.remove(&(self.began.moment_of(old), key as u32));
         }
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.first().map(|(deadline, _)| *deadline)
+        self.began.instant_of(self.set.first()?.0)
     }
 
     /// The key of the earliest deadline, if it has come.
     pub(super) fn due(&self, now: Instant) -> Option<usize> {
-        self.0.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| *key)
+        let now = self.began.moment_of(now);
+        self.set.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| *key as usize)
     }
 }

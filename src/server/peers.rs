@@ -56,9 +56,8 @@ pub(super) struct Entry {
 }
 
 /// Of a hundred thousand idle connections every byte counts.
-const _: () = assert!(size_of::<Entry>() <= 512);
+const _: () = assert!(size_of::<Entry>() <= 456);
 
-#[derive(Default)]
 pub(super) struct Peers {
     entries: Slab<Entry>,
     /// Those that have work, each once.
@@ -72,6 +71,18 @@ pub(super) struct Peers {
 }
 
 impl Peers {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            entries: Slab::new(),
+            ready: Vec::new(),
+            deadlines: Deadlines::new(now),
+            by_address: HashMap::new(),
+            refused: 0,
+            handshakes: 0,
+            generation: 0,
+        }
+    }
+
     pub(super) fn insert(
         &mut self,
         connection: Connection,
