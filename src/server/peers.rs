@@ -58,6 +58,9 @@ pub(super) struct Entry {
 /// Of a hundred thousand idle connections every byte counts.
 const _: () = assert!(size_of::<Entry>() <= 456);
 
+/// Places for so many connections are kept when there are none.
+const KEPT_PLACES: usize = 64;
+
 pub(super) struct Peers {
     entries: Slab<Entry>,
     /// Those that have work, each once.
@@ -74,7 +77,7 @@ impl Peers {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             entries: Slab::new(),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             deadlines: Deadlines::new(now),
             by_address: HashMap::new(),
             refused: 0,
@@ -243,6 +246,16 @@ impl Peers {
                 self.by_address.remove(&entry.address.ip());
             }
         }
+        if self.entries.is_empty() && self.entries.capacity() > KEPT_PLACES {
+            self.give_back();
+        }
+    }
+
+    /// Keeps nothing of the memory that a crowd took which has gone.
+    fn give_back(&mut self) {
+        self.entries = Slab::with_capacity(KEPT_PLACES);
+        self.ready.shrink_to(KEPT_PLACES);
+        self.by_address.shrink_to(KEPT_PLACES);
     }
 }
 
