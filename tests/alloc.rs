@@ -3,6 +3,10 @@
 //! This is a test binary of its own, because its allocator counts; it does so for each thread by itself, so its tests
 //! can run at once.
 
+#[cfg(feature = "server")]
+#[path = "alloc/server.rs"]
+mod server_memory;
+
 // The tests of behaviour use more of it.
 #[allow(dead_code, unused_imports)]
 #[path = "it/support/mod.rs"]

@@ -55,8 +55,8 @@ pub(super) struct Entry {
     logged: u8,
 }
 
-/// Of a hundred thousand idle connections every byte counts.
-const _: () = assert!(size_of::<Entry>() <= 456);
+/// Of a hundred thousand idle connections every byte counts; those of the socket are more when mio checks its use.
+const _: () = assert!(size_of::<Entry>() - size_of::<TcpStream>() <= 452);
 
 /// Places for so many connections are kept when there are none.
 const KEPT_PLACES: usize = 64;
