@@ -6,60 +6,38 @@
 //!
 //! It fails if one takes 3 % more than its baseline, and asks for a new baseline if one takes 3 % less; `--update` writes
 //! it. Whether the work is done right is checked first.
-//!
-//! For each workload this program runs itself under callgrind, which counts only while `measured` runs.
 
 use statesocket::Role::{Client, Server};
 use statesocket_benches::{
-    Bench, Work,
+    Bench, callgrind,
     codec::{Header, Unmask, Utf8},
     exchange::{Job, Reads, Receive, Send},
     opening::{ClientOpening, ServerClosing, ServerOpening, Transitions, WholeServer},
-    wire::Kind,
+    wire::{Kind, size_name},
 };
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    path::Path,
-    process::{Command, ExitCode, Stdio},
-};
+use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 const TOLERANCE: f64 = 0.03;
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.txt");
-/// Has this program run one workload.
-const COUNTED: &str = "--counted";
-const MEASURED: &str = "instructions::measured";
-/// Callgrind counts a `rep movsb` by the byte: copies are to be vector loops at every length. And where memory comes from
-/// is not to depend on what was allocated before.
-const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=1073741824:glibc.malloc.mmap_threshold=33554432";
 
 fn main() -> ExitCode {
+    if callgrind::has_run_one(benches) {
+        return ExitCode::SUCCESS;
+    }
     let mut arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let mut take = |flag| {
         let before = arguments.len();
         arguments.retain(|argument| argument != flag);
         arguments.len() < before
     };
-    let (is_counted, update) = (take(COUNTED), take("--update"));
+    let update = take("--update");
     let filter = arguments.first().map_or("", String::as_str);
-    if is_counted {
-        run_one(filter);
-        return ExitCode::SUCCESS;
-    }
     let counts = count_all(filter);
     if update {
         write_baseline(&counts, filter);
         return ExitCode::SUCCESS;
     }
     if compare(&counts, filter) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn size_name(len: usize) -> String {
-    match len {
-        0x400..0x10_0000 => format!("{} KiB", len >> 10),
-        0x10_0000.. => format!("{} MiB", len >> 20),
-        _ => format!("{len} B"),
-    }
 }
 
 fn benches() -> Vec<Bench> {
@@ -138,50 +116,11 @@ fn name(action: &str, job: &Job, how: &str) -> String {
     format!("{action} {of} {}{how}", size_name(job.len))
 }
 
-/// Runs the workload of this name, and prints how many units of work that was.
-fn run_one(name: &str) {
-    let bench = benches().into_iter().find(|bench| bench.name == name).expect("a name of the list");
-    println!("{}", bench.run(measured));
-}
-
-#[inline(never)]
-fn measured(work: &mut dyn Work) {
-    work.run();
-}
-
 /// The instructions of one unit of each workload that `filter` is a part of, by name.
 fn count_all(filter: &str) -> Vec<(String, f64)> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("callgrind");
-    fs::create_dir_all(&folder).expect("the folder of profiles can be made");
-    println!("profiles for callgrind_annotate: {}", folder.display());
+    let folder = callgrind::folder(env!("CARGO_TARGET_TMPDIR"));
     let names = benches().into_iter().map(|bench| bench.name).filter(|name| name.contains(filter));
-    names.map(|name| (name.clone(), count(&name, &folder))).collect()
-}
-
-fn count(name: &str, folder: &Path) -> f64 {
-    let profile = folder.join(format!("{}.out", name.replace([' ', ','], "-")));
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--quiet", "--collect-atstart=no"])
-        .arg(format!("--toggle-collect={MEASURED}"))
-        .arg(format!("--callgrind-out-file={}", profile.display()))
-        .arg(env::current_exe().expect("this program has a path"))
-        .args([COUNTED, name])
-        .env("GLIBC_TUNABLES", TUNABLES)
-        // To look up the names in one takes minutes under valgrind.
-        .env("RUST_BACKTRACE", "0")
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("valgrind can be run: install it");
-    assert!(output.status.success(), "{name} is not done right");
-    let units = String::from_utf8_lossy(&output.stdout);
-    let units: f64 = units.trim().parse().expect("it prints a number");
-    total(&profile) / units
-}
-
-fn total(profile: &Path) -> f64 {
-    let text = fs::read_to_string(profile).expect("callgrind has written it");
-    let total = text.lines().find_map(|line| line.strip_prefix("totals: ")).expect("a profile has a total");
-    total.trim().parse().expect("the total is a number")
+    names.map(|name| (name.clone(), callgrind::count(&name, &folder, None))).collect()
 }
 
 fn write_baseline(counts: &[(String, f64)], filter: &str) {
@@ -189,17 +128,8 @@ fn write_baseline(counts: &[(String, f64)], filter: &str) {
     baseline.retain(|name, _| !name.contains(filter));
     baseline.extend(counts.iter().cloned());
     let lines: String = baseline.iter().map(|(name, count)| format!("{count:>12.1}  {name}\n")).collect();
-    fs::write(BASELINE, format!("# {}\n{lines}", tools())).expect("the baseline can be written");
+    fs::write(BASELINE, format!("# {}\n{lines}", callgrind::tools())).expect("the baseline can be written");
     println!("{BASELINE}: {} written", counts.len());
-}
-
-/// What the counts depend on, beside the code.
-fn tools() -> String {
-    let version = |tool: &str| {
-        let output = Command::new(tool).arg("--version").output().unwrap_or_else(|error| panic!("{tool}: {error}"));
-        String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
-    };
-    [version("rustc"), version("valgrind"), version("ldd")].join(", ")
 }
 
 fn read_baseline() -> BTreeMap<String, f64> {
@@ -216,7 +146,7 @@ fn read_baseline() -> BTreeMap<String, f64> {
 fn compare(counts: &[(String, f64)], filter: &str) -> bool {
     let mut baseline = read_baseline();
     let (mut worse, mut better) = (0, 0);
-    let tools = tools();
+    let tools = callgrind::tools();
     if !fs::read_to_string(BASELINE).unwrap_or_default().contains(&tools) {
         println!("the baseline was made by other tools than {tools}");
     }

@@ -1,5 +1,6 @@
 //! Workloads, each of which can be checked and then run again without the checks, to be measured.
 
+pub mod callgrind;
 pub mod codec;
 pub mod exchange;
 pub mod opening;
@@ -68,7 +69,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new<W: Workload + 'static>(name: impl Into<String>, make: impl Fn() -> W + 'static) -> Self {
+    pub fn new<W: Work + 'static>(name: impl Into<String>, make: impl Fn() -> W + 'static) -> Self {
         Self { name: name.into(), make: Box::new(move || Box::new(make())) }
     }
 

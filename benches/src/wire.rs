@@ -15,6 +15,16 @@ pub enum Kind {
     Mixed,
 }
 
+/// How a length is written in a table.
+#[must_use]
+pub fn size_name(len: usize) -> String {
+    match len {
+        0x400..0x10_0000 => format!("{} KiB", len >> 10),
+        0x10_0000.. => format!("{} MiB", len >> 20),
+        _ => format!("{len} B"),
+    }
+}
+
 /// The payload of a message, of exactly `len` bytes.
 pub fn payload(kind: Kind, len: usize) -> Vec<u8> {
     match kind {
