@@ -1,0 +1,166 @@
+//! What everybody is asked to do.
+
+use crate::{
+    peer::{self, Peer, Sample},
+    socket::{Seen, Socket},
+};
+use statesocket::Role;
+use statesocket_benches::{
+    Bench, Work,
+    wire::{self, Kind, size_name},
+};
+use std::{fmt, rc::Rc};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Receive,
+    Send,
+    Echo,
+}
+
+/// How messages arrive.
+#[derive(Clone, Copy, Debug)]
+pub enum Arrival {
+    /// As many as a buffer of 128 KiB holds, and at least one.
+    Batch,
+    /// One at a time.
+    Single,
+    /// 128 KiB at a time, of one that is larger.
+    Pieces,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    pub action: Action,
+    pub kind: Kind,
+    pub len: usize,
+    pub arrival: Arrival,
+}
+
+const SIZES: [usize; 6] = [16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20];
+
+impl Job {
+    pub fn all() -> Vec<Self> {
+        let job = |action, kind, arrival, len| Self { action, kind, len, arrival };
+        let mut all = Vec::new();
+        for action in [Action::Receive, Action::Send, Action::Echo] {
+            all.extend(SIZES.map(|len| job(action, Kind::Binary, Arrival::Batch, len)));
+            if action == Action::Echo {
+                all.extend(SIZES[..4].iter().map(|len| job(action, Kind::Binary, Arrival::Single, *len)));
+                all.push(job(action, Kind::Binary, Arrival::Pieces, 1 << 20));
+            }
+            // Who sends text does not look at it.
+            let texts = if action == Action::Send { &SIZES[..3] } else { &SIZES };
+            for kind in [Kind::Text, Kind::Mixed].into_iter().filter(|_| action != Action::Send) {
+                all.extend(texts.iter().map(|len| job(action, kind, Arrival::Batch, *len)));
+            }
+        }
+        all
+    }
+
+    /// How many messages one run has.
+    fn count(&self) -> usize {
+        match self.arrival {
+            Arrival::Batch | Arrival::Single => ((128 << 10) / (self.len + 14)).clamp(1, 1_000),
+            Arrival::Pieces => 1,
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        !matches!(self.kind, Kind::Binary)
+    }
+
+    fn sample(&self) -> Sample {
+        Sample { is_text: self.is_text(), payload: wire::payload(self.kind, self.len) }
+    }
+
+    fn socket(&self) -> Rc<Socket> {
+        let one = wire::frames(self.kind, &wire::payload(self.kind, self.len), 1, Role::Server);
+        let arrival = match self.arrival {
+            Arrival::Batch => one.len() * self.count(),
+            Arrival::Single => one.len(),
+            Arrival::Pieces => 128 << 10,
+        };
+        Socket::new(one.repeat(self.count()), arrival)
+    }
+
+    pub fn bench(self, peer: &'static peer::Kind) -> Bench {
+        Bench::new(format!("{self}: {}", peer.name), move || Exchange::new(self, peer))
+    }
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { action, kind, len, arrival } = self;
+        write!(f, "{}", format!("{action:?} {kind:?} ").to_lowercase())?;
+        f.write_str(&size_name(*len))?;
+        f.write_str(match arrival {
+            Arrival::Batch => "",
+            Arrival::Single => ", one a read",
+            Arrival::Pieces => ", reads of 128 KiB",
+        })
+    }
+}
+
+/// One of the peers at one of the jobs.
+pub struct Exchange {
+    job: Job,
+    socket: Rc<Socket>,
+    peer: Box<dyn Peer>,
+}
+
+impl Exchange {
+    pub fn new(job: Job, peer: &peer::Kind) -> Self {
+        let socket = job.socket();
+        Self { job, peer: (peer.connect)(Rc::clone(&socket), job.sample()), socket }
+    }
+
+    /// Does the job once more, and returns what was seen.
+    ///
+    /// # Panics
+    /// If a byte of it is wrong.
+    pub fn watch(&mut self) -> Seen {
+        self.reset();
+        let socket = Rc::clone(&self.socket);
+        let ((), seen) = socket.watch(|| self.run());
+        let Sample { is_text, payload } = self.job.sample();
+        if self.job.action != Action::Send {
+            assert_eq!(seen.messages.len(), self.job.count(), "{}: as many come as were sent", self.job);
+            let is_right = |(text, bytes): &(bool, Vec<u8>)| *text == is_text && *bytes == payload;
+            assert!(seen.messages.iter().all(is_right), "{}: a message came changed", self.job);
+        }
+        let mut output = seen.output.as_slice();
+        if self.job.action != Action::Receive {
+            for _ in 0..self.job.count() {
+                let (sent, rest) = wire::read_frame(self.job.kind, output, Role::Client);
+                assert!(sent == payload, "{}: a message left changed", self.job);
+                output = rest;
+            }
+        }
+        assert!(output.is_empty(), "{}: nothing more leaves", self.job);
+        seen
+    }
+}
+
+impl Work for Exchange {
+    fn units(&self) -> usize {
+        self.job.count()
+    }
+
+    fn reset(&mut self) {
+        self.socket.rewind();
+    }
+
+    fn run(&mut self) {
+        if self.job.action == Action::Send {
+            return self.peer.send(self.job.count());
+        }
+        while self.socket.wake() {
+            self.peer.on_readable(self.job.action == Action::Echo).expect("nothing is wrong with what was sent");
+        }
+    }
+
+    fn check(&mut self) {
+        self.watch();
+    }
+}

@@ -1,0 +1,74 @@
+//! What everybody does about what RFC 6455 forbids a client to send: seen, not claimed.
+
+use crate::{
+    peer::{self, MAX_BYTES, Sample},
+    socket::Socket,
+};
+use std::rc::Rc;
+
+const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+
+/// What is wrong, and the frames that have it.
+fn faults() -> Vec<(&'static str, Vec<u8>)> {
+    let mut too_long = vec![0x82, 0xFF];
+    too_long.extend((MAX_BYTES as u64 + 1).to_be_bytes());
+    too_long.extend(KEY);
+    let not_shortest = [&[0x82, 0xFE, 0, 1], &KEY[..], &[0]].concat();
+    let long_ping = [&[0x89, 0xFE, 0, 126], &KEY[..], &[0; 126]].concat();
+    vec![
+        ("a frame that is not masked", vec![0x82, 1, b'a']),
+        ("a reserved bit", masked(0xC2, b"a")),
+        ("a reserved opcode", masked(0x83, b"a")),
+        ("text that is not UTF-8", masked(0x81, b"a\xFF")),
+        ("text that ends within a code point", masked(0x81, b"a\xE2\x82")),
+        ("a fragmented Ping", masked(0x09, b"a")),
+        ("a Ping of 126 bytes", long_ping),
+        ("a length in more bytes than it needs", not_shortest),
+        ("a continuation of nothing", masked(0x80, b"a")),
+        ("a message within a message", [masked(0x02, b"a"), masked(0x82, b"b")].concat()),
+        ("a header that says 16 MiB and one byte", too_long),
+        ("a Close with half a code", masked(0x88, &[3])),
+        ("a Close with code 1005", masked(0x88, &1005_u16.to_be_bytes())),
+        ("a Close whose reason is not UTF-8", masked(0x88, &[0x03, 0xE8, 0xFF])),
+    ]
+}
+
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(payload.len()).expect("it is short");
+    let payload = payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key);
+    [first, 0x80 | len].into_iter().chain(KEY).chain(payload).collect()
+}
+
+/// What `peer` does: the code of the Close that it sends, or "error" if all it does is to tell, or "-".
+fn answer(peer: &peer::Kind, wire: &[u8]) -> String {
+    let socket = Socket::new(wire.to_vec(), wire.len());
+    let mut connection = (peer.connect)(Rc::clone(&socket), Sample { is_text: false, payload: Vec::new() });
+    let (result, seen) = socket.watch(|| {
+        assert!(socket.wake());
+        connection.on_readable(true)
+    });
+    match (result, seen.output.as_slice()) {
+        (_, [0x88, 2..126, high, low, ..]) => u16::from_be_bytes([*high, *low]).to_string(),
+        (Err(_), _) => "error".to_owned(),
+        (Ok(()), _) => "-".to_owned(),
+    }
+}
+
+/// A row for each fault, a column for each peer.
+///
+/// # Panics
+/// If ours does not send a Close with the right code.
+pub fn rows() -> Vec<Vec<String>> {
+    let row = |(fault, wire): (&str, Vec<u8>)| {
+        let cells = peer::ALL.iter().map(|peer| answer(peer, &wire));
+        let row: Vec<String> = [fault.to_owned()].into_iter().chain(cells).collect();
+        let code = match fault {
+            _ if fault.contains("UTF-8") || fault.contains("code point") => "1007",
+            _ if fault.contains("16 MiB") => "1009",
+            _ => "1002",
+        };
+        assert_eq!(row[1], code, "what ours does about {fault}");
+        row
+    };
+    faults().into_iter().map(row).collect()
+}

@@ -1,0 +1,77 @@
+//! The connection that this is all about, driven as a loop drives it.
+
+use crate::{
+    peer::{Peer, Refusal, Sample},
+    socket::Socket,
+};
+use statesocket::{Agreed, Config, Connection, Event, Message, OutputBuffer, Role};
+use std::{hint::black_box, rc::Rc, sync::Arc, time::Instant};
+
+pub struct Ours {
+    socket: Rc<Socket>,
+    connection: Connection,
+    message: Message<'static>,
+    now: Instant,
+    /// What the loop reads into.
+    buffer: Vec<u8>,
+    /// What it lends for output.
+    spare: OutputBuffer,
+}
+
+impl Ours {
+    pub fn new(socket: Rc<Socket>, sample: Sample) -> Self {
+        let message = if sample.is_text {
+            Message::from(String::from_utf8(sample.payload).expect("a text is UTF-8"))
+        } else {
+            Message::from(sample.payload)
+        };
+        let (config, now) = (Arc::<Config>::default(), Instant::now());
+        let connection = Connection::established(Role::Server, Agreed::new(), config, now);
+        Self { socket, connection, message, now, buffer: Vec::new(), spare: OutputBuffer::default() }
+    }
+
+    fn write(&mut self) {
+        let output = self.connection.transmit();
+        self.socket.write(output);
+        let len = output.len();
+        self.connection.advance(len);
+    }
+}
+
+impl Peer for Ours {
+    fn on_readable(&mut self, echo: bool) -> Result<(), Refusal> {
+        self.buffer.clear();
+        self.socket.read(&mut self.buffer);
+        if echo {
+            self.connection.lend_buffer(&mut self.spare);
+        }
+        let mut result = Ok(());
+        let mut input = self.buffer.as_mut_slice();
+        while let Some(event) = self.connection.receive(&mut input, self.now) {
+            match event {
+                Event::Message(message) => {
+                    self.socket.deliver(message.as_text().is_some(), message.as_bytes());
+                    if echo {
+                        self.connection.send(&message).expect("there is room for an echo");
+                    }
+                }
+                Event::Disconnect(end) => result = Err(format!("{:?}", end.cause)),
+                other => panic!("that was not sent: {other:?}"),
+            }
+        }
+        if echo {
+            self.write();
+            self.connection.reclaim_buffer(&mut self.spare);
+        }
+        result
+    }
+
+    fn send(&mut self, count: usize) {
+        self.connection.lend_buffer(&mut self.spare);
+        for _ in 0..count {
+            self.connection.send(black_box(&self.message)).expect("there is room");
+        }
+        self.write();
+        self.connection.reclaim_buffer(&mut self.spare);
+    }
+}

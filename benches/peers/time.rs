@@ -1,0 +1,59 @@
+//! Times: only ratios of what ran in turns are worth anything.
+
+use crate::{
+    exchange::{Exchange, Job},
+    peer, table,
+};
+use statesocket_benches::Work;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 25;
+/// How long one peer runs at a time: longer than a clock is wrong by, shorter than what else runs stays away.
+const TURN: Duration = Duration::from_micros(500);
+
+/// For each job the median time of a message for everybody, and the median of its ratio to ours in the same round.
+pub fn rows(jobs: &[Job]) -> Vec<Vec<String>> {
+    jobs.iter().map(|job| [job.to_string()].into_iter().chain(cells(job)).collect()).collect()
+}
+
+fn cells(job: &Job) -> Vec<String> {
+    let mut exchanges: Vec<Exchange> = peer::ALL.iter().map(|peer| Exchange::new(*job, peer)).collect();
+    let repeats: Vec<u32> = exchanges.iter_mut().map(repeats).collect();
+    // One list of times a peer.
+    let mut times = vec![Vec::new(); exchanges.len()];
+    for round in 0..ROUNDS {
+        for turn in 0..exchanges.len() {
+            let at = (round + turn) % exchanges.len();
+            let messages = f64::from(repeats[at]) * exchanges[at].units() as f64;
+            times[at].push(run(&mut exchanges[at], repeats[at]).as_secs_f64() * 1e9 / messages);
+        }
+    }
+    let cell = |of_peer: &Vec<f64>| {
+        let ratio = median(of_peer.iter().zip(&times[0]).map(|(time, ours)| time / ours).collect());
+        format!("{} ({ratio:.2})", table::number(median(of_peer.clone())))
+    };
+    times.iter().map(cell).collect()
+}
+
+/// How often a run fits a turn; warms up as well.
+fn repeats(exchange: &mut Exchange) -> u32 {
+    let mut repeats = 1;
+    while run(exchange, repeats) < TURN {
+        repeats *= 2;
+    }
+    repeats
+}
+
+fn run(exchange: &mut Exchange, repeats: u32) -> Duration {
+    let started = Instant::now();
+    for _ in 0..repeats {
+        exchange.reset();
+        exchange.run();
+    }
+    started.elapsed()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
