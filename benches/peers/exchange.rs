@@ -61,7 +61,8 @@ impl Job {
     /// How many messages one run has.
     fn count(&self) -> usize {
         match self.arrival {
-            Arrival::Batch | Arrival::Single => ((128 << 10) / (self.len + 14)).clamp(1, 1_000),
+            Arrival::Batch => ((128 << 10) / (self.len + 14)).max(1),
+            Arrival::Single => 100,
             Arrival::Pieces => 1,
         }
     }

@@ -56,7 +56,7 @@ impl Peer for SansIo {
         let mut input = self.input.as_mut_slice();
         let mut whole: &[u8] = &[];
         loop {
-            let result = self.decoder.add_data(input).expect("large frames are allowed");
+            let Ok(result) = self.decoder.add_data(input);
             let (taken, rest) = std::mem::take(&mut input).split_at_mut(result.consumed_bytes);
             input = rest;
             match result.event {

@@ -50,7 +50,7 @@ impl Peer for Ours {
         while let Some(event) = self.connection.receive(&mut input, self.now) {
             match event {
                 Event::Message(message) => {
-                    self.socket.deliver(message.as_text().is_some(), message.as_bytes());
+                    self.socket.deliver(matches!(message, Message::Text(_)), message.as_bytes());
                     if echo {
                         self.connection.send(&message).expect("there is room for an echo");
                     }
