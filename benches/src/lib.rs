@@ -65,11 +65,11 @@ pub trait Workload {
 /// A [`Workload`] with a name.
 pub struct Bench {
     pub name: String,
-    make: Box<dyn Fn() -> Box<dyn Work>>,
+    make: Box<dyn Fn() -> Box<dyn Work> + Send>,
 }
 
 impl Bench {
-    pub fn new<W: Work + 'static>(name: impl Into<String>, make: impl Fn() -> W + 'static) -> Self {
+    pub fn new<W: Work + 'static>(name: impl Into<String>, make: impl Fn() -> W + Send + 'static) -> Self {
         Self { name: name.into(), make: Box::new(move || Box::new(make())) }
     }
 
