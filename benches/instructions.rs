@@ -7,11 +7,12 @@
 //! It fails if one takes 3 % more than its baseline, and asks for a new baseline if one takes 3 % less; `--update` writes
 //! it. Whether the work is done right is checked first.
 
-use statesocket::Role::{Client, Server};
+use statesocket::Role::{self, Client, Server};
 use statesocket_benches::{
     Bench, callgrind,
     codec::{Header, Unmask, Utf8},
-    exchange::{Job, Reads, Receive, Send},
+    control::{Answer, Ask, Close, Closing, Deadline},
+    exchange::{Job, Reads, Receive, Send, SendFragments},
     opening::{ClientOpening, ServerClosing, ServerOpening, Transitions, WholeServer},
     wire::{Kind, size_name},
 };
@@ -19,6 +20,8 @@ use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 const TOLERANCE: f64 = 0.03;
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.txt");
+
+const ROLES: [(&str, Role); 2] = [("server", Server), ("client", Client)];
 
 fn main() -> ExitCode {
     if callgrind::has_run_one(benches) {
@@ -49,23 +52,40 @@ fn benches() -> Vec<Bench> {
         Bench::new("whole connection server", WholeServer::new),
     ];
     codec(&mut all);
+    control(&mut all);
     sizes(&mut all);
     reads(&mut all);
     all
 }
 
 fn codec(all: &mut Vec<Bench>) {
-    for (len, local) in [(16, Server), (125, Server), (126, Server), (64 << 10, Server), (16, Client), (126, Client)] {
-        let role = format!("{local:?}").to_lowercase();
-        all.push(Bench::new(format!("header {role} {}", size_name(len)), move || Header::new(len, local)));
+    for (role, local) in ROLES {
+        for len in [16, 125, 126, 64 << 10] {
+            all.push(Bench::new(format!("header {role} {}", size_name(len)), move || Header::new(len, local)));
+        }
     }
-    for len in [4, 16, 125, 1 << 10, 64 << 10] {
+    for len in [4, 16, 125, 1 << 10, 16 << 10, 64 << 10] {
         all.push(Bench::new(format!("unmask {}", size_name(len)), move || Unmask::new(len)));
     }
     for kind in [Kind::Text, Kind::Mixed] {
-        for len in [16, 125, 1 << 10, 64 << 10] {
+        for len in [16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20] {
             let kind_name = format!("{kind:?}").to_lowercase();
             all.push(Bench::new(format!("utf8 {kind_name} {}", size_name(len)), move || Utf8::new(kind, len)));
+        }
+    }
+}
+
+fn control(all: &mut Vec<Bench>) {
+    all.push(Bench::new("deadline", Deadline::new));
+    for (role, local) in ROLES {
+        for len in [4, 125] {
+            all.push(Bench::new(format!("pong {role} {}", size_name(len)), move || Answer::new(local, len)));
+        }
+        all.push(Bench::new(format!("ping {role} 4 B"), move || Ask::new(local)));
+        for (name, closing) in
+            [("established", Closing::Not), ("close by us", Closing::Ours), ("close by the peer", Closing::Theirs)]
+        {
+            all.push(Bench::new(format!("{name}, {role}"), move || Close::new(local, closing)));
         }
     }
 }
@@ -79,12 +99,15 @@ fn sizes(all: &mut Vec<Bench>) {
             }
         }
     }
+    for len in [16, 125, 1 << 10, 16 << 10, 64 << 10, 1 << 20] {
+        add_receive(all, Job::batch(Kind::Mixed, len), "");
+    }
     for len in [1 << 10, 64 << 10] {
-        add(all, Job::batch(Kind::Mixed, len));
+        add_echo(all, Job::batch(Kind::Mixed, len), "");
     }
 }
 
-/// Messages that come otherwise.
+/// Messages that come or go otherwise.
 fn reads(all: &mut Vec<Bench>) {
     for kind in [Kind::Binary, Kind::Text] {
         for len in [16, 1 << 10, 16 << 10] {
@@ -99,12 +122,33 @@ fn reads(all: &mut Vec<Bench>) {
             add_echo(all, Job { fragments: 16, ..Job::batch(kind, len) }, ", 16 fragments");
         }
     }
+    for (role, kind) in [(Server, Kind::Binary), (Server, Kind::Mixed), (Client, Kind::Binary)] {
+        let straddling = [(16, 1), (16, 7), (125, 1_000), (1 << 10, 100), (16 << 10, 1_000), (16 << 10, 20_000)];
+        for (len, read) in straddling.into_iter().chain([(64 << 10, 1_000), (64 << 10, 16 << 10), (1 << 20, 128 << 10)])
+        {
+            let job = Job { role, reads: Reads::Bytes(read), ..Job::batch(kind, len) };
+            // As many as a few reads bring, where reads are small.
+            let job = Job { count: job.count.min(100), ..job };
+            add_receive(all, job, &format!(", reads of {read} bytes"));
+        }
+        for len in [1 << 10, 64 << 10, 1 << 20] {
+            add_receive(all, Job { role, fragments: 16, ..Job::batch(kind, len) }, ", 16 fragments");
+        }
+    }
+    for len in [1 << 10, 64 << 10, 1 << 20] {
+        let job = Job { fragments: 16, ..Job::batch(Kind::Binary, len) };
+        all.push(Bench::new(name("send", &job, ", 16 fragments"), move || SendFragments::new(job)));
+    }
 }
 
 fn add(all: &mut Vec<Bench>, job: Job) {
-    all.push(Bench::new(name("receive", &job, ""), move || Receive::<false>::new(job)));
+    add_receive(all, job, "");
     all.push(Bench::new(name("send", &job, ""), move || Send::new(job)));
     add_echo(all, job, "");
+}
+
+fn add_receive(all: &mut Vec<Bench>, job: Job, how: &str) {
+    all.push(Bench::new(name("receive", &job, how), move || Receive::<false>::new(job)));
 }
 
 fn add_echo(all: &mut Vec<Bench>, job: Job, how: &str) {

@@ -169,3 +169,47 @@ impl Workload for Send {
         self.job.check_output(&seen.output);
     }
 }
+
+/// Sends messages in fragments as a server, and writes once.
+pub struct SendFragments {
+    job: Job,
+    connection: Connection,
+    payload: Vec<u8>,
+    spare: OutputBuffer,
+}
+
+impl SendFragments {
+    pub fn new(job: Job) -> Self {
+        let payload = wire::payload(job.kind, job.len);
+        Self { job, connection: job.connection(), payload, spare: OutputBuffer::default() }
+    }
+}
+
+impl Workload for SendFragments {
+    fn units(&self) -> usize {
+        self.job.count
+    }
+
+    fn run<S: Sink>(&mut self, sink: &mut S) {
+        self.connection.lend_buffer(&mut self.spare);
+        for _ in 0..self.job.count {
+            let mut rest = std::hint::black_box(self.payload.as_slice());
+            let len = rest.len().div_ceil(self.job.fragments);
+            while !rest.is_empty() {
+                let (fragment, after) = rest.split_at(len.min(rest.len()));
+                self.connection.send_binary_fragment(fragment, after.is_empty()).expect("there is room");
+                rest = after;
+            }
+        }
+        let output = self.connection.transmit();
+        sink.output(output);
+        let len = output.len();
+        self.connection.advance(len);
+        self.connection.reclaim_buffer(&mut self.spare);
+    }
+
+    fn check(&self, seen: &Seen) {
+        let one = wire::frames(self.job.kind, &self.payload, self.job.fragments, Role::Client);
+        assert!(seen.output == one.repeat(self.job.count), "the fragments left changed");
+    }
+}

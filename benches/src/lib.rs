@@ -2,6 +2,7 @@
 
 pub mod callgrind;
 pub mod codec;
+pub mod control;
 pub mod exchange;
 pub mod opening;
 pub mod wire;

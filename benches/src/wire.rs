@@ -63,6 +63,14 @@ pub fn frames(kind: Kind, payload: &[u8], fragments: usize, to: Role) -> Vec<u8>
     bytes
 }
 
+/// One frame that begins with the byte `first`, for an endpoint of role `to`.
+#[must_use]
+pub fn frame(first: u8, payload: &[u8], to: Role) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    push_frame(&mut bytes, first, payload, to);
+    bytes
+}
+
 fn push_frame(bytes: &mut Vec<u8>, first: u8, payload: &[u8], to: Role) {
     let mask_bit = if to == Role::Server { 0x80 } else { 0 };
     bytes.push(first);
@@ -92,7 +100,16 @@ fn push_frame(bytes: &mut Vec<u8>, first: u8, payload: &[u8], to: Role) {
 /// If `bytes` does not begin with such a frame, masked if and only if it goes to a server.
 pub fn read_frame(kind: Kind, bytes: &[u8], to: Role) -> (Vec<u8>, &[u8]) {
     let first = if matches!(kind, Kind::Binary) { 0x82 } else { 0x81 };
-    assert_eq!(bytes[0], first, "a final frame of the kind that was sent");
+    read_any_frame(first, bytes, to)
+}
+
+/// The same for any frame: one that begins with the byte `first`.
+///
+/// # Panics
+/// If `bytes` does not begin with such a frame, masked if and only if it goes to a server.
+#[must_use]
+pub fn read_any_frame(first: u8, bytes: &[u8], to: Role) -> (Vec<u8>, &[u8]) {
+    assert_eq!(bytes[0], first, "a frame of the kind that was sent");
     assert_eq!(bytes[1] & 0x80 != 0, to == Role::Server, "masked by a client only");
     let (len, rest) = match bytes[1] & 0x7F {
         126 => (u64::from(u16::from_be_bytes([bytes[2], bytes[3]])), &bytes[4..]),
