@@ -5,7 +5,10 @@ use crate::{
     peer, table,
 };
 use statesocket_benches::Work;
-use std::time::{Duration, Instant};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 const ROUNDS: usize = 25;
 /// How long one peer runs at a time: longer than a clock is wrong by, shorter than what else runs stays away.
@@ -17,15 +20,19 @@ pub fn rows(jobs: &[Job]) -> Vec<Vec<String>> {
 }
 
 fn cells(job: &Job) -> Vec<String> {
-    let mut exchanges: Vec<Exchange> = peer::ALL.iter().map(|peer| Exchange::new(*job, peer)).collect();
-    let repeats: Vec<u32> = exchanges.iter_mut().map(repeats).collect();
+    let repeats = exchanges(job).iter_mut().map(repeats).collect::<Vec<u32>>();
     // One list of times a peer.
-    let mut times = vec![Vec::new(); exchanges.len()];
+    let mut times = vec![Vec::new(); repeats.len()];
     for round in 0..ROUNDS {
+        // How fast memory is copied depends on where it lies: in each round it lies elsewhere.
+        let _padding = black_box(vec![0_u8; 1_000 * round]);
+        let mut exchanges = exchanges(job);
         for turn in 0..exchanges.len() {
             let at = (round + turn) % exchanges.len();
-            let messages = f64::from(repeats[at]) * exchanges[at].units() as f64;
-            times[at].push(run(&mut exchanges[at], repeats[at]).as_secs_f64() * 1e9 / messages);
+            let (exchange, repeats) = (&mut exchanges[at], repeats[at]);
+            let messages = f64::from(repeats) * exchange.units() as f64;
+            run(exchange, 1);
+            times[at].push(run(exchange, repeats).as_secs_f64() * 1e9 / messages);
         }
     }
     let cell = |of_peer: &Vec<f64>| {
@@ -35,7 +42,11 @@ fn cells(job: &Job) -> Vec<String> {
     times.iter().map(cell).collect()
 }
 
-/// How often a run fits a turn; warms up as well.
+fn exchanges(job: &Job) -> Vec<Exchange> {
+    peer::ALL.iter().map(|peer| Exchange::new(*job, peer)).collect()
+}
+
+/// How often a run fits a turn.
 fn repeats(exchange: &mut Exchange) -> u32 {
     let mut repeats = 1;
     while run(exchange, repeats) < TURN {

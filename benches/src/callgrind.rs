@@ -11,9 +11,10 @@ use std::{
 /// Has a program run one workload, and print how many units of work that was.
 const COUNTED: &str = "--counted";
 const MEASURED: &str = "statesocket_benches::callgrind::measured";
-/// Callgrind counts a `rep movsb` by the byte: copies are to be vector loops at every length. And where memory comes from
-/// is not to depend on what was allocated before.
-const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=1073741824:glibc.malloc.mmap_threshold=33554432";
+/// Callgrind counts a `rep movsb` or `rep stosb` by the byte: what copies or clears is to be a loop of vectors at every
+/// length. And where memory comes from is not to depend on what was allocated before.
+const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=1073741824:glibc.cpu.x86_rep_stosb_threshold=1073741824:\
+    glibc.malloc.mmap_threshold=33554432";
 
 /// Whether callgrind has this program run one workload, which then has been done. Ask it first in `main`.
 #[must_use]
