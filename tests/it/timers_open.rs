@@ -1,8 +1,8 @@
 //! The deadlines of an open connection: keepalive, idle, and messages that do not end.
 
-use crate::support::{ROLES, Raw, config, disconnect_in, drain, pending, sent, without_timeouts};
+use crate::support::{ROLES, Raw, config, disconnect_in, drain, pending, request_head, sent, without_timeouts};
 use crate::timers::{SECOND, assert_runs_until, feed_at};
-use statesocket::{Agreed, Cause, Config, Connection, Delivery, Phase, Role, SocketAction, Timer};
+use statesocket::{Agreed, Cause, Config, Connection, Delivery, Phase, Role, SocketAction, Timer, handshake::Accept};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -270,4 +270,32 @@ fn no_ping_is_sent_over_a_transport_that_has_failed() {
         assert_eq!(connection.transmit(), b"", "{role:?}");
         assert_eq!(disconnect_in(&pending(&mut connection)).cause, Cause::TransportLost);
     }
+}
+
+#[test]
+fn what_an_open_connection_waits_for_is_waited_for_from_its_opening() {
+    let start = Instant::now();
+    let opened = start + 20 * SECOND;
+    for (timer, timeout) in [(Timer::Ping, INTERVAL), (Timer::Idle, IDLE)] {
+        let config = config(|config| {
+            without_timeouts(config);
+            match timer {
+                Timer::Ping => config.ping_interval = Some(timeout),
+                _ => config.idle_timeout = Some(timeout),
+            }
+        });
+        let mut server = Connection::server(config.into(), start);
+        assert_eq!(feed_at(&mut server, &request_head("/", &[]), opened), 1);
+        server.accept(Accept::new()).expect("the request has just come");
+        drain(&mut server);
+        assert_eq!(server.poll_timeout(opened), Some((opened + timeout, timer)));
+    }
+}
+
+#[test]
+fn of_two_deadlines_at_once_the_first_in_the_list_of_timers_is_the_one() {
+    let start = Instant::now();
+    let both = |config: &mut Config| (config.ping_interval, config.idle_timeout) = (Some(IDLE), Some(IDLE));
+    let mut connection = open(Role::Server, both, start);
+    assert_eq!(connection.poll_timeout(start), Some((start + IDLE, Timer::Ping)));
 }
