@@ -56,7 +56,7 @@ pub(super) struct Entry {
 }
 
 /// Of a hundred thousand idle connections every byte counts; those of the socket are more when mio checks its use.
-const _: () = assert!(size_of::<Entry>() - size_of::<TcpStream>() <= 452);
+const _: () = assert!(size_of::<Entry>() - size_of::<TcpStream>() <= 412);
 
 /// Places for so many connections are kept when there are none.
 const KEPT_PLACES: usize = 64;
