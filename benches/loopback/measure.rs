@@ -1,0 +1,62 @@
+//! One server, one workload, once.
+
+use crate::{
+    load::{Load, Run},
+    processes::Process,
+    servers::Server,
+    traffic::Traffic,
+    visits::Visits,
+    workload::{Task, Workload},
+};
+use std::{io, time::Duration};
+
+/// What was found.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Microseconds of CPU time a message.
+    pub cpu: f64,
+    /// The part of it that was spent in the kernel.
+    pub system_part: f64,
+    pub messages_per_second: f64,
+    /// The time that a message was away, in microseconds: median, 99 % and 99.9 %.
+    pub latency: [f64; 3],
+    /// Bytes of the server's memory at the end.
+    pub resident: f64,
+}
+
+/// # Errors
+/// A wrong echo, or what hinders.
+pub fn measure(server: &Server, workload: &Workload, time: Duration) -> Result<Sample, String> {
+    let traffic = Traffic::new(workload, server.dialect);
+    let process = Process::start(server).map_err(|error| error.to_string())?;
+    match workload.task {
+        Task::Echo => {
+            let mut load = Load::open(process.address, workload, &traffic)?;
+            sample(&process, time, |time| load.run(time))
+        }
+        Task::Visit => {
+            let mut visits = Visits::new(process.address, workload, &traffic)?;
+            sample(&process, time, |time| visits.run(time))
+        }
+    }
+}
+
+fn sample(
+    process: &Process,
+    time: Duration,
+    mut run: impl FnMut(Duration) -> Result<Run, String>,
+) -> Result<Sample, String> {
+    run(time / 5)?;
+    let text = |error: io::Error| error.to_string();
+    let before = process.cpu().map_err(text)?;
+    let Run { messages, time, latency } = run(time)?;
+    let cpu = process.cpu().map_err(text)? - before;
+    let microseconds = |quantile| latency.value_at_quantile(quantile) as f64 / 1e3;
+    Ok(Sample {
+        cpu: cpu.total.as_secs_f64() * 1e6 / messages as f64,
+        system_part: cpu.system_part(),
+        messages_per_second: messages as f64 / time.as_secs_f64(),
+        latency: [0.5, 0.99, 0.999].map(microseconds),
+        resident: process.resident().map_err(text)? as f64,
+    })
+}

@@ -1,0 +1,88 @@
+//! Connections to a server, opened one by one.
+
+use crate::traffic::Dialect;
+use socket2::{Domain, Socket, Type};
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// How long a server may be silent that has been asked something.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections from one address: each has a port of its own, and there are about 28,000.
+const PER_ADDRESS: usize = 20_000;
+
+pub const REQUEST: &[u8] = b"GET /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// RFC 6455 section 1.3: what that key is answered with.
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// Begins the `nth` connection to a server.
+fn socket(nth: usize) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    let host = 1 + nth / PER_ADDRESS % 250;
+    let host = u8::try_from(host).expect("it is at most 250");
+    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)).into())?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket)
+}
+
+/// Begins to connect.
+pub fn start(server: SocketAddr, nth: usize) -> io::Result<mio::net::TcpStream> {
+    let socket = socket(nth)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&server.into()) {
+        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Err(error),
+        _ => Ok(mio::net::TcpStream::from_std(socket.into())),
+    }
+}
+
+/// Connects, and upgrades if the server is to be asked for that.
+pub fn open(server: SocketAddr, nth: usize, dialect: Dialect) -> Result<TcpStream, String> {
+    let opened = socket(nth).and_then(|socket| {
+        socket.connect(&server.into())?;
+        let mut stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        if dialect == Dialect::WebSocket {
+            stream.write_all(REQUEST)?;
+            read_head(&mut stream)?;
+        }
+        Ok(stream)
+    });
+    opened.map_err(|error| format!("connection {nth} cannot be opened: {error}"))
+}
+
+fn read_head(stream: &mut TcpStream) -> io::Result<()> {
+    let mut head = Vec::new();
+    let mut piece = [0; 1024];
+    loop {
+        match stream.read(&mut piece)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            n => head.extend_from_slice(&piece[..n]),
+        }
+        match head_len(&head).map_err(io::Error::other)? {
+            None => {}
+            Some(len) if len == head.len() => return Ok(()),
+            Some(_) => return Err(io::Error::other("a server that was asked nothing has sent something")),
+        }
+    }
+}
+
+/// The length of the answer to [`REQUEST`] at the front of `bytes`, if it is whole.
+///
+/// # Errors
+/// If it does not accept it.
+pub fn head_len(bytes: &[u8]) -> Result<Option<usize>, String> {
+    let end = bytes.windows(4).position(|it| it == b"\r\n\r\n");
+    let Some(len) = end.map(|at| at + 4) else { return Ok(None) };
+    let head = String::from_utf8_lossy(&bytes[..len]);
+    if head.starts_with("HTTP/1.1 101 ") && head.contains(ACCEPT) {
+        Ok(Some(len))
+    } else {
+        Err(format!("the server has not accepted: {head}"))
+    }
+}

@@ -1,0 +1,23 @@
+//! This crate's event loop, with all that is on by default: UTF-8, masks, every limit, every timer but the idle one.
+
+use statesocket::{
+    Config, Message,
+    server::{Handler, Peer, Server},
+};
+use std::{io, net::TcpListener};
+
+struct Echo;
+
+impl Handler for Echo {
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        if let Err(error) = peer.send(&message) {
+            peer.ensure_closed(1011, &error.to_string());
+        }
+    }
+}
+
+pub fn serve(listener: TcpListener) -> io::Result<()> {
+    let mut server = Server::from_listener(listener, Config::default())?;
+    server.route("/echo", || Echo).map_err(io::Error::other)?;
+    server.run()
+}

@@ -1,0 +1,181 @@
+//! Clients that come, have one message returned, and leave.
+
+use crate::{
+    load::Run,
+    opening::{PATIENCE, REQUEST, head_len, start},
+    traffic::{Dialect, Traffic},
+    workload::Workload,
+};
+use hdrhistogram::Histogram;
+use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr},
+    time::{Duration, Instant},
+};
+
+/// Close 1000, masked with zeros, and what answers it.
+const CLOSE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
+const CLOSE_REPLY: &[u8] = &[0x88, 0x02, 0x03, 0xE8];
+
+/// Visitors of one server, so many at a time.
+pub struct Visits<'a> {
+    server: SocketAddr,
+    poll: Poll,
+    traffic: &'a Traffic,
+    visitors: Vec<Visitor>,
+    /// How many have come so far.
+    count: usize,
+}
+
+struct Visitor {
+    stream: TcpStream,
+    since: Instant,
+    stage: Stage,
+    /// What has come in this stage.
+    received: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Upgrading,
+    Echo,
+    Closing,
+    /// The server is to close the connection.
+    Ending,
+    Done,
+}
+
+impl<'a> Visits<'a> {
+    pub fn new(server: SocketAddr, workload: &Workload, traffic: &'a Traffic) -> Result<Self, String> {
+        let poll = Poll::new().map_err(|error| error.to_string())?;
+        let mut visits = Self { server, poll, traffic, visitors: Vec::new(), count: 0 };
+        for n in 0..workload.connections {
+            let visitor = visits.next(n)?;
+            visits.visitors.push(visitor);
+        }
+        Ok(visits)
+    }
+
+    fn next(&mut self, n: usize) -> Result<Visitor, String> {
+        self.count += 1;
+        let stream = start(self.server, self.count).and_then(|mut stream| {
+            self.poll.registry().register(&mut stream, Token(n), Interest::READABLE | Interest::WRITABLE)?;
+            Ok(stream)
+        });
+        let stream = stream.map_err(|error| format!("visit {} cannot begin: {error}", self.count))?;
+        Ok(Visitor { stream, since: Instant::now(), stage: Stage::Connecting, received: Vec::new() })
+    }
+
+    /// Comes and goes for about so long. Those that are there at the end count for the next run.
+    ///
+    /// # Errors
+    /// What was not answered, or not as it should have been.
+    pub fn run(&mut self, time: Duration) -> Result<Run, String> {
+        let mut latency = Histogram::new(3).expect("three digits can be kept");
+        let mut events = Events::with_capacity(1024);
+        let (start, mut messages) = (Instant::now(), 0);
+        while start.elapsed() < time {
+            match self.poll.poll(&mut events, Some(PATIENCE)) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.to_string()),
+                _ => {}
+            }
+            if events.is_empty() {
+                let stages: Vec<_> = self.visitors.iter().map(|it| it.stage).collect();
+                return Err(format!("nothing has come for {PATIENCE:?}; visitors are at {stages:?}"));
+            }
+            for event in &events {
+                let Token(n) = event.token();
+                let visitor = &mut self.visitors[n];
+                let is_over = visitor.ready(self.traffic);
+                if is_over.map_err(|error| format!("visitor {n}, at {:?}: {error}", visitor.stage))? {
+                    let away = u64::try_from(visitor.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    latency.record(away).expect("the histogram grows");
+                    messages += 1;
+                    self.visitors[n] = self.next(n)?;
+                }
+            }
+        }
+        Ok(Run { messages, time: start.elapsed(), latency })
+    }
+}
+
+impl Visitor {
+    /// Does what can be done now. Returns whether the visit is over.
+    fn ready(&mut self, traffic: &Traffic) -> Result<bool, String> {
+        if self.stage == Stage::Connecting {
+            if self.stream.peer_addr().is_err() {
+                return self.stream.take_error().ok().flatten().map_or(Ok(false), |error| Err(error.to_string()));
+            }
+            match traffic.dialect {
+                Dialect::WebSocket => self.send(REQUEST, Stage::Upgrading)?,
+                Dialect::Bytes => self.send(traffic.requests(0..traffic.request_len), Stage::Echo)?,
+            }
+        }
+        let is_at_end = self.receive().map_err(|error| error.to_string())?;
+        while self.stage != Stage::Done && self.advance(traffic)? {}
+        match self.stage {
+            Stage::Ending if !self.received.is_empty() => Err(format!("unexpected {:02x?}", self.received)),
+            Stage::Ending => Ok(is_at_end),
+            _ if is_at_end => Err("the server has closed it".into()),
+            _ => Ok(false),
+        }
+    }
+
+    /// Goes on to the next stage if what has come suffices.
+    fn advance(&mut self, traffic: &Traffic) -> Result<bool, String> {
+        let len = match self.stage {
+            Stage::Upgrading => match head_len(&self.received)? {
+                Some(len) => len,
+                None => return Ok(false),
+            },
+            Stage::Echo => traffic.reply_len,
+            Stage::Closing => CLOSE_REPLY.len(),
+            _ => return Ok(false),
+        };
+        if self.received.len() < len {
+            return Ok(false);
+        }
+        let received: Vec<_> = self.received.drain(..len).collect();
+        match (self.stage, traffic.dialect) {
+            (Stage::Upgrading, _) => self.send(traffic.requests(0..traffic.request_len), Stage::Echo)?,
+            (Stage::Echo, dialect) => {
+                traffic.check(0, &received)?;
+                match dialect {
+                    Dialect::WebSocket => self.send(CLOSE, Stage::Closing)?,
+                    Dialect::Bytes => {
+                        self.stream.shutdown(Shutdown::Write).map_err(|error| error.to_string())?;
+                        self.stage = Stage::Ending;
+                    }
+                }
+            }
+            _ if received == CLOSE_REPLY => self.stage = Stage::Ending,
+            _ => return Err(format!("Close was answered with {received:02x?}")),
+        }
+        Ok(true)
+    }
+
+    /// A socket that has just been opened, or whose peer has answered, takes so little whole.
+    fn send(&mut self, bytes: &[u8], next: Stage) -> Result<(), String> {
+        self.stage = next;
+        match self.stream.write(bytes) {
+            Ok(n) if n == bytes.len() => Ok(()),
+            Ok(n) => Err(format!("the socket took {n} bytes of {}", bytes.len())),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Returns whether the server has closed the connection.
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut piece = [0; 1024];
+        loop {
+            match self.stream.read(&mut piece) {
+                Ok(0) => return Ok(true),
+                Ok(n) => self.received.extend_from_slice(&piece[..n]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
