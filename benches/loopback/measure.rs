@@ -27,7 +27,7 @@ pub struct Sample {
 /// # Errors
 /// A wrong echo, or what hinders.
 pub fn measure(server: &Server, workload: &Workload, time: Duration) -> Result<Sample, String> {
-    let traffic = Traffic::new(workload, server.dialect);
+    let traffic = Traffic::new(workload, server.dialect());
     let process = Process::start(server).map_err(|error| error.to_string())?;
     match workload.task {
         Task::Echo => {

@@ -27,14 +27,14 @@ pub struct Memory {
 /// # Errors
 /// A wrong echo, or what hinders.
 pub fn measure(server: &Server, connections: usize) -> Result<Memory, String> {
-    let traffic = Traffic::new(&Workload { connections, ..Workload::one(Kind::Binary, MESSAGE) }, server.dialect);
+    let traffic = Traffic::new(&Workload { connections, ..Workload::one(Kind::Binary, MESSAGE) }, server.dialect());
     let process = Process::start(server).map_err(|error| error.to_string())?;
     // What the first ever connection takes is the server's.
-    echo(&mut open(process.address, 0, server.dialect)?, &traffic)?;
+    echo(&mut open(process.address, 0, server.dialect())?, &traffic)?;
     let before = resident(&process)?;
     let mut streams = Vec::with_capacity(connections);
     for n in 0..connections {
-        streams.push(open(process.address, n, server.dialect)?);
+        streams.push(open(process.address, n, server.dialect())?);
     }
     let idle = resident(&process)?;
     for (n, stream) in streams.iter_mut().enumerate() {

@@ -19,7 +19,7 @@ pub fn surroundings(servers: &[&Server], rounds: usize) {
     println!("{}, {}; medians of {rounds} rounds\n", command("date", &["-u", "+%Y-%m-%d"]), machine());
     println!("| server | made with |\n|---|---|");
     for server in servers {
-        println!("| {} | {} {} |", server.name, server.package, version(server.package).unwrap_or_default());
+        println!("| {} | {} {} |", server.name, server.package(), version(server.package()).unwrap_or_default());
     }
 }
 

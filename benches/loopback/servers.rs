@@ -1,18 +1,22 @@
 //! The servers that are compared: each returns every message, on one thread.
 
+mod fastwebsockets;
 mod readiness;
+mod sockudo_ws;
 mod state;
+mod tasks;
 mod tcp;
+mod tokio_websockets;
 mod tungstenite;
+mod wtx;
+mod yawc;
 
 use crate::traffic::Dialect;
 use std::{io, net::TcpListener};
 
 pub struct Server {
+    /// That of the package it is made with, but for the floor.
     pub name: &'static str,
-    /// The package that it is made with.
-    pub package: &'static str,
-    pub dialect: Dialect,
     pub serve: fn(TcpListener) -> io::Result<()>,
 }
 
@@ -20,11 +24,27 @@ pub struct Server {
 pub const FLOOR: &str = "tcp";
 
 pub const ALL: &[Server] = &[
-    Server { name: "statesocket", package: "statesocket", dialect: Dialect::WebSocket, serve: state::serve },
-    Server { name: FLOOR, package: "mio", dialect: Dialect::Bytes, serve: tcp::serve },
-    Server { name: "tungstenite", package: "tungstenite", dialect: Dialect::WebSocket, serve: tungstenite::serve },
+    Server { name: "statesocket", serve: state::serve },
+    Server { name: FLOOR, serve: tcp::serve },
+    Server { name: "tungstenite", serve: tungstenite::serve },
+    Server { name: "fastwebsockets", serve: fastwebsockets::serve },
+    Server { name: "tokio-websockets", serve: tokio_websockets::serve },
+    Server { name: "sockudo-ws", serve: sockudo_ws::serve },
+    Server { name: "wtx", serve: wtx::serve },
+    Server { name: "yawc", serve: yawc::serve },
 ];
 
 pub fn find(name: &str) -> Option<&'static Server> {
     ALL.iter().find(|server| server.name == name)
+}
+
+impl Server {
+    /// The package that it is made with.
+    pub fn package(&self) -> &'static str {
+        if self.name == FLOOR { "mio" } else { self.name }
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        if self.name == FLOOR { Dialect::Bytes } else { Dialect::WebSocket }
+    }
 }
