@@ -64,6 +64,9 @@ impl Process {
     }
 
     fn command(server: &Server) -> io::Result<Command> {
+        if let Some(path) = server.executable() {
+            return Ok(Command::new(path));
+        }
         let mut command = Command::new(env::current_exe()?);
         command.args([SERVE, server.name]);
         Ok(command)
@@ -127,11 +130,11 @@ impl Sub for Cpu {
 /// What a child does: it says which port it listens on, and serves.
 pub fn serve(name: &str) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let server = servers::find(name).ok_or_else(|| io::Error::other("no server has this name"))?;
+    let server = servers::find(name).map_err(io::Error::other)?;
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
     socket.listen(4096)?;
     let listener = TcpListener::from(socket);
     println!("{}", listener.local_addr()?.port());
-    (server.serve)(listener)
+    server.serve(listener)
 }

@@ -19,7 +19,7 @@ pub fn surroundings(servers: &[&Server], rounds: usize) {
     println!("{}, {}; medians of {rounds} rounds\n", command("date", &["-u", "+%Y-%m-%d"]), machine());
     println!("| server | made with |\n|---|---|");
     for server in servers {
-        println!("| {} | {} {} |", server.name, server.package(), version(server.package()).unwrap_or_default());
+        println!("| {} | {} |", server.name, server.made_with(LOCK));
     }
 }
 
@@ -35,26 +35,22 @@ fn command(program: &str, arguments: &[&str]) -> String {
     output.map_or_else(|error| error.to_string(), |it| String::from_utf8_lossy(&it.stdout).trim().to_owned())
 }
 
-/// The version of a package: the newest, if several were built.
-fn version(package: &str) -> Option<&'static str> {
-    let entry = format!("name = \"{package}\"\nversion = \"");
-    LOCK.split(&entry).skip(1).filter_map(|rest| rest.split('"').next()).last()
-}
-
 /// All about one workload, the least CPU time first.
 pub fn details(workload: &Workload, samples: &Samples) {
     println!("\n### {workload}\n");
-    println!("| server | CPU µs | × {FLOOR} | in kernel | messages/s | p50 µs | p99 µs | p99.9 µs | RSS MiB |");
-    println!("|---|---|---|---|---|---|---|---|---|");
-    let cpu = |samples: &[Sample]| median(samples.iter().map(|it| it.cpu));
+    println!(
+        "| server | CPU µs | least | × {FLOOR} | least | in kernel | messages/s | p50 µs | p99 µs | p99.9 µs | RSS MiB |"
+    );
+    println!("|---{}", "|---".repeat(10) + "|");
     let mut servers: Vec<_> = samples.iter().collect();
     servers.sort_by(|(_, a), (_, b)| cpu(a).total_cmp(&cpu(b)));
     for (name, samples_of) in servers {
         let of = |field: fn(&Sample) -> f64| median(samples_of.iter().map(field));
+        let (ratio, least_ratio) = ratios(name, samples).unwrap_or(("-".into(), "-".into()));
         println!(
-            "| {name} | {} | {} | {:.0} % | {:.0} | {} | {} | {} | {:.1} |",
-            short(of(|it| it.cpu)),
-            ratio(name, samples),
+            "| {name} | {} | {} | {ratio} | {least_ratio} | {:.0} % | {:.0} | {} | {} | {} | {:.1} |",
+            short(cpu(samples_of)),
+            short(least_cpu(samples_of)),
             100.0 * of(|it| it.system_part),
             of(|it| it.messages_per_second),
             short(of(|it| it.latency[0])),
@@ -65,21 +61,32 @@ pub fn details(workload: &Workload, samples: &Samples) {
     }
 }
 
-/// The median of the ratios in each round: the machine is not as fast in every round.
-fn ratio(name: &str, samples: &Samples) -> String {
-    let Some(floor) = samples.get(FLOOR) else { return "-".into() };
-    let ratios = samples[name].iter().zip(floor).map(|(it, floor)| it.cpu / floor.cpu);
-    format!("{:.2}", median(ratios))
+fn cpu(samples: &[Sample]) -> f64 {
+    median(samples.iter().map(|it| it.cpu))
+}
+
+/// What it takes when nothing else on the machine is in the way.
+fn least_cpu(samples: &[Sample]) -> f64 {
+    samples.iter().map(|it| it.cpu).fold(f64::INFINITY, f64::min)
+}
+
+/// CPU time as a multiple of the floor's: the median over the rounds, since the machine is not as fast in every round,
+/// and the least of all rounds over the floor's least.
+fn ratios(name: &str, samples: &Samples) -> Option<(String, String)> {
+    let floor = samples.get(FLOOR)?;
+    let each_round = samples[name].iter().zip(floor).map(|(it, floor)| it.cpu / floor.cpu);
+    let least = least_cpu(&samples[name]) / least_cpu(floor);
+    Some((format!("{:.2}", median(each_round)), format!("{least:.2}")))
 }
 
 /// CPU time a message: one row a workload, one column a server.
 pub fn summary(results: &[(Workload, Samples)], servers: &[&Server]) {
-    println!("\n### CPU µs a message (× {FLOOR})\n");
+    println!("\n### CPU µs a message (× {FLOOR}, × {FLOOR} of the least)\n");
     heading("workload", servers);
     for (workload, samples) in results {
         let cells = servers.iter().map(|server| {
-            let cpu = short(median(samples[server.name].iter().map(|it| it.cpu)));
-            format!("{cpu} ({})", ratio(server.name, samples))
+            let ratios = ratios(server.name, samples).map(|(ratio, least)| format!(" ({ratio}, {least})"));
+            short(cpu(&samples[server.name])) + &ratios.unwrap_or_default()
         });
         println!("| {workload} | {} |", cells.collect::<Vec<_>>().join(" | "));
     }

@@ -34,10 +34,13 @@ pub fn spawn<F: Future + Send + 'static>(future: F) {
     }));
 }
 
-/// For peers that leave the opening to hyper: `upgrade` answers the request.
+/// Answers a request, and sees to what comes after it.
+pub type Upgrade<E> = fn(Request<Incoming>) -> Result<Response<Empty<Bytes>>, E>;
+
+/// For peers that leave the opening to hyper.
 pub async fn upgrade<E: std::error::Error + Send + Sync + 'static>(
     stream: TcpStream,
-    upgrade: fn(Request<Incoming>) -> Result<Response<Empty<Bytes>>, E>,
+    upgrade: Upgrade<E>,
 ) -> hyper::Result<()> {
     let service = service_fn(move |request| async move { upgrade(request) });
     http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await

@@ -16,7 +16,7 @@ struct Echo;
 
 enum Connection {
     Accepted(TcpStream),
-    Opening(MidHandshake<ServerHandshake<TcpStream, NoCallback>>),
+    Opening(Box<MidHandshake<ServerHandshake<TcpStream, NoCallback>>>),
     Open(Box<WebSocket<TcpStream>>),
     Gone,
 }
@@ -53,7 +53,7 @@ impl Connection {
         };
         match opened {
             Ok(socket) => Self::Open(Box::new(socket)),
-            Err(HandshakeError::Interrupted(handshake)) => Self::Opening(handshake),
+            Err(HandshakeError::Interrupted(handshake)) => Self::Opening(Box::new(handshake)),
             Err(HandshakeError::Failure(_)) => Self::Gone,
         }
     }
