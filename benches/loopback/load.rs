@@ -2,7 +2,7 @@
 
 use crate::{
     opening::{PATIENCE, open},
-    traffic::{READ, Traffic},
+    traffic::{READ, Received, Traffic},
     workload::Workload,
 };
 use hdrhistogram::Histogram;
@@ -34,10 +34,10 @@ pub struct Run {
 
 struct Client {
     stream: TcpStream,
-    /// Bytes sent and received, and how many may be sent, all since the beginning of the stream of messages.
+    /// Bytes sent, and how many may be, counted from the beginning of the stream of messages.
     sent: usize,
     may_send: usize,
-    received: usize,
+    received: Received,
     /// Up to where a message must have come back to know how long it was away, and when it was sent.
     timed: Option<(usize, Instant)>,
 }
@@ -46,13 +46,12 @@ impl<'a> Load<'a> {
     pub fn open(server: SocketAddr, workload: &Workload, traffic: &'a Traffic) -> Result<Self, String> {
         let poll = Poll::new().map_err(|error| error.to_string())?;
         let mut clients = Vec::with_capacity(workload.connections);
-        for n in 0..workload.connections {
-            let stream = open(server, n, traffic.dialect)?;
+        for (n, stream) in open(server, 0..workload.connections, traffic.dialect)?.into_iter().enumerate() {
             let client = Client::new(stream, n % traffic.period, traffic, &poll, Token(n));
             clients.push(client.map_err(|error| format!("connection {n}: {error}"))?);
         }
-        let idle = (0..workload.idle).map(|n| open(server, workload.connections + n, traffic.dialect));
-        let _idle = idle.collect::<Result<_, _>>()?;
+        let idle = workload.connections..workload.connections + workload.idle;
+        let _idle = open(server, idle, traffic.dialect)?;
         let buffer = vec![0; READ].into_boxed_slice();
         Ok(Self { poll, traffic, in_flight: workload.in_flight, clients, _idle, buffer })
     }
@@ -95,8 +94,8 @@ impl<'a> Load<'a> {
     }
 
     fn failure(&self, n: usize, error: &str) -> String {
-        let Client { sent, received, .. } = self.clients[n];
-        format!("connection {n}, {sent} bytes sent and {received} received: {error}")
+        let Client { sent, received, .. } = &self.clients[n];
+        format!("connection {n}, {sent} bytes sent and {} received: {error}", received.len)
     }
 }
 
@@ -112,7 +111,7 @@ impl Client {
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
         poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        let (sent, received) = (number * traffic.request_len, number * traffic.reply_len);
+        let (sent, received) = (number * traffic.request_len, Received::from(number * traffic.reply_len));
         Ok(Self { stream, sent, may_send: sent, received, timed: None })
     }
 
@@ -137,7 +136,7 @@ impl Client {
 
     /// Receives what there is, checks it, and returns how many messages are back.
     fn receive(&mut self, buffer: &mut [u8], traffic: &Traffic, latency: &mut Histogram<u64>) -> Result<usize, String> {
-        let before = self.received / traffic.reply_len;
+        let before = self.received.len / traffic.reply_len;
         loop {
             let len = match self.stream.read(buffer) {
                 Ok(0) => return Err("the server has closed it".into()),
@@ -146,20 +145,19 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.to_string()),
             };
-            traffic.check(self.received, &buffer[..len])?;
-            self.received += len;
+            self.received.take(&buffer[..len], traffic)?;
             if len < buffer.len() {
                 break;
             }
         }
-        if let Some((_, sent)) = self.timed.take_if(|(end, _)| self.received >= *end) {
+        if let Some((_, sent)) = self.timed.take_if(|(end, _)| self.received.len >= *end) {
             let away = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
             latency.record(away).expect("the histogram grows");
         }
         let sent = self.may_send / traffic.request_len * traffic.reply_len;
-        if self.received > sent {
-            return Err(format!("{} bytes have come that nothing was sent for", self.received - sent));
+        if self.received.len > sent {
+            return Err(format!("{} bytes have come that nothing was sent for", self.received.len - sent));
         }
-        Ok(self.received / traffic.reply_len - before)
+        Ok(self.received.len / traffic.reply_len - before)
     }
 }

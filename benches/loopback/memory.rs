@@ -4,7 +4,7 @@ use crate::{
     opening::open,
     processes::Process,
     servers::Server,
-    traffic::{READ, Traffic},
+    traffic::{READ, Received, Traffic},
     workload::Workload,
 };
 use statesocket_benches::wire::Kind;
@@ -30,12 +30,9 @@ pub fn measure(server: &Server, connections: usize) -> Result<Memory, String> {
     let traffic = Traffic::new(&Workload { connections, ..Workload::one(Kind::Binary, MESSAGE) }, server.dialect());
     let process = Process::start(server).map_err(|error| error.to_string())?;
     // What the first ever connection takes is the server's.
-    echo(&mut open(process.address, 0, server.dialect())?, &traffic)?;
+    echo(&mut open(process.address, 0..1, server.dialect())?[0], &traffic)?;
     let before = resident(&process)?;
-    let mut streams = Vec::with_capacity(connections);
-    for n in 0..connections {
-        streams.push(open(process.address, n, server.dialect())?);
-    }
+    let mut streams = open(process.address, 0..connections, server.dialect())?;
     let idle = resident(&process)?;
     for (n, stream) in streams.iter_mut().enumerate() {
         echo(stream, &traffic).map_err(|error| format!("connection {n}: {error}"))?;
@@ -55,14 +52,13 @@ fn resident(process: &Process) -> Result<f64, String> {
 fn echo(stream: &mut TcpStream, traffic: &Traffic) -> Result<(), String> {
     stream.write_all(traffic.requests(0..traffic.request_len)).map_err(|error| error.to_string())?;
     let mut buffer = vec![0; READ];
-    let mut received = 0;
-    while received < traffic.reply_len {
+    let mut received = Received::default();
+    while received.len < traffic.reply_len {
         let n = match stream.read(&mut buffer) {
             Ok(0) => return Err("the server has closed it".into()),
             n => n.map_err(|error| error.to_string())?,
         };
-        traffic.check(received, &buffer[..n])?;
-        received += n;
+        received.take(&buffer[..n], traffic)?;
     }
     Ok(())
 }

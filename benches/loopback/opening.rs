@@ -1,10 +1,11 @@
-//! Connections to a server, opened one by one.
+//! Connections to a server.
 
 use crate::traffic::Dialect;
 use socket2::{Domain, Socket, Type};
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
+    ops::Range,
     time::Duration,
 };
 
@@ -13,6 +14,9 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections from one address: each has a port of its own, of which there are about 28,000.
 const PER_ADDRESS: usize = 20_000;
+
+/// Connections that wait for a server at a time: fewer than any of them lets wait.
+const AT_A_TIME: usize = 100;
 
 pub const REQUEST: &[u8] = b"GET /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -43,20 +47,37 @@ pub fn start(server: SocketAddr, nth: usize) -> io::Result<mio::net::TcpStream> 
     }
 }
 
-/// Connects, and upgrades if the server is to be asked for that.
-pub fn open(server: SocketAddr, nth: usize, dialect: Dialect) -> Result<TcpStream, String> {
-    let opened = socket(nth).and_then(|socket| {
-        socket.connect(&server.into())?;
-        let mut stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        if dialect == Dialect::WebSocket {
-            stream.write_all(REQUEST)?;
-            read_head(&mut stream)?;
+/// Opens connections, and upgrades them if the server is to be asked for that: some at a time, since a server pings who
+/// has been there for long.
+pub fn open(server: SocketAddr, numbers: Range<usize>, dialect: Dialect) -> Result<Vec<TcpStream>, String> {
+    let numbers: Vec<_> = numbers.collect();
+    let mut streams: Vec<TcpStream> = Vec::with_capacity(numbers.len());
+    for numbers in numbers.chunks(AT_A_TIME) {
+        let opened = streams.len();
+        for nth in numbers {
+            let stream = ask(server, *nth, dialect);
+            streams.push(stream.map_err(|error| format!("connection {nth} cannot be opened: {error}"))?);
         }
-        Ok(stream)
-    });
-    opened.map_err(|error| format!("connection {nth} cannot be opened: {error}"))
+        if dialect == Dialect::WebSocket {
+            for (stream, nth) in streams[opened..].iter_mut().zip(numbers) {
+                read_head(stream).map_err(|error| format!("connection {nth} is not accepted: {error}"))?;
+            }
+        }
+    }
+    Ok(streams)
+}
+
+/// Connects, which the server's kernel does for it, and sends the request.
+fn ask(server: SocketAddr, nth: usize, dialect: Dialect) -> io::Result<TcpStream> {
+    let socket = socket(nth)?;
+    socket.connect(&server.into())?;
+    let mut stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    if dialect == Dialect::WebSocket {
+        stream.write_all(REQUEST)?;
+    }
+    Ok(stream)
 }
 
 fn read_head(stream: &mut TcpStream) -> io::Result<()> {

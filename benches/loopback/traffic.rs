@@ -11,6 +11,9 @@ pub const READ: usize = 256 << 10;
 /// Bytes of requests after which they repeat: few, so that the load generator finds them in its caches.
 const PERIOD: usize = 4 << 10;
 
+/// The first byte of a Ping.
+const PING: u8 = 0x89;
+
 /// How a server talks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -69,11 +72,7 @@ impl Traffic {
         &self.replies[start..][..range.len()]
     }
 
-    /// Compares what has come with what should have.
-    ///
-    /// # Errors
-    /// What is wrong, and where.
-    pub fn check(&self, start: usize, bytes: &[u8]) -> Result<(), String> {
+    fn check(&self, start: usize, bytes: &[u8]) -> Result<(), String> {
         let expected = self.replies(start..start + bytes.len());
         if bytes == expected {
             return Ok(());
@@ -88,6 +87,58 @@ impl Traffic {
             &bytes[from..to],
             &expected[from..to],
         ))
+    }
+}
+
+/// How far a client has got with the replies.
+#[derive(Default)]
+pub struct Received {
+    /// Bytes, counted from the beginning of the stream of messages.
+    pub len: usize,
+    /// What has come of a Ping.
+    ping: Vec<u8>,
+}
+
+impl Received {
+    pub fn from(len: usize) -> Self {
+        Self { len, ..Self::default() }
+    }
+
+    /// Takes what has come, which must be what should have. A Ping may come before a reply; none lives so long that it
+    /// has to be answered.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn take(&mut self, mut bytes: &[u8], traffic: &Traffic) -> Result<(), String> {
+        if self.ping.is_empty() && traffic.replies(self.len..self.len + bytes.len()) == bytes {
+            self.len += bytes.len();
+            return Ok(());
+        }
+        while !bytes.is_empty() {
+            let of_reply = self.len % traffic.reply_len;
+            if of_reply == 0 && (bytes[0] == PING || !self.ping.is_empty()) {
+                bytes = self.take_ping(bytes);
+                continue;
+            }
+            let (reply, rest) = bytes.split_at(bytes.len().min(traffic.reply_len - of_reply));
+            traffic.check(self.len, reply)?;
+            self.len += reply.len();
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Returns what follows the Ping.
+    fn take_ping<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
+        while let [first, rest @ ..] = bytes {
+            self.ping.push(*first);
+            bytes = rest;
+            if self.ping.len() >= 2 && self.ping.len() == 2 + usize::from(self.ping[1]) {
+                self.ping.clear();
+                break;
+            }
+        }
+        bytes
     }
 }
 

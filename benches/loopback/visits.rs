@@ -3,7 +3,7 @@
 use crate::{
     load::Run,
     opening::{PATIENCE, REQUEST, head_len, start},
-    traffic::{Dialect, Traffic},
+    traffic::{Dialect, Received, Traffic},
     workload::Workload,
 };
 use hdrhistogram::Histogram;
@@ -141,7 +141,7 @@ impl Visitor {
         match (self.stage, traffic.dialect) {
             (Stage::Upgrading, _) => self.send(traffic.requests(0..traffic.request_len), Stage::Echo)?,
             (Stage::Echo, dialect) => {
-                traffic.check(0, &received)?;
+                Received::default().take(&received, traffic)?;
                 match dialect {
                     Dialect::WebSocket => self.send(CLOSE, Stage::Closing)?,
                     Dialect::Bytes => {
