@@ -21,9 +21,10 @@ mod workload;
 
 use clap::Parser;
 use measure::measure;
+use processes::Cpus;
 use report::Samples;
 use servers::{FLOOR, Server};
-use std::{collections::BTreeMap, env, process::ExitCode, time::Duration};
+use std::{env, process::ExitCode, time::Duration};
 use workload::Workload;
 
 /// Files that a process has open beside its connections.
@@ -82,27 +83,30 @@ fn compare(mut args: Args) -> Result<(), String> {
         }
     }
     let servers = chosen(&args.servers)?;
-    processes::pin_load().map_err(|error| format!("two CPUs are needed: {error}"))?;
-    report::surroundings(&servers, args.rounds);
-
+    let cpus = Cpus::choose().map_err(|error| format!("the CPU cannot be chosen: {error}"))?;
     let mut workloads = if args.scale { workload::scale(most) } else { workload::sizes() };
     workloads.retain(|workload| workload.to_string().contains(&args.workload));
+    let has_memory = "memory".contains(&args.workload);
+    if workloads.is_empty() && !has_memory {
+        return Err(format!("no workload has {:?} in its name", args.workload));
+    }
+    report::surroundings(&servers, cpus, args.rounds);
     let mut results = Vec::new();
     for workload in workloads {
-        let samples = rounds(&servers, &workload, &args)?;
+        let samples = rounds(&servers, &workload, cpus, &args)?;
         report::details(&workload, &samples);
         results.push((workload, samples));
     }
-    report::summary(&results, &servers);
-    if "memory".contains(&args.workload) {
+    if !results.is_empty() {
+        report::summary(&results, &servers);
+    }
+    if has_memory {
         let connections = args.memory_connections.unwrap_or(if args.scale { most } else { 5_000 });
-        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for server in &servers {
-            let memory = memory::measure(server, connections);
-            let memory = memory.map_err(|error| format!("{}, memory: {error}", server.name))?;
-            found.entry(server.name).or_default().push(memory);
-        }
-        report::memory(connections, &found, &servers);
+        let measured = servers.iter().map(|server| {
+            let memory = memory::measure(server, connections, cpus);
+            memory.map_err(|error| format!("{}, memory: {error}", server.name))
+        });
+        report::memory(connections, &measured.collect::<Result<Vec<_>, _>>()?, &servers);
     }
     Ok(())
 }
@@ -112,12 +116,12 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Server>, String> {
 }
 
 /// Measures each server once a round, each time with another one first.
-fn rounds(servers: &[&'static Server], workload: &Workload, args: &Args) -> Result<Samples, String> {
+fn rounds(servers: &[&'static Server], workload: &Workload, cpus: Cpus, args: &Args) -> Result<Samples, String> {
     let mut samples = Samples::new();
     for round in 0..args.rounds {
         for turn in 0..servers.len() {
             let server = servers[(round + turn) % servers.len()];
-            let sample = measure(server, workload, Duration::from_secs_f64(args.seconds));
+            let sample = measure(server, workload, cpus, Duration::from_secs_f64(args.seconds));
             let sample = sample.map_err(|error| format!("{}, {workload}, round {round}: {error}", server.name))?;
             samples.entry(server.name).or_default().push(sample);
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     load::{Load, Run},
-    processes::Process,
+    processes::{Cpus, Process},
     servers::Server,
     traffic::Traffic,
     visits::Visits,
@@ -26,9 +26,9 @@ pub struct Sample {
 
 /// # Errors
 /// A wrong echo, or what hinders.
-pub fn measure(server: &Server, workload: &Workload, time: Duration) -> Result<Sample, String> {
+pub fn measure(server: &Server, workload: &Workload, cpus: Cpus, time: Duration) -> Result<Sample, String> {
     let traffic = Traffic::new(workload, server.dialect());
-    let process = Process::start(server).map_err(|error| error.to_string())?;
+    let process = Process::start(server, cpus).map_err(|error| error.to_string())?;
     match workload.task {
         Task::Echo => {
             let mut load = Load::open(process.address, workload, &traffic)?;

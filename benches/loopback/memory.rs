@@ -2,7 +2,7 @@
 
 use crate::{
     opening::open,
-    processes::Process,
+    processes::{Cpus, Process},
     servers::Server,
     traffic::{READ, Received, Traffic},
     workload::Workload,
@@ -26,9 +26,9 @@ pub struct Memory {
 
 /// # Errors
 /// A wrong echo, or what hinders.
-pub fn measure(server: &Server, connections: usize) -> Result<Memory, String> {
+pub fn measure(server: &Server, connections: usize, cpus: Cpus) -> Result<Memory, String> {
     let traffic = Traffic::new(&Workload { connections, ..Workload::one(Kind::Binary, MESSAGE) }, server.dialect());
-    let process = Process::start(server).map_err(|error| error.to_string())?;
+    let process = Process::start(server, cpus).map_err(|error| error.to_string())?;
     // What the first ever connection takes is the server's.
     echo(&mut open(process.address, 0..1, server.dialect())?[0], &traffic)?;
     let before = resident(&process)?;

@@ -3,7 +3,7 @@
 use crate::servers::{self, Server};
 use rustix::{
     process::{Signal, set_parent_process_death_signal},
-    thread::{CpuSet, sched_setaffinity},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
 use socket2::{Domain, Socket, Type};
 use std::{
@@ -14,9 +14,6 @@ use std::{
     process::{Child, Command, Stdio},
     time::Duration,
 };
-
-const SERVER_CPU: usize = 0;
-const LOAD_CPU: usize = 1;
 
 /// Has this program be a server.
 pub const SERVE: &str = "--serve";
@@ -36,9 +33,24 @@ pub struct Cpu {
     system_ticks: u64,
 }
 
-/// Puts the calling thread, which is to make the load, on its CPU.
-pub fn pin_load() -> io::Result<()> {
-    pin(LOAD_CPU)
+/// Which CPU is whose.
+#[derive(Clone, Copy, Debug)]
+pub struct Cpus {
+    pub server: usize,
+    /// The load's: another one, if there is one.
+    pub load: usize,
+}
+
+impl Cpus {
+    /// Two of those that this process may use. It is put on that of the load.
+    pub fn choose() -> io::Result<Self> {
+        let set = sched_getaffinity(None)?;
+        let mut allowed = (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu));
+        let server = allowed.next().expect("this process runs on a CPU");
+        let load = allowed.next().unwrap_or(server);
+        pin(load)?;
+        Ok(Self { server, load })
+    }
 }
 
 fn pin(cpu: usize) -> io::Result<()> {
@@ -48,11 +60,11 @@ fn pin(cpu: usize) -> io::Result<()> {
 }
 
 impl Process {
-    pub fn start(server: &Server) -> io::Result<Self> {
+    pub fn start(server: &Server, cpus: Cpus) -> io::Result<Self> {
         // A child begins on the CPU of its parent.
-        pin(SERVER_CPU)?;
+        pin(cpus.server)?;
         let child = Self::command(server).and_then(|mut it| it.stdin(Stdio::null()).stdout(Stdio::piped()).spawn());
-        pin_load()?;
+        pin(cpus.load)?;
         let mut child = child?;
         let mut port = String::new();
         let stdout = child.stdout.take().expect("it is a pipe");

@@ -3,6 +3,7 @@
 use crate::{
     measure::Sample,
     memory::{MESSAGE, Memory},
+    processes::Cpus,
     servers::{FLOOR, Server},
     workload::{Workload, size_name},
 };
@@ -15,8 +16,13 @@ const LOCK: &str = include_str!("../../Cargo.lock");
 pub type Samples = BTreeMap<&'static str, Vec<Sample>>;
 
 /// Where and with what this was measured.
-pub fn surroundings(servers: &[&Server], rounds: usize) {
-    println!("{}, {}; medians of {rounds} rounds\n", command("date", &["-u", "+%Y-%m-%d"]), machine());
+pub fn surroundings(servers: &[&Server], cpus: Cpus, rounds: usize) {
+    let Cpus { server, load } = cpus;
+    println!("{}, {}", command("date", &["-u", "+%Y-%m-%d"]), machine());
+    println!("medians of {rounds} rounds, server on CPU {server}, load on CPU {load}\n");
+    if server == load {
+        println!("There is only one CPU: the times say little.\n");
+    }
     println!("| server | made with |\n|---|---|");
     for server in servers {
         println!("| {} | {} |", server.name, server.made_with(LOCK));
@@ -38,10 +44,8 @@ fn command(program: &str, arguments: &[&str]) -> String {
 /// All about one workload, the least CPU time first.
 pub fn details(workload: &Workload, samples: &Samples) {
     println!("\n### {workload}\n");
-    println!(
-        "| server | CPU µs | least | × {FLOOR} | least | in kernel | messages/s | p50 µs | p99 µs | p99.9 µs | RSS MiB |"
-    );
-    println!("|---{}", "|---".repeat(10) + "|");
+    print!("| server | CPU µs | least | × {FLOOR} | least | in kernel ");
+    println!("| messages/s | p50 µs | p99 µs | p99.9 µs | RSS MiB |\n{}|", "|---".repeat(11));
     let mut servers: Vec<_> = samples.iter().collect();
     servers.sort_by(|(_, a), (_, b)| cpu(a).total_cmp(&cpu(b)));
     for (name, samples_of) in servers {
@@ -92,12 +96,13 @@ pub fn summary(results: &[(Workload, Samples)], servers: &[&Server]) {
     }
 }
 
-pub fn memory(connections: usize, results: &BTreeMap<&str, Vec<Memory>>, servers: &[&Server]) {
+/// Of so many connections; one result a server.
+pub fn memory(connections: usize, results: &[Memory], servers: &[&Server]) {
     println!("\n### Bytes of memory a connection, of {connections}\n");
     heading("", servers);
     let row = |name: &str, field: fn(&Memory) -> f64| {
-        let cells = servers.iter().map(|server| median(results[server.name].iter().map(field)));
-        println!("| {name} | {} |", cells.map(|bytes| format!("{bytes:.0}")).collect::<Vec<_>>().join(" | "));
+        let cells: Vec<_> = results.iter().map(|result| format!("{:.0}", field(result))).collect();
+        println!("| {name} | {} |", cells.join(" | "));
     };
     row("idle", |it| it.idle);
     row(&format!("after one echo of {}", size_name(MESSAGE)), |it| it.after_echo);

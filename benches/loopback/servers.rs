@@ -27,8 +27,8 @@ pub struct Server {
 enum Program {
     /// This one.
     This(fn(TcpListener) -> io::Result<()>),
-    /// What `benches/uwebsockets/build` has built, if it has: see there. It looks at no mask bit, checks UTF-8, reserved
-    /// bits, and the limit that it is given; what comes in one read leaves in one write.
+    /// What `benches/uwebsockets/build` has built, if it has. It looks at no mask bit, checks UTF-8, reserved bits, and
+    /// the limit that it is given; what comes in one read leaves in one write.
     UWebSockets,
 }
 
