@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for case in 1..=count {
         drive(&format!("{base}/runCase?case={case}&agent=statesocket"), |connection, message| {
             // After a Close of ours a message of the peer may still come; nobody wants it back.
-            let _ = connection.send(&message);
+            let _ = connection.send(message);
         })?;
     }
     drive(&format!("{base}/updateReports?agent=statesocket"), |_, _| {})

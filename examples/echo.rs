@@ -159,7 +159,7 @@ impl Handler for Echo {
     }
 
     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        let sent = peer.send(&message);
+        let sent = peer.send(message);
         close_if_failed(peer, sent);
     }
 }

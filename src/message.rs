@@ -92,6 +92,16 @@ impl Message<'_> {
     }
 }
 
+/// Borrows the bytes, whoever owns them.
+impl<'b> From<&'b Message<'_>> for Message<'b> {
+    fn from(message: &'b Message<'_>) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(Cow::Borrowed(text)),
+            Message::Binary(bytes) => Self::Binary(Cow::Borrowed(bytes)),
+        }
+    }
+}
+
 impl<'b> From<&'b str> for Message<'b> {
     fn from(text: &'b str) -> Self {
         Self::Text(Cow::Borrowed(text))

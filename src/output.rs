@@ -7,7 +7,7 @@ mod tests;
 
 use crate::frame::{MaskKey, OpCode, encode::encode_message};
 use bytes::Bytes;
-use queue::Queue;
+use queue::{Piece, Queue};
 use std::io::IoSlice;
 
 /// A queue of bytes, which keeps no memory of its own when it is empty.
@@ -26,7 +26,7 @@ pub struct OutputBuffer(Option<Box<Queue>>);
 /// one fits.
 const MAX_LENT: usize = 256 << 10;
 
-/// Shared bytes shorter than this are copied: that costs less than another slice to write.
+/// What is shared or handed over is copied if it is shorter than this: that costs less than another slice to write.
 const MIN_SHARED: usize = 1 << 10;
 
 impl Output {
@@ -131,7 +131,14 @@ impl Output {
         if bytes.len() < MIN_SHARED {
             return self.extend(bytes);
         }
-        self.filling().share(bytes.clone());
+        self.filling().push_piece(Piece::Shared(bytes.clone()));
+    }
+
+    /// Queues a message whose payload has been masked with `key`. It is not copied if it is large.
+    pub(crate) fn masked_message(&mut self, opcode: OpCode, payload: Vec<u8>, key: Option<MaskKey>) {
+        let queue = self.filling();
+        queue.header(opcode, payload.len(), key);
+        if payload.len() < MIN_SHARED { queue.extend(&payload) } else { queue.push_piece(Piece::Own(payload, 0)) }
     }
 
     pub(crate) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {

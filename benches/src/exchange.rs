@@ -109,7 +109,7 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
             while let Some(event) = self.connection.receive(&mut input, self.now) {
                 let Event::Message(message) = event else { panic!("only messages were sent: {event:?}") };
                 if ECHO {
-                    self.connection.send(&message).expect("there is room for an echo");
+                    self.connection.send(message).expect("there is room for an echo");
                 } else {
                     sink.message(&message);
                 }

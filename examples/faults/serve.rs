@@ -106,7 +106,7 @@ impl Handler for Echo {
             Some("sleep") => thread::sleep(Duration::from_millis(500)),
             _ => {}
         }
-        if let Err(error) = peer.send(&message) {
+        if let Err(error) = peer.send(message) {
             peer.ensure_closed(1011, &error.to_string());
         }
     }

@@ -126,7 +126,7 @@ impl Handler for Echo {
             Some(ABORT_ME) => peer.abort(),
             _ => {
                 // After our Close nothing is echoed.
-                if let Err(error) = peer.send(&message) {
+                if let Err(error) = peer.send(message) {
                     peer.ensure_closed(1011, &error.to_string());
                 }
             }

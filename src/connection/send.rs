@@ -3,10 +3,11 @@
 use super::{Connection, transmit::Transport};
 use crate::{
     error::{PingError, SendError},
-    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::max_encoded_len},
+    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::max_encoded_len, mask},
     message::{Message, SharedMessage},
     state::Action,
 };
+use std::borrow::Cow;
 
 /// What a fragmented message is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +44,34 @@ impl Connection {
         self.send_message(Kind::Binary, bytes)
     }
 
-    /// Queues a message of either kind: an echo is `connection.send(&message)`.
+    /// Queues a message of either kind. One that owns its bytes is not copied if it is large; a client masks it where it
+    /// lies. To keep it, lend it: `connection.send(&message)`.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{io::IoSlice, sync::Arc, time::Instant};
+    /// # let config = Arc::new(Config::default());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, Instant::now());
+    /// connection.send("short")?;
+    /// let long = vec![7; 100_000];
+    /// let memory = long.as_ptr();
+    /// connection.send(long)?;
+    /// let mut slices = [IoSlice::new(&[]); 8];
+    /// assert_eq!(connection.transmit_slices(&mut slices), 2);
+    /// assert_eq!(slices[1].as_ptr(), memory);
+    /// # Ok::<(), statesocket::SendError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`send_text`](Self::send_text).
     #[inline(always)]
-    pub fn send(&mut self, message: &Message<'_>) -> Result<(), SendError> {
-        let kind = if message.as_text().is_some() { Kind::Text } else { Kind::Binary };
-        self.send_message(kind, message.as_bytes())
+    pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
+        match message.into() {
+            Message::Text(Cow::Borrowed(text)) => self.send_message(Kind::Text, text.as_bytes()),
+            Message::Binary(Cow::Borrowed(bytes)) => self.send_message(Kind::Binary, bytes),
+            Message::Text(Cow::Owned(text)) => self.send_owned(Kind::Text, text.into_bytes()),
+            Message::Binary(Cow::Owned(bytes)) => self.send_owned(Kind::Binary, bytes),
+        }
     }
 
     /// Queues a message that other connections send too. A server does not copy it if it is large; a client has to,
@@ -63,11 +84,7 @@ impl Connection {
             let kind = if message.is_text() { Kind::Text } else { Kind::Binary };
             return self.send_message(kind, message.payload());
         }
-        self.check_send()?;
-        if self.sending.is_some() {
-            return Err(SendError::MessageInProgress);
-        }
-        self.check_room(message.payload())?;
+        self.check_message(message.payload())?;
         self.output.share(message.frame());
         self.transition(self.local_party(), Action::Message);
         Ok(())
@@ -155,11 +172,7 @@ impl Connection {
 
     #[inline(always)]
     fn send_message(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
-        self.check_send()?;
-        if self.sending.is_some() {
-            return Err(SendError::MessageInProgress);
-        }
-        self.check_room(payload)?;
+        self.check_message(payload)?;
         // It leaves the phase as it is, so there is no more to it than the check.
         if self.random.is_some() || self.output.message_in_room(kind.opcode(), payload).is_none() {
             self.queue_message(kind, payload);
@@ -172,6 +185,17 @@ impl Connection {
     fn queue_message(&mut self, kind: Kind, payload: &[u8]) {
         let key = self.mask_key();
         self.output.frame(true, kind.opcode(), payload, key);
+    }
+
+    #[inline(never)]
+    fn send_owned(&mut self, kind: Kind, mut payload: Vec<u8>) -> Result<(), SendError> {
+        self.check_message(&payload)?;
+        let key = self.mask_key();
+        if let Some(key) = key {
+            mask::apply(&mut payload, key);
+        }
+        self.output.masked_message(kind.opcode(), payload, key);
+        Ok(())
     }
 
     fn send_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> Result<(), SendError> {
@@ -190,6 +214,14 @@ impl Connection {
     }
 
     #[inline]
+    fn check_message(&self, payload: &[u8]) -> Result<(), SendError> {
+        self.check_send()?;
+        if self.sending.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.check_room(payload)
+    }
+
     fn check_send(&self) -> Result<(), SendError> {
         self.check(Action::Message)?;
         if self.transport == Transport::Failed { Err(SendError::TransportFailed) } else { Ok(()) }

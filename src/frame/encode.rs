@@ -7,27 +7,31 @@ const FIN: u8 = 0x80;
 /// Appends a frame to `output`; masked if there is a key.
 pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
     output.reserve(max_encoded_len(payload.len()));
+    encode_header(output, is_final, opcode, payload.len(), key);
+    let start = output.len();
+    output.extend_from_slice(payload);
+    if let Some(key) = key {
+        mask::apply(&mut output[start..], key);
+    }
+}
+
+/// Appends the header of a frame whose payload has `len` bytes.
+pub(crate) fn encode_header(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, len: usize, key: Option<MaskKey>) {
     let first = if is_final { FIN } else { 0 } | opcode.bits();
     let mask_bit = u8::from(key.is_some()) << 7;
-    match payload.len() {
-        len @ 0..=125 => output.extend_from_slice(&[first, mask_bit | len as u8]),
-        len @ 126..=0xFFFF => {
+    match len {
+        0..=125 => output.extend_from_slice(&[first, mask_bit | len as u8]),
+        126..=0xFFFF => {
             let [high, low] = (len as u16).to_be_bytes();
             output.extend_from_slice(&[first, mask_bit | 126, high, low]);
         }
-        len => {
+        _ => {
             output.extend_from_slice(&[first, mask_bit | 127]);
             output.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
-    match key {
-        None => output.extend_from_slice(payload),
-        Some(key) => {
-            output.extend_from_slice(&key);
-            let start = output.len();
-            output.extend_from_slice(payload);
-            mask::apply(&mut output[start..], key);
-        }
+    if let Some(key) = key {
+        output.extend_from_slice(&key);
     }
 }
 

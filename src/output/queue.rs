@@ -1,7 +1,10 @@
 //! What waits, while something does.
 
 use super::buffer::Buffer;
-use crate::frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::encode};
+use crate::frame::{
+    MAX_CONTROL_PAYLOAD, MaskKey, OpCode,
+    encode::{encode, encode_header},
+};
 use bytes::{Buf, Bytes};
 use std::{collections::VecDeque, mem, num::NonZero};
 
@@ -11,8 +14,8 @@ pub(super) struct Queue {
     pub(super) bytes: Buffer,
     /// Bytes already taken off the front.
     head: usize,
-    /// What is large and shared is not copied to the bytes; each is to be written before the byte of that index.
-    pieces: VecDeque<(usize, Bytes)>,
+    /// What is large, and shared or handed over, is not copied to the bytes; each is to be written before the byte of that index.
+    pieces: VecDeque<(usize, Piece)>,
     /// How many bytes wait.
     pub(super) len: usize,
     /// How many Pongs have been queued since the queue was last empty.
@@ -21,6 +24,31 @@ pub(super) struct Queue {
     last_pong: Option<Pong>,
     /// Whether it is to be given back.
     pub(super) is_lent: bool,
+}
+
+/// Bytes that were not copied.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    /// Others hold them too.
+    Shared(Bytes),
+    /// They were handed over; so many of them have been taken.
+    Own(Vec<u8>, usize),
+}
+
+impl Piece {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Own(bytes, taken) => &bytes[*taken..],
+        }
+    }
+
+    fn advance(&mut self, n: usize) {
+        match self {
+            Self::Shared(bytes) => bytes.advance(n),
+            Self::Own(_, taken) => *taken += n,
+        }
+    }
 }
 
 /// Where a Pong lies in the bytes of the queue. Its length is never 0, which is where `Option` keeps its `None`.
@@ -52,8 +80,8 @@ impl Queue {
         let mut pieces = self.pieces.iter().peekable();
         let mut at = self.head;
         std::iter::from_fn(move || {
-            if let Some((_, bytes)) = pieces.next_if(|(before, _)| *before == at) {
-                return Some(bytes.as_ref());
+            if let Some((_, piece)) = pieces.next_if(|(before, _)| *before == at) {
+                return Some(piece.as_slice());
             }
             let end = pieces.peek().map_or(self.bytes.len(), |(before, _)| *before);
             let slice = &self.bytes.as_slice()[at..end];
@@ -76,13 +104,14 @@ impl Queue {
     /// Takes at most `n` bytes off the first slice. Returns how many.
     fn advance_within_slice(&mut self, n: usize) -> usize {
         match self.pieces.front_mut() {
-            Some((before, bytes)) if *before == self.head => {
-                let taken = n.min(bytes.len());
-                bytes.advance(taken);
-                if bytes.is_empty() {
+            Some((before, piece)) if *before == self.head => {
+                let len = piece.as_slice().len();
+                if n < len {
+                    piece.advance(n);
+                } else {
                     self.pieces.pop_front();
                 }
-                taken
+                n.min(len)
             }
             front => {
                 let end = front.map_or(self.bytes.len(), |(before, _)| *before);
@@ -142,9 +171,16 @@ impl Queue {
     }
 
     /// Queues bytes that are not copied.
-    pub(super) fn share(&mut self, bytes: Bytes) {
-        self.len += bytes.len();
-        self.pieces.push_back((self.bytes.len(), bytes));
+    pub(super) fn push_piece(&mut self, piece: Piece) {
+        self.len += piece.as_slice().len();
+        self.pieces.push_back((self.bytes.len(), piece));
+    }
+
+    /// Queues the header of a whole message.
+    pub(super) fn header(&mut self, opcode: OpCode, len: usize, key: Option<MaskKey>) {
+        let before = self.bytes.len();
+        self.bytes.append(|memory| encode_header(memory, true, opcode, len, key));
+        self.len += self.bytes.len() - before;
     }
 
     pub(super) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {

@@ -147,7 +147,7 @@ impl<'l> Peer<'l> {
     ///
     /// # Errors
     /// As there.
-    pub fn send(&mut self, message: &Message<'_>) -> Result<(), SendError> {
+    pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
         self.connection.send(message)
     }
 

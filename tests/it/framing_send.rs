@@ -1,18 +1,18 @@
 //! What is sent: RFC 6455 sections 5.1, 5.3, 5.5.2, 5.5.3, 5.7 and 6.1.
 
 use crate::support::{
-    ROLES, Raw, after_own_close, drain, established, in_every_phase, manual, peer_sends, pending, sent,
+    ROLES, Raw, after_own_close, drain, established, in_every_phase, manual, peer_sends, pending, sent, waiting,
 };
 use statesocket::{
     Action, Agreed, Config, Connection, Event, Message, Phase, PingError, Role, SendError, State, TransitionError,
 };
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{collections::HashSet, io::IoSlice, sync::Arc, time::Instant};
 
 /// Sends one frame of every kind, the last of them a Close.
 fn send_every_frame(connection: &mut Connection) {
     connection.send_text("text").unwrap();
     connection.send_binary(b"binary").unwrap();
-    connection.send(&Message::from("")).unwrap();
+    connection.send(Message::from("")).unwrap();
     connection.send_text_fragment("first", false).unwrap();
     connection.ping(b"ping").unwrap();
     connection.send_text_fragment("last", true).unwrap();
@@ -153,14 +153,69 @@ fn f17_a_ping_is_answered_after_our_close_and_not_after_the_peers() {
     }
 }
 
+/// Lengths around those at which the form of the length, and what is done with the bytes, changes.
+const LENGTHS: [usize; 9] = [0, 1, 125, 126, 1023, 1024, 65_535, 65_536, 1 << 20];
+
+#[test]
+fn a_message_that_is_handed_over_leaves_as_one_that_is_lent() {
+    for role in ROLES {
+        let connection = || Connection::established(role, Agreed::new().seed([7; 32]), Arc::default(), Instant::now());
+        let (mut lending, mut handing) = (connection(), connection());
+        for len in LENGTHS {
+            for message in [Message::from("x".repeat(len)), Message::from(vec![0xA5; len])] {
+                lending.send(&message).unwrap();
+                handing.send(message).unwrap();
+                // What waits beside large bytes must keep its place.
+                for connection in [&mut lending, &mut handing] {
+                    connection.ping(b"between").unwrap();
+                }
+            }
+        }
+        assert_eq!(lending.queued(), handing.queued());
+        assert!(waiting(&lending) == waiting(&handing), "{role:?}: the same bytes");
+        let [mut lent, mut handed] = [Vec::new(), Vec::new()];
+        lending.write_to(&mut lent).unwrap();
+        handing.write_to(&mut handed).unwrap();
+        assert!(lent == handed, "{role:?}: however they are written");
+    }
+}
+
+#[test]
+fn a_large_message_that_is_handed_over_is_not_copied() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        let bytes = vec![7; 1 << 20];
+        let memory = bytes.as_ptr();
+        connection.send(bytes).unwrap();
+        let mut slices = [IoSlice::new(&[]); 8];
+        assert_eq!(connection.transmit_slices(&mut slices), 2, "{role:?}: a header and a payload");
+        assert_eq!((slices[1].as_ptr(), slices[1].len()), (memory, 1 << 20), "{role:?}");
+    }
+}
+
+#[test]
+fn a_message_that_is_handed_over_counts_against_the_limit_and_is_gone_if_it_is_refused() {
+    for role in ROLES {
+        let mut config = Config::default();
+        config.max_output_bytes = 20_000;
+        let mut connection = established(role, config);
+        connection.send(vec![7; 10_000]).unwrap();
+        let before = (connection.queued(), waiting(&connection));
+        let refused = connection.send(vec![8; 10_000]);
+        assert_eq!(refused, Err(SendError::OutputFull { queued: before.0, limit: 20_000 }), "{role:?}");
+        assert!((connection.queued(), waiting(&connection)) == before, "{role:?}: nothing has changed");
+    }
+}
+
 type Send = fn(&mut Connection) -> Result<(), SendError>;
 
 #[test]
 fn f20_data_goes_out_only_while_the_table_allows_it() {
-    let sends: [Send; 5] = [
+    let sends: [Send; 6] = [
         |connection| connection.send_text("text"),
         |connection| connection.send_binary(b"binary"),
-        |connection| connection.send(&Message::from("message")),
+        |connection| connection.send("message"),
+        |connection| connection.send(vec![7; 10_000]),
         |connection| connection.send_text_fragment("fragment", true),
         |connection| connection.send_binary_fragment(b"fragment", true),
     ];
@@ -195,6 +250,7 @@ fn f20_a_fragmented_message_is_finished_before_another_begins() {
         let in_progress = Err(SendError::MessageInProgress);
         assert_eq!(connection.send_text("b"), in_progress);
         assert_eq!(connection.send_binary(b"b"), in_progress);
+        assert_eq!(connection.send(vec![7; 10_000]), in_progress);
         assert_eq!(connection.send_binary_fragment(b"b", true), in_progress);
         connection.ping(b"").unwrap();
         connection.send_text_fragment("", false).unwrap();

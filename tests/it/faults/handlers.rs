@@ -41,7 +41,7 @@ impl Handler for Fragile {
     }
 
     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        peer.send(&message).expect("the connection is open");
+        peer.send(message).expect("the connection is open");
         self.pass("message");
     }
 

@@ -69,6 +69,7 @@ impl Parties {
             Call::Text(_)
             | Call::Binary(_)
             | Call::Shared(_)
+            | Call::HandedOver(_)
             | Call::TextFragment(..)
             | Call::BinaryFragment(..)
             | Call::Ping(_) => Some(self.can_talk()),

@@ -98,7 +98,7 @@ fn send(sender: &mut Connection, source: &mut Unstructured<'_>) -> Vec<Said> {
                 assert!(sender.send_text("late").is_err(), "nothing after a Close");
                 break;
             }
-            _ => {}
+            _ => done(sender.send(text.clone()), &mut said, Said::Text(text)),
         }
     }
     said

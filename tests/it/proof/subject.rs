@@ -156,6 +156,7 @@ impl Subject {
             Call::Text(text) => connection.send_text(text)?,
             Call::Binary(bytes) => connection.send_binary(bytes)?,
             Call::Shared(bytes) => connection.send_shared(&SharedMessage::binary(bytes))?,
+            Call::HandedOver(bytes) => connection.send(bytes.clone())?,
             Call::TextFragment(text, is_last) => connection.send_text_fragment(text, *is_last)?,
             Call::BinaryFragment(bytes, is_last) => connection.send_binary_fragment(bytes, *is_last)?,
             Call::Ping(payload) => connection.ping(payload)?,

@@ -28,6 +28,7 @@ pub(crate) enum Call {
     Text(String),
     Binary(Vec<u8>),
     Shared(Vec<u8>),
+    HandedOver(Vec<u8>),
     TextFragment(String, bool),
     BinaryFragment(Vec<u8>, bool),
     Ping(Vec<u8>),

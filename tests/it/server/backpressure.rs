@@ -53,7 +53,7 @@ impl Handler for Observer {
 
     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
         self.seen.messages.set(self.seen.messages.get() + 1);
-        peer.send(&message).expect("reading stops before the output is full");
+        peer.send(message).expect("reading stops before the output is full");
     }
 
     fn on_drain(&mut self, peer: &mut Peer<'_>) {

@@ -21,7 +21,7 @@ pub(super) struct Echo;
 
 impl Handler for Echo {
     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        peer.send(&message).expect("the connection is open");
+        peer.send(message).expect("the connection is open");
     }
 }
 

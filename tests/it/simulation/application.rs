@@ -188,7 +188,7 @@ impl<'p> Application<'p> {
     fn do_act(&mut self, connection: &mut Connection, scene: &mut Scene, act: &Act) -> bool {
         let before = (connection.phase(), connection.queued(), connection.can_send());
         let result = match act {
-            Act::Send(message) => connection.send(message),
+            Act::Send(message) => connection.send(&**message),
             Act::SendShared(message) => connection.send_shared(&SharedMessage::from(&**message)),
             Act::Fragment { message, range, is_last } => match &**message {
                 Message::Text(text) => connection.send_text_fragment(&text[range.clone()], *is_last),

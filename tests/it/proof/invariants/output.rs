@@ -85,7 +85,7 @@ fn data(step: &Step) -> Option<(u8, &[u8], bool)> {
     Some(match &step.call {
         Call::Text(text) => (Raw::TEXT, text.as_bytes(), true),
         Call::TextFragment(text, is_last) => (Raw::TEXT, text.as_bytes(), *is_last),
-        Call::Binary(bytes) | Call::Shared(bytes) => (Raw::BINARY, bytes, true),
+        Call::Binary(bytes) | Call::Shared(bytes) | Call::HandedOver(bytes) => (Raw::BINARY, bytes, true),
         Call::BinaryFragment(bytes, is_last) => (Raw::BINARY, bytes, *is_last),
         _ => return None,
     })
