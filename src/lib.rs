@@ -18,6 +18,7 @@ mod random;
 pub mod reconnect;
 #[cfg(feature = "server")]
 pub mod server;
+mod spare;
 mod state;
 mod timer;
 mod utf8;

@@ -5,7 +5,10 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-use crate::frame::{MaskKey, OpCode, encode::encode_message};
+use crate::{
+    frame::{MaskKey, OpCode, encode::encode_message},
+    spare::Spare,
+};
 use bytes::Bytes;
 use queue::{Piece, Queue};
 use std::io::IoSlice;
@@ -18,7 +21,8 @@ pub(crate) struct Output {
     has_news: bool,
 }
 
-/// Memory that a loop [lends](crate::Connection::lend_buffer) to one connection after the other, to queue output in.
+/// Memory that a loop [lends](crate::Connection::lend_buffer) to one connection after the other: to queue output in, and
+/// for large messages, whose memory goes round.
 #[derive(Clone, Debug, Default)]
 pub struct OutputBuffer(Option<Box<Queue>>);
 
@@ -55,11 +59,6 @@ impl Output {
         self.queue.as_ref().map_or(&[], |queue| queue.as_slice())
     }
 
-    /// All bytes, if they lie together.
-    pub(crate) fn as_one_slice(&self) -> Option<&[u8]> {
-        self.queue.as_ref()?.as_one_slice()
-    }
-
     /// Fills `slices` from the front. Returns how many there are.
     pub(crate) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let waiting = self.queue.iter().flat_map(|queue| queue.slices());
@@ -78,18 +77,32 @@ impl Output {
 
     pub(crate) fn clear(&mut self) {
         self.has_news |= !self.is_empty();
-        match &mut self.queue {
-            Some(queue) if queue.is_lent => queue.clear(),
-            queue => *queue = None,
+        if let Some(queue) = &mut self.queue {
+            queue.clear();
+            if queue.spare.is_none() {
+                self.queue = None;
+            }
         }
     }
 
-    /// Uses `buffer` from now on, unless something waits.
+    /// Uses `buffer` from now on: to queue in, unless something waits, and what is spare.
     pub(crate) fn lend(&mut self, OutputBuffer(buffer): &mut OutputBuffer) {
-        if self.queue.is_none() {
-            let lent = self.queue.insert(buffer.take().unwrap_or_default());
-            lent.is_lent = true;
+        match &mut self.queue {
+            None => {
+                let lent = self.queue.insert(buffer.take().unwrap_or_default());
+                lent.is_lent = true;
+                lent.spare.get_or_insert_default();
+            }
+            Some(own) if own.spare.is_none() => {
+                own.spare = Some(buffer.get_or_insert_default().spare.take().unwrap_or_default());
+            }
+            Some(_) => {}
         }
+    }
+
+    /// Memory for large messages, if some was lent.
+    pub(crate) fn spare(&mut self) -> Option<&mut Spare> {
+        self.queue.as_mut()?.spare.as_deref_mut()
     }
 
     /// Gives back what was lent. What waits in it moves to memory of its own, which is just enough.
@@ -100,6 +113,11 @@ impl Output {
             }
             lent.bytes.shrink_to(MAX_LENT);
             *buffer = Some(lent);
+        } else if let Some(own) = &mut self.queue
+            && own.spare.is_some()
+        {
+            buffer.get_or_insert_default().spare = own.spare.take();
+            self.queue.take_if(|own| own.len == 0);
         }
     }
 

@@ -272,10 +272,13 @@ impl Server {
 
     /// Forgets what is closed; of what stays, keeps the next deadline and whether there is more to do.
     fn settle(&mut self, key: usize, now: Instant) {
-        if self.peers.settle(key, now)
-            && let Some(acceptor) = &mut self.acceptor
-        {
-            acceptor.end_pause();
+        if self.peers.settle(key, now) {
+            if let Some(acceptor) = &mut self.acceptor {
+                acceptor.end_pause();
+            }
+            if self.peers.is_empty() {
+                self.driver.give_back();
+            }
         }
     }
 }

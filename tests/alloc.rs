@@ -14,8 +14,12 @@ mod support;
 
 use allocation_counter::measure;
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
-use statesocket::{Agreed, Config, Connection, Event, Role};
-use std::{sync::Arc, time::Instant};
+use statesocket::{Agreed, Config, Connection, Event, OutputBuffer, Role};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    time::Instant,
+};
 use support::{
     Raw,
     strategies::{Defects, defects, frames},
@@ -148,6 +152,78 @@ fn an_idle_connection_holds_no_buffer() {
         assert!(!matches!(connection.receive(&mut &mut [][..], now), Some(Event::Disconnect(_))));
     });
     assert_eq!((held.count_current, held.bytes_current), (0, 0), "{held:?}");
+}
+
+/// What a header announces is made room for when a part of it has come, in proportion to that; and then at once.
+#[test]
+fn room_is_made_for_sixteen_times_what_has_come_at_most() {
+    let wire = Raw::new(Raw::BINARY, vec![7; 16 << 20]).masked().bytes();
+    for come in [1_000, 10_000, 100_000, 1_000_000] {
+        let mut connection = server();
+        let held = measure(|| assert_eq!(feed(&mut connection, &wire[..come], 4096), 0));
+        assert!(held.bytes_max < 17 * come as u64, "{held:?} for {come} bytes");
+    }
+    let wire = Raw::new(Raw::TEXT, vec![b'x'; 1 << 20]).masked().bytes();
+    let mut connection = server();
+    let held = measure(|| assert_eq!(feed(&mut connection, &wire, 4096), 1));
+    assert!(held.bytes_total < (1 << 20) + (1 << 18), "nearly all of it is allocated once: {held:?}");
+}
+
+/// Takes so many bytes, and then would block.
+struct Socket(usize);
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        if taken > 0 { Ok(taken) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Echoes `wire` as a loop does, which lends its memory for each piece that it reads, and whose socket takes `room` bytes
+/// after each.
+fn echo_in_pieces(connection: &mut Connection, lent: &mut OutputBuffer, wire: &mut [u8], room: usize) {
+    let now = Instant::now();
+    for piece in wire.chunks_mut(128 << 10) {
+        connection.lend_buffer(lent);
+        let mut input = piece;
+        while let Some(event) = connection.receive(&mut input, now) {
+            let Event::Message(message) = event else { panic!("a message was sent: {event:?}") };
+            connection.send(message).expect("there is room");
+        }
+        connection.write_to(Socket(room)).expect("it only blocks");
+        connection.reclaim_buffer(lent);
+    }
+    while connection.queued() > 0 {
+        connection.lend_buffer(lent);
+        connection.write_to(Socket(room)).expect("it only blocks");
+        connection.reclaim_buffer(lent);
+    }
+}
+
+/// The memory of a large message goes round with what the loop lends, also if its end is written later.
+#[test]
+fn large_messages_are_echoed_in_memory_that_is_there() {
+    for (opcode, room) in [(Raw::BINARY, usize::MAX), (Raw::BINARY, 100_000), (Raw::TEXT, usize::MAX)] {
+        let wire = Raw::new(opcode, vec![b'x'; 1 << 20]).masked().bytes();
+        let (mut connection, mut lent) = (server(), OutputBuffer::default());
+        let mut echo = || {
+            let mut wire = wire.clone();
+            measure(|| echo_in_pieces(&mut connection, &mut lent, &mut wire, room))
+        };
+        let first = echo();
+        assert!(first.bytes_total >= 1 << 20, "the first has to be put somewhere: {first:?}");
+        for _ in 0..3 {
+            let next = echo();
+            assert!(next.bytes_total < 4096, "those after it are put there, too: {next:?}");
+        }
+        let freed = measure(|| drop(connection));
+        assert!(freed.bytes_current > -4096, "the connection holds none of it: {freed:?}");
+    }
 }
 
 /// Where a connection is when a peer begins to flood it.

@@ -13,6 +13,7 @@ use crate::{
         Message,
         reader::{Item, Reader},
     },
+    spare::Spare,
     state::{Action, Party, Phase, State},
 };
 use std::{sync::Arc, time::Instant};
@@ -31,9 +32,9 @@ impl Early {
     }
 
     /// The next item, which owns what it holds: the bytes are ours.
-    fn next(&mut self, config: &Config) -> Result<Option<Item<'static>>, ProtocolError> {
+    fn next(&mut self, config: &Config, spare: Option<&mut Spare>) -> Result<Option<Item<'static>>, ProtocolError> {
         let mut input = &mut self.bytes[self.read..];
-        let item = self.reader.read(&mut input, config)?.map(Item::into_owned);
+        let item = self.reader.read(&mut input, config, spare)?.map(Item::into_owned);
         let left = input.len();
         self.read = self.bytes.len() - left;
         Ok(item)
@@ -158,10 +159,10 @@ impl Connection {
         }
         match &mut self.stage {
             Stage::Frames(reader) => {
-                let item = reader.read(input, &self.config);
+                let item = reader.read(input, &self.config, self.output.spare());
                 self.on_item(item)
             }
-            Stage::Early(early) => match early.next(&self.config) {
+            Stage::Early(early) => match early.next(&self.config, self.output.spare()) {
                 Ok(None) => {
                     let reader = std::mem::replace(&mut early.reader, Reader::new(self.role, &self.config));
                     self.stage = Stage::Frames(reader);

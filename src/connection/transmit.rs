@@ -107,13 +107,13 @@ impl Connection {
     pub fn write_to(&mut self, mut writer: impl io::Write) -> io::Result<usize> {
         let mut written = 0;
         while !self.output.is_empty() {
-            let result = match self.output.as_one_slice() {
-                Some(slice) => writer.write(slice),
-                None => {
-                    let mut slices = [IoSlice::new(&[]); SLICES];
-                    let count = self.output.fill(&mut slices);
-                    writer.write_vectored(&slices[..count])
-                }
+            let first = self.output.as_slice();
+            let result = if first.len() == self.output.len() {
+                writer.write(first)
+            } else {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let count = self.output.fill(&mut slices);
+                writer.write_vectored(&slices[..count])
             };
             match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

@@ -1,6 +1,9 @@
 //! Frames to messages: RFC 6455 sections 5.4, 5.5 and 6.2 for the receiving side.
 
-use super::{Message, assembly::Assembly};
+use super::{
+    Message,
+    assembly::{Assembly, Room},
+};
 use crate::{
     close,
     config::{Config, Delivery},
@@ -10,6 +13,7 @@ use crate::{
         decode::{PartialHeader, decode_short},
         mask,
     },
+    spare::Spare,
 };
 use std::{borrow::Cow, mem};
 use tungstenite::protocol::{Role, frame::CloseFrame};
@@ -61,6 +65,14 @@ struct OpenFrame {
     remaining: u64,
     /// The key for the next byte of payload.
     key: MaskKey,
+}
+
+/// What has come of a frame, unmasked.
+struct Part<'b> {
+    payload: &'b [u8],
+    opcode: OpCode,
+    is_final: bool,
+    ends_frame: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -128,8 +140,9 @@ impl Reader {
         &mut self,
         input: &mut &'b mut [u8],
         config: &Config,
+        spare: Option<&mut Spare>,
     ) -> Result<Option<Item<'b>>, ProtocolError> {
-        let item = self.read_frames(input, config);
+        let item = self.read_frames(input, config, spare);
         self.is_mid_message = self.message.is_some() || self.frame.is_some() || !self.header.is_empty();
         item
     }
@@ -138,9 +151,10 @@ impl Reader {
         &mut self,
         input: &mut &'b mut [u8],
         config: &Config,
+        mut spare: Option<&mut Spare>,
     ) -> Result<Option<Item<'b>>, ProtocolError> {
         loop {
-            let mut frame = match self.frame.take() {
+            let frame = match &mut self.frame {
                 Some(frame) => frame,
                 None => match self.header.decode(input, self.role)? {
                     Some(header) => self.begin_frame(&header, config)?,
@@ -149,20 +163,21 @@ impl Reader {
             };
             let payload = split_front(input, frame.remaining);
             if payload.is_empty() && frame.remaining > 0 {
-                self.frame = Some(frame);
                 return Ok(None);
             }
             mask::apply(payload, frame.key);
             frame.key = mask::key_after(frame.key, payload.len());
             frame.remaining -= payload.len() as u64;
-            let item = if frame.opcode.is_control() {
-                self.control_payload(&frame, payload)?
-            } else {
-                self.data_payload(&frame, payload, config)?
-            };
-            if frame.remaining > 0 {
-                self.frame = Some(frame);
+            let part =
+                Part { payload, opcode: frame.opcode, is_final: frame.is_final, ends_frame: frame.remaining == 0 };
+            if part.ends_frame {
+                self.frame = None;
             }
+            let item = if part.opcode.is_control() {
+                self.control_payload(part)?
+            } else {
+                self.data_payload(part, input.len(), config, spare.as_deref_mut())?
+            };
             if item.is_some() {
                 return Ok(item);
             }
@@ -170,7 +185,7 @@ impl Reader {
     }
 
     /// Checks what a header can break together with those before it.
-    fn begin_frame(&mut self, header: &Header, config: &Config) -> Result<OpenFrame, ProtocolError> {
+    fn begin_frame(&mut self, header: &Header, config: &Config) -> Result<&mut OpenFrame, ProtocolError> {
         if !header.opcode.is_control() {
             let message = match (header.opcode, self.message.as_mut()) {
                 (OpCode::Continuation, Some(message)) => message,
@@ -180,21 +195,21 @@ impl Reader {
             };
             message.admit(header.len, config)?;
         }
-        Ok(OpenFrame { opcode: header.opcode, is_final: header.is_final, remaining: header.len, key: header.key })
+        let &Header { opcode, is_final, len: remaining, key } = header;
+        Ok(self.frame.insert(OpenFrame { opcode, is_final, remaining, key }))
     }
 
-    fn control_payload<'b>(&mut self, frame: &OpenFrame, payload: &'b [u8]) -> Result<Option<Item<'b>>, ProtocolError> {
-        let is_whole = frame.remaining == 0;
-        let payload = if is_whole && self.control.is_empty() {
-            Cow::Borrowed(payload)
+    fn control_payload<'b>(&mut self, part: Part<'b>) -> Result<Option<Item<'b>>, ProtocolError> {
+        let payload = if part.ends_frame && self.control.is_empty() {
+            Cow::Borrowed(part.payload)
         } else {
-            self.control.extend_from_slice(payload);
-            if !is_whole {
+            self.control.extend_from_slice(part.payload);
+            if !part.ends_frame {
                 return Ok(None);
             }
             Cow::Owned(mem::take(&mut self.control))
         };
-        Ok(Some(match frame.opcode {
+        Ok(Some(match part.opcode {
             OpCode::Ping => Item::Ping(payload),
             OpCode::Pong => Item::Pong(payload),
             OpCode::Close => Item::Close(close::decode(&payload)?),
@@ -202,22 +217,26 @@ impl Reader {
         }))
     }
 
+    /// Behind the part `behind` more bytes have come.
     fn data_payload<'b>(
         &mut self,
-        frame: &OpenFrame,
-        payload: &'b [u8],
+        part: Part<'b>,
+        behind: usize,
         config: &Config,
+        spare: Option<&mut Spare>,
     ) -> Result<Option<Item<'b>>, ProtocolError> {
+        let payload = part.payload;
         let message = self.message.as_mut().expect("a data frame belongs to the message that its header began");
-        let is_last = frame.is_final && frame.remaining == 0;
+        let is_last = part.is_final && part.ends_frame;
+        let room = Room { announced: message.size, behind: (!part.is_final).then_some(behind), spare };
         let item = match config.delivery {
             Delivery::Chunks => {
                 let data = message.assembly.pass_on(payload, is_last)?;
                 (is_last || !data.is_empty()).then_some(Item::Chunk { data, is_last })
             }
-            Delivery::Messages if is_last => Some(Item::Message(message.assembly.finish(payload)?)),
+            Delivery::Messages if is_last => Some(Item::Message(message.assembly.finish(payload, room)?)),
             Delivery::Messages => {
-                message.assembly.push(payload)?;
+                message.assembly.push(payload, room)?;
                 message.has_part = true;
                 None
             }

@@ -1,9 +1,12 @@
 //! What waits, while something does.
 
 use super::buffer::Buffer;
-use crate::frame::{
-    MAX_CONTROL_PAYLOAD, MaskKey, OpCode,
-    encode::{encode, encode_header},
+use crate::{
+    frame::{
+        MAX_CONTROL_PAYLOAD, MaskKey, OpCode,
+        encode::{encode, encode_header},
+    },
+    spare::Spare,
 };
 use bytes::{Buf, Bytes};
 use std::{collections::VecDeque, mem, num::NonZero};
@@ -22,6 +25,8 @@ pub(super) struct Queue {
     pongs: u8,
     /// Where the last of them lies in `bytes`, unless it had begun to leave when the queue was moved.
     last_pong: Option<Pong>,
+    /// Where the memory of pieces goes; there while something is lent.
+    pub(super) spare: Option<Box<Spare>>,
     /// Whether it is to be given back.
     pub(super) is_lent: bool,
 }
@@ -49,6 +54,12 @@ impl Piece {
             Self::Own(_, taken) => *taken += n,
         }
     }
+
+    fn recycle(self, spare: &mut Option<Box<Spare>>) {
+        if let (Self::Own(memory, _), Some(spare)) = (self, spare) {
+            spare.put(memory);
+        }
+    }
 }
 
 /// Where a Pong lies in the bytes of the queue. Its length is never 0, which is where `Option` keeps its `None`.
@@ -68,12 +79,10 @@ pub(super) const COMPACT: usize = 64 << 10;
 impl Queue {
     /// The bytes that are next, as many as lie together.
     pub(super) fn as_slice(&self) -> &[u8] {
-        self.as_one_slice().unwrap_or_else(|| self.slices().next().unwrap_or_default())
-    }
-
-    /// All bytes, if they lie together.
-    pub(super) fn as_one_slice(&self) -> Option<&[u8]> {
-        self.pieces.is_empty().then(|| &self.bytes.as_slice()[self.head..])
+        if self.pieces.is_empty() {
+            return &self.bytes.as_slice()[self.head..];
+        }
+        self.slices().next().unwrap_or_default()
     }
 
     pub(super) fn slices(&self) -> impl Iterator<Item = &[u8]> {
@@ -108,8 +117,8 @@ impl Queue {
                 let len = piece.as_slice().len();
                 if n < len {
                     piece.advance(n);
-                } else {
-                    self.pieces.pop_front();
+                } else if let Some((_, piece)) = self.pieces.pop_front() {
+                    piece.recycle(&mut self.spare);
                 }
                 n.min(len)
             }
@@ -133,10 +142,12 @@ impl Queue {
         self.head = 0;
     }
 
-    /// Forgets everything; the memory stays.
+    /// Forgets everything; the memory stays, here or with what is spare.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        self.pieces.clear();
+        for (_, piece) in self.pieces.drain(..) {
+            piece.recycle(&mut self.spare);
+        }
         (self.head, self.len, self.pongs, self.last_pong) = (0, 0, 0, None);
     }
 
@@ -152,6 +163,7 @@ impl Queue {
             len: self.len,
             pongs: self.pongs,
             last_pong: self.last_pong,
+            spare: None,
             is_lent: false,
         };
         self.clear();

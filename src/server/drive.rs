@@ -118,6 +118,11 @@ impl Driver {
         entry.connection.reclaim_buffer(&mut self.output_buffer);
     }
 
+    /// Gives back the memory that is only there for connections to come.
+    pub(super) fn give_back(&mut self) {
+        self.output_buffer = OutputBuffer::default();
+    }
+
     /// Reads once, and hands out the events.
     fn read(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         let mut buffer = std::mem::take(&mut self.buffer);

@@ -1,8 +1,11 @@
 //! The queue of bytes that wait to be written: what is in it, how much, and how it leaves.
 
 use crate::support::{ROLES, Raw, config, drain, established, peer_sends, sent};
-use statesocket::{Config, Connection, Phase, PingError, Role, SendError};
-use std::{io, time::Instant};
+use statesocket::{Config, Connection, Event, OutputBuffer, Phase, PingError, Role, SendError};
+use std::{
+    io::{self, Write},
+    time::Instant,
+};
 
 fn frames(mut wire: &[u8]) -> Vec<Raw> {
     let mut frames = Vec::new();
@@ -136,7 +139,7 @@ struct Scripted {
     taken: Vec<u8>,
 }
 
-impl io::Write for Scripted {
+impl Write for Scripted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.script.remove(0)?.min(bytes.len());
         self.taken.extend(&bytes[..n]);
@@ -190,4 +193,59 @@ fn write_to_asks_no_writer_when_nothing_waits() {
 #[should_panic(expected = "cannot advance by 8 bytes: 7 wait")]
 fn no_more_can_be_taken_than_waits() {
     hello().advance(8);
+}
+
+/// Takes so many bytes at a time, and then would block.
+struct Socket {
+    taken: Vec<u8>,
+    room: usize,
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(self.room);
+        self.room -= taken;
+        self.taken.extend_from_slice(&bytes[..taken]);
+        if taken > 0 { Ok(taken) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Memory that has held one message holds another, of another size and kind, and nothing of the first is seen.
+#[test]
+fn large_messages_come_back_as_they_were_in_memory_that_goes_round() {
+    const LENGTHS: [usize; 7] = [1 << 20, 70_000, 300_000, 65_536, 100_000, 1_000, 200_000];
+    let message = |n: usize| {
+        let opcode = if n.is_multiple_of(3) { Raw::TEXT } else { Raw::BINARY };
+        let payload: Vec<u8> = (0..LENGTHS[n % 7]).map(|i| ((i * (n + 3) / 7) % 128) as u8).collect();
+        Raw::new(opcode, payload)
+    };
+    for role in ROLES {
+        let (mut connection, mut lent) = (established(role, Config::default()), OutputBuffer::default());
+        let wire: Vec<u8> = (0..14).flat_map(|n| message(n).for_endpoint(role)).collect();
+        let (mut socket, now) = (Socket { taken: Vec::new(), room: 0 }, Instant::now());
+        let mut rest = wire.as_slice();
+        let mut sizes = [128 << 10, 1_000, 50_000, 128 << 10, 200_000].into_iter().cycle();
+        while !rest.is_empty() || connection.queued() > 0 {
+            let size = sizes.next().expect("a cycle has no end");
+            connection.lend_buffer(&mut lent);
+            let mut piece = rest.split_off(..size.min(rest.len())).expect("so much is left").to_vec();
+            let mut input = piece.as_mut_slice();
+            while let Some(event) = connection.receive(&mut input, now) {
+                let Event::Message(message) = event else { panic!("{event:?}") };
+                connection.send(message).expect("there is room");
+            }
+            socket.room = 150_000;
+            connection.write_to(&mut socket).expect("it only blocks");
+            connection.reclaim_buffer(&mut lent);
+        }
+        let echoes = frames(&socket.taken);
+        assert_eq!(echoes.len(), 14);
+        for (n, echo) in echoes.into_iter().enumerate() {
+            assert!(echo == message(n), "{role:?}, message {n} came back changed");
+        }
+    }
 }
