@@ -35,6 +35,7 @@ mod peer;
 mod peers;
 mod policy;
 mod routes;
+mod socket;
 mod tally;
 
 pub use handle::{Handle, Stopped};

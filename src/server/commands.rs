@@ -75,7 +75,7 @@ impl Server {
         drop(acceptor);
         for key in self.peers.keys() {
             if let Some(entry) = self.peers.get_mut(key).filter(|entry| entry.connection.phase() == Phase::Idle) {
-                entry.is_readable = true;
+                entry.socket.try_all();
                 self.drive(key, now);
             }
         }

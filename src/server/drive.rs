@@ -8,14 +8,13 @@ use super::{
     peers::{Entry, LOG},
     policy::Policy,
     routes::Routes,
+    socket::ReadOutcome,
     tally::Tally,
 };
 use crate::{CloseCode, Config, Event, OutputBuffer, Phase, SocketAction, handshake::Request, handshake::Response};
 use http::StatusCode;
 use std::{
     fmt,
-    io::{self, IoSlice, Read, Write},
-    net::Shutdown,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
@@ -26,28 +25,6 @@ const READ_BUFFER: usize = 128 << 10;
 
 /// Reads of one connection in a turn, before the others have theirs.
 const READS_A_TURN: usize = 4;
-
-/// Whether a read, or a write, that does less than it was asked for has emptied, or filled, the socket, so that the
-/// system will say when to go on. That is how epoll and kqueue tell of edges; elsewhere mio tells again only after
-/// `WouldBlock`.
-const SHORT_IS_LAST: bool = cfg!(all(
-    not(mio_unsupported_force_poll_poll),
-    any(
-        target_os = "android",
-        target_os = "dragonfly",
-        target_os = "freebsd",
-        target_os = "illumos",
-        target_os = "ios",
-        target_os = "linux",
-        target_os = "macos",
-        target_os = "netbsd",
-        target_os = "openbsd",
-        target_os = "redox",
-        target_os = "tvos",
-        target_os = "visionos",
-        target_os = "watchos",
-    )
-));
 
 pub(super) struct Driver {
     pub(super) config: Arc<Config>,
@@ -61,14 +38,6 @@ pub(super) struct Driver {
     buffer: Box<[u8]>,
     /// Lent to each connection while it is driven, to queue its output in.
     output_buffer: OutputBuffer,
-}
-
-/// What reading has come to.
-enum ReadOutcome {
-    Some(usize),
-    WouldBlock,
-    Eof,
-    Failed,
 }
 
 impl Driver {
@@ -91,7 +60,7 @@ impl Driver {
         entry.connection.lend_buffer(&mut self.output_buffer);
         self.write(key, entry, now);
         for _ in 0..READS_A_TURN {
-            if entry.is_closed || !entry.may_read() {
+            if entry.socket.is_closed() || !entry.may_read() {
                 break;
             }
             self.read(key, entry, now);
@@ -126,16 +95,9 @@ impl Driver {
     /// Reads once, and hands out the events.
     fn read(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let input = match read(&mut entry.stream, &mut buffer) {
-            ReadOutcome::Some(n) => {
-                // An end that the system has told of is not told of again.
-                entry.is_readable = n == buffer.len() || entry.is_ending || !SHORT_IS_LAST;
-                &mut buffer[..n]
-            }
-            ReadOutcome::WouldBlock => {
-                entry.is_readable = false;
-                &mut []
-            }
+        let input = match entry.socket.read(&mut buffer) {
+            ReadOutcome::Some(n) => &mut buffer[..n],
+            ReadOutcome::WouldBlock => &mut [],
             ReadOutcome::Eof => {
                 entry.connection.receive_eof();
                 &mut []
@@ -157,11 +119,11 @@ impl Driver {
         while let Some(action) = entry.connection.poll_socket() {
             match action {
                 SocketAction::ShutdownWrite => {
-                    if entry.stream.shutdown(Shutdown::Write).is_err() {
+                    if entry.socket.shut_down_writing().is_err() {
                         entry.connection.transport_failed();
                     }
                 }
-                SocketAction::Close => entry.is_closed = true,
+                SocketAction::Close => entry.socket.close(),
             }
         }
     }
@@ -186,12 +148,8 @@ impl Driver {
     }
 
     fn write_once(&mut self, key: usize, entry: &mut Entry, now: Instant) {
-        if entry.is_blocked {
-            return;
-        }
-        match entry.connection.write_to(UntilShort::new(&mut entry.stream)) {
-            Ok(_) => entry.is_blocked = entry.connection.queued() > 0,
-            Err(_) => self.write_failed(key, entry, now),
+        if entry.connection.write_to(&mut entry.socket).is_err() {
+            self.write_failed(key, entry, now);
         }
     }
 
@@ -225,7 +183,7 @@ impl Driver {
     fn write_failed(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         let mut buffer = std::mem::take(&mut self.buffer);
         for _ in 0..READS_A_TURN {
-            match read(&mut entry.stream, &mut buffer) {
+            match entry.socket.read(&mut buffer) {
                 ReadOutcome::Some(n) => self.react_to_all(key, entry, &mut buffer[..n], now),
                 ReadOutcome::WouldBlock | ReadOutcome::Eof | ReadOutcome::Failed => break,
             }
@@ -297,54 +255,6 @@ fn recover(key: usize, entry: &mut Entry) {
         answered.expect("an empty response can be written to a request that waits");
     } else {
         entry.connection.ensure_closed(CloseCode::Error, "");
-    }
-}
-
-/// Writes to a socket until that takes less than it is given.
-struct UntilShort<'s, W> {
-    stream: &'s mut W,
-    is_full: bool,
-}
-
-impl<'s, W: Write> UntilShort<'s, W> {
-    const fn new(stream: &'s mut W) -> Self {
-        Self { stream, is_full: false }
-    }
-
-    fn write_with(&mut self, len: usize, write: impl FnOnce(&mut W) -> io::Result<usize>) -> io::Result<usize> {
-        if self.is_full {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let written = write(self.stream)?;
-        self.is_full = SHORT_IS_LAST && written > 0 && written < len;
-        Ok(written)
-    }
-}
-
-impl<W: Write> Write for UntilShort<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_with(bytes.len(), |stream| stream.write(bytes))
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let len = slices.iter().map(|slice| slice.len()).sum();
-        self.write_with(len, |stream| stream.write_vectored(slices))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
-    }
-}
-
-fn read(stream: &mut impl Read, buffer: &mut [u8]) -> ReadOutcome {
-    loop {
-        return match stream.read(buffer) {
-            Ok(0) => ReadOutcome::Eof,
-            Ok(n) => ReadOutcome::Some(n),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ReadOutcome::WouldBlock,
-            Err(_) => ReadOutcome::Failed,
-        };
     }
 }
 

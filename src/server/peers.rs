@@ -5,6 +5,7 @@ use super::{
     handler::Handler,
     limits::Limits,
     peer::{Params, PeerId},
+    socket::Socket,
 };
 use crate::{Connection, Phase};
 use http::StatusCode;
@@ -24,7 +25,7 @@ pub(super) const LOG: &str = "statesocket";
 /// One connection, its socket and its handler.
 pub(super) struct Entry {
     pub(super) connection: Connection,
-    pub(super) stream: TcpStream,
+    pub(super) socket: Socket,
     pub(super) address: SocketAddr,
     pub(super) handler: Option<Box<dyn Handler>>,
     pub(super) params: Params,
@@ -33,20 +34,12 @@ pub(super) struct Entry {
     generation: u32,
     /// What its request is to be answered with, because it is one too many.
     pub(super) refusal: Option<StatusCode>,
-    /// The socket may have something to read: it has not been read empty since it said that it had.
-    pub(super) is_readable: bool,
-    /// The system has said that the peer's direction has ended, or that the connection has failed.
-    pub(super) is_ending: bool,
-    /// The last write was cut short: the next one waits for the socket to say that it may go on.
-    pub(super) is_blocked: bool,
     /// So much waited for the peer that its handler is to be told when most of that has gone.
     pub(super) is_pressed: bool,
     /// Until then it is not read. Not set if the application had paused reading, and will say itself when it goes on.
     pub(super) has_paused: bool,
     /// Most of it has gone, and the handler is to be told.
     pub(super) is_relieved: bool,
-    /// The socket is to be closed, and the connection forgotten.
-    pub(super) is_closed: bool,
     /// It has work, and is in the list of those that have.
     pub(super) is_ready: bool,
     /// It counts as a handshake in progress.
@@ -55,8 +48,8 @@ pub(super) struct Entry {
     logged: u8,
 }
 
-/// Of a hundred thousand idle connections every byte counts; those of the socket are more when mio checks its use.
-const _: () = assert!(size_of::<Entry>() - size_of::<TcpStream>() <= 412);
+/// Of a hundred thousand idle connections every byte counts; the socket has more when mio checks its use.
+const _: () = assert!(size_of::<Entry>() - size_of::<Socket>() <= 408);
 
 /// Places for so many connections are kept when there are none.
 const KEPT_PLACES: usize = 64;
@@ -102,20 +95,16 @@ impl Peers {
         }
         let key = self.entries.insert(Entry {
             connection,
-            stream,
+            socket: Socket::new(stream),
             address,
             handler: None,
             params: Params::default(),
             deadline: None,
             generation: self.generation,
             refusal,
-            is_readable: false,
-            is_ending: false,
-            is_blocked: false,
             is_pressed: false,
             has_paused: false,
             is_relieved: false,
-            is_closed: false,
             is_ready: false,
             is_opening: true,
             logged: 0,
@@ -171,9 +160,7 @@ impl Peers {
     /// The socket of `key` has something to read, or room to write.
     pub(super) fn set_ready(&mut self, key: usize, event: &Event) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.is_ending |= event.is_read_closed() || event.is_error();
-            entry.is_readable |= event.is_readable() || entry.is_ending;
-            entry.is_blocked = false;
+            entry.socket.note(event);
             if !entry.is_ready {
                 entry.is_ready = true;
                 self.ready.push_back(key);
@@ -205,8 +192,7 @@ impl Peers {
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
         let key = self.deadlines.due(now)?;
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.is_readable = true;
-            entry.is_blocked = false;
+            entry.socket.try_all();
             self.deadlines.remove(key, &mut entry.deadline);
         }
         Some(key)
@@ -217,11 +203,11 @@ impl Peers {
     pub(super) fn settle(&mut self, key: usize, now: Instant) -> bool {
         let Some(entry) = self.entries.get_mut(key) else { return false };
         entry.log_moves(key);
-        if entry.is_opening && (entry.is_closed || entry.has_opened()) {
+        if entry.is_opening && (entry.socket.is_closed() || entry.has_opened()) {
             entry.is_opening = false;
             self.handshakes -= 1;
         }
-        if entry.is_closed {
+        if entry.socket.is_closed() {
             self.remove(key);
             return true;
         }
@@ -291,7 +277,7 @@ impl Entry {
 
     /// Whether there is something to read, and it is to be read.
     pub(super) fn may_read(&self) -> bool {
-        self.is_readable && self.connection.wants_read()
+        self.socket.is_readable() && self.connection.wants_read()
     }
 }
 
