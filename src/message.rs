@@ -20,7 +20,7 @@ pub enum Message<'b> {
     Binary(Cow<'b, [u8]>),
 }
 
-impl Message<'_> {
+impl<'b> Message<'b> {
     /// The length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -54,6 +54,15 @@ impl Message<'_> {
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The bytes, whoever owns them.
+    pub(crate) fn into_bytes(self) -> Cow<'b, [u8]> {
+        match self {
+            Self::Text(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+            Self::Text(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
             Self::Binary(bytes) => bytes,
         }
     }

@@ -6,12 +6,15 @@ mod queue;
 mod tests;
 
 use crate::{
-    frame::{MaskKey, OpCode, encode::encode_message},
+    frame::{
+        MaskKey, OpCode,
+        encode::{encode_header, encode_message},
+    },
     spare::Spare,
 };
 use bytes::Bytes;
 use queue::{Piece, Queue};
-use std::io::IoSlice;
+use std::{borrow::Cow, io::IoSlice};
 
 /// A queue of bytes, which keeps no memory of its own when it is empty.
 #[derive(Clone, Debug, Default)]
@@ -152,11 +155,25 @@ impl Output {
         self.filling().push_piece(Piece::Shared(bytes.clone()));
     }
 
-    /// Queues a message whose payload has been masked with `key`. It is not copied if it is large.
-    pub(crate) fn masked_message(&mut self, opcode: OpCode, payload: Vec<u8>, key: Option<MaskKey>) {
-        let queue = self.filling();
-        queue.header(opcode, payload.len(), key);
-        if payload.len() < MIN_SHARED { queue.extend(&payload) } else { queue.push_piece(Piece::Own(payload, 0)) }
+    /// Queues the header of a whole message of `len` bytes; its [payload](Self::payload) has to follow.
+    pub(crate) fn header(&mut self, opcode: OpCode, len: usize, key: Option<MaskKey>) {
+        self.filling().write(|memory| encode_header(memory, true, opcode, len, key));
+    }
+
+    /// Queues a payload that has been masked, but for the first `taken` bytes. What is handed over is not copied if it is
+    /// large.
+    pub(crate) fn payload(&mut self, payload: Cow<'_, [u8]>, taken: usize) {
+        let left = payload.len() - taken;
+        match payload {
+            Cow::Owned(memory) if left >= MIN_SHARED => self.filling().push_piece(Piece::Own(memory, taken)),
+            Cow::Owned(memory) if left == 0 => {
+                if let Some(spare) = self.spare() {
+                    spare.put(memory);
+                }
+            }
+            Cow::Borrowed(_) if left == 0 => {}
+            Cow::Owned(_) | Cow::Borrowed(_) => self.extend(&payload[taken..]),
+        }
     }
 
     pub(crate) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {

@@ -7,7 +7,10 @@ use crate::{
     message::{Message, SharedMessage},
     state::Action,
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, io};
+
+/// From so many bytes on a write of its own costs less than a copy.
+const MIN_WRITTEN_AT_ONCE: usize = 8 << 10;
 
 /// What a fragmented message is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +75,36 @@ impl Connection {
             Message::Text(Cow::Owned(text)) => self.send_owned(Kind::Text, text.into_bytes()),
             Message::Binary(Cow::Owned(bytes)) => self.send_owned(Kind::Binary, bytes),
         }
+    }
+
+    /// Sends a message, and if a server's is large, writes it at once, after what waits: of what `writer` takes nothing is
+    /// copied. The rest is queued, as [`send`](Self::send) does it. An error of the writer is left to the next
+    /// [`write_to`](Self::write_to), which meets it again.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let config = Arc::new(Config::default());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, Instant::now());
+    /// let mut wire = Vec::new();
+    /// connection.send_through(vec![7; 100_000], &mut wire)?;
+    /// assert_eq!((wire.len(), connection.queued()), (10 + 100_000, 0));
+    /// # Ok::<(), statesocket::SendError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send_text`](Self::send_text).
+    #[inline]
+    pub fn send_through<'m>(
+        &mut self,
+        message: impl Into<Message<'m>>,
+        writer: impl io::Write,
+    ) -> Result<(), SendError> {
+        let message = message.into();
+        if message.len() < MIN_WRITTEN_AT_ONCE || self.random.is_some() {
+            return self.send(message);
+        }
+        self.write_message(message, writer)
     }
 
     /// Queues a message that other connections send too. A server does not copy it if it is large; a client has to,
@@ -194,7 +227,22 @@ impl Connection {
         if let Some(key) = key {
             mask::apply(&mut payload, key);
         }
-        self.output.masked_message(kind.opcode(), payload, key);
+        self.output.header(kind.opcode(), payload.len(), key);
+        self.output.payload(Cow::Owned(payload), 0);
+        Ok(())
+    }
+
+    fn write_message(&mut self, message: Message<'_>, mut writer: impl io::Write) -> Result<(), SendError> {
+        let payload = message.as_bytes();
+        self.check_message(payload)?;
+        let kind = if message.as_text().is_some() { Kind::Text } else { Kind::Binary };
+        self.output.header(kind.opcode(), payload.len(), None);
+        let written = self.write_behind_queue(payload, &mut writer);
+        let before = written.min(self.output.len());
+        if written > 0 {
+            self.advance(before);
+        }
+        self.output.payload(message.into_bytes(), written - before);
         Ok(())
     }
 

@@ -2,10 +2,7 @@
 
 use super::buffer::Buffer;
 use crate::{
-    frame::{
-        MAX_CONTROL_PAYLOAD, MaskKey, OpCode,
-        encode::{encode, encode_header},
-    },
+    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::encode},
     spare::Spare,
 };
 use bytes::{Buf, Bytes};
@@ -186,13 +183,6 @@ impl Queue {
     pub(super) fn push_piece(&mut self, piece: Piece) {
         self.len += piece.as_slice().len();
         self.pieces.push_back((self.bytes.len(), piece));
-    }
-
-    /// Queues the header of a whole message.
-    pub(super) fn header(&mut self, opcode: OpCode, len: usize, key: Option<MaskKey>) {
-        let before = self.bytes.len();
-        self.bytes.append(|memory| encode_header(memory, true, opcode, len, key));
-        self.len += self.bytes.len() - before;
     }
 
     pub(super) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {

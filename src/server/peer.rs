@@ -1,6 +1,6 @@
 //! What an application is given.
 
-use super::{handle::Handle, handler::Handler, peers::Entry};
+use super::{handle::Handle, handler::Handler, peers::Entry, socket::Socket};
 use crate::{
     AcceptError, CloseCode, CloseError, Connection, Message, PingError, RejectError, SendError, SharedMessage,
     handshake::{Accept, Response},
@@ -58,10 +58,11 @@ impl Params {
 /// A connection in the hands of its [`Handler`]: all that a [`Connection`] can be asked, by [`Deref`], what an
 /// application can do with one, and what the loop knows besides.
 ///
-/// What is sent leaves when the handler has returned.
+/// What is sent leaves when the handler has returned; a large message that is [sent](Self::send) whole, at once.
 #[derive(Debug)]
 pub struct Peer<'l> {
     connection: &'l mut Connection,
+    socket: &'l mut Socket,
     /// Reading is paused by the loop.
     has_paused: &'l mut bool,
     id: PeerId,
@@ -79,6 +80,7 @@ impl<'l> Peer<'l> {
         let id = entry.id(key);
         let peer = Self {
             connection: &mut entry.connection,
+            socket: &mut entry.socket,
             has_paused: &mut entry.has_paused,
             id,
             address: entry.address,
@@ -143,12 +145,12 @@ impl<'l> Peer<'l> {
         self.connection.reject(response)
     }
 
-    /// [`Connection::send`].
+    /// [`Connection::send_through`] the socket.
     ///
     /// # Errors
     /// As there.
     pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
-        self.connection.send(message)
+        self.connection.send_through(message, &mut *self.socket)
     }
 
     /// [`Connection::send_text`].

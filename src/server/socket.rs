@@ -28,6 +28,7 @@ const SHORT_IS_LAST: bool = cfg!(all(
     )
 ));
 
+#[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
     /// There may be something to read: it has not been read empty since the system said that there was.

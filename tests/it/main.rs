@@ -23,6 +23,7 @@ mod framing_output;
 mod framing_receive;
 mod framing_send;
 mod framing_text;
+mod framing_through;
 mod handshake_client;
 mod handshake_server;
 mod interop;
