@@ -71,11 +71,12 @@ impl<'a> Load<'a> {
         let mut is_over = false;
         while away > 0 {
             match self.poll.poll(&mut events, Some(PATIENCE)) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.to_string()),
-                _ => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result.map_err(|error| error.to_string())?,
             }
             if events.is_empty() {
-                let waits = self.clients.iter().position(|it| it.timed.is_some()).expect("some message is away");
+                let waits = |client: &Client| client.received.len < client.will_receive(self.traffic);
+                let waits = self.clients.iter().position(waits).expect("some message is away");
                 return Err(self.failure(waits, &format!("nothing has come for {PATIENCE:?}")));
             }
             is_over = is_over || start.elapsed() > time;
@@ -115,13 +116,17 @@ impl Client {
         Ok(Self { stream, sent, may_send: sent, received, timed: None })
     }
 
+    /// Where the reply to the last message ends.
+    fn will_receive(&self, traffic: &Traffic) -> usize {
+        self.may_send / traffic.request_len * traffic.reply_len
+    }
+
     /// Sends what is left to send, and so many messages more.
     fn send(&mut self, messages: usize, traffic: &Traffic) -> io::Result<()> {
         if messages > 0 {
             self.may_send += messages * traffic.request_len;
-            // Its reply ends where that of the last message ends.
-            let reply_end = self.may_send / traffic.request_len * traffic.reply_len;
-            self.timed.get_or_insert_with(|| (reply_end, Instant::now()));
+            let end = self.will_receive(traffic);
+            self.timed.get_or_insert_with(|| (end, Instant::now()));
         }
         while self.sent < self.may_send {
             match self.stream.write(traffic.requests(self.sent..self.may_send)) {
@@ -154,9 +159,8 @@ impl Client {
             let away = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
             latency.record(away).expect("the histogram grows");
         }
-        let sent = self.may_send / traffic.request_len * traffic.reply_len;
-        if self.received.len > sent {
-            return Err(format!("{} bytes have come that nothing was sent for", self.received.len - sent));
+        if self.received.len > self.will_receive(traffic) {
+            return Err("more has come than was sent".into());
         }
         Ok(self.received.len / traffic.reply_len - before)
     }

@@ -44,7 +44,6 @@ enum Stage {
     Closing,
     /// The server is to close the connection.
     Ending,
-    Done,
 }
 
 impl<'a> Visits<'a> {
@@ -78,8 +77,8 @@ impl<'a> Visits<'a> {
         let (start, mut messages) = (Instant::now(), 0);
         while start.elapsed() < time {
             match self.poll.poll(&mut events, Some(PATIENCE)) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.to_string()),
-                _ => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result.map_err(|error| error.to_string())?,
             }
             if events.is_empty() {
                 let stages: Vec<_> = self.visitors.iter().map(|it| it.stage).collect();
@@ -114,7 +113,7 @@ impl Visitor {
             }
         }
         let is_at_end = self.receive().map_err(|error| error.to_string())?;
-        while self.stage != Stage::Done && self.advance(traffic)? {}
+        while self.advance(traffic)? {}
         match self.stage {
             Stage::Ending if !self.received.is_empty() => Err(format!("unexpected {:02x?}", self.received)),
             Stage::Ending => Ok(is_at_end),
