@@ -52,7 +52,7 @@ impl Peer for Ours {
                 Event::Message(message) => {
                     self.socket.deliver(matches!(message, Message::Text(_)), message.as_bytes());
                     if echo {
-                        self.connection.send(&message).expect("there is room for an echo");
+                        self.connection.send(message).expect("there is room for an echo");
                     }
                 }
                 Event::Disconnect(end) => result = Err(format!("{:?}", end.cause)),

@@ -180,7 +180,7 @@ impl Workload for WholeServer {
         let event = connection.receive(&mut message, self.now);
         let Some(Event::Message(message)) = event else { panic!("a message was sent: {event:?}") };
         sink.message(&message);
-        connection.send(&message).expect("there is room for an echo");
+        connection.send(message).expect("there is room for an echo");
         write(&mut connection, sink);
         connection.reclaim_buffer(&mut self.spare);
 

@@ -31,7 +31,7 @@ impl Handler for Echo {
     }
 
     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        peer.send(&message).expect("nothing else waits to leave");
+        peer.send(message).expect("nothing else waits to leave");
     }
 }
 

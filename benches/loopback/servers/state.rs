@@ -10,7 +10,7 @@ struct Echo;
 
 impl Handler for Echo {
     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        if let Err(error) = peer.send(&message) {
+        if let Err(error) = peer.send(message) {
             peer.ensure_closed(1011, &error.to_string());
         }
     }
