@@ -5,12 +5,14 @@ mod close;
 mod established;
 mod history;
 mod opening;
+mod read;
 mod receive;
 mod send;
 mod time;
 mod transmit;
 
 pub use established::Agreed;
+pub use read::BytesRead;
 pub use transmit::SocketAction;
 
 use crate::{
@@ -39,7 +41,7 @@ use tungstenite::protocol::Role;
 ///
 /// * **A, getters.** What is known of both parties: [`phase`](Self::phase), [`client_state`](Self::client_state),
 ///   [`application_state`](Self::application_state), [`disconnect`](Self::disconnect), ...
-/// * **B, from the network and the clock.** [`receive`](Self::receive), [`poll_event`](Self::poll_event),
+/// * **B, from the network and the clock.** [`receive`](Self::receive), [`read_from`](Self::read_from), [`poll_event`](Self::poll_event),
 ///   [`receive_eof`](Self::receive_eof), [`transport_failed`](Self::transport_failed),
 ///   [`poll_timeout`](Self::poll_timeout), [`handle_timeout`](Self::handle_timeout). They cannot fail: what the peer
 ///   does wrong is an event.
@@ -76,7 +78,7 @@ pub struct Connection {
 }
 
 /// Of a hundred thousand idle connections every byte counts; what only some need is boxed.
-const _: () = assert!(size_of::<Connection>() <= 312);
+const _: () = assert!(size_of::<Connection>() <= 320);
 
 /// What incoming bytes are, which is where the roles differ.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ mod timer;
 mod utf8;
 
 pub use config::{CloseReply, Config, Delivery};
-pub use connection::{Agreed, Connection, SocketAction};
+pub use connection::{Agreed, BytesRead, Connection, SocketAction};
 #[cfg(feature = "serde")]
 pub use error::SendJsonError;
 pub use error::{

@@ -1,6 +1,7 @@
 //! Messages, and how frames become messages.
 
 mod assembly;
+mod held;
 pub(crate) mod reader;
 mod shared;
 

@@ -1,6 +1,6 @@
 //! The part of a message that came before the rest of it.
 
-use super::Message;
+use super::{Message, held::Held};
 use crate::{error::ProtocolError, spare::Spare, utf8::Utf8Stream};
 use std::{borrow::Cow, mem};
 
@@ -9,7 +9,7 @@ use std::{borrow::Cow, mem};
 #[derive(Clone, Debug)]
 pub(super) enum Assembly {
     Text { held: String, utf8: Utf8Stream },
-    Binary(Vec<u8>),
+    Binary(Held),
 }
 
 /// What is known when room is to be made for a part of a message.
@@ -50,7 +50,7 @@ impl Assembly {
     }
 
     pub(super) const fn binary() -> Self {
-        Self::Binary(Vec::new())
+        Self::Binary(Held::EMPTY)
     }
 
     /// Keeps `piece`, and makes room for it if there is none.
@@ -59,7 +59,8 @@ impl Assembly {
             Self::Text { held, utf8 } => {
                 let (completed, rest) = utf8.push(piece).map_err(|_| ProtocolError::InvalidText)?;
                 let (more, memory) = room.find(held.len(), piece.len(), held.capacity());
-                if let Some(memory) = memory {
+                if let Some(mut memory) = memory {
+                    memory.clear();
                     let before = mem::replace(held, String::from_utf8(memory).expect("it is empty"));
                     held.push_str(&before);
                 }
@@ -70,11 +71,10 @@ impl Assembly {
             Self::Binary(held) => {
                 let (more, memory) = room.find(held.len(), piece.len(), held.capacity());
                 if let Some(memory) = memory {
-                    let before = mem::replace(held, memory);
-                    held.extend_from_slice(&before);
+                    held.move_to(memory);
                 }
-                held.reserve_exact(more);
-                held.extend_from_slice(piece);
+                held.reserve(more);
+                held.push(piece);
             }
         }
         Ok(())
@@ -87,13 +87,13 @@ impl Assembly {
                 let text = simdutf8::basic::from_utf8(piece).map_err(|_| ProtocolError::InvalidText)?;
                 return Ok(Message::Text(Cow::Borrowed(text)));
             }
-            Self::Binary(held) if held.is_empty() => return Ok(Message::Binary(Cow::Borrowed(piece))),
+            Self::Binary(held) if held.len() == 0 => return Ok(Message::Binary(Cow::Borrowed(piece))),
             Self::Text { .. } | Self::Binary(_) => self.push(piece, room)?,
         }
         match self {
             Self::Text { utf8, .. } if !utf8.is_complete() => Err(ProtocolError::InvalidText),
             Self::Text { held, .. } => Ok(Message::Text(Cow::Owned(mem::take(held)))),
-            Self::Binary(held) => Ok(Message::Binary(Cow::Owned(mem::take(held)))),
+            Self::Binary(held) => Ok(Message::Binary(Cow::Owned(mem::take(held).into_vec()))),
         }
     }
 

@@ -184,6 +184,31 @@ impl Reader {
         }
     }
 
+    /// Where payload may be read to, so that it need not be copied there: if a binary message is put together, and its
+    /// frame lacks `least` bytes or more. What has been read there is to be [taken](Self::take_read).
+    pub(crate) fn room(&mut self, least: u64) -> Option<&mut [u8]> {
+        let missing = self.frame.as_ref()?.remaining;
+        match &mut self.message.as_mut()?.assembly {
+            Assembly::Binary(held) if missing >= least => {
+                let room = held.room(usize::try_from(missing).unwrap_or(usize::MAX));
+                (!room.is_empty()).then_some(room)
+            }
+            Assembly::Binary(_) | Assembly::Text { .. } => None,
+        }
+    }
+
+    /// Takes the first `len` bytes of the [room](Self::room) for payload.
+    pub(crate) fn take_read(&mut self, len: usize) {
+        if let (Some(frame), Some(message)) = (&mut self.frame, &mut self.message)
+            && let Assembly::Binary(held) = &mut message.assembly
+        {
+            mask::apply(held.fill(len), frame.key);
+            frame.key = mask::key_after(frame.key, len);
+            frame.remaining -= len as u64;
+            message.has_part = true;
+        }
+    }
+
     /// Checks what a header can break together with those before it.
     fn begin_frame(&mut self, header: &Header, config: &Config) -> Result<&mut OpenFrame, ProtocolError> {
         if !header.opcode.is_control() {

@@ -95,8 +95,9 @@ impl Driver {
     /// Reads once, and hands out the events.
     fn read(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let input = match entry.socket.read(&mut buffer) {
-            ReadOutcome::Some(n) => &mut buffer[..n],
+        let Entry { connection, socket, .. } = &mut *entry;
+        let input = match socket.read_with(|stream| connection.read_from(stream, &mut buffer, now)) {
+            ReadOutcome::Some(read) => &mut buffer[..read.in_buffer],
             ReadOutcome::WouldBlock => &mut [],
             ReadOutcome::Eof => {
                 entry.connection.receive_eof();
@@ -183,8 +184,9 @@ impl Driver {
     fn write_failed(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         let mut buffer = std::mem::take(&mut self.buffer);
         for _ in 0..READS_A_TURN {
-            match entry.socket.read(&mut buffer) {
-                ReadOutcome::Some(n) => self.react_to_all(key, entry, &mut buffer[..n], now),
+            let Entry { connection, socket, .. } = &mut *entry;
+            match socket.read_with(|stream| connection.read_from(stream, &mut buffer, now)) {
+                ReadOutcome::Some(read) => self.react_to_all(key, entry, &mut buffer[..read.in_buffer], now),
                 ReadOutcome::WouldBlock | ReadOutcome::Eof | ReadOutcome::Failed => break,
             }
         }

@@ -1,8 +1,9 @@
 //! A socket, and what the system has said of it.
 
+use crate::BytesRead;
 use mio::{event::Event, net::TcpStream};
 use std::{
-    io::{self, ErrorKind, IoSlice, Read, Write},
+    io::{self, ErrorKind, IoSlice, Write},
     net::Shutdown,
 };
 
@@ -43,7 +44,7 @@ pub(super) struct Socket {
 
 /// What reading has come to.
 pub(super) enum ReadOutcome {
-    Some(usize),
+    Some(BytesRead),
     WouldBlock,
     Eof,
     Failed,
@@ -71,23 +72,24 @@ impl Socket {
         self.is_blocked = false;
     }
 
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> ReadOutcome {
-        let outcome = loop {
-            break match self.stream.read(buffer) {
-                Ok(0) => ReadOutcome::Eof,
-                Ok(n) => ReadOutcome::Some(n),
+    /// Has `read` read once.
+    pub(super) fn read_with(&mut self, mut read: impl FnMut(&mut TcpStream) -> io::Result<BytesRead>) -> ReadOutcome {
+        loop {
+            return match read(&mut self.stream) {
+                Ok(BytesRead { total: 0, .. }) => ReadOutcome::Eof,
+                Ok(read) => {
+                    // An end that the system has told of is not told of again.
+                    self.is_readable = !read.is_short || self.is_ending || !SHORT_IS_LAST;
+                    ReadOutcome::Some(read)
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => ReadOutcome::WouldBlock,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.is_readable = false;
+                    ReadOutcome::WouldBlock
+                }
                 Err(_) => ReadOutcome::Failed,
             };
-        };
-        match outcome {
-            // An end that the system has told of is not told of again.
-            ReadOutcome::Some(n) => self.is_readable = n == buffer.len() || self.is_ending || !SHORT_IS_LAST,
-            ReadOutcome::WouldBlock => self.is_readable = false,
-            ReadOutcome::Eof | ReadOutcome::Failed => {}
         }
-        outcome
     }
 
     pub(super) fn shut_down_writing(&self) -> io::Result<()> {

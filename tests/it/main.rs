@@ -20,6 +20,7 @@ mod faults;
 mod framing_chunks;
 mod framing_messages;
 mod framing_output;
+mod framing_read;
 mod framing_receive;
 mod framing_send;
 mod framing_text;
