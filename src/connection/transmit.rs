@@ -82,8 +82,10 @@ impl Connection {
     /// # Panics
     /// If fewer wait.
     pub fn advance(&mut self, n: usize) {
-        self.output.advance(n);
-        self.clock.note_written(self.output.is_empty());
+        if n > 0 {
+            self.output.advance(n);
+            self.clock.note_written(self.output.is_empty());
+        }
     }
 
     /// Writes what waits, until nothing does or `writer` would block. Returns how many bytes were written.

@@ -32,6 +32,21 @@ fn a_peer_that_never_reads_is_left_though_it_is_not_read_either() {
 }
 
 #[test]
+fn nothing_written_is_no_progress() {
+    for role in ROLES {
+        let start = Instant::now();
+        let mut connection = established(role, config(|config| config.ping_interval = None));
+        connection.send_binary(&[0; 1000]).unwrap();
+        let deadline = connection.poll_timeout(start);
+        assert_eq!(deadline.map(|(_, timer)| timer), Some(Timer::Write), "{role:?}");
+        connection.advance(0);
+        assert_eq!(connection.poll_timeout(start + SECOND), deadline, "{role:?}");
+        connection.advance(1);
+        assert_ne!(connection.poll_timeout(start + SECOND), deadline, "{role:?}");
+    }
+}
+
+#[test]
 fn a_peer_that_reads_a_little_now_and_then_is_kept() {
     let start = Instant::now();
     let mut connection = established(Role::Server, Config::default());
