@@ -115,10 +115,7 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
                 }
             }
             if ECHO {
-                let output = self.connection.transmit();
-                sink.output(output);
-                let len = output.len();
-                self.connection.advance(len);
+                write_all(&mut self.connection, sink);
                 self.connection.reclaim_buffer(&mut self.spare);
             }
         }
@@ -131,6 +128,17 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
             assert_eq!(seen.messages.len(), self.job.count);
             assert!(seen.messages.iter().all(|message| *message == self.job.message()), "a message came changed");
         }
+    }
+}
+
+/// What lies together is written at once.
+#[inline(always)]
+fn write_all<S: Sink>(connection: &mut Connection, sink: &mut S) {
+    while connection.queued() > 0 {
+        let output = connection.transmit();
+        sink.output(output);
+        let len = output.len();
+        connection.advance(len);
     }
 }
 
@@ -158,10 +166,7 @@ impl Workload for Send {
         for _ in 0..self.job.count {
             self.connection.send(std::hint::black_box(&self.message)).expect("there is room");
         }
-        let output = self.connection.transmit();
-        sink.output(output);
-        let len = output.len();
-        self.connection.advance(len);
+        write_all(&mut self.connection, sink);
         self.connection.reclaim_buffer(&mut self.spare);
     }
 
@@ -201,10 +206,7 @@ impl Workload for SendFragments {
                 rest = after;
             }
         }
-        let output = self.connection.transmit();
-        sink.output(output);
-        let len = output.len();
-        self.connection.advance(len);
+        write_all(&mut self.connection, sink);
         self.connection.reclaim_buffer(&mut self.spare);
     }
 

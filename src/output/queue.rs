@@ -142,7 +142,7 @@ impl Queue {
     /// Forgets everything; the memory stays, here or with what is spare.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        for (_, piece) in self.pieces.drain(..) {
+        while let Some((_, piece)) = self.pieces.pop_front() {
             piece.recycle(&mut self.spare);
         }
         (self.head, self.len, self.pongs, self.last_pong) = (0, 0, 0, None);
