@@ -8,7 +8,7 @@ mod tests;
 use crate::{
     frame::{
         MaskKey, OpCode,
-        encode::{encode_header, encode_message},
+        encode::{EncodedHeader, encode_message},
     },
     spare::Spare,
 };
@@ -157,7 +157,7 @@ impl Output {
 
     /// Queues the header of a whole message of `len` bytes; its [payload](Self::payload) has to follow.
     pub(crate) fn header(&mut self, opcode: OpCode, len: usize, key: Option<MaskKey>) {
-        self.filling().write(|memory| encode_header(memory, true, opcode, len, key));
+        self.extend(&EncodedHeader::new(true, opcode, len, key));
     }
 
     /// Queues a payload that has been masked, but for the first `taken` bytes. What is handed over is not copied if it is

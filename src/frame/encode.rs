@@ -1,13 +1,14 @@
 //! Headers to bytes.
 
-use super::{MaskKey, OpCode, mask};
+use super::{MAX_HEADER, MaskKey, OpCode, mask};
+use std::ops::Deref;
 
 const FIN: u8 = 0x80;
 
 /// Appends a frame to `output`; masked if there is a key.
 pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
     output.reserve(max_encoded_len(payload.len()));
-    encode_header(output, is_final, opcode, payload.len(), key);
+    output.extend_from_slice(&EncodedHeader::new(is_final, opcode, payload.len(), key));
     let start = output.len();
     output.extend_from_slice(payload);
     if let Some(key) = key {
@@ -15,23 +16,47 @@ pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, paylo
     }
 }
 
-/// Appends the header of a frame whose payload has `len` bytes.
-pub(crate) fn encode_header(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, len: usize, key: Option<MaskKey>) {
-    let first = if is_final { FIN } else { 0 } | opcode.bits();
-    let mask_bit = u8::from(key.is_some()) << 7;
-    match len {
-        0..=125 => output.extend_from_slice(&[first, mask_bit | len as u8]),
-        126..=0xFFFF => {
-            let [high, low] = (len as u16).to_be_bytes();
-            output.extend_from_slice(&[first, mask_bit | 126, high, low]);
+/// The header of a frame as it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct EncodedHeader {
+    bytes: [u8; MAX_HEADER],
+    len: usize,
+}
+
+impl EncodedHeader {
+    /// That of a payload of `payload_len` bytes.
+    pub(crate) fn new(is_final: bool, opcode: OpCode, payload_len: usize, key: Option<MaskKey>) -> Self {
+        let mut header = Self { bytes: [0; MAX_HEADER], len: 0 };
+        let first = if is_final { FIN } else { 0 } | opcode.bits();
+        let mask_bit = u8::from(key.is_some()) << 7;
+        match payload_len {
+            0..=125 => header.push([first, mask_bit | payload_len as u8]),
+            126..=0xFFFF => {
+                let [high, low] = (payload_len as u16).to_be_bytes();
+                header.push([first, mask_bit | 126, high, low]);
+            }
+            _ => {
+                header.push([first, mask_bit | 127]);
+                header.push((payload_len as u64).to_be_bytes());
+            }
         }
-        _ => {
-            output.extend_from_slice(&[first, mask_bit | 127]);
-            output.extend_from_slice(&(len as u64).to_be_bytes());
+        if let Some(key) = key {
+            header.push(key);
         }
+        header
     }
-    if let Some(key) = key {
-        output.extend_from_slice(&key);
+
+    fn push<const LEN: usize>(&mut self, bytes: [u8; LEN]) {
+        self.bytes[self.len..self.len + LEN].copy_from_slice(&bytes);
+        self.len += LEN;
+    }
+}
+
+impl Deref for EncodedHeader {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 
@@ -82,7 +107,7 @@ fn copy(to: &mut [u8], from: &[u8]) {
 
 /// The most bytes that [`encode`] writes for a payload of `len` bytes.
 pub(crate) const fn max_encoded_len(len: usize) -> usize {
-    len.saturating_add(super::MAX_HEADER)
+    len.saturating_add(MAX_HEADER)
 }
 
 #[cfg(test)]

@@ -30,6 +30,22 @@ impl Buffer {
         Some(room)
     }
 
+    /// Appends `bytes`, growing if that is needed. Returns where they are.
+    pub(super) fn extend(&mut self, bytes: &[u8]) -> &mut [u8] {
+        let start = self.end;
+        if let Some(room) = self.append_in_room(bytes.len()) {
+            room.copy_from_slice(bytes);
+        } else {
+            self.append(|memory| memory.extend_from_slice(bytes));
+        }
+        &mut self.memory[start..self.end]
+    }
+
+    /// Makes room for `len` bytes without growing again.
+    pub(super) fn reserve(&mut self, len: usize) {
+        self.memory.reserve((self.end + len).saturating_sub(self.memory.len()));
+    }
+
     /// Appends what `write` appends, growing if that is needed.
     pub(super) fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         self.memory.truncate(self.end);

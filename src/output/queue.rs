@@ -2,7 +2,7 @@
 
 use super::buffer::Buffer;
 use crate::{
-    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::encode},
+    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::EncodedHeader, mask},
     spare::Spare,
 };
 use bytes::{Buf, Bytes};
@@ -175,8 +175,10 @@ impl Queue {
         result
     }
 
-    pub(super) fn extend(&mut self, bytes: &[u8]) {
-        self.write(|memory| memory.extend_from_slice(bytes));
+    /// Queues `bytes`. Returns where they are.
+    pub(super) fn extend(&mut self, bytes: &[u8]) -> &mut [u8] {
+        self.len += bytes.len();
+        self.bytes.extend(bytes)
     }
 
     /// Queues bytes that are not copied.
@@ -186,7 +188,13 @@ impl Queue {
     }
 
     pub(super) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
-        self.write(|memory| encode(memory, is_final, opcode, payload, key));
+        let header = EncodedHeader::new(is_final, opcode, payload.len(), key);
+        self.bytes.reserve(header.len() + payload.len());
+        self.extend(&header);
+        let body = self.extend(payload);
+        if let Some(key) = key {
+            mask::apply(body, key);
+        }
     }
 
     /// Queues a Pong; in the place of the last one, if many wait and not a byte of that has left.
