@@ -104,6 +104,11 @@ proptest! {
     }
 
     #[test]
+    fn i_26_lent_memory_changes_nothing(script in script()) {
+        invariants::i_26_lent_memory_changes_nothing(&script, &script::run(&script));
+    }
+
+    #[test]
     fn i_19_a_refused_call_changes_nothing(script in script()) {
         invariants::i_19_a_refused_call_changes_nothing(&script, &script::run(&script));
     }

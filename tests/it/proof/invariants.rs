@@ -19,7 +19,7 @@ pub(crate) struct Invariant {
     pub(crate) check: fn(&Trace),
 }
 
-/// Those that the trace of one connection shows. 4 and 19 compare two runs and are below; 5, 23 and 24 need two ends
+/// Those that the trace of one connection shows. 4, 19 and 26 compare two runs and are below; 5, 23 and 24 need two ends
 /// and belong to the simulation and the exploration; 10 is the property `chunking`.
 pub(crate) const OF_A_TRACE: [Invariant; 18] = [
     Invariant { number: 1, check: states::i_1_the_joint_state_is_one_of_six },
@@ -50,10 +50,19 @@ pub(crate) fn check_all(data: &[u8]) {
     }
     parties::follow(&trace);
     i_19_a_refused_call_changes_nothing(data, &trace);
+    i_26_lent_memory_changes_nothing(data, &trace);
     i_4_the_roles_mirror_each_other(data);
 }
 
 pub(crate) use roles::i_4_the_roles_mirror_each_other;
+
+/// `trace` is that of `data`, without any.
+pub(crate) fn i_26_lent_memory_changes_nothing(data: &[u8], trace: &Trace) {
+    let lent = script::run_lent(data);
+    assert_eq!(lent.events(), trace.events(), "I-26: the same events with lent memory");
+    assert_eq!(lent.written(), trace.written(), "I-26: the same bytes with lent memory");
+    assert_eq!(lent.views, trace.views, "I-26: the same state after each step with lent memory");
+}
 
 /// Neither at once nor, as a masking key that was drawn for nothing would, later. `trace` is that of `data`.
 pub(crate) fn i_19_a_refused_call_changes_nothing(data: &[u8], trace: &Trace) {

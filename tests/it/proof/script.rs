@@ -28,6 +28,11 @@ pub(crate) fn run(data: &[u8]) -> Trace {
     run_with(data, |_| How::Made)
 }
 
+/// The same, with memory for output lent to the connection.
+pub(crate) fn run_lent(data: &[u8]) -> Trace {
+    run_from(data, Subject::lend, |_| How::Made)
+}
+
 /// What becomes of a call that was drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
@@ -39,11 +44,16 @@ pub(crate) enum How {
 
 /// The same, where `how` says what becomes of a call by its number.
 pub(crate) fn run_with(data: &[u8], how: impl Fn(usize) -> How) -> Trace {
+    run_from(data, |_| {}, how)
+}
+
+fn run_from(data: &[u8], prepare: impl FnOnce(&mut Subject), how: impl Fn(usize) -> How) -> Trace {
     let (start, choices, rest) = match data {
         [first, choices, rest @ ..] => (start(*first), *choices, rest),
         _ => (Start::Handshake(Role::Server), 0, data),
     };
     let mut script = Script::new(start, choices, rest);
+    prepare(&mut script.subject);
     for number in 0..MAX_DRAWS {
         // Bytes that run out end the script: they are no fault.
         let Ok(drawn) = script.draw() else { break };

@@ -3,8 +3,8 @@
 use super::trace::{Call, Refusal, Step, Trace, View};
 use crate::support::{into_owned, waiting};
 use statesocket::{
-    AcceptError, CloseError, Config, Connection, Event, PingError, RejectError, Role, SendError, SharedMessage,
-    SocketAction,
+    AcceptError, CloseError, Config, Connection, Event, OutputBuffer, PingError, RejectError, Role, SendError,
+    SharedMessage, SocketAction,
     handshake::{Accept, Response},
     http::StatusCode,
 };
@@ -19,7 +19,12 @@ pub(crate) struct Subject {
     pub(crate) now: Instant,
     trace: Trace,
     received: usize,
+    /// Lent, if that is asked for, and taken back every few steps.
+    lent: Option<OutputBuffer>,
 }
+
+/// So many steps are made with the memory that was lent before them.
+const STEPS_LENT: usize = 3;
 
 macro_rules! refusal_from {
     ($($error:ident),*) => {$(
@@ -48,7 +53,12 @@ impl Subject {
             drawn: 0,
             refused: Vec::new(),
         };
-        Self { connection, now, trace, received: 0 }
+        Self { connection, now, trace, received: 0, lent: None }
+    }
+
+    /// Lends memory for output from now on.
+    pub(crate) fn lend(&mut self) {
+        self.lent.get_or_insert_default();
     }
 
     pub(crate) fn role(&self) -> Role {
@@ -183,6 +193,13 @@ impl Subject {
     fn push(&mut self, step: Step) {
         self.trace.steps.push(step);
         self.trace.views.push(view(&self.connection));
+        if let Some(buffer) = &mut self.lent {
+            if self.trace.steps.len() % STEPS_LENT == 0 {
+                self.connection.reclaim_buffer(buffer);
+                assert_eq!(self.trace.views.last(), Some(&view(&self.connection)), "I-26: what waits goes on waiting");
+            }
+            self.connection.lend_buffer(buffer);
+        }
     }
 }
 
