@@ -171,6 +171,17 @@ fn a_lent_buffer_is_given_back_whatever_waits_in_it() {
 }
 
 #[test]
+fn the_last_pong_is_known_after_the_queue_moved_out_of_lent_memory() {
+    let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
+    output.lend(&mut lent);
+    (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
+    output.advance(3);
+    output.reclaim(&mut lent);
+    output.pong(b"2", None);
+    assert_eq!((output.len(), &output.as_slice()[output.len() - 6..]), (45, &b"\x8A\x01\x0E\x8A\x012"[..]));
+}
+
+#[test]
 fn a_buffer_that_was_not_lent_is_not_given_away() {
     let (mut output, mut other) = (Output::default(), OutputBuffer::default());
     output.extend(b"waits");
@@ -202,8 +213,11 @@ fn what_is_shared_is_copied_only_if_it_is_short() {
 enum Step {
     Copy(usize),
     Share(usize),
+    Message(usize),
     Pong,
     Advance(usize),
+    Lend,
+    Reclaim,
 }
 
 proptest! {
@@ -212,10 +226,14 @@ proptest! {
     fn bytes_leave_in_the_order_in_which_they_came(steps in proptest::collection::vec(prop_oneof![
         (0..40_000usize).prop_map(Step::Copy),
         (0..3 * MIN_SHARED).prop_map(Step::Share),
+        (0..300usize).prop_map(Step::Message),
         Just(Step::Pong),
         (0..60_000usize).prop_map(Step::Advance),
-    ], 0..12)) {
+        Just(Step::Lend),
+        Just(Step::Reclaim),
+    ], 0..20)) {
         let (mut output, mut expected, mut left) = (Output::default(), Vec::new(), Vec::new());
+        let mut lent = OutputBuffer::default();
         for (n, step) in steps.into_iter().enumerate() {
             match step {
                 Step::Copy(len) => {
@@ -226,6 +244,16 @@ proptest! {
                     output.share(&Bytes::from(vec![n as u8; len]));
                     expected.extend(vec![n as u8; len]);
                 }
+                Step::Message(len) => {
+                    let payload = vec![n as u8; len];
+                    if output.message_in_room(OpCode::Binary, &payload).is_none() {
+                        output.header(OpCode::Binary, len, None);
+                        output.payload(payload.clone().into(), 0);
+                    }
+                    encode(&mut expected, true, OpCode::Binary, &payload, None);
+                }
+                Step::Lend => output.lend(&mut lent),
+                Step::Reclaim => output.reclaim(&mut lent),
                 Step::Pong => {
                     output.pong(b"x", None);
                     expected.extend(b"\x8A\x01x");

@@ -4,7 +4,9 @@ use crate::support::{
     ROLES, Raw, client, config, drain, established, manual, pending, response_head, without_timeouts,
 };
 use crate::timers::{SECOND, feed_at};
-use statesocket::{Cause, Config, Connection, Event, Phase, PingError, Role, SendError, SocketAction, Timer};
+use statesocket::{
+    Cause, Config, Connection, Event, OutputBuffer, Phase, PingError, Role, SendError, SocketAction, Timer,
+};
 use std::{sync::Arc, time::Instant};
 
 /// Lets the clock run from deadline to deadline, and returns how the connection ended.
@@ -28,6 +30,21 @@ fn a_peer_that_never_reads_is_left_though_it_is_not_read_either() {
         connection.pause_reading();
         assert_eq!(run_out(&mut connection, Instant::now()), Cause::TimedOut(Timer::Write), "{role:?}");
         assert_eq!((connection.poll_socket(), connection.queued()), (Some(SocketAction::Close), 0));
+    }
+}
+
+#[test]
+fn what_waits_in_lent_memory_is_waited_for_from_when_it_was_queued() {
+    let limit = Config::default().write_timeout.expect("the default has one");
+    let mut connection = established(Role::Server, config(|config| config.ping_interval = None));
+    let (mut buffer, start) = (OutputBuffer::default(), Instant::now());
+    for at in (0..4).map(|n| start + n * SECOND) {
+        connection.lend_buffer(&mut buffer);
+        connection.send_text("short").unwrap();
+        assert_eq!(connection.poll_timeout(at), Some((at + limit, Timer::Write)));
+        connection.advance(connection.queued());
+        assert_eq!(connection.poll_timeout(at), None);
+        connection.reclaim_buffer(&mut buffer);
     }
 }
 

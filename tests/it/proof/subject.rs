@@ -19,12 +19,9 @@ pub(crate) struct Subject {
     pub(crate) now: Instant,
     trace: Trace,
     received: usize,
-    /// Lent, if that is asked for, and taken back every few steps.
-    lent: Option<OutputBuffer>,
+    /// Lent, if that is asked for, and taken back after so many steps.
+    lent: Option<(OutputBuffer, usize)>,
 }
-
-/// So many steps are made with the memory that was lent before them.
-const STEPS_LENT: usize = 3;
 
 macro_rules! refusal_from {
     ($($error:ident),*) => {$(
@@ -56,9 +53,9 @@ impl Subject {
         Self { connection, now, trace, received: 0, lent: None }
     }
 
-    /// Lends memory for output from now on.
-    pub(crate) fn lend(&mut self) {
-        self.lent.get_or_insert_default();
+    /// Lends memory for output from now on, for so many steps each time.
+    pub(crate) fn lend(&mut self, steps: usize) {
+        self.lent = Some((OutputBuffer::default(), steps));
     }
 
     pub(crate) fn role(&self) -> Role {
@@ -193,8 +190,8 @@ impl Subject {
     fn push(&mut self, step: Step) {
         self.trace.steps.push(step);
         self.trace.views.push(view(&self.connection));
-        if let Some(buffer) = &mut self.lent {
-            if self.trace.steps.len() % STEPS_LENT == 0 {
+        if let Some((buffer, steps)) = &mut self.lent {
+            if self.trace.steps.len().is_multiple_of(*steps) {
                 self.connection.reclaim_buffer(buffer);
                 assert_eq!(self.trace.views.last(), Some(&view(&self.connection)), "I-26: what waits goes on waiting");
             }
