@@ -78,7 +78,7 @@ impl Driver {
     /// Lets `act` use the connection, and does what follows from that.
     pub(super) fn with_peer(&mut self, key: usize, entry: &mut Entry, now: Instant, act: impl FnOnce(&mut Peer<'_>)) {
         entry.connection.lend_buffer(&mut self.output_buffer);
-        let mut peer = Peer::new(entry, key, &self.handle).0;
+        let mut peer = Peer::new(entry, key, &self.handle, self.high_water()).0;
         if catch_unwind(AssertUnwindSafe(|| act(&mut peer))).is_err() {
             recover(key, entry);
         }
@@ -240,7 +240,7 @@ impl Driver {
     /// Calls the handler, if there is one. One that panics is gone, and its connection with it; the others do not
     /// notice.
     fn call(&self, key: usize, entry: &mut Entry, act: impl FnOnce(&mut dyn Handler, &mut Peer<'_>)) {
-        let (mut peer, handler) = Peer::new(entry, key, &self.handle);
+        let (mut peer, handler) = Peer::new(entry, key, &self.handle, self.high_water());
         let Some(handler) = handler else { return };
         if catch_unwind(AssertUnwindSafe(|| act(handler, &mut peer))).is_err() {
             recover(key, entry);

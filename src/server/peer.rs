@@ -58,13 +58,15 @@ impl Params {
 /// A connection in the hands of its [`Handler`]: all that a [`Connection`] can be asked, by [`Deref`], what an
 /// application can do with one, and what the loop knows besides.
 ///
-/// What is sent leaves when the handler has returned; a large message that is [sent](Self::send) whole, at once.
+/// What is sent leaves when the handler has returned; a large message that is [sent](Self::send) whole, at once, unless
+/// too much waits.
 #[derive(Debug)]
 pub struct Peer<'l> {
     connection: &'l mut Connection,
     socket: &'l mut Socket,
     /// Reading is paused by the loop.
     has_paused: &'l mut bool,
+    high_water: usize,
     id: PeerId,
     address: SocketAddr,
     params: &'l Params,
@@ -76,12 +78,14 @@ impl<'l> Peer<'l> {
         entry: &'l mut Entry,
         key: usize,
         handle: &'l Handle,
+        high_water: usize,
     ) -> (Self, Option<&'l mut (dyn Handler + 'static)>) {
         let id = entry.id(key);
         let peer = Self {
             connection: &mut entry.connection,
             socket: &mut entry.socket,
             has_paused: &mut entry.has_paused,
+            high_water,
             id,
             address: entry.address,
             params: &entry.params,
@@ -145,11 +149,15 @@ impl<'l> Peer<'l> {
         self.connection.reject(response)
     }
 
-    /// [`Connection::send_through`] the socket.
+    /// [`Connection::send_through`] the socket; [`Connection::send`] if more waits than
+    /// [`Limits::high_water`](super::Limits::high_water), so that [`on_drain`](super::Handler::on_drain) says when it has left.
     ///
     /// # Errors
     /// As there.
     pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
+        if self.connection.queued() > self.high_water {
+            return self.connection.send(message);
+        }
         self.connection.send_through(message, &mut *self.socket)
     }
 

@@ -207,6 +207,27 @@ fn the_high_water_mark_itself_is_not_over_it() {
     }
 }
 
+/// What is sent through the socket takes with it what waits, which may have been over the mark.
+#[test]
+fn a_handler_is_told_also_if_a_large_message_takes_with_it_what_waited() {
+    for count in [1, 2] {
+        let (mut server, seen) = server(idle, idle);
+        let mut stream = open(&mut server);
+        let id = seen.id.get().expect("it has asked");
+        let waits = ask(&mut server, id, move |peer| {
+            peer.send_binary(&vec![1; HIGH]).expect("there is room");
+            let waits = peer.queued();
+            for _ in 0..count {
+                peer.send(vec![2; LOW]).expect("there is room");
+            }
+            waits
+        });
+        assert!(waits > HIGH);
+        read_all(&mut server, &mut stream, HIGH + 10 + count * (LOW + 4));
+        turn_until(&mut server, |_| seen.drains.borrow().len() == 1);
+    }
+}
+
 #[test]
 fn a_handler_stops_at_the_high_water_mark_and_goes_on_when_it_is_told() {
     const COUNT: u32 = 20_000;
