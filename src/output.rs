@@ -114,7 +114,7 @@ impl Output {
             if lent.len > 0 {
                 self.queue = Some(Box::new(lent.move_out()));
             }
-            lent.bytes.shrink_to(MAX_LENT);
+            lent.shrink_to(MAX_LENT);
             *buffer = Some(lent);
         } else if let Some(own) = &mut self.queue
             && own.spare.is_some()

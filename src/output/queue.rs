@@ -148,6 +148,12 @@ impl Queue {
         (self.head, self.len, self.pongs, self.last_pong) = (0, 0, 0, None);
     }
 
+    /// Keeps no more memory than `len` bytes of each kind.
+    pub(super) fn shrink_to(&mut self, len: usize) {
+        self.bytes.shrink_to(len);
+        self.pieces.shrink_to(len / size_of::<(usize, Piece)>());
+    }
+
     /// What waits, in memory of its own, which is just enough. Nothing waits here any more.
     pub(super) fn move_out(&mut self) -> Self {
         if self.head > 0 {
@@ -224,5 +230,11 @@ impl Queue {
         }
         self.len -= range.len();
         self.bytes.remove(range);
+    }
+
+    /// Bytes that are there for pieces.
+    #[cfg(test)]
+    pub(super) fn pieces_capacity(&self) -> usize {
+        self.pieces.capacity() * size_of::<(usize, Piece)>()
     }
 }

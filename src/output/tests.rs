@@ -194,9 +194,13 @@ fn a_lent_buffer_that_has_grown_large_comes_back_smaller() {
     let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
     output.lend(&mut lent);
     output.extend(&vec![0; 4 * MAX_LENT]);
+    let shared = Bytes::from(vec![7; MIN_SHARED]);
+    (0..MAX_LENT / 16).for_each(|_| output.share(&shared));
     output.clear();
     output.reclaim(&mut lent);
     assert!(capacity(&lent.0) <= MAX_LENT, "{}", capacity(&lent.0));
+    let pieces = lent.0.as_ref().map_or(0, |queue| queue.pieces_capacity());
+    assert!(pieces <= MAX_LENT, "{pieces}");
 }
 
 #[test]
