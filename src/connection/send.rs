@@ -239,10 +239,11 @@ impl Connection {
         self.output.header(kind.opcode(), payload.len(), None);
         let written = self.write_behind_queue(payload, &mut writer);
         let before = written.min(self.output.len());
-        if written > 0 {
-            self.advance(before);
-        }
+        self.output.advance(before);
         self.output.payload(message.into_bytes(), written - before);
+        if written > 0 {
+            self.clock.note_written(self.output.is_empty());
+        }
         Ok(())
     }
 

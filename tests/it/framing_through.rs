@@ -3,7 +3,7 @@
 
 use crate::support::{ROLES, Raw, config, established, waiting};
 use proptest::prelude::*;
-use statesocket::{Config, Connection, Event, Message, Role, SendError, SharedMessage};
+use statesocket::{Agreed, CloseReply, Config, Connection, Event, Message, Role, SendError, SharedMessage, Timer};
 use std::{
     io::{self, ErrorKind, Write},
     time::Instant,
@@ -155,7 +155,7 @@ fn a_write_gives_the_next_one_time() {
     let limit = Config::default().write_timeout.expect("the default has one");
     let mut connection = Connection::established(
         Role::Server,
-        statesocket::Agreed::new(),
+        Agreed::new(),
         config(|config| config.ping_interval = None).into(),
         began,
     );
@@ -164,6 +164,23 @@ fn a_write_gives_the_next_one_time() {
     let later = began + limit / 2;
     connection.send_through(payload(LARGE), Takes::up_to(10)).unwrap();
     assert_eq!(connection.poll_timeout(later).map(|(at, _)| at), Some(later + limit));
+}
+
+/// The peer's Close, whose answer is the application's, has a message before that answer: until that has left, as long
+/// as it takes, the answer is not late.
+#[test]
+fn the_time_to_close_counts_from_the_last_byte_that_leaves() {
+    let began = Instant::now();
+    let config = config(|config| config.close_reply = CloseReply::Manual);
+    let limit = config.closing_timeout.expect("the default has one");
+    let mut connection = Connection::established(Role::Server, Agreed::new(), config.into(), began);
+    let mut close = Raw::close(1000, "").masked().bytes();
+    assert!(matches!(connection.receive(&mut close.as_mut_slice(), began), Some(Event::Disconnect(_))));
+    connection.send_through(payload(LARGE), &mut Takes::up_to(LARGE / 2)).unwrap();
+    assert_eq!(connection.poll_timeout(began), Some((began + limit, Timer::Closing)));
+    let later = began + limit / 2;
+    left(&mut connection);
+    assert_eq!(connection.poll_timeout(later), Some((later + limit, Timer::Closing)));
 }
 
 proptest! {
