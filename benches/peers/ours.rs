@@ -2,7 +2,7 @@
 
 use crate::{
     peer::{Peer, Refusal, Sample},
-    socket::Socket,
+    socket::{Socket, Stream},
 };
 use statesocket::{Agreed, Config, Connection, Event, Message, OutputBuffer, Role};
 use std::{hint::black_box, rc::Rc, sync::Arc, time::Instant};
@@ -31,10 +31,7 @@ impl Ours {
     }
 
     fn write(&mut self) {
-        let output = self.connection.transmit();
-        self.socket.write(output);
-        let len = output.len();
-        self.connection.advance(len);
+        self.connection.write_to(Stream(Rc::clone(&self.socket))).expect("it can be written");
     }
 }
 

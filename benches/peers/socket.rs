@@ -147,6 +147,10 @@ impl io::Write for Stream {
         Ok(bytes.len())
     }
 
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(self.0.write_vectored(slices))
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
