@@ -48,17 +48,18 @@ fn echoing_allocates_nothing() {
     }
 }
 
-/// The output queue grows beyond what is kept, or a message does not lie in one piece.
+/// What does not lie in one piece is put together in memory that goes round; the copy of what is lent whole is beyond
+/// what is kept.
 #[test]
-fn what_else_allocates() {
+fn large_echoes_allocate_only_what_is_not_kept() {
     let whole = Job::batch(Kind::Binary, 1 << 20);
     let fragments = Job { fragments: 16, count: 1, ..Job::batch(Kind::Binary, 64 << 10) };
     let pieces = Job { reads: Reads::Bytes(16 << 10), ..Job::batch(Kind::Binary, 64 << 10) };
-    assert_eq!([whole, fragments, pieces].map(|job| allocations(Receive::<true>::new(job))), [2, 5, 4]);
+    assert_eq!([whole, fragments, pieces].map(|job| allocations(Receive::<true>::new(job))), [2, 0, 0]);
 }
 
 #[test]
 fn what_handshakes_allocate() {
-    assert_eq!([allocations(ServerOpening::new()), allocations(ClientOpening::new())], [15, 11]);
+    assert_eq!([allocations(ServerOpening::new()), allocations(ClientOpening::new())], [16, 12]);
     assert_eq!([allocations(ServerClosing::new()), allocations(WholeServer::new())], [4, 17]);
 }
