@@ -5,8 +5,9 @@ use crate::{
     memory::{MESSAGE, Memory},
     processes::Cpus,
     servers::{FLOOR, Server},
-    workload::{Workload, size_name},
+    workload::Workload,
 };
+use statesocket_benches::wire::size_name;
 use std::{collections::BTreeMap, fs, process::Command};
 
 /// Written when this program is built.

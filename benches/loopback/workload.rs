@@ -1,6 +1,6 @@
 //! What is asked of the servers.
 
-use statesocket_benches::wire::Kind;
+use statesocket_benches::wire::{Kind, size_name};
 use std::fmt;
 
 /// What is asked of a server, by how many.
@@ -56,14 +56,6 @@ impl fmt::Display for Workload {
             write!(f, ", {} idle", self.idle)?;
         }
         Ok(())
-    }
-}
-
-pub fn size_name(len: usize) -> String {
-    match len {
-        0x400..0x10_0000 => format!("{} KiB", len >> 10),
-        0x10_0000.. => format!("{} MiB", len >> 20),
-        _ => format!("{len} B"),
     }
 }
 
