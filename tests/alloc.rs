@@ -169,6 +169,16 @@ fn room_is_made_for_sixteen_times_what_has_come_at_most() {
     assert!(held.bytes_total < (1 << 20) + (1 << 18), "nearly all of it is allocated once: {held:?}");
 }
 
+/// What has come behind a fragment may be of the same message, or not.
+#[test]
+fn what_comes_behind_a_fragment_does_not_make_more_room_than_that() {
+    let fragment = Raw::new(Raw::BINARY, [7; 100]).more().masked().bytes();
+    let mut wire = [fragment, Raw::new(Raw::PONG, "").masked().bytes().repeat(10_000)].concat();
+    let (mut connection, mut input, now) = (server(), wire.as_mut_slice(), Instant::now());
+    let held = measure(|| while connection.receive(&mut input, now).is_some() {});
+    assert!(held.bytes_max <= 1_600, "{held:?}");
+}
+
 /// Takes so many bytes, and then would block.
 struct Socket(usize);
 

@@ -189,6 +189,17 @@ fn f21_the_limit_of_fragments_is_exact_and_counts_empty_ones() {
 }
 
 #[test]
+fn f21_a_limit_of_no_fragments_leaves_no_messages() {
+    let config = config(|config| config.max_fragments = 0);
+    for role in ROLES {
+        let mut connection = established(role, config.clone());
+        assert_eq!(peer_sends(&mut connection, [Raw::new(Raw::PONG, "")]), [Event::Pong(b"".into())]);
+        let error = ProtocolError::TooManyFragments { limit: 0 };
+        assert_fails(&mut connection, &Raw::new(Raw::TEXT, "whole").for_endpoint(role), error, &format!("{role:?}"));
+    }
+}
+
+#[test]
 fn f22_a_whole_message_in_the_buffer_is_lent_wherever_its_frame_lies() {
     let frames = [
         Raw::new(Raw::TEXT, "text"),

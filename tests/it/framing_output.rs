@@ -1,8 +1,9 @@
 //! The queue of bytes that wait to be written: what is in it, how much, and how it leaves.
 
 use crate::support::{ROLES, Raw, config, drain, established, peer_sends, sent};
-use statesocket::{Config, Connection, Event, OutputBuffer, Phase, PingError, Role, SendError};
+use statesocket::{Config, Connection, Event, Message, OutputBuffer, Phase, PingError, Role, SendError};
 use std::{
+    borrow::Cow,
     io::{self, Write},
     time::Instant,
 };
@@ -247,5 +248,24 @@ fn large_messages_come_back_as_they_were_in_memory_that_goes_round() {
         for (n, echo) in echoes.into_iter().enumerate() {
             assert!(echo == message(n), "{role:?}, message {n} came back changed");
         }
+    }
+}
+
+/// Who keeps a message keeps its memory.
+#[test]
+fn a_short_message_does_not_take_the_memory_that_a_large_one_has_left() {
+    for opcode in [Raw::TEXT, Raw::BINARY] {
+        let (mut connection, mut lent) = (established(Role::Server, Config::default()), OutputBuffer::default());
+        connection.lend_buffer(&mut lent);
+        connection.send(vec![7; 1 << 20]).unwrap();
+        connection.write_to(io::sink()).unwrap();
+        let fragments = [Raw::new(opcode, [b'x'; 1_000]).more(), Raw::new(Raw::CONTINUATION, [b'x'; 1_000])];
+        let mut wire: Vec<u8> = fragments.into_iter().flat_map(|frame| frame.masked().bytes()).collect();
+        let capacity = match connection.receive(&mut wire.as_mut_slice(), Instant::now()) {
+            Some(Event::Message(Message::Text(Cow::Owned(text)))) => text.capacity(),
+            Some(Event::Message(Message::Binary(Cow::Owned(bytes)))) => bytes.capacity(),
+            event => panic!("{event:?} is no message that was put together"),
+        };
+        assert!(capacity <= 16 * 2_000, "{capacity}");
     }
 }

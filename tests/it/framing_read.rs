@@ -211,3 +211,31 @@ fn the_clock_learns_of_what_is_read_as_of_what_is_handed_in() {
         }
     }
 }
+
+/// Notes how much room it is given before the buffer, and is at its end.
+struct Offered<'l>(&'l mut usize);
+
+impl Read for Offered<'_> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        *self.0 = buffers[..buffers.len() - 1].iter().map(|room| room.len()).sum();
+        Ok(0)
+    }
+}
+
+/// Room is cleared, and with that used, so that what a peer only announces must not be what is offered.
+#[test]
+fn no_more_room_is_cleared_than_a_read_needs() {
+    let now = Instant::now();
+    for role in ROLES {
+        let mut wire = Raw::new(Raw::BINARY, vec![7; 16 << 20]).for_endpoint(role);
+        wire.truncate(2 << 20);
+        let (mut connection, mut room) = (connection(role, Config::default(), now), 0);
+        take_events(&mut connection, &mut wire, &mut Vec::new(), now);
+        connection.read_from(Offered(&mut room), &mut [0; 1_000], now).expect("it is no socket");
+        assert_eq!(room, 256 << 10, "{role:?}");
+    }
+}
