@@ -49,6 +49,18 @@ fn what_waits_in_lent_memory_is_waited_for_from_when_it_was_queued() {
 }
 
 #[test]
+fn nothing_waits_to_leave_by_a_transport_that_has_failed() {
+    for role in ROLES {
+        let mut connection = established(role, config(|config| config.ping_interval = None));
+        connection.send_text("lost").unwrap();
+        let now = Instant::now();
+        assert!(connection.poll_timeout(now).is_some_and(|(_, timer)| timer == Timer::Write), "{role:?}");
+        connection.transport_failed();
+        assert_eq!(connection.poll_timeout(now), None, "{role:?}");
+    }
+}
+
+#[test]
 fn nothing_written_is_no_progress() {
     for role in ROLES {
         let start = Instant::now();
