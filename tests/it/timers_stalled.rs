@@ -5,7 +5,7 @@ use crate::support::{
 };
 use crate::timers::{SECOND, feed_at};
 use statesocket::{
-    Cause, Config, Connection, Event, OutputBuffer, Phase, PingError, Role, SendError, SocketAction, Timer,
+    Agreed, Cause, Config, Connection, Event, OutputBuffer, Phase, PingError, Role, SendError, SocketAction, Timer,
 };
 use std::{sync::Arc, time::Instant};
 
@@ -30,21 +30,6 @@ fn a_peer_that_never_reads_is_left_though_it_is_not_read_either() {
         connection.pause_reading();
         assert_eq!(run_out(&mut connection, Instant::now()), Cause::TimedOut(Timer::Write), "{role:?}");
         assert_eq!((connection.poll_socket(), connection.queued()), (Some(SocketAction::Close), 0));
-    }
-}
-
-#[test]
-fn what_waits_in_lent_memory_is_waited_for_from_when_it_was_queued() {
-    let limit = Config::default().write_timeout.expect("the default has one");
-    let mut connection = established(Role::Server, config(|config| config.ping_interval = None));
-    let (mut buffer, start) = (OutputBuffer::default(), Instant::now());
-    for at in (0..4).map(|n| start + n * SECOND) {
-        connection.lend_buffer(&mut buffer);
-        connection.send_text("short").unwrap();
-        assert_eq!(connection.poll_timeout(at), Some((at + limit, Timer::Write)));
-        connection.advance(connection.queued());
-        assert_eq!(connection.poll_timeout(at), None);
-        connection.reclaim_buffer(&mut buffer);
     }
 }
 
@@ -85,6 +70,57 @@ fn a_peer_that_reads_a_little_now_and_then_is_kept() {
         connection.handle_timeout(start + SECOND * (n * 50));
         connection.advance(1);
         assert_eq!((pending(&mut connection), connection.phase()), (vec![], Phase::Open));
+    }
+}
+
+/// Whatever the call returns, and if it is the only one.
+#[test]
+fn what_was_queued_before_bytes_came_or_because_of_them_waits_from_then() {
+    let start = Instant::now();
+    for role in ROLES {
+        for (queued, frame) in [("before", Raw::new(Raw::TEXT, "whole")), ("", Raw::new(Raw::PING, "because"))] {
+            let config = config(|config| config.ping_interval = None);
+            let limit = config.write_timeout.expect("the default has one");
+            let mut connection = Connection::established(role, Agreed::new(), config.into(), start);
+            if !queued.is_empty() {
+                connection.send_text(queued).unwrap();
+            }
+            let mut wire = frame.clone().for_endpoint(role);
+            assert!(connection.receive(&mut wire.as_mut_slice(), start + SECOND).is_some());
+            let timeout = connection.poll_timeout(start + SECOND * 5);
+            assert_eq!(timeout, Some((start + SECOND + limit, Timer::Write)), "{role:?}, {frame:?}");
+        }
+    }
+}
+
+#[test]
+fn what_waits_in_memory_that_was_lent_does_not_wait_for_ever() {
+    let start = Instant::now();
+    for role in ROLES {
+        let config = config(|config| config.ping_interval = None);
+        let limit = config.write_timeout.expect("the default has one");
+        let mut connection = Connection::established(role, Agreed::new(), config.into(), start);
+        let mut lent = OutputBuffer::default();
+        for now in [start, start + SECOND] {
+            connection.lend_buffer(&mut lent);
+            connection.send_text("waits").unwrap();
+            assert_eq!(connection.poll_timeout(now), Some((now + limit, Timer::Write)), "{role:?}");
+            drain(&mut connection);
+            assert_eq!(connection.poll_timeout(now), None, "{role:?}");
+            connection.reclaim_buffer(&mut lent);
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_whole_message_is_a_sign_of_life_too() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = Connection::established(role, Agreed::new(), Arc::default(), start);
+        let mut wire = Raw::new(Raw::TEXT, [0xFF]).for_endpoint(role);
+        let event = connection.receive(&mut wire.as_mut_slice(), start + SECOND);
+        assert!(matches!(event, Some(Event::Disconnect(_))), "{event:?}");
+        assert_eq!(connection.last_heard(), start + SECOND, "{role:?}");
     }
 }
 
