@@ -171,14 +171,20 @@ fn a_lent_buffer_is_given_back_whatever_waits_in_it() {
 }
 
 #[test]
-fn the_last_pong_is_known_after_the_queue_moved_out_of_lent_memory() {
+fn the_pongs_of_a_queue_are_counted_where_it_moves_and_not_where_it_was() {
     let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
     output.lend(&mut lent);
     (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
-    output.advance(3);
     output.reclaim(&mut lent);
     output.pong(b"2", None);
-    assert_eq!((output.len(), &output.as_slice()[output.len() - 6..]), (45, &b"\x8A\x01\x0E\x8A\x012"[..]));
+    let replaced = with_pongs(MAX_PONGS - 1).as_slice().len() + 3;
+    assert_eq!(output.len(), replaced, "of many the last is replaced");
+
+    let mut other = Output::default();
+    other.lend(&mut lent);
+    other.pong(b"1", None);
+    other.pong(b"2", None);
+    assert_eq!(other.as_slice(), b"\x8A\x011\x8A\x012", "few are each answered");
 }
 
 #[test]
