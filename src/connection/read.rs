@@ -17,8 +17,8 @@ pub struct BytesRead {
     pub total: usize,
     /// How many of them lie in the buffer.
     pub in_buffer: usize,
-    /// Whether there was room for more. A socket, which fills all the room that it is given, has then been read empty; a
-    /// stream whose `read_vectored` fills only a part of it may not have been.
+    /// Whether there was room for more. A socket, which fills all the room that it is given, has then been read empty;
+    /// a stream whose `read_vectored` fills only a part of it may not have been.
     pub is_short: bool,
 }
 

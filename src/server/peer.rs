@@ -150,7 +150,8 @@ impl<'l> Peer<'l> {
     }
 
     /// [`Connection::send_through`] the socket; [`Connection::send`] if more waits than
-    /// [`Limits::high_water`](super::Limits::high_water), so that [`on_drain`](super::Handler::on_drain) says when it has left.
+    /// [`Limits::high_water`](super::Limits::high_water), so that [`on_drain`](super::Handler::on_drain) says when it
+    /// has left.
     ///
     /// # Errors
     /// As there.
