@@ -10,7 +10,11 @@ use std::{
 pub(crate) struct Moment(NonZero<u64>);
 
 impl Moment {
-    /// The moment `duration` later; `None` if that is more than 584 years after the first.
+    /// That of the instant that an anchor is made with: 36 years after the first, since a clock may go back, and 548
+    /// years before the last.
+    const BEGINNING: Self = Self(NonZero::new(1 << 60).expect("it is not zero"));
+
+    /// The moment `duration` later; `None` if that is after the last.
     pub(crate) fn checked_add(self, duration: Duration) -> Option<Self> {
         self.0.checked_add(u64::try_from(duration.as_nanos()).ok()?).map(Self)
     }
@@ -29,9 +33,8 @@ pub(crate) struct Anchor {
 }
 
 impl Anchor {
-    /// The first moment is now.
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { instant: now, moment: Moment(NonZero::<u64>::MIN) }
+        Self { instant: now, moment: Moment::BEGINNING }
     }
 
     pub(crate) const fn instant(&self) -> Instant {
@@ -100,10 +103,20 @@ mod tests {
     }
 
     #[test]
+    fn an_anchor_that_moves_back_before_its_beginning_tells_the_same() {
+        let began = Instant::now() + CENTURY;
+        let mut anchor = Anchor::new(began);
+        let first = anchor.moment();
+        anchor.move_to(began - CENTURY / 4);
+        assert_eq!(first.saturating_since(anchor.moment()), CENTURY / 4);
+        assert_eq!((anchor.instant_of(first), anchor.moment_of(began)), (Some(began), first));
+    }
+
+    #[test]
     fn what_is_out_of_range_is_the_first_moment_or_the_last_and_a_deadline_there_is_none() {
         let began = Instant::now() + CENTURY;
         let anchor = Anchor::new(began);
-        assert_eq!(anchor.moment_of(began - CENTURY), anchor.moment());
+        assert_eq!(anchor.moment_of(began - CENTURY).0, NonZero::<u64>::MIN);
         assert_eq!(anchor.moment_of(began + 6 * CENTURY).0, NonZero::<u64>::MAX);
         assert_eq!(anchor.moment().checked_add(6 * CENTURY), None);
         assert_eq!(anchor.moment().checked_add(Duration::MAX), None);

@@ -22,6 +22,17 @@ fn opening_of_a_server_that_hears_nothing() {
     assert_stands_still(&mut server, start + OPENING);
 }
 
+/// A loop that asked for the time before it made the connection hands in an earlier one.
+#[test]
+fn opening_of_a_server_that_hears_bytes_before_it_was_made_is_due_when_it_was() {
+    let before = Instant::now();
+    let start = before + SECOND;
+    let mut server = Connection::server(timed(), start);
+    assert_eq!(feed_at(&mut server, b"G", before), 0);
+    assert_eq!(server.last_heard(), before);
+    assert_runs_until(&mut server, start + OPENING, Timer::Opening);
+}
+
 #[test]
 fn opening_of_a_server_that_hears_a_part_is_answered_with_408() {
     let start = Instant::now();
