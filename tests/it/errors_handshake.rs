@@ -74,7 +74,10 @@ fn each_handshake_error_of_a_websocket_request_has_its_status_and_words() {
         ("Sec-WebSocket-Key", "", Error::InvalidKey, 400, key),
         ("+Sec-WebSocket-Version", "13", twice, 400, "the Sec-WebSocket-Version header appears more than once"),
         ("Sec-WebSocket-Protocol", "a b", Error::InvalidSubprotocol, 400, protocol),
+        ("Sec-WebSocket-Protocol", " ,", Error::InvalidSubprotocol, 400, protocol),
+        ("Sec-WebSocket-Protocol", "a, a", Error::InvalidSubprotocol, 400, protocol),
         ("Sec-WebSocket-Extensions", "a b", Error::InvalidExtensions, 400, extensions),
+        ("Sec-WebSocket-Extensions", " ,", Error::InvalidExtensions, 400, extensions),
     ] {
         assert_refused(Config::default(), &request_head("/chat", &[(name, value)]), &error, status, words);
     }

@@ -293,6 +293,22 @@ fn what_an_open_connection_waits_for_is_waited_for_from_its_opening() {
 }
 
 #[test]
+fn a_message_that_began_before_it_could_be_read_is_due_from_the_opening() {
+    let start = Instant::now();
+    let opened = start + 8 * SECOND;
+    let config = config(|config| {
+        without_timeouts(config);
+        config.message_timeout = Some(MESSAGE);
+    });
+    let mut server = Connection::server(config.into(), start);
+    assert_eq!(feed_at(&mut server, &[&request_head("/", &[])[..], &[0x82]].concat(), start), 1);
+    server.handle_timeout(opened);
+    server.accept(Accept::new()).expect("a request waits");
+    assert_eq!(pending(&mut server), []);
+    assert_eq!(server.poll_timeout(opened), Some((opened + MESSAGE, Timer::Message)));
+}
+
+#[test]
 fn of_two_deadlines_at_once_the_first_in_the_list_of_timers_is_the_one() {
     let start = Instant::now();
     let both = |config: &mut Config| (config.ping_interval, config.idle_timeout) = (Some(IDLE), Some(IDLE));

@@ -34,18 +34,6 @@ fn a_peer_that_never_reads_is_left_though_it_is_not_read_either() {
 }
 
 #[test]
-fn nothing_waits_to_leave_by_a_transport_that_has_failed() {
-    for role in ROLES {
-        let mut connection = established(role, config(|config| config.ping_interval = None));
-        connection.send_text("lost").unwrap();
-        let now = Instant::now();
-        assert!(connection.poll_timeout(now).is_some_and(|(_, timer)| timer == Timer::Write), "{role:?}");
-        connection.transport_failed();
-        assert_eq!(connection.poll_timeout(now), None, "{role:?}");
-    }
-}
-
-#[test]
 fn nothing_written_is_no_progress() {
     for role in ROLES {
         let start = Instant::now();
@@ -58,6 +46,42 @@ fn nothing_written_is_no_progress() {
         connection.advance(1);
         assert_ne!(connection.poll_timeout(start + SECOND), deadline, "{role:?}");
     }
+}
+
+/// A whole message tells the time as any other input does, and one that fits lent memory is noticed as any other output.
+#[test]
+fn what_waits_to_leave_waits_from_the_call_that_follows() {
+    for is_lent in [false, true] {
+        let start = Instant::now();
+        let mut connection = established(Role::Server, config(|config| config.ping_interval = None));
+        let mut lent = OutputBuffer::default();
+        if is_lent {
+            connection.lend_buffer(&mut lent);
+            connection.send_text("made room for").unwrap();
+            drain(&mut connection);
+        }
+        assert_eq!(connection.poll_timeout(start), None);
+        connection.send_text("waits").unwrap();
+        let message = Raw::new(Raw::BINARY, b"whole").masked().bytes();
+        assert_eq!(feed_at(&mut connection, &message, start + SECOND), 1);
+        let deadline = start + SECOND + Config::default().write_timeout.expect("there is one");
+        assert_eq!(connection.poll_timeout(start + 2 * SECOND), Some((deadline, Timer::Write)), "lent: {is_lent}");
+        connection.reclaim_buffer(&mut lent);
+        assert_eq!(connection.poll_timeout(start + 2 * SECOND), Some((deadline, Timer::Write)), "lent: {is_lent}");
+    }
+}
+
+#[test]
+fn what_was_not_written_when_the_transport_failed_is_waited_for_no_more() {
+    let start = Instant::now();
+    let mut connection = established(Role::Server, Config::default());
+    connection.send_binary(&[0; 1000]).unwrap();
+    let (deadline, _) = connection.poll_timeout(start).expect("it is to leave");
+    connection.transport_failed();
+    connection.handle_timeout(deadline);
+    let events = pending(&mut connection);
+    let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("it ends: {events:?}") };
+    assert_eq!(disconnect.cause, Cause::TransportLost);
 }
 
 #[test]
