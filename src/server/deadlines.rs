@@ -46,3 +46,35 @@ impl Deadlines {
         self.set.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| *key as usize)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_deadline_is_told_as_it_was_set_and_due_from_then_on_until_it_is_removed() {
+        let began = Instant::now() + Duration::from_secs(60);
+        let tick = Duration::from_nanos(1);
+        let mut deadlines = Deadlines::new(began);
+        let (mut first, mut second) = (None, None);
+        deadlines.set_if_earlier(7, &mut second, Some(began + 2 * tick));
+        deadlines.set_if_earlier(8, &mut first, Some(began + 9 * tick));
+        deadlines.set_if_earlier(8, &mut first, Some(began + tick));
+        deadlines.set_if_earlier(8, &mut first, Some(began + 3 * tick));
+        assert_eq!((first, deadlines.next()), (Some(began + tick), Some(began + tick)), "a later one changes nothing");
+        assert_eq!((deadlines.due(began), deadlines.due(began + tick)), (None, Some(8)));
+        deadlines.remove(8, &mut first);
+        assert_eq!((first, deadlines.next()), (None, Some(began + 2 * tick)));
+        assert_eq!((deadlines.due(began + tick), deadlines.due(began + 5 * tick)), (None, Some(7)));
+        deadlines.remove(7, &mut second);
+        deadlines.remove(7, &mut second);
+        assert_eq!((deadlines.next(), deadlines.due(began + 10 * tick)), (None, None));
+        // A server lives on whatever its clock does.
+        deadlines.set_if_earlier(9, &mut first, Some(began - 30 * tick));
+        assert_eq!((deadlines.next(), deadlines.due(began - 30 * tick)), (Some(began - 30 * tick), Some(9)));
+        deadlines.remove(9, &mut first);
+        assert_eq!(deadlines.next(), None);
+    }
+}

@@ -74,9 +74,10 @@ fn what_waits_to_leave_waits_from_the_call_that_follows() {
 #[test]
 fn what_was_not_written_when_the_transport_failed_is_waited_for_no_more() {
     let start = Instant::now();
-    let mut connection = established(Role::Server, Config::default());
+    let mut connection = established(Role::Server, config(|config| config.ping_interval = None));
     connection.send_binary(&[0; 1000]).unwrap();
-    let (deadline, _) = connection.poll_timeout(start).expect("it is to leave");
+    let (deadline, timer) = connection.poll_timeout(start).expect("it is to leave");
+    assert_eq!(timer, Timer::Write);
     connection.transport_failed();
     connection.handle_timeout(deadline);
     let events = pending(&mut connection);
