@@ -101,7 +101,7 @@ fn copy(to: &mut [u8], from: &[u8]) {
         to[..16].copy_from_slice(first);
         to[from.len() - 16..].copy_from_slice(last);
     } else {
-        to.copy_from_slice(from);
+        mask::copy_plain(to, from);
     }
 }
 

@@ -197,9 +197,14 @@ impl Queue {
         let header = EncodedHeader::new(is_final, opcode, payload.len(), key);
         self.bytes.reserve(header.len() + payload.len());
         self.extend(&header);
-        let body = self.extend(payload);
-        if let Some(key) = key {
-            mask::apply(body, key);
+        self.len += payload.len();
+        match (key, self.bytes.append_in_room(payload.len())) {
+            (Some(key), Some(room)) => mask::copy(room, payload, key),
+            (None, Some(room)) => mask::copy_plain(room, payload),
+            (Some(key), None) => mask::apply(self.bytes.extend(payload), key),
+            (None, None) => {
+                self.bytes.extend(payload);
+            }
         }
     }
 
