@@ -3,7 +3,11 @@
 use super::{Connection, transmit::Transport};
 use crate::{
     error::{PingError, SendError},
-    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::max_encoded_len, mask},
+    frame::{
+        MAX_CONTROL_PAYLOAD, MaskKey, OpCode,
+        encode::{EncodedHeader, max_encoded_len},
+        mask,
+    },
     message::{Message, SharedMessage},
     state::Action,
 };
@@ -236,11 +240,16 @@ impl Connection {
         let payload = message.as_bytes();
         self.check_message(payload)?;
         let kind = if message.as_text().is_some() { Kind::Text } else { Kind::Binary };
-        self.output.header(kind.opcode(), payload.len(), None);
-        let written = self.write_behind_queue(payload, &mut writer);
+        let header = EncodedHeader::new(true, kind.opcode(), payload.len(), None);
+        // Nothing is queued before: a writer that panics leaves no half of a frame.
+        let written = self.write_behind_queue(&header, payload, &mut writer);
         let before = written.min(self.output.len());
+        let taken = written - before;
         self.output.advance(before);
-        self.output.payload(message.into_bytes(), written - before);
+        if taken < header.len() {
+            self.output.extend(&header[taken..]);
+        }
+        self.output.payload(message.into_bytes(), taken.saturating_sub(header.len()));
         if written > 0 {
             self.clock.note_written(self.output.is_empty());
         }

@@ -131,16 +131,16 @@ impl Connection {
         Ok(written)
     }
 
-    /// Writes once, what waits and `payload` behind it, which is not taken off. Returns how many bytes `writer` took.
-    pub(super) fn write_behind_queue(&self, payload: &[u8], writer: &mut impl io::Write) -> usize {
+    /// Writes once, what waits and a frame behind it, which is not taken off. Returns how many bytes `writer` took.
+    pub(super) fn write_behind_queue(&self, header: &[u8], payload: &[u8], writer: &mut impl io::Write) -> usize {
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = self.output.fill(&mut slices[..SLICES - 1]);
+        let count = self.output.fill(&mut slices[..SLICES - 2]);
         let waiting: usize = slices[..count].iter().map(|slice| slice.len()).sum();
         if waiting < self.output.len() {
             return 0;
         }
-        slices[count] = IoSlice::new(payload);
-        writer.write_vectored(&slices[..=count]).unwrap_or(0)
+        (slices[count], slices[count + 1]) = (IoSlice::new(header), IoSlice::new(payload));
+        writer.write_vectored(&slices[..count + 2]).unwrap_or(0)
     }
 
     /// Lends a buffer to queue output in, so that what is queued and written until it is

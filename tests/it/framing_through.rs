@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use statesocket::{Agreed, CloseReply, Config, Connection, Event, Message, Role, SendError, SharedMessage, Timer};
 use std::{
     io::{self, ErrorKind, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
 };
 
@@ -124,6 +125,25 @@ fn an_error_of_the_writer_is_left_to_the_next_write() {
     connection.send_through(payload(LARGE), Broken).unwrap();
     assert!(waiting(&connection) == Raw::new(Raw::BINARY, payload(LARGE)).bytes());
     assert_eq!(connection.write_to(Broken).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_writer_that_panics_leaves_no_half_of_a_frame() {
+    struct Panics;
+    impl Write for Panics {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            panic!("as this test wants it")
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut connection = server();
+    connection.send_text("before").unwrap();
+    let sent = catch_unwind(AssertUnwindSafe(|| connection.send_through(payload(LARGE), Panics)));
+    assert!(sent.is_err());
+    connection.send_text("after").unwrap();
+    assert!(frames(&mut connection) == [Raw::new(Raw::TEXT, "before"), Raw::new(Raw::TEXT, "after")]);
 }
 
 #[test]
