@@ -41,10 +41,11 @@ use tungstenite::protocol::Role;
 ///
 /// * **A, getters.** What is known of both parties: [`phase`](Self::phase), [`client_state`](Self::client_state),
 ///   [`application_state`](Self::application_state), [`disconnect`](Self::disconnect), ...
-/// * **B, from the network and the clock.** [`receive`](Self::receive), [`read_from`](Self::read_from), [`poll_event`](Self::poll_event),
-///   [`receive_eof`](Self::receive_eof), [`transport_failed`](Self::transport_failed),
-///   [`poll_timeout`](Self::poll_timeout), [`handle_timeout`](Self::handle_timeout). They cannot fail: what the peer
-///   does wrong is an event.
+/// * **B, from the network and the clock.** [`receive`](Self::receive), [`read_from`](Self::read_from),
+///   [`poll_event`](Self::poll_event), [`receive_eof`](Self::receive_eof),
+///   [`transport_failed`](Self::transport_failed), [`poll_timeout`](Self::poll_timeout),
+///   [`handle_timeout`](Self::handle_timeout). What the peer does wrong is an event; the only error is that of the
+///   stream that `read_from` is given.
 /// * **C, from the application.** [`accept`](Self::accept), [`reject`](Self::reject), [`send_text`](Self::send_text),
 ///   [`send_binary`](Self::send_binary), [`ping`](Self::ping), [`close`](Self::close), [`abort`](Self::abort), ... An
 ///   `Err` has changed nothing: no state, no bytes, no timer.

@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{borrow::Cow, io};
 
-/// From so many bytes on a write of its own costs less than a copy.
+/// What is shorter is copied, and leaves in one write with what else there is.
 const MIN_WRITTEN_AT_ONCE: usize = 8 << 10;
 
 /// What a fragmented message is made of.
@@ -81,9 +81,9 @@ impl Connection {
         }
     }
 
-    /// Sends a message, and if a server's is large, writes it at once, after what waits: of what `writer` takes nothing is
-    /// copied. The rest is queued, as [`send`](Self::send) does it. An error of the writer is left to the next
-    /// [`write_to`](Self::write_to), which meets it again.
+    /// Sends a message, and if it is a server's of 8 KiB or more, writes it at once, after what waits: of what `writer`
+    /// takes nothing is copied. The rest is queued, as [`send`](Self::send) does it. An error of the writer is left to
+    /// the next [`write_to`](Self::write_to), which meets it again.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};

@@ -6,6 +6,7 @@ use super::{
     head::{Head, first_line, is_http_version, syntax_error},
 };
 use crate::error::HandshakeError;
+use data_encoding::BASE64;
 use http::{
     HeaderMap, Uri,
     header::{
@@ -239,14 +240,11 @@ fn parse_target(head: &Head, target: &str) -> Result<Uri, HandshakeError> {
     }
 }
 
-/// Section 4.2.1 item 5: "a base64-encoded value that, when decoded, is 16 bytes in length": 22 digits, of the last of
-/// which only two bits count and the others are zero, and the padding.
+/// Section 4.2.1 item 5: "a base64-encoded value that, when decoded, is 16 bytes in length".
 fn is_nonce(key: &str) -> bool {
-    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    match key.as_bytes() {
-        [digits @ .., b'A' | b'Q' | b'g' | b'w', b'=', b'='] => digits.len() == 21 && digits.iter().all(is_digit),
-        _ => false,
-    }
+    // What 24 digits decode to at most.
+    let mut nonce = [0; 18];
+    key.len() == 24 && BASE64.decode_mut(key.as_bytes(), &mut nonce) == Ok(16)
 }
 
 /// A body would be read as frames; taking one for the other is how requests are smuggled.
@@ -258,7 +256,6 @@ fn refuse_body(headers: &HeaderMap) -> Result<(), HandshakeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use data_encoding::BASE64;
 
     #[test]
     fn a_nonce_is_what_decodes_to_16_bytes() {
