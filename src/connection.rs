@@ -3,13 +3,17 @@
 mod clock;
 mod close;
 mod established;
-mod history;
+mod farewell;
+mod incoming;
 mod opening;
+mod outgoing;
+mod progress;
 mod read;
 mod receive;
 mod send;
 mod time;
 mod transmit;
+mod transport;
 
 pub use established::Agreed;
 pub use read::BytesRead;
@@ -18,21 +22,17 @@ pub use transmit::SocketAction;
 use crate::{
     config::Config,
     event::Disconnect,
-    handshake::{
-        Connect,
-        request_reader::{Pending, RequestReader},
-        response_reader::ResponseReader,
-    },
-    message::reader::Reader,
-    output::Output,
+    handshake::{Connect, response_reader::ResponseReader},
     random::Random,
     state::{Action, Party, Phase, State, Transition, TransitionError},
 };
 use clock::Clock;
-use close::Closing;
-use history::History;
+use farewell::Farewell;
+use incoming::Incoming;
+use outgoing::Outgoing;
+use progress::Progress;
 use std::{sync::Arc, time::Instant};
-use transmit::{Ending, Transport};
+use transport::Transport;
 use tungstenite::protocol::Role;
 
 /// One endpoint of a WebSocket connection, without a socket, a clock or a thread.
@@ -57,52 +57,31 @@ use tungstenite::protocol::Role;
 /// one connection must not go back.
 #[derive(Debug)]
 pub struct Connection {
-    phase: Phase,
-    history: History,
     role: Role,
-    stage: Stage,
     config: Arc<Config>,
-    output: Output,
-    /// Where masking keys come from; a server masks nothing.
-    random: Option<Random>,
     subprotocol: Option<Box<str>>,
-    /// The kind of the fragmented message that is being sent.
-    sending: Option<send::Kind>,
-    /// The Close frames that have passed.
-    closing: Option<Box<Closing>>,
-    disconnect: Option<Box<Disconnect>>,
-    /// Whether `disconnect` has still to be handed out.
-    disconnect_is_due: bool,
-    clock: Clock,
+    /// The phase.
+    progress: Progress,
+    /// From the peer's bytes to what it did.
+    incoming: Incoming,
+    /// From what we do to our bytes.
+    outgoing: Outgoing,
+    /// The stream below.
     transport: Transport,
-    ending: Ending,
+    /// The one `Disconnect`.
+    farewell: Farewell,
+    /// The deadlines.
+    clock: Clock,
 }
 
 /// Of a hundred thousand idle connections every byte counts; what only some need is boxed.
 const _: () = assert!(size_of::<Connection>() <= 320);
 
-/// What incoming bytes are, which is where the roles differ.
-#[derive(Debug)]
-enum Stage {
-    /// A server waits for the request.
-    Request(Box<RequestReader>),
-    /// A server waits for its application.
-    Decision(Box<Pending>),
-    /// A client waits for the answer.
-    Response(Box<ResponseReader>),
-    /// Frames.
-    Frames(Reader),
-    /// Frames, after those that came before the answer.
-    Early(Box<receive::Early>),
-    /// Nothing that matters any more.
-    Discard,
-}
-
 impl Connection {
     /// The server's end of a connection that begins now; the request comes in as bytes.
     #[must_use]
     pub fn server(config: Arc<Config>, now: Instant) -> Self {
-        Self::new(Role::Server, Phase::Idle, Stage::Request(Box::default()), config, now)
+        Self::new(Role::Server, Phase::Idle, Incoming::Request(Box::default()), None, config, now)
     }
 
     /// The client's end of a connection that begins now; the request is queued.
@@ -121,51 +100,51 @@ impl Connection {
     pub fn client(connect: &Connect, config: Arc<Config>, now: Instant) -> Self {
         let mut random = connect.random();
         let key = data_encoding::BASE64.encode(&random.nonce());
-        let stage = Stage::Response(Box::new(ResponseReader::new(connect, &key)));
-        let mut connection = Self::new(Role::Client, Phase::Idle, stage, config, now);
-        connection.random = Some(random);
-        connection.output.write(|output| connect.encode(&key, output));
+        let incoming = Incoming::Response(Box::new(ResponseReader::new(connect, &key)));
+        let mut connection = Self::new(Role::Client, Phase::Idle, incoming, Some(random), config, now);
+        connection.outgoing.output.write(|output| connect.encode(&key, output));
         connection.transition(Party::Client, Action::Open);
-        connection.freshen(now);
+        connection.tell_time(now);
         connection
     }
 
-    fn new(role: Role, phase: Phase, stage: Stage, config: Arc<Config>, now: Instant) -> Self {
+    fn new(
+        role: Role,
+        phase: Phase,
+        incoming: Incoming,
+        random: Option<Random>,
+        config: Arc<Config>,
+        now: Instant,
+    ) -> Self {
         Self {
-            phase,
-            history: History::EMPTY,
             role,
-            stage,
             config,
-            output: Output::default(),
-            random: None,
             subprotocol: None,
-            sending: None,
-            closing: None,
-            disconnect: None,
-            disconnect_is_due: false,
+            progress: Progress::new(phase),
+            incoming,
+            outgoing: Outgoing::new(random),
+            transport: Transport::NEW,
+            farewell: Farewell::default(),
             clock: Clock::new(now),
-            transport: Transport::Up,
-            ending: Ending::NotYet,
         }
     }
 
     /// The joint state of both parties.
     #[must_use]
     pub const fn phase(&self) -> Phase {
-        self.phase
+        self.progress.phase()
     }
 
     /// The state of the party that sent the opening request.
     #[must_use]
     pub const fn client_state(&self) -> State {
-        self.phase.client_state()
+        self.phase().client_state()
     }
 
     /// The state of the server application that answers it.
     #[must_use]
     pub const fn application_state(&self) -> State {
-        self.phase.application_state()
+        self.phase().application_state()
     }
 
     /// The moves that led to the present phase, in order: those that changed it, at most four.
@@ -182,7 +161,7 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn history(&self) -> &[Transition] {
-        self.history.as_slice()
+        self.progress.moves()
     }
 
     /// Which end this is.
@@ -210,7 +189,7 @@ impl Connection {
     /// to date by our own Close.
     #[must_use]
     pub fn disconnect(&self) -> Option<&Disconnect> {
-        self.disconnect.as_deref().filter(|_| !self.disconnect_is_due)
+        self.farewell.disconnect()
     }
 
     /// Whether messages may be sent now.
@@ -231,7 +210,7 @@ impl Connection {
     /// Whether the table allows the local party `action` now.
     #[must_use]
     pub const fn can(&self, action: Action) -> bool {
-        self.phase.next(self.local_party(), action).is_ok()
+        self.check(action).is_ok()
     }
 
     /// The limits and choices that the connection was made with.
@@ -242,31 +221,14 @@ impl Connection {
 
     /// Whether the table lets the local party do `action`; nothing is changed.
     const fn check(&self, action: Action) -> Result<(), TransitionError> {
-        match self.phase.next(self.local_party(), action) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.progress.check(self.local_party(), action)
     }
 
-    /// Moves to the phase that the table names: the only writer of the phase.
-    ///
-    /// # Panics
-    /// If the table does not allow the move: who calls this has checked it.
+    /// Makes a move that the table allows.
     #[inline]
     fn transition(&mut self, party: Party, action: Action) {
-        let to = match self.phase.next(party, action) {
-            Ok(to) => to,
-            Err(error) => panic!("a move must be checked before it is made: {error}"),
-        };
-        if to != self.phase {
-            let from = std::mem::replace(&mut self.phase, to);
-            self.note_move(Transition { from, party, action, to });
+        if let Some(phase) = self.progress.make(party, action) {
+            self.clock.phase_began(phase);
         }
-    }
-
-    #[cold]
-    fn note_move(&mut self, transition: Transition) {
-        self.history.push(transition);
-        self.clock.note_phase(transition.to);
     }
 }

@@ -1,14 +1,11 @@
 //! The end of a connection: closing handshake, failure, and the one `Disconnect`.
 
-use super::{
-    Connection, Stage,
-    transmit::{Ending, Transport},
-};
+use super::{Connection, Incoming, transport::Ending};
 use crate::{
     close,
     config::CloseReply,
     error::{CloseError, HandshakeError, ProtocolError},
-    event::{Cause, Disconnect},
+    event::Cause,
     frame::OpCode,
     handshake::Response,
     state::{Action, Party, Phase},
@@ -18,15 +15,6 @@ use tungstenite::protocol::{
     Role,
     frame::{CloseFrame, coding::CloseCode},
 };
-
-/// The Close frames that have passed.
-#[derive(Debug, Default)]
-pub(super) struct Closing {
-    received: Option<CloseFrame>,
-    sent: Option<CloseFrame>,
-    /// Who sent the first, as seen here.
-    initiator: Option<Party>,
-}
 
 impl Connection {
     /// Begins the closing handshake, or with [`CloseReply::Manual`](crate::CloseReply::Manual) answers the peer's, or
@@ -44,7 +32,7 @@ impl Connection {
     /// 1014, but 1010 only on a client, and 3000 to 4999 may be sent), or if the reason is longer than 123 bytes.
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
         let code = code.into();
-        match (self.phase, self.role) {
+        match (self.phase(), self.role) {
             (Phase::Requested, Role::Server | Role::Client) => {}
             (Phase::Idle | Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed, _) => {
                 self.check(Action::Close)?;
@@ -56,7 +44,7 @@ impl Connection {
         if reason.len() > close::MAX_REASON {
             return Err(CloseError::ReasonTooLong(reason.len()));
         }
-        if self.phase == Phase::Requested {
+        if self.phase() == Phase::Requested {
             self.give_up_request();
         } else {
             self.send_close(CloseFrame { code, reason: reason.into() });
@@ -71,7 +59,7 @@ impl Connection {
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
         let code = close::sendable(code.into(), self.role);
         let reason = close::fit_reason(reason);
-        match self.phase {
+        match self.phase() {
             Phase::Idle => self.abort(),
             Phase::Requested => self.give_up_request(),
             Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed => {
@@ -88,16 +76,12 @@ impl Connection {
     /// [`ensure_closed`](Self::ensure_closed) does. Where there is nobody to say it to, it is [`abort`](Self::abort).
     pub fn shutdown(&mut self, code: impl Into<CloseCode>) {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-        match &self.stage {
-            Stage::Request(reader) if reader.has_begun() => {
-                self.answer_instead(&Response::new(unavailable), Cause::Aborted, Some(self.local_party()));
-            }
-            Stage::Decision(_) => {
-                self.reject(Response::new(unavailable)).expect("a plain 503 answers any request that waits");
-            }
-            Stage::Request(_) | Stage::Response(_) | Stage::Frames(_) | Stage::Early(_) | Stage::Discard => {
-                self.ensure_closed(code, "");
-            }
+        if self.incoming.has_begun_request() {
+            self.answer_instead(&Response::new(unavailable), Cause::Aborted, Some(self.local_party()));
+        } else if self.request().is_some() {
+            self.reject(Response::new(unavailable)).expect("a plain 503 answers any request that waits");
+        } else {
+            self.ensure_closed(code, "");
         }
     }
 
@@ -124,37 +108,28 @@ impl Connection {
     fn send_close(&mut self, frame: CloseFrame) {
         self.queue_close(frame);
         self.transition(self.local_party(), Action::Close);
-        if self.transport == Transport::Failed {
-            self.output.clear();
-            // An answer that cannot leave makes nothing clean.
-            if let Some(closing) = self.closing.as_mut().filter(|closing| closing.received.is_some()) {
-                closing.sent = None;
-            }
+        if self.transport.has_failed() {
+            self.outgoing.output.clear();
+            self.farewell.forget_answer();
         }
-        if self.phase == Phase::Closed {
+        if self.phase() == Phase::Closed {
             self.finish_closing();
         }
     }
 
     fn queue_close(&mut self, frame: CloseFrame) {
-        let key = self.mask_key();
-        self.output.frame(true, OpCode::Close, &close::encode(&frame), key);
-        let local = self.local_party();
-        let closing = self.closing.get_or_insert_default();
-        closing.initiator.get_or_insert(local);
-        closing.sent = Some(frame);
+        self.outgoing.frame(true, OpCode::Close, &close::encode(&frame));
+        self.farewell.note_sent(frame, self.local_party());
     }
 
     /// The peer's Close, on whose coming its state changes; unless the application wants to answer it, it is answered
     /// here. What follows it is discarded (section 1.4).
     pub(super) fn receive_close(&mut self, frame: CloseFrame) {
         let peer = self.local_party().peer();
-        self.stage = Stage::Discard;
-        let closing = self.closing.get_or_insert_default();
-        closing.initiator.get_or_insert(peer);
-        closing.received = Some(frame.clone());
+        self.incoming = Incoming::Discard;
+        self.farewell.note_received(frame.clone(), peer);
         self.transition(peer, Action::Close);
-        if self.phase == Phase::Closed {
+        if self.phase() == Phase::Closed {
             self.finish_closing();
             return;
         }
@@ -162,14 +137,14 @@ impl Connection {
             // Section 5.5.1: "When sending a Close frame in response, the endpoint typically echos the status code it
             // received." The reason goes with it: a browser shows its page only that of the Close it receives.
             CloseReply::Automatic => self.send_close(frame),
-            CloseReply::Manual => self.report(Cause::PeerClosed, Some(peer)),
+            CloseReply::Manual => self.farewell.report(Cause::PeerClosed, Some(peer)),
         }
     }
 
     /// Both parties have sent their Close.
     fn finish_closing(&mut self) {
         let local = self.local_party();
-        let is_ours = self.closing.as_ref().is_some_and(|closing| closing.initiator == Some(local));
+        let is_ours = self.farewell.initiator() == Some(local);
         let (cause, initiator) = if is_ours { (Cause::LocalClosed, local) } else { (Cause::PeerClosed, local.peer()) };
         // Section 7.1.1: "the server MUST close the TCP connection immediately", "the client [...] SHOULD wait for the
         // server to close".
@@ -198,7 +173,7 @@ impl Connection {
     /// Answers a request, or the beginning of one, for a reason that is not the application's.
     pub(super) fn answer_instead(&mut self, response: &Response, cause: Cause, initiator: Option<Party>) {
         let bytes = response.encode().expect("the responses that we make ourselves can be written");
-        self.output.extend(&bytes);
+        self.outgoing.output.extend(&bytes);
         self.transition(self.local_party(), Action::Abort);
         self.end(cause, initiator, Ending::Drain);
     }
@@ -223,45 +198,14 @@ impl Connection {
 
     /// What is left to do in phase Closed.
     pub(super) fn end(&mut self, cause: Cause, initiator: Option<Party>, ending: Ending) {
-        debug_assert_eq!(self.phase, Phase::Closed, "only a closed connection has ended");
+        debug_assert_eq!(self.phase(), Phase::Closed, "only a closed connection has ended");
         // A client that is refused may still have a part of its request queued.
-        if self.transport == Transport::Failed || ending == Ending::Close {
-            self.output.clear();
+        if self.transport.has_failed() || ending == Ending::Close {
+            self.outgoing.output.clear();
         }
-        self.stage = Stage::Discard;
-        self.ending = ending;
-        self.random = None;
-        self.report(cause, initiator);
-    }
-
-    /// Makes the one `Disconnect`, or if it was made before this party's Close brings it up to date.
-    fn report(&mut self, cause: Cause, initiator: Option<Party>) {
-        let closing = self.closing.take().unwrap_or_default();
-        let is_clean = closing.received.is_some() && closing.sent.is_some();
-        let initiator = closing.initiator.or(initiator);
-        if let Some(disconnect) = &mut self.disconnect {
-            disconnect.is_clean = is_clean;
-            disconnect.sent.clone_from(&closing.sent);
-        } else {
-            // Section 7.1.5: "If _The WebSocket Connection is Closed_ and no Close control frame was received by the
-            // endpoint [...], _The WebSocket Connection Close Code_ is considered to be 1006."
-            let (code, reason) = closing
-                .received
-                .as_ref()
-                .map_or((CloseCode::Abnormal, String::new()), |close| (close.code, close.reason.to_string()));
-            self.disconnect = Some(Box::new(Disconnect {
-                code,
-                reason,
-                cause,
-                received: closing.received.clone(),
-                sent: closing.sent.clone(),
-                initiator,
-                is_clean,
-            }));
-            self.disconnect_is_due = true;
-        }
-        if self.phase != Phase::Closed {
-            self.closing = Some(closing);
-        }
+        self.incoming = Incoming::Discard;
+        self.transport.end(ending);
+        self.outgoing.end();
+        self.farewell.report(cause, initiator);
     }
 }

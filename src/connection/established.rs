@@ -1,6 +1,6 @@
 //! Connections whose opening handshake was done elsewhere.
 
-use super::{Connection, Stage};
+use super::{Connection, Incoming};
 use crate::{config::Config, message::reader::Reader, random::Random, state::Phase};
 use std::{sync::Arc, time::Instant};
 use tungstenite::protocol::Role;
@@ -55,11 +55,12 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn established(role: Role, agreed: Agreed, config: Arc<Config>, now: Instant) -> Self {
-        let stage = Stage::Frames(Reader::new(role, &config));
-        let mut connection = Self::new(role, Phase::Open, stage, config, now);
-        if role == Role::Client {
-            connection.random = Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed));
-        }
+        let incoming = Incoming::Frames(Reader::new(role, &config));
+        let random = match role {
+            Role::Client => Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed)),
+            Role::Server => None,
+        };
+        let mut connection = Self::new(role, Phase::Open, incoming, random, config, now);
         connection.subprotocol = agreed.subprotocol.map(String::into_boxed_str);
         connection
     }

@@ -1,10 +1,6 @@
 //! Group C, before the connection is open: the application's answer to the request.
 
-use super::{
-    Connection, Stage,
-    receive::Early,
-    transmit::{Ending, Transport},
-};
+use super::{Connection, Incoming, transport::Ending};
 use crate::{
     error::{AcceptError, RejectError},
     event::Cause,
@@ -18,10 +14,7 @@ impl Connection {
     /// The request that waits for its answer.
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
-        match &self.stage {
-            Stage::Decision(pending) => Some(&pending.request),
-            Stage::Request(_) | Stage::Response(_) | Stage::Frames(_) | Stage::Early(_) | Stage::Discard => None,
-        }
+        self.incoming.pending().map(|pending| &*pending.request)
     }
 
     /// Accepts the request with a 101 response. Messages may be sent at once (RFC 6455 section 4.2.2).
@@ -34,16 +27,14 @@ impl Connection {
     /// was not offered, or if a header belongs to the handshake.
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
         self.check(Action::Accept)?;
-        if self.transport != Transport::Up {
+        if !self.transport.is_open() {
             return Err(AcceptError::ClientGone);
         }
-        let Stage::Decision(pending) = &mut self.stage else { unreachable!("a request waits in phase Requested") };
-        let subprotocol = self.output.write(|output| accept.respond(&pending.request, output))?;
+        let pending = self.incoming.pending_mut().expect("a request waits in phase Requested");
+        let subprotocol = self.outgoing.output.write(|output| accept.respond(&pending.request, output))?;
         let early = mem::take(&mut pending.early);
         self.subprotocol = subprotocol.map(String::into_boxed_str);
-        let reader = Reader::new(self.role, &self.config);
-        self.stage =
-            if early.is_empty() { Stage::Frames(reader) } else { Stage::Early(Box::new(Early::new(reader, early))) };
+        self.incoming = Incoming::frames(Reader::new(self.role, &self.config), early);
         self.transition(Party::Application, Action::Accept);
         Ok(())
     }
@@ -65,7 +56,7 @@ impl Connection {
     /// ```
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
         self.check(Action::Reject)?;
-        self.output.extend(&response.encode()?);
+        self.outgoing.output.extend(&response.encode()?);
         self.transition(Party::Application, Action::Reject);
         self.end(Cause::Rejected(response.status), Some(Party::Application), Ending::Drain);
         Ok(())

@@ -1,6 +1,6 @@
 //! Group B: reading large messages to where they are put together.
 
-use super::{Connection, Stage};
+use super::{Connection, Incoming};
 use std::{
     io::{self, IoSliceMut},
     time::Instant,
@@ -47,14 +47,14 @@ impl Connection {
     /// # Errors
     /// The stream's; nothing has been read then.
     pub fn read_from(&mut self, mut stream: impl io::Read, buffer: &mut [u8], now: Instant) -> io::Result<BytesRead> {
-        let Stage::Frames(reader) = &mut self.stage else { return read_into(stream, buffer) };
+        let Incoming::Frames(reader) = &mut self.incoming else { return read_into(stream, buffer) };
         let Some(room) = reader.room(MIN_DIRECT) else { return read_into(stream, buffer) };
         let direct = room.len();
         let total = stream.read_vectored(&mut [IoSliceMut::new(room), IoSliceMut::new(buffer)])?;
         if total > 0 {
             reader.take_read(total.min(direct));
-            self.freshen(now);
-            self.note_bytes(now);
+            self.tell_time(now);
+            self.clock.bytes_came(now);
         }
         let is_short = total < direct + buffer.len();
         Ok(BytesRead { total, in_buffer: total.saturating_sub(direct), is_short })

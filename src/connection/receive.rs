@@ -1,45 +1,20 @@
 //! Group B: what comes from the network.
 
 use super::{
-    Connection, Stage,
-    transmit::{Ending, Transport},
+    Connection, Incoming,
+    incoming::{Arrival, Fault},
+    transport::Ending,
 };
 use crate::{
-    config::Config,
-    error::{HandshakeError, ProtocolError},
     event::{Cause, Event},
-    handshake::{Request, Response, request_reader::Pending, response_reader::Answer},
+    handshake::{Request, Response, request_reader::Pending},
     message::{
         Message,
         reader::{Item, Reader},
     },
-    spare::Spare,
     state::{Action, Party, Phase, State},
 };
 use std::{sync::Arc, time::Instant};
-
-/// What a client sent before it was accepted: read before anything that comes later.
-#[derive(Debug)]
-pub(super) struct Early {
-    reader: Reader,
-    bytes: Vec<u8>,
-    read: usize,
-}
-
-impl Early {
-    pub(super) const fn new(reader: Reader, bytes: Vec<u8>) -> Self {
-        Self { reader, bytes, read: 0 }
-    }
-
-    /// The next item, which owns what it holds: the bytes are ours.
-    fn next(&mut self, config: &Config, spare: Option<&mut Spare>) -> Result<Option<Item<'static>>, ProtocolError> {
-        let mut input = &mut self.bytes[self.read..];
-        let item = self.reader.read(&mut input, config, spare)?.map(Item::into_owned);
-        let left = input.len();
-        self.read = self.bytes.len() - left;
-        Ok(item)
-    }
-}
 
 impl Connection {
     /// Takes the next event out of `input`, and what made it off the front of `input`. Call it until it returns `None`:
@@ -87,9 +62,7 @@ impl Connection {
     /// It is an abnormal end unless the peer's Close was received before. On a client it may also end the body of a
     /// rejection.
     pub fn receive_eof(&mut self) {
-        if self.transport == Transport::Up {
-            self.transport = Transport::AtEof;
-        }
+        self.transport.end_input();
     }
 
     /// The transport has failed, or writing to it has: nothing more comes or goes. Take the events that follow with
@@ -97,34 +70,34 @@ impl Connection {
     ///
     /// After a failed write, hand in first what can still be read: it may hold the peer's Close.
     pub fn transport_failed(&mut self) {
-        self.transport = Transport::Failed;
-        self.output.clear();
+        self.transport.fail();
+        self.outgoing.output.clear();
     }
 
     /// Whether to read from the socket: not after its end, not when it is to be closed, and not while reading is
     /// [paused](Self::pause_reading), unless only the end of the stream is waited for.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        let is_heard = !self.is_reading_paused() || self.phase == Phase::Closed;
-        self.transport == Transport::Up && !self.is_socket_done() && is_heard
+        let is_heard = !self.is_reading_paused() || self.phase() == Phase::Closed;
+        self.transport.is_open() && !self.transport.is_done() && is_heard
     }
 
     /// The short way, for what most input is: a whole message on an open connection of which the clock has nothing to
     /// learn. `None` says nothing.
     #[inline(always)]
     fn receive_whole<'b>(&mut self, input: &mut &'b mut [u8], now: Instant) -> Option<Message<'b>> {
-        let Stage::Frames(reader) = &self.stage else { return None };
-        if self.has_news() {
+        let reader = self.incoming.as_frames()?;
+        if self.is_untold() {
             return None;
         }
         match reader.read_whole(input)? {
             Ok(message) => {
-                self.note_bytes(now);
+                self.clock.bytes_came(now);
                 self.on_message();
                 Some(message)
             }
             Err(error) => {
-                self.note_bytes(now);
+                self.clock.bytes_came(now);
                 self.fail(error);
                 None
             }
@@ -134,76 +107,48 @@ impl Connection {
     // Not inlined, and so no burden on those who take the short way.
     #[inline(never)]
     fn receive_any<'b>(&mut self, input: &mut &'b mut [u8], now: Instant) -> Option<Event<'b>> {
-        self.freshen(now);
+        self.tell_time(now);
         if !input.is_empty() {
-            self.note_bytes(now);
+            self.clock.bytes_came(now);
         } else if self.is_at_rest() {
             return None;
         }
         let event = self.receive_whole(input, now).map(Event::Message).or_else(|| self.next_event(input));
-        self.freshen(now);
+        self.tell_time(now);
         event
     }
 
     /// Whether nothing can happen without more input.
     #[inline]
     fn is_at_rest(&self) -> bool {
-        let is_at_rest = matches!(&self.stage, Stage::Frames(reader) if !reader.is_mid_message());
-        debug_assert!(!(is_at_rest && self.disconnect_is_due), "after the end everything is discarded");
-        is_at_rest && self.transport == Transport::Up
+        let is_at_rest = self.incoming.as_frames().is_some_and(|reader| !reader.is_mid_message());
+        debug_assert!(!(is_at_rest && self.farewell.is_due()), "after the end everything is discarded");
+        is_at_rest && self.transport.is_open()
     }
 
     fn next_event<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
-        if self.disconnect_is_due {
+        if self.farewell.is_due() {
             return self.take_disconnect();
         }
-        match &mut self.stage {
-            Stage::Frames(reader) => {
-                let item = reader.read(input, &self.config, self.output.spare());
-                self.on_item(item)
-            }
-            Stage::Early(early) => match early.next(&self.config, self.output.spare()) {
-                Ok(None) => {
-                    let reader = std::mem::replace(&mut early.reader, Reader::new(self.role, &self.config));
-                    self.stage = Stage::Frames(reader);
-                    self.next_event(input)
-                }
-                item => self.on_item(item),
-            },
-            Stage::Request(reader) => match reader.read(input, &self.config) {
-                Ok(Some(request)) => Some(self.on_request(Arc::new(request))),
-                Ok(None) => self.on_end_of_input(),
-                Err(error) => self.on_handshake_error(error),
-            },
-            Stage::Decision(pending) => match pending.hold(input, &self.config) {
-                Ok(()) => self.on_end_of_input(),
-                Err(error) => self.on_handshake_error(error),
-            },
-            Stage::Response(reader) => match reader.read(input, &self.config) {
-                Ok(None) if self.transport != Transport::Up => match reader.end_of_stream() {
-                    Some(response) => Some(self.on_rejected(response)),
-                    None => self.on_end_of_input(),
-                },
-                Ok(None) => self.on_end_of_input(),
-                Ok(Some(Answer::Accepted { response, subprotocol })) => Some(self.on_accepted(response, subprotocol)),
-                Ok(Some(Answer::Rejected(response))) => Some(self.on_rejected(response)),
-                Err(error) => self.on_handshake_error(error),
-            },
-            Stage::Discard => {
-                *input = &mut [];
-                self.on_end_of_input()
-            }
+        let is_last = !self.transport.is_open();
+        match self.incoming.next(input, &self.config, self.outgoing.output.spare(), is_last) {
+            Ok(Some(Arrival::Item(item))) => self.on_item(item),
+            Ok(Some(Arrival::Request(request))) => Some(self.on_request(Arc::new(request))),
+            Ok(Some(Arrival::Accepted { response, subprotocol })) => Some(self.on_accepted(response, subprotocol)),
+            Ok(Some(Arrival::Rejected(response))) => Some(self.on_rejected(response)),
+            Ok(None) => self.on_end_of_input(),
+            Err(fault) => self.on_fault(fault),
         }
     }
 
     fn on_request(&mut self, request: Arc<Request>) -> Event<'static> {
-        self.stage = Stage::Decision(Box::new(Pending::new(Arc::clone(&request))));
+        self.incoming = Incoming::Decision(Box::new(Pending::new(Arc::clone(&request))));
         self.transition(Party::Client, Action::Open);
         Event::Request(request)
     }
 
     fn on_accepted(&mut self, response: Response, subprotocol: Option<String>) -> Event<'static> {
-        self.stage = Stage::Frames(Reader::new(self.role, &self.config));
+        self.incoming = Incoming::Frames(Reader::new(self.role, &self.config));
         self.subprotocol = subprotocol.map(String::into_boxed_str);
         self.transition(Party::Application, Action::Accept);
         Event::Accepted(Box::new(response))
@@ -215,23 +160,22 @@ impl Connection {
         Event::Rejected(Box::new(response))
     }
 
-    fn on_handshake_error(&mut self, error: HandshakeError) -> Option<Event<'static>> {
-        self.fail_handshake(error);
+    #[cold]
+    fn on_fault(&mut self, fault: Fault) -> Option<Event<'static>> {
+        match fault {
+            Fault::Handshake(error) => self.fail_handshake(error),
+            Fault::Protocol(error) => self.fail(error),
+        }
         self.take_disconnect()
     }
 
     #[inline]
     fn on_message(&mut self) {
         self.transition(self.local_party().peer(), Action::Message);
-        self.note_message();
+        self.clock.message_came();
     }
 
-    fn on_item<'b>(&mut self, item: Result<Option<Item<'b>>, ProtocolError>) -> Option<Event<'b>> {
-        let item = match item {
-            Ok(Some(item)) => item,
-            Ok(None) => return self.on_end_of_input(),
-            Err(error) => return self.on_violation(error),
-        };
+    fn on_item<'b>(&mut self, item: Item<'b>) -> Option<Event<'b>> {
         let peer = self.local_party().peer();
         Some(match item {
             Item::Message(message) => {
@@ -241,22 +185,22 @@ impl Connection {
             Item::Chunk { data, is_last } => {
                 self.transition(peer, Action::Message);
                 if is_last {
-                    self.note_message();
+                    self.clock.message_came();
                 } else {
-                    self.note_part();
+                    self.clock.part_came();
                 }
                 Event::Chunk { data, is_last }
             }
             Item::Ping(payload) => {
                 self.transition(peer, Action::Ping);
                 self.send_pong(&payload);
-                self.note_control();
+                self.clock.control_came(self.incoming.is_mid_message());
                 Event::Ping(payload)
             }
             Item::Pong(payload) => {
                 self.transition(peer, Action::Pong);
-                self.note_pong(&payload);
-                self.note_control();
+                self.clock.pong_came(&payload);
+                self.clock.control_came(self.incoming.is_mid_message());
                 Event::Pong(payload)
             }
             Item::Close(frame) => {
@@ -266,30 +210,22 @@ impl Connection {
         })
     }
 
-    #[cold]
-    fn on_violation(&mut self, error: ProtocolError) -> Option<Event<'static>> {
-        self.fail(error);
-        self.take_disconnect()
-    }
-
     /// All input has been taken. If the transport will bring no more, and the peer has not closed, it is lost.
     fn on_end_of_input(&mut self) -> Option<Event<'static>> {
-        self.note_end_of_input();
+        if self.incoming.take_part() {
+            self.clock.part_came();
+        }
+        self.clock.input_ended(self.incoming.is_mid_message());
         let peer = self.local_party().peer();
-        let is_lost = match self.transport {
-            Transport::Up => false,
-            Transport::AtEof => self.phase.state_of(peer) != State::Disconnected,
-            Transport::Failed => self.phase != Phase::Closed,
-        };
-        if is_lost {
+        let has_peer_gone = self.transport.has_ended() && self.phase().state_of(peer) != State::Disconnected;
+        let has_failed = self.transport.has_failed() && self.phase() != Phase::Closed;
+        if has_peer_gone || has_failed {
             self.break_off(peer, Cause::TransportLost, None);
         }
         self.take_disconnect()
     }
 
     fn take_disconnect(&mut self) -> Option<Event<'static>> {
-        let is_due = std::mem::take(&mut self.disconnect_is_due);
-        let disconnect = self.disconnect.as_ref().filter(|_| is_due)?;
-        Some(Event::Disconnect(disconnect.clone()))
+        self.farewell.take().map(Event::Disconnect)
     }
 }

@@ -1,13 +1,9 @@
 //! Group C, while the connection is open: messages and Pings.
 
-use super::{Connection, transmit::Transport};
+use super::{Connection, outgoing::Kind};
 use crate::{
     error::{PingError, SendError},
-    frame::{
-        MAX_CONTROL_PAYLOAD, MaskKey, OpCode,
-        encode::{EncodedHeader, max_encoded_len},
-        mask,
-    },
+    frame::{MAX_CONTROL_PAYLOAD, OpCode},
     message::{Message, SharedMessage},
     state::Action,
 };
@@ -15,22 +11,6 @@ use std::{borrow::Cow, io};
 
 /// What is shorter is copied, and leaves in one write with what else there is.
 const MIN_WRITTEN_AT_ONCE: usize = 8 << 10;
-
-/// What a fragmented message is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    Binary,
-}
-
-impl Kind {
-    const fn opcode(self) -> OpCode {
-        match self {
-            Self::Text => OpCode::Text,
-            Self::Binary => OpCode::Binary,
-        }
-    }
-}
 
 impl Connection {
     /// Queues a text message.
@@ -105,10 +85,14 @@ impl Connection {
         writer: impl io::Write,
     ) -> Result<(), SendError> {
         let message = message.into();
-        if message.len() < MIN_WRITTEN_AT_ONCE || self.random.is_some() {
+        if message.len() < MIN_WRITTEN_AT_ONCE || self.outgoing.is_masked() {
             return self.send(message);
         }
-        self.write_message(message, writer)
+        self.check_message(message.as_bytes())?;
+        if self.outgoing.write_message(message, writer) > 0 {
+            self.clock.bytes_left(self.outgoing.output.is_empty());
+        }
+        Ok(())
     }
 
     /// Queues a message that other connections send too. A server does not copy it if it is large; a client has to,
@@ -117,13 +101,8 @@ impl Connection {
     /// # Errors
     /// As [`send_text`](Self::send_text).
     pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
-        if self.random.is_some() {
-            let kind = if message.is_text() { Kind::Text } else { Kind::Binary };
-            return self.send_message(kind, message.payload());
-        }
         self.check_message(message.payload())?;
-        self.output.share(message.frame());
-        self.transition(self.local_party(), Action::Message);
+        self.outgoing.shared_message(message);
         Ok(())
     }
 
@@ -183,15 +162,15 @@ impl Connection {
     /// [`PingError`] if the connection is not open, if the payload is too long, or if the output is full.
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
         self.check(Action::Ping)?;
-        if self.transport == Transport::Failed {
+        if self.transport.has_failed() {
             return Err(PingError::TransportFailed);
         }
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(PingError::PayloadTooLong(payload.len()));
         }
-        self.room_for(payload.len()).map_err(|(queued, limit)| PingError::OutputFull { queued, limit })?;
-        let key = self.mask_key();
-        self.output.frame(true, OpCode::Ping, payload, key);
+        let limit = self.config.max_output_bytes;
+        self.outgoing.check_room(payload.len(), limit).map_err(|queued| PingError::OutputFull { queued, limit })?;
+        self.outgoing.frame(true, OpCode::Ping, payload);
         self.transition(self.local_party(), Action::Ping);
         Ok(())
     }
@@ -199,11 +178,10 @@ impl Connection {
     /// Section 5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response, unless it already
     /// received a Close frame."
     pub(super) fn send_pong(&mut self, payload: &[u8]) {
-        if self.transport == Transport::Failed {
+        if self.transport.has_failed() {
             return;
         }
-        let key = self.mask_key();
-        self.output.pong(payload, key);
+        self.outgoing.pong(payload);
         self.transition(self.local_party(), Action::Pong);
     }
 
@@ -211,62 +189,22 @@ impl Connection {
     fn send_message(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
         self.check_message(payload)?;
         // It leaves the phase as it is, so there is no more to it than the check.
-        if self.random.is_some() || self.output.message_in_room(kind.opcode(), payload).is_none() {
-            self.queue_message(kind, payload);
-        }
+        self.outgoing.message(kind, payload);
         Ok(())
     }
 
-    // Not inlined, and so no burden on those who take the short way.
     #[inline(never)]
-    fn queue_message(&mut self, kind: Kind, payload: &[u8]) {
-        let key = self.mask_key();
-        self.output.frame(true, kind.opcode(), payload, key);
-    }
-
-    #[inline(never)]
-    fn send_owned(&mut self, kind: Kind, mut payload: Vec<u8>) -> Result<(), SendError> {
+    fn send_owned(&mut self, kind: Kind, payload: Vec<u8>) -> Result<(), SendError> {
         self.check_message(&payload)?;
-        let key = self.mask_key();
-        if let Some(key) = key {
-            mask::apply(&mut payload, key);
-        }
-        self.output.header(kind.opcode(), payload.len(), key);
-        self.output.payload(Cow::Owned(payload), 0);
-        Ok(())
-    }
-
-    fn write_message(&mut self, message: Message<'_>, mut writer: impl io::Write) -> Result<(), SendError> {
-        let payload = message.as_bytes();
-        self.check_message(payload)?;
-        let kind = if message.as_text().is_some() { Kind::Text } else { Kind::Binary };
-        let header = EncodedHeader::new(true, kind.opcode(), payload.len(), None);
-        // Nothing is queued before: a writer that panics leaves no half of a frame.
-        let written = self.write_behind_queue(&header, payload, &mut writer);
-        let before = written.min(self.output.len());
-        let taken = written - before;
-        self.output.advance(before);
-        if taken < header.len() {
-            self.output.extend(&header[taken..]);
-        }
-        self.output.payload(message.into_bytes(), taken.saturating_sub(header.len()));
-        if written > 0 {
-            self.clock.note_written(self.output.is_empty());
-        }
+        self.outgoing.owned_message(kind, payload);
         Ok(())
     }
 
     fn send_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> Result<(), SendError> {
         self.check_send()?;
-        let opcode = match self.sending {
-            None => kind.opcode(),
-            Some(begun) if begun == kind => OpCode::Continuation,
-            Some(_) => return Err(SendError::MessageInProgress),
-        };
+        let opcode = self.outgoing.fragment_opcode(kind).ok_or(SendError::MessageInProgress)?;
         self.check_room(payload)?;
-        let key = self.mask_key();
-        self.output.frame(is_last, opcode, payload, key);
-        self.sending = (!is_last).then_some(kind);
+        self.outgoing.fragment(kind, opcode, payload, is_last);
         self.transition(self.local_party(), Action::Message);
         Ok(())
     }
@@ -274,7 +212,7 @@ impl Connection {
     #[inline]
     fn check_message(&self, payload: &[u8]) -> Result<(), SendError> {
         self.check_send()?;
-        if self.sending.is_some() {
+        if self.outgoing.is_mid_message() {
             return Err(SendError::MessageInProgress);
         }
         self.check_room(payload)
@@ -282,24 +220,12 @@ impl Connection {
 
     fn check_send(&self) -> Result<(), SendError> {
         self.check(Action::Message)?;
-        if self.transport == Transport::Failed { Err(SendError::TransportFailed) } else { Ok(()) }
+        if self.transport.has_failed() { Err(SendError::TransportFailed) } else { Ok(()) }
     }
 
     #[inline]
     fn check_room(&self, payload: &[u8]) -> Result<(), SendError> {
-        self.room_for(payload.len()).map_err(|(queued, limit)| SendError::OutputFull { queued, limit })
-    }
-
-    /// Whether a frame fits the output; if not, how much is queued and how much may be.
-    #[inline]
-    fn room_for(&self, payload_len: usize) -> Result<(), (usize, usize)> {
-        let (queued, limit) = (self.output.len(), self.config.max_output_bytes);
-        if queued.saturating_add(max_encoded_len(payload_len)) > limit { Err((queued, limit)) } else { Ok(()) }
-    }
-
-    /// Section 5.1: "a client MUST mask all frames that it sends to the server", "A server MUST NOT mask any frames
-    /// that it sends to the client."
-    pub(super) fn mask_key(&mut self) -> Option<MaskKey> {
-        self.random.as_mut().map(|random| random.mask_key())
+        let limit = self.config.max_output_bytes;
+        self.outgoing.check_room(payload.len(), limit).map_err(|queued| SendError::OutputFull { queued, limit })
     }
 }

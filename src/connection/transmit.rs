@@ -1,6 +1,6 @@
 //! Group D: what goes to the network, and what becomes of the socket.
 
-use super::Connection;
+use super::{Connection, outgoing::SLICES};
 use crate::{output::OutputBuffer, state::Phase};
 use std::io::{self, IoSlice};
 
@@ -15,38 +15,12 @@ pub enum SocketAction {
     Close,
 }
 
-/// Slices to a vectored write: more than a broadcast and the messages around it make.
-const SLICES: usize = 16;
-
-/// What is known of the transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transport {
-    Up,
-    /// The peer has ended its direction.
-    AtEof,
-    Failed,
-}
-
-/// What is left to do with the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    NotYet,
-    /// Write what is queued, shut down writing, read until the end of the stream, close.
-    Drain,
-    /// Write what is queued, read until the end of the stream, close.
-    AwaitEof,
-    /// Close.
-    Close,
-    /// Nothing: it has been asked to be closed.
-    Done,
-}
-
 impl Connection {
     /// The bytes that wait to be written, as many as lie together; empty only if nothing waits. Say how many were
     /// written with [`advance`](Self::advance).
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
-        self.output.as_slice()
+        self.outgoing.output.as_slice()
     }
 
     /// Fills `slices` with what waits to be written, for a vectored write. Returns how many there are.
@@ -66,13 +40,13 @@ impl Connection {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn transmit_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        self.output.fill(slices)
+        self.outgoing.output.fill(slices)
     }
 
     /// How many bytes wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.output.len()
+        self.outgoing.output.len()
     }
 
     /// Takes `n` bytes, which have been written, off the front of what [`transmit`](Self::transmit) or
@@ -83,8 +57,8 @@ impl Connection {
     /// If fewer wait.
     pub fn advance(&mut self, n: usize) {
         if n > 0 {
-            self.output.advance(n);
-            self.clock.note_written(self.output.is_empty());
+            self.outgoing.output.advance(n);
+            self.clock.bytes_left(self.outgoing.output.is_empty());
         }
     }
 
@@ -108,13 +82,13 @@ impl Connection {
     /// ```
     pub fn write_to(&mut self, mut writer: impl io::Write) -> io::Result<usize> {
         let mut written = 0;
-        while !self.output.is_empty() {
-            let first = self.output.as_slice();
-            let result = if first.len() == self.output.len() {
+        while !self.outgoing.output.is_empty() {
+            let first = self.outgoing.output.as_slice();
+            let result = if first.len() == self.outgoing.output.len() {
                 writer.write(first)
             } else {
                 let mut slices = [IoSlice::new(&[]); SLICES];
-                let count = self.output.fill(&mut slices);
+                let count = self.outgoing.output.fill(&mut slices);
                 writer.write_vectored(&slices[..count])
             };
             match result {
@@ -129,18 +103,6 @@ impl Connection {
             }
         }
         Ok(written)
-    }
-
-    /// Writes once, what waits and a frame behind it, which is not taken off. Returns how many bytes `writer` took.
-    pub(super) fn write_behind_queue(&self, header: &[u8], payload: &[u8], writer: &mut impl io::Write) -> usize {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = self.output.fill(&mut slices[..SLICES - 2]);
-        let waiting: usize = slices[..count].iter().map(|slice| slice.len()).sum();
-        if waiting < self.output.len() {
-            return 0;
-        }
-        (slices[count], slices[count + 1]) = (IoSlice::new(header), IoSlice::new(payload));
-        writer.write_vectored(&slices[..count + 2]).unwrap_or(0)
     }
 
     /// Lends a buffer to queue output in, so that what is queued and written until it is
@@ -165,55 +127,34 @@ impl Connection {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lend_buffer(&mut self, buffer: &mut OutputBuffer) {
-        self.output.lend(buffer);
+        self.outgoing.output.lend(buffer);
     }
 
     /// Takes the memory that was [lent](Self::lend_buffer) back into `buffer`. Output that still waits in it moves
     /// to memory of the connection's own. A buffer that has grown beyond 256 KiB comes back smaller.
     pub fn reclaim_buffer(&mut self, buffer: &mut OutputBuffer) {
-        self.output.reclaim(buffer);
+        self.outgoing.output.reclaim(buffer);
     }
 
     /// What to do with the socket now. Ask after everything has been written, after events, and after time-outs; each
     /// answer is given once.
     #[must_use]
     pub fn poll_socket(&mut self) -> Option<SocketAction> {
-        if self.phase != Phase::Closed || !self.output.is_empty() {
+        if self.phase() != Phase::Closed || !self.outgoing.output.is_empty() {
             return None;
         }
-        match (self.ending, self.transport) {
-            (Ending::Done | Ending::NotYet, _) => None,
-            (Ending::Close, _) | (_, Transport::AtEof | Transport::Failed) => {
-                self.ending = Ending::Done;
-                Some(SocketAction::Close)
-            }
-            (Ending::Drain, Transport::Up) => {
-                self.ending = Ending::AwaitEof;
-                Some(SocketAction::ShutdownWrite)
-            }
-            (Ending::AwaitEof, Transport::Up) => None,
-        }
+        self.transport.poll()
     }
 
     /// Whether both parties are done, all is written, and the socket has been asked to be closed.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.ending == Ending::Done
-    }
-
-    /// Whether nothing is left to do with the socket but to close it.
-    pub(super) fn is_socket_done(&self) -> bool {
-        match self.ending {
-            Ending::NotYet | Ending::Drain | Ending::AwaitEof => false,
-            Ending::Close | Ending::Done => true,
-        }
+        self.transport.is_closed()
     }
 
     /// Has the socket closed, whatever is still queued.
     pub(super) fn close_socket(&mut self) {
-        self.output.clear();
-        if self.ending != Ending::Done {
-            self.ending = Ending::Close;
-        }
+        self.outgoing.output.clear();
+        self.transport.close_next();
     }
 }
