@@ -3,8 +3,8 @@
 use super::{
     Server,
     handle::{self, Command},
+    log::LOG,
     peer::Peer,
-    peers::LOG,
 };
 use crate::{CloseCode, Phase};
 use std::{
@@ -94,6 +94,6 @@ impl Server {
 /// Drops what an application wants done, whose own code that may run, and panic.
 fn drop_caught(act: Box<dyn FnOnce(&mut Peer<'_>) + Send>) {
     if catch_unwind(AssertUnwindSafe(|| drop(act))).is_err() {
-        log::error!(target: LOG, "what was asked for a connection that has gone panicked while it was dropped");
+        ::log::error!(target: LOG, "what was asked for a connection that has gone panicked while it was dropped");
     }
 }

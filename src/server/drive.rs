@@ -1,15 +1,8 @@
 //! Driving one connection: read, hand out events, write, do what is to be done with the socket.
 
 use super::{
-    handle::Handle,
-    handler::Handler,
-    limits::Limits,
-    peer::Peer,
-    peers::{Entry, LOG},
-    policy::Policy,
-    routes::Routes,
-    socket::ReadOutcome,
-    tally::Tally,
+    handle::Handle, handler::Handler, limits::Limits, log::LOG, peer::Peer, peers::Entry, policy::Policy,
+    routes::Routes, socket::ReadOutcome, tally::Tally,
 };
 use crate::{CloseCode, Config, Event, OutputBuffer, Phase, SocketAction, handshake::Request, handshake::Response};
 use http::StatusCode;
@@ -78,7 +71,7 @@ impl Driver {
     /// Lets `act` use the connection, and does what follows from that.
     pub(super) fn with_peer(&mut self, key: usize, entry: &mut Entry, now: Instant, act: impl FnOnce(&mut Peer<'_>)) {
         entry.connection.lend_buffer(&mut self.output_buffer);
-        let mut peer = Peer::new(entry, key, &self.handle, self.high_water()).0;
+        let mut peer = entry.peer(key, &self.handle, self.high_water()).0;
         if catch_unwind(AssertUnwindSafe(|| act(&mut peer))).is_err() {
             recover(key, entry);
         }
@@ -212,7 +205,7 @@ impl Driver {
             Event::Pong(payload) => self.call(key, entry, |handler, peer| handler.on_pong(peer, &payload)),
             Event::Disconnect(disconnect) => {
                 entry.log_moves(key);
-                log::info!(target: LOG, "{} {}: disconnect {disconnect}", entry.id(key), entry.address);
+                ::log::info!(target: LOG, "{} {}: disconnect {disconnect}", entry.id(key), entry.address);
                 self.tally.note(&disconnect);
                 self.call(key, entry, |handler, peer| handler.on_disconnect(peer, &disconnect));
             }
@@ -240,7 +233,7 @@ impl Driver {
     /// Calls the handler, if there is one. One that panics is gone, and its connection with it; the others do not
     /// notice.
     fn call(&self, key: usize, entry: &mut Entry, act: impl FnOnce(&mut dyn Handler, &mut Peer<'_>)) {
-        let (mut peer, handler) = Peer::new(entry, key, &self.handle, self.high_water());
+        let (mut peer, handler) = entry.peer(key, &self.handle, self.high_water());
         let Some(handler) = handler else { return };
         if catch_unwind(AssertUnwindSafe(|| act(handler, &mut peer))).is_err() {
             recover(key, entry);
@@ -250,7 +243,7 @@ impl Driver {
 
 /// Ends a connection whose handler has panicked: 500 to a request, Close 1011 to an open connection.
 fn recover(key: usize, entry: &mut Entry) {
-    log::error!(target: LOG, "{} {}: the handler panicked", entry.id(key), entry.address);
+    ::log::error!(target: LOG, "{} {}: the handler panicked", entry.id(key), entry.address);
     entry.drop_handler();
     if entry.connection.request().is_some() {
         let answered = entry.connection.reject(Response::new(StatusCode::INTERNAL_SERVER_ERROR));

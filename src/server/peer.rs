@@ -1,6 +1,6 @@
 //! What an application is given.
 
-use super::{handle::Handle, handler::Handler, peers::Entry, socket::Socket};
+use super::{handle::Handle, params::Params, peer_id::PeerId, socket::Socket};
 use crate::{
     AcceptError, CloseCode, CloseError, Connection, Message, PingError, RejectError, SendError, SharedMessage,
     handshake::{Accept, Response},
@@ -9,91 +9,27 @@ use http::{
     StatusCode,
     header::{HeaderValue, UPGRADE},
 };
-use std::{fmt, net::SocketAddr, ops::Deref};
+use std::{net::SocketAddr, ops::Deref};
 
-/// Names a connection of one server. A name is given again only after 2^32 connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId {
-    generation: u32,
-    key: u32,
-}
-
-impl PeerId {
-    pub(super) const fn new(key: usize, generation: u32) -> Self {
-        Self { generation, key: key as u32 }
-    }
-
-    pub(super) const fn key(self) -> usize {
-        self.key as usize
-    }
-}
-
-impl fmt::Display for PeerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.generation)
-    }
-}
-
-/// The decoded values of the parameters of a route.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Params(Box<[(Box<str>, Box<str>)]>);
-
-impl Params {
-    pub(super) fn new(pairs: impl IntoIterator<Item = (Box<str>, Box<str>)>) -> Self {
-        Self(pairs.into_iter().collect())
-    }
-
-    /// The value of the parameter `name`.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
-    }
-
-    /// Names and values, in the order of the path.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
-    }
-}
-
-/// A connection in the hands of its [`Handler`]: all that a [`Connection`] can be asked, by [`Deref`], what an
+/// A connection in the hands of its [`Handler`](super::Handler): all that a [`Connection`] can be asked, by [`Deref`], what an
 /// application can do with one, and what the loop knows besides.
 ///
 /// What is sent leaves when the handler has returned; a large message that is [sent](Self::send) whole, at once, unless
 /// too much waits.
 #[derive(Debug)]
 pub struct Peer<'l> {
-    connection: &'l mut Connection,
-    socket: &'l mut Socket,
+    pub(super) connection: &'l mut Connection,
+    pub(super) socket: &'l mut Socket,
     /// Reading is paused by the loop.
-    has_paused: &'l mut bool,
-    high_water: usize,
-    id: PeerId,
-    address: SocketAddr,
-    params: &'l Params,
-    handle: &'l Handle,
+    pub(super) has_paused: &'l mut bool,
+    pub(super) high_water: usize,
+    pub(super) id: PeerId,
+    pub(super) address: SocketAddr,
+    pub(super) params: &'l Params,
+    pub(super) handle: &'l Handle,
 }
 
 impl<'l> Peer<'l> {
-    pub(super) fn new(
-        entry: &'l mut Entry,
-        key: usize,
-        handle: &'l Handle,
-        high_water: usize,
-    ) -> (Self, Option<&'l mut (dyn Handler + 'static)>) {
-        let id = entry.id(key);
-        let peer = Self {
-            connection: &mut entry.connection,
-            socket: &mut entry.socket,
-            has_paused: &mut entry.has_paused,
-            high_water,
-            id,
-            address: entry.address,
-            params: &entry.params,
-            handle,
-        };
-        (peer, entry.handler.as_deref_mut())
-    }
-
     /// The name of the connection, with which a [`Handle`] finds it again.
     #[must_use]
     pub const fn id(&self) -> PeerId {

@@ -1,11 +1,8 @@
 //! The connections that there are, which of them have work, and which a deadline.
 
 use super::{
-    deadlines::Deadlines,
-    handler::Handler,
-    limits::Limits,
-    peer::{Params, PeerId},
-    socket::Socket,
+    deadlines::Deadlines, handle::Handle, handler::Handler, limits::Limits, log::LOG, params::Params, peer::Peer,
+    peer_id::PeerId, socket::Socket,
 };
 use crate::{Connection, Phase};
 use http::StatusCode;
@@ -18,9 +15,6 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
 };
-
-/// What the lines of the log are filed under.
-pub(super) const LOG: &str = "statesocket";
 
 /// One connection, its socket and its handler.
 pub(super) struct Entry {
@@ -250,6 +244,27 @@ impl Entry {
         PeerId::new(key, self.generation)
     }
 
+    /// What a handler is given, and the handler.
+    pub(super) fn peer<'l>(
+        &'l mut self,
+        key: usize,
+        handle: &'l Handle,
+        high_water: usize,
+    ) -> (Peer<'l>, Option<&'l mut (dyn Handler + 'static)>) {
+        let id = self.id(key);
+        let peer = Peer {
+            connection: &mut self.connection,
+            socket: &mut self.socket,
+            has_paused: &mut self.has_paused,
+            high_water,
+            id,
+            address: self.address,
+            params: &self.params,
+            handle,
+        };
+        (peer, self.handler.as_deref_mut())
+    }
+
     const fn has_opened(&self) -> bool {
         !matches!(self.connection.phase(), Phase::Idle | Phase::Requested)
     }
@@ -257,7 +272,7 @@ impl Entry {
     pub(super) fn log_moves(&mut self, key: usize) {
         let history = self.connection.history();
         for transition in &history[usize::from(self.logged)..] {
-            log::debug!(target: LOG, "{} {}: {transition}", self.id(key), self.address);
+            ::log::debug!(target: LOG, "{} {}: {transition}", self.id(key), self.address);
         }
         self.logged = history.len() as u8;
     }
@@ -266,7 +281,7 @@ impl Entry {
     pub(super) fn drop_handler(&mut self) {
         let handler = self.handler.take();
         if catch_unwind(AssertUnwindSafe(|| drop(handler))).is_err() {
-            log::error!(target: LOG, "{}: a handler panicked while it was dropped", self.address);
+            ::log::error!(target: LOG, "{}: a handler panicked while it was dropped", self.address);
         }
     }
 

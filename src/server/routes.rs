@@ -1,6 +1,6 @@
 //! Which path is handled by what.
 
-use super::{handler::Handler, peer::Params, peers::LOG};
+use super::{handler::Handler, log::LOG, params::Params};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use std::{
@@ -45,7 +45,7 @@ impl Routes {
         let params = Params::new(decoded.collect::<Result<Vec<_>, _>>()?);
         // A factory is the application's too: when it panics that is the end of one request, as when its handler does.
         let handler = catch_unwind(AssertUnwindSafe(found.value)).map_err(|_| {
-            log::error!(target: LOG, "the factory of a handler for {path} panicked");
+            ::log::error!(target: LOG, "the factory of a handler for {path} panicked");
             StatusCode::INTERNAL_SERVER_ERROR
         })?;
         Ok((handler, params))
