@@ -2,10 +2,10 @@
 //!
 //! | type | who uses it |
 //! |---|---|
-//! | [`Connect`] | a client says what it wants |
-//! | [`Request`] | a server reads what the client wants |
-//! | [`Accept`] | a server says yes |
-//! | [`Response`] | a server says no, or answers plain HTTP; a client reads either answer |
+//! | [`Connect`] | a client writes its request |
+//! | [`Request`] | a server reads the request |
+//! | [`Accept`] | a server accepts the request |
+//! | [`Response`] | a server refuses the request or answers plain HTTP; a client reads either answer |
 
 mod accept;
 mod body;
@@ -26,12 +26,12 @@ pub use response::Response;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE};
 
-/// Whether the handshake itself writes `name`, so that nobody else may.
+/// Whether only the handshake itself may write the header `name`.
 fn is_reserved(name: &HeaderName) -> bool {
     is_framing(name) || *name == UPGRADE || name.as_str().starts_with("sec-websocket-")
 }
 
-/// Whether `name` decides where a message ends or what becomes of the connection.
+/// Whether the header `name` decides where the response ends or whether the connection persists.
 fn is_framing(name: &HeaderName) -> bool {
     [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name)
 }

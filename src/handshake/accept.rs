@@ -1,17 +1,20 @@
-//! The answer yes.
+//! How a server accepts a request.
 
-use super::{is_reserved, request::Request};
+use super::{
+    head::{write_header, write_headers},
+    is_reserved,
+    request::Request,
+};
 use crate::error::AcceptError;
 use http::{
     HeaderMap,
     header::{HeaderName, HeaderValue},
 };
 
-/// How a request is accepted: with which subprotocol and which extra headers. The default is with none.
+/// The parts of a 101 response that the application chooses: the subprotocol and extra headers. The default is none.
 ///
 /// ```
-/// use http::{HeaderValue, header::SET_COOKIE};
-/// use statesocket::handshake::Accept;
+/// use statesocket::{handshake::Accept, http::{HeaderValue, header::SET_COOKIE}};
 ///
 /// let accept = Accept::new().subprotocol("chat").header(SET_COOKIE, HeaderValue::from_static("seen=1"));
 /// # let _ = accept;
@@ -29,14 +32,14 @@ impl Accept {
         Self::default()
     }
 
-    /// Chooses a subprotocol, which must be one that the client offered, to the letter.
+    /// Chooses a subprotocol. It must equal one that the client offered, letter by letter.
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocol = Some(name.into());
         self
     }
 
-    /// Chooses the first subprotocol of the client's that `supported` lists, or none.
+    /// Chooses the first subprotocol of the client's offer that `supported` contains, or none.
     ///
     /// ```
     /// # use statesocket::{Event, Connection, handshake::{Accept, Request}};
@@ -52,15 +55,14 @@ impl Accept {
         self
     }
 
-    /// Adds a header to the 101 response. [`http`] has checked that it cannot split the response.
+    /// Adds a header to the 101 response. The types of [`http`] allow no value that would split the response.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
         self
     }
 
-    /// Writes the 101 response that answers `request` (RFC 6455 section 4.2.2 item 5) behind `output`, and returns the
-    /// subprotocol.
+    /// Appends the 101 response to `request` (RFC 6455 section 4.2.2 item 5). Returns the subprotocol.
     pub(crate) fn respond(self, request: &Request, output: &mut Vec<u8>) -> Result<Option<String>, AcceptError> {
         let accept_key = request.accept_key().ok_or(AcceptError::NotWebSocket)?;
         if let Some(name) = &self.subprotocol
@@ -79,18 +81,5 @@ impl Accept {
         write_headers(output, &self.headers);
         output.extend_from_slice(b"\r\n");
         Ok(self.subprotocol)
-    }
-}
-
-pub(super) fn write_header(head: &mut Vec<u8>, name: &str, value: &[u8]) {
-    head.extend_from_slice(name.as_bytes());
-    head.extend_from_slice(b": ");
-    head.extend_from_slice(value);
-    head.extend_from_slice(b"\r\n");
-}
-
-pub(super) fn write_headers(head: &mut Vec<u8>, headers: &HeaderMap) {
-    for (name, value) in headers {
-        write_header(head, name.as_str(), value.as_bytes());
     }
 }

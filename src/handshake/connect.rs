@@ -1,8 +1,8 @@
-//! The client's request as a client writes it.
+//! How a client asks for a connection.
 
 use super::{
-    accept::{write_header, write_headers},
     grammar::{is_host_and_port, is_token},
+    head::{write_header, write_headers},
     is_reserved,
 };
 use crate::{error::ConnectError, random::Random};
@@ -12,14 +12,13 @@ use http::{
     uri::PathAndQuery,
 };
 
-/// As many bytes as most requests have.
+/// The bytes reserved for a request, which most do not exceed.
 const USUAL_LEN: usize = 256;
 
-/// What a client asks for: where, with which subprotocols and headers.
+/// The request of a client: its URI, the subprotocols that it offers, and extra headers.
 ///
 /// ```
-/// use http::{HeaderValue, header::ORIGIN};
-/// use statesocket::handshake::Connect;
+/// use statesocket::{handshake::Connect, http::{HeaderValue, header::ORIGIN}};
 ///
 /// let connect = Connect::new("ws://example.com/chat?room=7")?
 ///     .subprotocol("superchat")?
@@ -40,9 +39,9 @@ impl Connect {
     /// A request for a `ws` or `wss` URI (RFC 6455 section 3).
     ///
     /// # Errors
-    /// [`ConnectError`] if it is none.
+    /// [`ConnectError`] if `uri` is not such a URI.
     pub fn new(uri: &str) -> Result<Self, ConnectError> {
-        // `Uri` drops a fragment without a word.
+        // `Uri` drops a fragment silently.
         if uri.contains('#') {
             return Err(ConnectError::FragmentInUri);
         }
@@ -64,10 +63,10 @@ impl Connect {
         Ok(Self { uri: parsed, subprotocols: Vec::new(), headers: HeaderMap::new(), seed: None })
     }
 
-    /// Offers a subprotocol, after those already offered.
+    /// Offers a subprotocol, behind those already offered.
     ///
     /// # Errors
-    /// [`ConnectError`] if it is no token, or is offered already.
+    /// [`ConnectError`] if `name` is not a token or is offered already.
     pub fn subprotocol(mut self, name: impl Into<String>) -> Result<Self, ConnectError> {
         let name = name.into();
         if !is_token(&name) {
@@ -83,7 +82,7 @@ impl Connect {
     /// Adds a header, such as `Origin`, `Cookie` or `Authorization`.
     ///
     /// # Errors
-    /// [`ConnectError::ReservedHeader`] if the handshake writes it.
+    /// [`ConnectError::ReservedHeader`] if the handshake itself writes this header.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, ConnectError> {
         if is_reserved(&name) || name == HOST {
             return Err(ConnectError::ReservedHeader(name));
@@ -92,15 +91,15 @@ impl Connect {
         Ok(self)
     }
 
-    /// Makes all randomness of the connection follow from `seed`: for tests. Whoever knows the seed knows every masking
-    /// key, so without this the operating system seeds a cryptographically secure generator (section 10.3).
+    /// Derives all randomness of the connection from `seed`, for tests. The seed reveals every masking key. Without this
+    /// call the operating system seeds a cryptographically secure generator (RFC 6455 section 10.3).
     #[must_use]
     pub const fn seed(mut self, seed: [u8; 32]) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// The host to connect to; an IPv6 address is in brackets.
+    /// The host to connect to. An IPv6 address is in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         self.uri.host().unwrap_or_default()
@@ -112,13 +111,13 @@ impl Connect {
         self.uri.port_u16().unwrap_or_else(|| self.default_port())
     }
 
-    /// Whether the scheme is `wss`, so that TLS comes first.
+    /// Whether the scheme is `wss`, which runs over TLS.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss"))
     }
 
-    /// The subprotocols offered, in order of preference.
+    /// The offered subprotocols, in order of preference.
     #[must_use]
     pub fn subprotocols(&self) -> &[String] {
         &self.subprotocols
@@ -132,7 +131,7 @@ impl Connect {
         self.seed.map_or_else(Random::from_system, Random::from_seed)
     }
 
-    /// Writes the request behind `output`, as section 4.1 spells it out.
+    /// Appends the request (section 4.1) with the given `Sec-WebSocket-Key`.
     pub(crate) fn encode(&self, key: &str, output: &mut Vec<u8>) {
         // Section 3: the path, or "/" if it is empty, and the query if it is not.
         let query = self.uri.query().filter(|query| !query.is_empty());
@@ -154,7 +153,7 @@ impl Connect {
     }
 }
 
-/// Whether `resource` holds only what RFC 3986 sections 3.3 and 3.4 let stand in a path and a query; `Uri` takes more.
+/// Whether `resource` contains only what RFC 3986 sections 3.3 and 3.4 allow in a path and a query; `Uri` allows more.
 fn is_escaped(resource: &str) -> bool {
     let mut bytes = resource.bytes();
     while let Some(byte) = bytes.next() {

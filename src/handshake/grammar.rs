@@ -1,25 +1,25 @@
-//! The lists of RFC 9110 section 5.6.1, which a header may spread over several lines.
+//! Parts of the HTTP grammar: tokens, lists, single values, authorities.
 
 use http::{HeaderMap, header::HeaderName, uri::Authority};
 use std::net::Ipv6Addr;
 
-/// The list is not what its grammar says.
+/// The text does not follow its grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Whether `text` is a token (RFC 9110 section 5.6.2), which is what RFC 6455 asks of subprotocols and extensions.
+/// Whether `text` is a token (RFC 9110 section 5.6.2). RFC 6455 requires one for subprotocols and extensions.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
-/// `tchar`: of what is printed, all but delimiters.
+/// `tchar`: the printable characters but for delimiters.
 const fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
         | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
-/// Whether `authority` is a host and perhaps a port, as `http::uri` does not check it: no user information, no empty
-/// host, nothing but an IPv6 address in brackets and nothing but a port behind it (RFC 3986 section 3.2).
+/// Whether `authority` is a host with an optional port (RFC 3986 section 3.2). Unlike `http::uri`, this refuses user
+/// information, an empty host, brackets around anything but an IPv6 address, and anything but a port behind the host.
 pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
     let (text, host) = (authority.as_str(), authority.host());
     let is_host = match host.strip_prefix('[') {
@@ -34,23 +34,23 @@ pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
     is_host && is_port
 }
 
-/// Whether `text` is one or more digits: integers parse with a sign, too.
+/// Whether `text` is one or more digits. `str::parse` also accepts a sign.
 pub(crate) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The text without the optional white space around it (RFC 9110 section 5.6.3).
+/// The text without optional white space around it (RFC 9110 section 5.6.3).
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// Whether a header lists `token`, in any case, on any of its lines.
+/// Whether the list of a header contains `token`, in upper or lower case, on any of its lines.
 pub(crate) fn lists_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let has_token = |value: &str| value.split(',').any(|element| trim(element).eq_ignore_ascii_case(token));
     headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(has_token))
 }
 
-/// The tokens that a header lists, all its lines in order. Section 9110 5.6.1 has empty elements ignored.
+/// The tokens in the list of a header, all its lines in order. Empty elements are ignored (RFC 9110 section 5.6.1).
 pub(crate) fn token_list(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<String>, Malformed> {
     let (mut tokens, mut has_lines) = (Vec::new(), false);
     for value in headers.get_all(name) {
@@ -66,11 +66,11 @@ pub(crate) fn token_list(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<S
     if tokens.is_empty() && has_lines { Err(Malformed) } else { Ok(tokens) }
 }
 
-/// There is more than one value.
+/// The header has more than one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Repeated;
 
-/// The one value of a header, if it has one; one that is not printable ASCII, which none here may be, reads as empty.
+/// The only value of a header, if it has one. A value that is not printable ASCII reads as empty: none here may be.
 pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Repeated> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

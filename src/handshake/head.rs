@@ -1,23 +1,23 @@
-//! A request or response head, collected until its empty line.
+//! The head of a request or response: reading it up to its empty line, and writing its headers.
 
 use crate::{config::Config, error::HandshakeError};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::mem;
 
-/// Collects a head. Each byte is looked at once, so that a head that comes byte by byte costs no more than a whole one.
+/// Collects a head. It looks at each byte once, so a head that comes byte by byte costs no more than a whole one.
 ///
-/// Bytes that no head can hold fail at once: a TLS client hello on a plain port need not run into the time-out.
+/// A byte that no head can contain fails at once. So a TLS client hello on a plain port does not run into the timeout.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HeadReader {
     bytes: Vec<u8>,
     line_start: usize,
     lines: usize,
-    /// Bytes of heads before this one: interim responses.
+    /// The bytes of the heads before this one, which are interim responses.
     before: usize,
 }
 
-/// A head, whole and within the limits.
+/// A complete head within the limits.
 #[derive(Debug)]
 pub(super) struct Head {
     bytes: Bytes,
@@ -29,7 +29,7 @@ impl HeadReader {
         self.bytes.is_empty()
     }
 
-    /// Takes a head off the front of `input`; all of `input` if it does not end there.
+    /// Takes a head off the front of `input`; all of `input` if the head does not end there.
     pub(super) fn read(
         &mut self,
         input: &mut &mut [u8],
@@ -38,8 +38,7 @@ impl HeadReader {
     ) -> Result<Option<Head>, HandshakeError> {
         let end = self.find_end(input, config, first_line_limit)?;
         let len = end.unwrap_or(input.len());
-        let (taken, rest) = mem::take(input).split_at_mut(len);
-        *input = rest;
+        let taken = input.split_off_mut(..len).expect("the head ends within the input");
         self.bytes.extend_from_slice(taken);
         Ok(end.map(|_| {
             let before = self.before + self.bytes.len();
@@ -48,7 +47,7 @@ impl HeadReader {
         }))
     }
 
-    /// Where in `input`, which follows what is held, the head ends.
+    /// The end of the head in `input`, which follows the bytes collected so far.
     fn find_end(
         &mut self,
         input: &[u8],
@@ -77,10 +76,10 @@ impl HeadReader {
         }
     }
 
-    /// Checks a head of `len` bytes, so far.
+    /// Checks the length of the head so far.
     fn check_len(&self, len: usize, config: &Config, first_line_limit: usize) -> Result<(), HandshakeError> {
         let head_limit = config.max_head_bytes.saturating_sub(self.before);
-        // The lower limit is the one that is broken first, in whatever pieces the bytes come.
+        // The lower limit is broken first, however the bytes are cut.
         if self.lines == 0 && len > first_line_limit && first_line_limit <= head_limit {
             return Err(HandshakeError::RequestLineTooLong { limit: first_line_limit });
         }
@@ -90,7 +89,7 @@ impl HeadReader {
         Ok(())
     }
 
-    /// Ends a line `at` a number of bytes of the head. Returns whether that ends the head.
+    /// Ends a line behind the first `at` bytes of the head. Returns whether the head ends with it.
     fn end_line(&mut self, at: usize, config: &Config) -> Result<bool, HandshakeError> {
         let is_empty = at - mem::replace(&mut self.line_start, at) == 2;
         if is_empty {
@@ -106,7 +105,7 @@ impl HeadReader {
     }
 }
 
-/// How many bytes come before the first control character, if there is one.
+/// The number of bytes before the first control character.
 fn plain_len(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks();
     for (n, word) in words.iter().enumerate() {
@@ -118,8 +117,8 @@ fn plain_len(bytes: &[u8]) -> usize {
     bytes.len() - rest.len() + rest.iter().position(u8::is_ascii_control).unwrap_or(rest.len())
 }
 
-/// The high bit of each byte of `word` that is a control character, up to the lowest one; those above it may be wrong,
-/// since subtraction borrows from them.
+/// Sets the high bit of each byte of `word` that is a control character. Only the lowest set bit is reliable: the
+/// subtraction borrows from the bytes above it.
 const fn controls(word: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let from_delete = word ^ (0x7F * ONES);
@@ -129,12 +128,12 @@ const fn controls(word: u64) -> u64 {
 }
 
 impl Head {
-    /// Hands the bytes and room for their header lines to `parse`.
+    /// Calls `parse` with the text and memory for its header lines.
     pub(super) fn parse_with<T>(
         &self,
         parse: impl for<'h> FnOnce(&'h str, &mut [httparse::Header<'h>]) -> Result<T, HandshakeError>,
     ) -> Result<T, HandshakeError> {
-        // RFC 6455 section 8.1 has invalid UTF-8 "in the opening handshake" fail it.
+        // RFC 6455 section 8.1: invalid UTF-8 "in the opening handshake" fails it.
         let text = simdutf8::basic::from_utf8(&self.bytes).map_err(|_| HandshakeError::NotUtf8)?;
         parse(text, &mut vec![httparse::EMPTY_HEADER; self.lines])
     }
@@ -144,7 +143,7 @@ impl Head {
         self.bytes.slice_ref(part.as_ref())
     }
 
-    /// The headers, whose values are parts of the head.
+    /// The headers. Their values share the memory of the head.
     pub(super) fn headers(&self, parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, HandshakeError> {
         let mut headers = HeaderMap::try_with_capacity(parsed.len()).unwrap_or_default();
         for header in parsed {
@@ -157,7 +156,7 @@ impl Head {
     }
 }
 
-/// The first line of a head, without the empty ones before it.
+/// The first line of a head, without the empty lines before it.
 pub(super) fn first_line(text: &str) -> &str {
     text.trim_start_matches("\r\n").split("\r\n").next().unwrap_or_default()
 }
@@ -167,7 +166,8 @@ pub(super) fn is_http_version(word: &str) -> bool {
     matches!(word.as_bytes(), [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
 }
 
-/// The error that httparse's becomes. It finds the version wrong also where there is none: `names_version` tells.
+/// Our error for one of httparse. httparse also reports a wrong version where there is none; `names_version` tells them
+/// apart.
 pub(super) const fn syntax_error(error: httparse::Error, names_version: bool) -> HandshakeError {
     match error {
         httparse::Error::Version if names_version => HandshakeError::VersionNotSupported,
@@ -178,6 +178,21 @@ pub(super) const fn syntax_error(error: httparse::Error, names_version: bool) ->
         | httparse::Error::Status
         | httparse::Error::Token
         | httparse::Error::TooManyHeaders => HandshakeError::Malformed,
+    }
+}
+
+/// Appends a header line.
+pub(super) fn write_header(head: &mut Vec<u8>, name: &str, value: &[u8]) {
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value);
+    head.extend_from_slice(b"\r\n");
+}
+
+/// Appends the lines of all `headers`.
+pub(super) fn write_headers(head: &mut Vec<u8>, headers: &HeaderMap) {
+    for (name, value) in headers {
+        write_header(head, name.as_str(), value.as_bytes());
     }
 }
 
@@ -192,7 +207,7 @@ mod tests {
                 for at in 0..len {
                     let mut bytes = vec![b' '; len];
                     bytes[at] = byte;
-                    // Those behind the first one change nothing.
+                    // Bytes behind the first one change nothing.
                     for byte_behind in [b' ', 0, 0x7F, 0xFF] {
                         bytes[at + 1..].fill(byte_behind);
                         let first = bytes.iter().position(u8::is_ascii_control).unwrap_or(len);

@@ -1,4 +1,4 @@
-//! The client's request as a server sees it.
+//! The request of a client, as a server reads it.
 
 use super::{
     extension::{self, Extension},
@@ -18,9 +18,9 @@ use http::{
 use std::{borrow::Cow, collections::HashSet};
 use tungstenite::handshake::derive_accept_key;
 
-/// A client's opening request, or with [`Config::plain_http`](crate::Config::plain_http) any GET request.
+/// The opening request of a client; with [`Config::plain_http`](crate::Config::plain_http), any GET request.
 ///
-/// All of it is known before the application answers.
+/// It is complete before the application answers.
 ///
 /// ```
 /// use statesocket::{Config, Connection, Event};
@@ -51,59 +51,59 @@ pub struct Request {
 }
 
 impl Request {
-    /// The path, as it came: percent-encoded.
+    /// The path, percent-encoded as it came.
     #[must_use]
     pub fn path(&self) -> &str {
         self.resource.path()
     }
 
-    /// What follows the `?`, as it came; `None` if there is no `?`.
+    /// The text behind the `?`, as it came; `None` if there is no `?`.
     #[must_use]
     pub fn raw_query(&self) -> Option<&str> {
         self.resource.query()
     }
 
-    /// The decoded names and values of the query, in order, empty values too.
+    /// The decoded names and values of the query, in order, empty values included.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         form_urlencoded::parse(self.raw_query().unwrap_or_default().as_bytes())
     }
 
-    /// The decoded value of `name` in the query; the last one if there are several.
+    /// The decoded value of `name` in the query; the last value if there are several.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         self.query_pairs().filter(|(key, _)| key == name).last().map(|(_, value)| value)
     }
 
-    /// The host, and the port if one was given: of an absolute target, else of the `Host` header.
+    /// The host, and the port if there is one: those of an absolute target, else those of the `Host` header.
     #[must_use]
     pub const fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// The URL that the client asked for. Whether `scheme` is `ws` or `wss` is known only to who holds the socket.
+    /// The URL that the client asked for. Only the owner of the socket knows whether `scheme` is `ws` or `wss`.
     #[must_use]
     pub fn url(&self, scheme: &str) -> String {
         format!("{scheme}://{}{}", self.authority, self.resource)
     }
 
-    /// The headers, all of them.
+    /// All headers.
     #[must_use]
     pub const fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The page that a browser says the request comes from. Without it the client is no browser (RFC 6455 section
-    /// 4.2.1 item 7); a server not meant for every page checks it (section 10.2).
+    /// The origin of the page that sent the request. A request without it does not come from a browser (RFC 6455
+    /// section 4.2.1 item 7). A server that is not meant for every page checks it (section 10.2).
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.headers.get(ORIGIN).and_then(|origin| std::str::from_utf8(origin.as_bytes()).ok())
     }
 
-    /// Whether the page that the request comes from is of the host and port that the request is for. A request without
-    /// `Origin` comes from no page; one with `null`, from a page that does not tell.
+    /// Whether the page that sent the request has the host and port that the request is for. False without an `Origin`,
+    /// and with the origin `null`, which names no page.
     ///
-    /// The scheme is not compared: who terminates TLS before this server knows it, the request does not. A missing port
-    /// is the default one of the origin's scheme.
+    /// The scheme is not compared, since the request does not tell whether TLS was terminated before this server. A
+    /// missing port is the default port of the origin's scheme.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
         let Some((scheme, origin)) = self.origin().and_then(|origin| origin.split_once("://")) else { return false };
@@ -131,13 +131,13 @@ impl Request {
         self.is_websocket
     }
 
-    /// The value of `Sec-WebSocket-Accept` that answers the request.
+    /// The value of `Sec-WebSocket-Accept` in the answer.
     pub(super) fn accept_key(&self) -> Option<String> {
         let key = self.single(&SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key").ok().flatten();
         key.filter(|_| self.is_websocket).map(|key| derive_accept_key(key.as_bytes()))
     }
 
-    /// Reads a head as RFC 6455 section 4.2.1 says. A plain request is allowed only if `plain_http` is.
+    /// Reads a head by RFC 6455 section 4.2.1. Only `plain_http` allows a request that asks for no WebSocket.
     pub(super) fn parse(head: &Head, plain_http: bool) -> Result<Self, HandshakeError> {
         head.parse_with(|text, room| {
             let mut parsed = httparse::Request::new(room);
@@ -205,7 +205,7 @@ impl Request {
     }
 }
 
-/// Whether `line` is a request line, if perhaps of a version that is not ours.
+/// Whether `line` is a request line, of any HTTP version.
 fn is_request_line(line: &str) -> bool {
     let words: Vec<_> = line.split(' ').collect();
     matches!(words.as_slice(), [method, target, version]
@@ -232,7 +232,7 @@ fn parse_target(head: &Head, target: &str) -> Result<Uri, HandshakeError> {
         Some(scheme) => ["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)),
     };
     let is_authority = uri.authority().is_none_or(is_host_and_port);
-    // `Uri` drops a fragment without a word, and takes UTF-8.
+    // `Uri` drops a fragment silently, and accepts UTF-8.
     if is_resource && is_authority && target.is_ascii() && !target.contains('#') {
         Ok(uri)
     } else {
@@ -242,12 +242,12 @@ fn parse_target(head: &Head, target: &str) -> Result<Uri, HandshakeError> {
 
 /// Section 4.2.1 item 5: "a base64-encoded value that, when decoded, is 16 bytes in length".
 fn is_nonce(key: &str) -> bool {
-    // What 24 digits decode to at most.
+    // 24 digits decode to at most 18 bytes.
     let mut nonce = [0; 18];
     key.len() == 24 && BASE64.decode_mut(key.as_bytes(), &mut nonce) == Ok(16)
 }
 
-/// A body would be read as frames; taking one for the other is how requests are smuggled.
+/// Refuses a request with a body, whose bytes would be read as frames. Confusing the two is how requests are smuggled.
 fn refuse_body(headers: &HeaderMap) -> Result<(), HandshakeError> {
     let has_length = headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0");
     if has_length || headers.contains_key(TRANSFER_ENCODING) { Err(HandshakeError::RequestBody) } else { Ok(()) }
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_nonce_is_what_decodes_to_16_bytes() {
+    fn a_nonce_is_a_text_that_decodes_to_16_bytes() {
         let keys = (0..20).map(|len| BASE64.encode(&vec![0xA5; len]));
         for key in keys.chain(["".to_owned(), "=".repeat(24)]) {
             for at in 0..key.len() {

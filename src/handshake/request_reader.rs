@@ -1,27 +1,27 @@
-//! The server's side of the opening handshake, as bytes come in.
+//! The server's side of the opening handshake: bytes to a request.
 
 use super::{Request, head::HeadReader};
 use crate::{config::Config, error::HandshakeError};
 use std::sync::Arc;
 
-/// Waits for a request.
+/// Reads a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestReader(HeadReader);
 
 impl RequestReader {
-    /// Whether the client has sent anything at all.
+    /// Whether the client has sent a byte.
     pub(crate) fn has_begun(&self) -> bool {
         !self.0.is_empty()
     }
 
-    /// Takes a request off the front of `input`; all of `input` if it does not end there.
+    /// Takes a request off the front of `input`; all of `input` if the request does not end there.
     pub(crate) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Request>, HandshakeError> {
         let head = self.0.read(input, config, config.max_request_line_bytes)?;
         head.map(|head| Request::parse(&head, config.plain_http)).transpose()
     }
 }
 
-/// A request that waits for its answer, and what the client sends meanwhile.
+/// A request that waits for its answer, and the bytes that the client sends meanwhile.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
     pub(crate) request: Arc<Request>,
@@ -33,7 +33,7 @@ impl Pending {
         Self { request, early: Vec::new() }
     }
 
-    /// Keeps all of `input` for after the answer.
+    /// Keeps all of `input` until the request is accepted.
     pub(crate) fn hold(&mut self, input: &mut &mut [u8], config: &Config) -> Result<(), HandshakeError> {
         let input = std::mem::take(input);
         if self.early.len() + input.len() > config.max_early_bytes {

@@ -1,7 +1,7 @@
-//! Any other answer.
+//! HTTP responses: what a server answers instead of 101, and what a client reads.
 
 use super::{
-    accept::{write_header, write_headers},
+    head::{write_header, write_headers},
     is_framing,
 };
 use crate::error::{HandshakeError, RejectError};
@@ -11,11 +11,10 @@ use http::{
     header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
 };
 
-/// An HTTP response: what a server gives to [`reject`](crate::Connection::reject), and what a client reads.
+/// An HTTP response: the argument of [`reject`](crate::Connection::reject), and the answer that a client reads.
 ///
 /// ```
-/// use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
-/// use statesocket::handshake::Response;
+/// use statesocket::{handshake::Response, http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE}};
 ///
 /// let response = Response::new(StatusCode::UNAUTHORIZED)
 ///     .header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
@@ -27,7 +26,7 @@ use http::{
 pub struct Response {
     /// The status.
     pub status: StatusCode,
-    /// The headers. `Content-Length` and `Connection` are written from the rest, and are an error here.
+    /// The headers. `reject` writes `Content-Length` and `Connection` itself and refuses them here.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
@@ -40,26 +39,26 @@ impl Response {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// Adds a header. [`http`] has checked that it cannot split the response.
+    /// Adds a header. The types of [`http`] allow no value that would split the response.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
         self
     }
 
-    /// Sets the body; its `Content-Type` is the caller's to say.
+    /// Sets the body. Add a `Content-Type` with [`header`](Self::header).
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// What a server answers to a request that breaks the rules.
+    /// The answer to a request that breaks the rules.
     pub(crate) fn to_error(error: &HandshakeError) -> Self {
         let mut response = Self::new(error.status())
             .header(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
             .body(format!("{error}\n"));
-        // RFC 9110 section 15.5.6 asks for the one, section 15.5.22 for the other.
+        // RFC 9110 section 15.5.6 requires Allow, section 15.5.22 Upgrade.
         if *error == HandshakeError::MethodNotAllowed {
             response.headers.insert(ALLOW, HeaderValue::from_static("GET"));
         }
@@ -72,7 +71,12 @@ impl Response {
         response
     }
 
-    /// Writes the whole response, after which the server closes.
+    /// The bytes of a response that this crate has made.
+    pub(crate) fn encode_own(&self) -> Vec<u8> {
+        self.encode().expect("a final status without reserved headers can be encoded")
+    }
+
+    /// The bytes of the response, after which the server closes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, RejectError> {
         if self.status.is_informational() {
             return Err(RejectError::NotFinal(self.status));

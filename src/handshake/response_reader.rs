@@ -1,4 +1,4 @@
-//! The client's side of the opening handshake, as bytes come in.
+//! The client's side of the opening handshake: bytes to a response.
 
 use super::{
     Response,
@@ -16,14 +16,14 @@ use http::{
 };
 use tungstenite::handshake::derive_accept_key;
 
-/// How the server answered.
+/// The answer of the server.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Accepted { response: Response, subprotocol: Option<String> },
     Rejected(Response),
 }
 
-/// Waits for the answer to a request.
+/// Reads the answer to a request.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseReader {
     head: HeadReader,
@@ -42,12 +42,12 @@ impl ResponseReader {
         }
     }
 
-    /// Whether the head of a rejection has come, and its body not to its end.
+    /// Whether the head of a rejection has come and its body has not ended.
     pub(crate) const fn has_rejection(&self) -> bool {
         self.rejection.is_some()
     }
 
-    /// Takes an answer off the front of `input`; all of `input` if it does not end there.
+    /// Takes an answer off the front of `input`; all of `input` if the answer does not end there.
     pub(crate) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Answer>, HandshakeError> {
         while self.rejection.is_none() {
             let Some(head) = self.head.read(input, config, usize::MAX)? else { return Ok(None) };
@@ -59,8 +59,8 @@ impl ResponseReader {
                 let subprotocol = self.verify(&response)?;
                 return Ok(Some(Answer::Accepted { response, subprotocol }));
             }
-            // RFC 9110 section 15.2: a client must be able to read any number of interim responses before the final
-            // one.
+            // RFC 9110 section 15.2: "A client MUST be able to parse one or more 1xx responses received prior to a
+            // final response".
             if !response.status.is_informational() {
                 let body = Body::of(&response)?;
                 self.rejection = Some((response, body));
@@ -73,20 +73,20 @@ impl ResponseReader {
         Ok(self.end_of_stream().map(Answer::Rejected))
     }
 
-    /// The rejection as far as it has come: the end of the stream ends its body.
+    /// The rejection with the part of its body that has come: the end of the stream ends the body.
     pub(crate) fn end_of_stream(&mut self) -> Option<Response> {
         let (mut response, body) = self.rejection.take()?;
         response.body = Bytes::from(body.into_bytes());
         Some(response)
     }
 
-    /// Section 4.1, items 2 to 6 of what "the client MUST validate" of the response. Returns the subprotocol.
+    /// Checks items 2 to 6 of the list in section 4.1 that "the client MUST validate". Returns the subprotocol.
     fn verify(&self, response: &Response) -> Result<Option<String>, HandshakeError> {
         let headers = &response.headers;
         let single = |name: &HeaderName, spelt: &'static str| {
             grammar::single(headers, name).map_err(|_| HandshakeError::DuplicateHeader(spelt))
         };
-        // Item 2: not only must it be there, the client fails too if it "contains a value that is not" this one.
+        // Item 2: the client fails if the header is missing or "contains a value that is not" this one.
         if !matches!(grammar::single(headers, &UPGRADE), Ok(Some(value)) if value.eq_ignore_ascii_case("websocket")) {
             return Err(HandshakeError::UpgradeMissing);
         }
