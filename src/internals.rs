@@ -1,4 +1,4 @@
-//! What the benches of this crate measure one by one. No part of the API: anything here may change or go.
+//! Parts of the codec, for the benches of this crate. Not part of the API: anything here may change.
 
 use crate::{
     error::ProtocolError,
@@ -7,7 +7,7 @@ use crate::{
 };
 use tungstenite::protocol::Role;
 
-/// The length of the payload and that of the header, of the frame at the front of `bytes`.
+/// The lengths of the payload and the header of the frame at the front of `bytes`.
 pub fn decode_header(bytes: &[u8], local: Role) -> Result<Option<(u64, usize)>, ProtocolError> {
     decode::decode(bytes, local).map(|whole| whole.map(|(header, used)| (header.len, used)))
 }
@@ -17,7 +17,7 @@ pub fn unmask(bytes: &mut [u8], key: [u8; 4]) {
     mask::apply(bytes, key);
 }
 
-/// The length of the text that `bytes` begin with; `None` if they are not the beginning of one.
+/// The length of the complete code points in `bytes`; `None` if `bytes` do not begin a valid text.
 pub fn check_text(bytes: &[u8]) -> Option<usize> {
     let mut stream = Utf8Stream::EMPTY;
     stream.push(bytes).ok().map(|(_, text)| text.len())

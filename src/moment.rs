@@ -1,31 +1,32 @@
-//! Instants in half the room.
+//! Instants in half the memory of an `Instant`.
+//!
+//! A connection keeps seven of them beside its anchor, which saves 48 bytes.
 
 use std::{
     num::NonZero,
     time::{Duration, Instant},
 };
 
-/// An instant to the nanosecond, as an [`Anchor`] tells it: half the size of an `Instant`, and an `Option` of it too.
+/// Nanoseconds relative to an [`Anchor`]: 8 bytes, also in an `Option`, where `Instant` takes 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(NonZero<u64>);
 
 impl Moment {
-    /// That of the instant that an anchor is made with: 36 years after the first, since a clock may go back, and 548
-    /// years before the last.
-    const BEGINNING: Self = Self(NonZero::new(1 << 60).expect("it is not zero"));
+    /// The moment that an anchor starts with. It leaves 36 years for a clock that goes back, and 548 for the future.
+    const BEGINNING: Self = Self(NonZero::new(1 << 60).expect("2^60 is not zero"));
 
     /// The moment `duration` later; `None` if that is after the last.
     pub(crate) fn checked_add(self, duration: Duration) -> Option<Self> {
         self.0.checked_add(u64::try_from(duration.as_nanos()).ok()?).map(Self)
     }
 
-    /// How much later this is than `earlier`; nothing if it is not.
+    /// The time since `earlier`; zero if this is not later.
     pub(crate) const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 }
 
-/// An instant whose moment is known, and with it those of all others.
+/// An instant and its moment, from which the moments of all other instants follow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Anchor {
     instant: Instant,
@@ -45,7 +46,7 @@ impl Anchor {
         self.moment
     }
 
-    /// The moment of `instant`; the first or the last, if it is out of their range.
+    /// The moment of `instant`; the first or the last one if it is out of range.
     #[inline]
     pub(crate) fn moment_of(&self, instant: Instant) -> Moment {
         if instant == self.instant { self.moment } else { self.moment_of_another(instant) }
@@ -62,7 +63,7 @@ impl Anchor {
         Moment(NonZero::new(moment).unwrap_or(NonZero::<u64>::MIN))
     }
 
-    /// The instant of `moment`; `None` if the system knows none so late.
+    /// The instant of `moment`; `None` if it is out of the system's range.
     pub(crate) fn instant_of(&self, moment: Moment) -> Option<Instant> {
         if moment >= self.moment {
             self.instant.checked_add(moment.saturating_since(self.moment))
@@ -71,7 +72,7 @@ impl Anchor {
         }
     }
 
-    /// Moves to `instant`.
+    /// Moves the anchor to `instant`.
     pub(crate) fn move_to(&mut self, instant: Instant) {
         *self = Self { instant, moment: self.moment_of(instant) };
     }
@@ -85,7 +86,7 @@ mod tests {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
     #[test]
-    fn a_moment_is_its_instant_to_the_nanosecond_for_centuries_wherever_the_anchor_is() {
+    fn a_moment_is_precise_to_the_nanosecond_for_centuries() {
         let began = Instant::now();
         let mut anchor = Anchor::new(began);
         let first = anchor.moment();
@@ -95,15 +96,19 @@ mod tests {
             assert_eq!((anchor.instant(), anchor.moment().saturating_since(first)), (began + moved, moved));
             for passed in durations {
                 let moment = anchor.moment_of(began + passed);
-                assert_eq!(moment.saturating_since(first), passed, "told from {moved:?} after the beginning");
+                assert_eq!(moment.saturating_since(first), passed, "from an anchor {moved:?} after the beginning");
                 assert_eq!(first.checked_add(passed), Some(moment));
-                assert_eq!(anchor.instant_of(moment), Some(began + passed), "told from {moved:?} after the beginning");
+                assert_eq!(
+                    anchor.instant_of(moment),
+                    Some(began + passed),
+                    "from an anchor {moved:?} after the beginning"
+                );
             }
         }
     }
 
     #[test]
-    fn an_anchor_that_moves_back_before_its_beginning_tells_the_same() {
+    fn an_anchor_may_move_to_before_its_beginning() {
         let began = Instant::now() + CENTURY;
         let mut anchor = Anchor::new(began);
         let first = anchor.moment();
@@ -113,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_range_is_the_first_moment_or_the_last_and_a_deadline_there_is_none() {
+    fn a_moment_out_of_range_saturates_and_gives_no_deadline() {
         let began = Instant::now() + CENTURY;
         let anchor = Anchor::new(began);
         assert_eq!(anchor.moment_of(began - CENTURY).0, NonZero::<u64>::MIN);
@@ -123,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_optional_moment_takes_half_the_room_of_an_instant() {
+    fn an_optional_moment_takes_half_the_memory_of_an_instant() {
         assert_eq!((size_of::<Option<Moment>>(), size_of::<Instant>()), (8, 16));
     }
 }

@@ -4,7 +4,7 @@ use crate::frame::MaskKey;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use std::fmt;
 
-/// A cryptographically secure generator, seeded by the operating system unless the caller gives a seed.
+/// A cryptographically secure generator. The operating system seeds it unless the caller does.
 ///
 /// RFC 6455 section 10.3: "the masking key MUST be derived from a strong source of entropy, and the masking key for a
 /// given frame MUST NOT make it simple for a server/proxy to predict the masking key for a subsequent frame."
@@ -31,13 +31,13 @@ impl Random {
         nonce
     }
 
-    /// Any number from 0 to `last`, each as likely as the others.
+    /// A number from 0 to `last`, uniformly distributed.
     pub(crate) fn up_to(&mut self, last: u64) -> u64 {
         self.0.random_range(0..=last)
     }
 }
 
-/// Says nothing of the state, from which all keys to come could be computed.
+/// Hides the state, from which all future keys could be computed.
 impl fmt::Debug for Random {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Random")

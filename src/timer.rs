@@ -1,4 +1,4 @@
-//! What a connection waits for.
+//! The timers of a connection.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ pub enum Timer {
     Opening,
     /// [`Config::accept_timeout`](crate::Config::accept_timeout): the application's answer to a request.
     Accept,
-    /// [`Config::ping_interval`](crate::Config::ping_interval): the next Ping of our own.
+    /// [`Config::ping_interval`](crate::Config::ping_interval): the next keepalive Ping.
     Ping,
-    /// [`Config::pong_timeout`](crate::Config::pong_timeout): a sign of life after such a Ping.
+    /// [`Config::pong_timeout`](crate::Config::pong_timeout): a sign of life after a keepalive Ping.
     Pong,
     /// [`Config::idle_timeout`](crate::Config::idle_timeout): the next message.
     Idle,
-    /// [`Config::message_timeout`](crate::Config::message_timeout): the end of a message that has begun.
+    /// [`Config::message_timeout`](crate::Config::message_timeout): the end of an unfinished message.
     Message,
-    /// [`Config::write_timeout`](crate::Config::write_timeout): the next byte of ours to leave.
+    /// [`Config::write_timeout`](crate::Config::write_timeout): the writing of the next queued byte.
     Write,
     /// [`Config::closing_timeout`](crate::Config::closing_timeout): the other party's Close.
     Closing,
@@ -41,7 +41,7 @@ impl Timer {
     ];
 }
 
-/// What was waited for, to follow "timed out:".
+/// What did not happen in time, to follow "timed out:".
 impl fmt::Display for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

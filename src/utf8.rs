@@ -1,11 +1,11 @@
-//! UTF-8 checked while it arrives (RFC 6455 section 8.1): a code point may straddle any two pieces, and the first byte
-//! that cannot belong to a valid stream fails at once.
+//! Incremental UTF-8 validation (RFC 6455 section 8.1). A code point may straddle pieces. The first byte that cannot belong
+//! to a valid stream fails at once.
 
 /// The stream is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidUtf8;
 
-/// What is known of a text between two of its pieces: the bytes of a code point whose end is still to come.
+/// The state between two pieces of a text: the first bytes of a code point that is not complete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Utf8Stream {
     tail: [u8; 4],
@@ -15,13 +15,13 @@ pub(crate) struct Utf8Stream {
 impl Utf8Stream {
     pub(crate) const EMPTY: Self = Self { tail: [0; 4], len: 0 };
 
-    /// Whether the text so far ends at the end of a code point.
+    /// Whether the text so far ends with a complete code point.
     pub(crate) const fn is_complete(self) -> bool {
         self.len == 0
     }
 
-    /// Takes the next piece. Returns the code point that it completed and the text that follows it; what is left over
-    /// is the beginning of a code point, and is kept.
+    /// Takes the next piece. Returns the code point that it completes and the text behind that. Keeps the first bytes of a
+    /// code point at the end of the piece.
     pub(crate) fn push<'a>(&mut self, mut piece: &'a [u8]) -> Result<(Option<char>, &'a str), InvalidUtf8> {
         let mut completed = None;
         while self.len > 0 {
@@ -41,14 +41,14 @@ impl Utf8Stream {
         Ok((completed, self.split(piece)?))
     }
 
-    /// Splits `piece` into whole code points and the beginning of one more, which is kept.
+    /// Splits `piece` into complete code points, which it returns, and the first bytes of one more, which it keeps.
     fn split<'a>(&mut self, piece: &'a [u8]) -> Result<&'a str, InvalidUtf8> {
         let (whole, tail) = piece.split_at(piece.len() - unfinished(piece));
         let text = simdutf8::basic::from_utf8(whole).map_err(|_| InvalidUtf8)?;
         if tail.is_empty() {
             return Ok(text);
         }
-        // Not every beginning can go on to be a code point.
+        // Not every sequence of first bytes can be completed.
         if std::str::from_utf8(tail).is_err_and(|error| error.error_len().is_some()) {
             return Err(InvalidUtf8);
         }
@@ -58,7 +58,7 @@ impl Utf8Stream {
     }
 }
 
-/// How many bytes at the end of `piece` are of a code point that is longer than that, by what its first byte says.
+/// The number of bytes at the end of `piece` that begin a code point which is longer, by its first byte.
 fn unfinished(piece: &[u8]) -> usize {
     if piece.last().is_none_or(u8::is_ascii) {
         return 0;
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The text, or how many bytes were read when it failed.
+    /// The text, or the number of bytes read when it failed.
     fn run(pieces: &[&[u8]]) -> Result<String, usize> {
         let (mut stream, mut text, mut read) = (Utf8Stream::EMPTY, String::new(), 0);
         for piece in pieces {
