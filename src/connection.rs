@@ -1,11 +1,10 @@
-//! The connection: what both parties have done, and what may come next.
+//! The connection: a facade over private types, each of which keeps its own invariants.
 
 mod clock;
 mod close;
-mod established;
-mod farewell;
 mod incoming;
 mod opening;
+mod outcome;
 mod outgoing;
 mod progress;
 mod read;
@@ -15,7 +14,7 @@ mod time;
 mod transmit;
 mod transport;
 
-pub use established::Agreed;
+pub use opening::Agreed;
 pub use read::BytesRead;
 pub use transmit::SocketAction;
 
@@ -27,8 +26,8 @@ use crate::{
     state::{Action, Party, Phase, State, Transition, TransitionError},
 };
 use clock::Clock;
-use farewell::Farewell;
 use incoming::Incoming;
+use outcome::Outcome;
 use outgoing::Outgoing;
 use progress::Progress;
 use std::{sync::Arc, time::Instant};
@@ -39,22 +38,23 @@ use tungstenite::protocol::Role;
 ///
 /// The methods fall into four groups.
 ///
-/// * **A, getters.** What is known of both parties: [`phase`](Self::phase), [`client_state`](Self::client_state),
-///   [`application_state`](Self::application_state), [`disconnect`](Self::disconnect), ...
-/// * **B, from the network and the clock.** [`receive`](Self::receive), [`read_from`](Self::read_from),
+/// * **A, getters:** the states of both parties, as this endpoint knows them. [`phase`](Self::phase),
+///   [`client_state`](Self::client_state), [`application_state`](Self::application_state),
+///   [`disconnect`](Self::disconnect), ...
+/// * **B, input:** bytes of the peer and the time. [`receive`](Self::receive), [`read_from`](Self::read_from),
 ///   [`poll_event`](Self::poll_event), [`receive_eof`](Self::receive_eof),
 ///   [`transport_failed`](Self::transport_failed), [`poll_timeout`](Self::poll_timeout),
-///   [`handle_timeout`](Self::handle_timeout). What the peer does wrong is an event; the only error is that of the
-///   stream that `read_from` is given.
-/// * **C, from the application.** [`accept`](Self::accept), [`reject`](Self::reject), [`send_text`](Self::send_text),
-///   [`send_binary`](Self::send_binary), [`ping`](Self::ping), [`close`](Self::close), [`abort`](Self::abort), ... An
-///   `Err` has changed nothing: no state, no bytes, no timer.
-/// * **D, to the network.** [`transmit`](Self::transmit), [`advance`](Self::advance), [`write_to`](Self::write_to),
-///   [`poll_socket`](Self::poll_socket).
+///   [`handle_timeout`](Self::handle_timeout). The peer's faults are events. The only error is that of the stream that
+///   `read_from` reads.
+/// * **C, commands:** what your code does. [`accept`](Self::accept), [`reject`](Self::reject),
+///   [`send_text`](Self::send_text), [`send_binary`](Self::send_binary), [`ping`](Self::ping), [`close`](Self::close),
+///   [`abort`](Self::abort), ... A command that returns `Err` has changed nothing: no state, no bytes, no timer.
+/// * **D, output:** bytes for the peer and steps for the socket. [`transmit`](Self::transmit),
+///   [`advance`](Self::advance), [`write_to`](Self::write_to), [`poll_socket`](Self::poll_socket).
 ///
-/// Who drives a connection repeats: write what `transmit` has, do what `poll_socket` says, wait until the socket is
-/// readable or the time of `poll_timeout`, hand in what came, take the events until there are none. Instants given to
-/// one connection must not go back.
+/// A driver repeats: write the output, do what `poll_socket` says, wait until the socket is readable or the deadline of
+/// `poll_timeout` has come, hand in the bytes, and take the events until there are none. The instants given to one
+/// connection must not go back.
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
@@ -62,29 +62,29 @@ pub struct Connection {
     subprotocol: Option<Box<str>>,
     /// The phase.
     progress: Progress,
-    /// From the peer's bytes to what it did.
+    /// From the peer's bytes to events.
     incoming: Incoming,
-    /// From what we do to our bytes.
+    /// From commands to our bytes.
     outgoing: Outgoing,
     /// The stream below.
     transport: Transport,
-    /// The one `Disconnect`.
-    farewell: Farewell,
+    /// The Close frames and the one `Disconnect`.
+    outcome: Outcome,
     /// The deadlines.
     clock: Clock,
 }
 
-/// Of a hundred thousand idle connections every byte counts; what only some need is boxed.
+/// A server holds many idle connections. What only some of them need is boxed.
 const _: () = assert!(size_of::<Connection>() <= 320);
 
 impl Connection {
-    /// The server's end of a connection that begins now; the request comes in as bytes.
+    /// The server's end of a new connection. The request comes in as bytes.
     #[must_use]
     pub fn server(config: Arc<Config>, now: Instant) -> Self {
-        Self::new(Role::Server, Phase::Idle, Incoming::Request(Box::default()), None, config, now)
+        Self::new(Role::Server, Phase::Idle, Incoming::request(), None, config, now)
     }
 
-    /// The client's end of a connection that begins now; the request is queued.
+    /// The client's end of a new connection. The request is queued.
     ///
     /// ```
     /// use statesocket::{Config, Connection, Phase, handshake::Connect};
@@ -100,11 +100,11 @@ impl Connection {
     pub fn client(connect: &Connect, config: Arc<Config>, now: Instant) -> Self {
         let mut random = connect.random();
         let key = data_encoding::BASE64.encode(&random.nonce());
-        let incoming = Incoming::Response(Box::new(ResponseReader::new(connect, &key)));
+        let incoming = Incoming::response(ResponseReader::new(connect, &key));
         let mut connection = Self::new(Role::Client, Phase::Idle, incoming, Some(random), config, now);
-        connection.outgoing.output.write(|output| connect.encode(&key, output));
+        connection.outgoing.write_head(|head| connect.encode(&key, head));
         connection.transition(Party::Client, Action::Open);
-        connection.tell_time(now);
+        connection.stamp(now);
         connection
     }
 
@@ -124,7 +124,7 @@ impl Connection {
             incoming,
             outgoing: Outgoing::new(random),
             transport: Transport::NEW,
-            farewell: Farewell::default(),
+            outcome: Outcome::default(),
             clock: Clock::new(now),
         }
     }
@@ -147,7 +147,7 @@ impl Connection {
         self.phase().application_state()
     }
 
-    /// The moves that led to the present phase, in order: those that changed it, at most four.
+    /// The transitions that changed the phase, in order; at most four.
     ///
     /// ```
     /// use statesocket::{Action, Config, Connection, Party, handshake::Connect};
@@ -161,16 +161,16 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn history(&self) -> &[Transition] {
-        self.progress.moves()
+        self.progress.history()
     }
 
-    /// Which end this is.
+    /// Whether this is the client's or the server's end.
     #[must_use]
     pub const fn role(&self) -> Role {
         self.role
     }
 
-    /// The party at this end: the client's on a client, the application on a server.
+    /// The party at this end: the client on a client's end, the application on a server's.
     #[must_use]
     pub const fn local_party(&self) -> Party {
         match self.role {
@@ -179,20 +179,20 @@ impl Connection {
         }
     }
 
-    /// The subprotocol agreed on.
+    /// The subprotocol that both parties agreed on.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
     }
 
-    /// How the connection ended, once it has. With [`CloseReply::Manual`](crate::CloseReply::Manual) it is brought up
-    /// to date by our own Close.
+    /// How the connection ended, once its [`Event::Disconnect`](crate::Event::Disconnect) has been handed out. With
+    /// [`CloseReply::Manual`](crate::CloseReply::Manual) our own Close is added when it is sent.
     #[must_use]
     pub fn disconnect(&self) -> Option<&Disconnect> {
-        self.farewell.disconnect()
+        self.outcome.disconnect()
     }
 
-    /// Whether messages may be sent now.
+    /// Whether this end may send messages now.
     ///
     /// ```
     /// use statesocket::{Action, Config, Connection};
@@ -207,24 +207,24 @@ impl Connection {
         self.can(Action::Message)
     }
 
-    /// Whether the table allows the local party `action` now.
+    /// Whether the table allows `action` to the local party now.
     #[must_use]
     pub const fn can(&self, action: Action) -> bool {
         self.check(action).is_ok()
     }
 
-    /// The limits and choices that the connection was made with.
+    /// The configuration that the connection was made with.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Whether the table lets the local party do `action`; nothing is changed.
+    /// Checks that the table allows `action` to the local party; changes nothing.
     const fn check(&self, action: Action) -> Result<(), TransitionError> {
         self.progress.check(self.local_party(), action)
     }
 
-    /// Makes a move that the table allows.
+    /// Makes a transition, which the table must allow.
     #[inline]
     fn transition(&mut self, party: Party, action: Action) {
         if let Some(phase) = self.progress.make(party, action) {

@@ -1,4 +1,4 @@
-//! The wire format of RFC 6455 section 5: headers, masking and nothing else.
+//! The wire format of RFC 6455 section 5: headers and masking.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -19,18 +19,25 @@
 
 pub(crate) mod decode;
 pub(crate) mod encode;
+pub(crate) mod fast;
 pub(crate) mod mask;
 
-/// The longest payload of a control frame (section 5.5), in bytes.
+/// The longest payload of a control frame, in bytes (section 5.5).
 pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 
-/// The longest header: two bytes, eight of length, four of masking key.
+/// The longest header, in bytes: 2, and 8 of length, and 4 of masking key.
 pub(crate) const MAX_HEADER: usize = 14;
 
-/// A masking key; `[0; 4]` stands for no mask, which it equals in effect.
+/// The FIN bit in the first byte of a header.
+const FIN: u8 = 0x80;
+
+/// Section 5.2 of the 64-bit length: "the most significant bit MUST be 0".
+const MAX_LEN: u64 = i64::MAX as u64;
+
+/// A masking key. `[0; 4]` stands for no mask: masking with it changes nothing.
 pub(crate) type MaskKey = [u8; 4];
 
-/// The six opcodes of section 5.2 that mean something.
+/// The six opcodes that section 5.2 defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpCode {
     Continuation,
@@ -73,7 +80,7 @@ impl OpCode {
     }
 }
 
-/// A header that broke none of the rules that one frame alone can break.
+/// A header that breaks no rule of a single frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) is_final: bool,

@@ -1,7 +1,7 @@
-//! Messages, and how frames become messages.
+//! Messages, and their assembly from frames.
 
 mod assembly;
-mod held;
+mod read_buffer;
 pub(crate) mod reader;
 mod shared;
 
@@ -9,13 +9,13 @@ pub use shared::SharedMessage;
 
 use std::borrow::Cow;
 
-/// A text or binary message, or a piece of one.
+/// A text or binary message, or a chunk of one. The two kinds are complete: RFC 6455 defines no others.
 ///
-/// It borrows from the buffer that was given to [`receive`](crate::Connection::receive) when all of it lay there, and
-/// owns its bytes otherwise.
+/// It borrows from the buffer given to [`receive`](crate::Connection::receive) if it lay there whole. Otherwise it owns its
+/// bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message<'b> {
-    /// Text; always whole code points.
+    /// Text, in whole code points.
     Text(Cow<'b, str>),
     /// Bytes.
     Binary(Cow<'b, [u8]>),
@@ -28,13 +28,13 @@ impl<'b> Message<'b> {
         self.as_bytes().len()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the message has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }
 
-    /// The text, if it is one.
+    /// The text, if it is a text message.
     ///
     /// ```
     /// use statesocket::Message;
@@ -50,7 +50,7 @@ impl<'b> Message<'b> {
         }
     }
 
-    /// The bytes; those of the UTF-8 form if it is a text.
+    /// The bytes. Those of a text are its UTF-8 form.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -59,7 +59,7 @@ impl<'b> Message<'b> {
         }
     }
 
-    /// The bytes, whoever owns them.
+    /// The bytes, borrowed or owned.
     pub(crate) fn into_bytes(self) -> Cow<'b, [u8]> {
         match self {
             Self::Text(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
@@ -68,7 +68,7 @@ impl<'b> Message<'b> {
         }
     }
 
-    /// The same message, owning its bytes.
+    /// The same message as an owner of its bytes.
     ///
     /// ```
     /// # use statesocket::Message;
@@ -85,10 +85,10 @@ impl<'b> Message<'b> {
         }
     }
 
-    /// Reads the message, text or binary, as JSON. A failure leaves the connection as it is.
+    /// Parses the message, text or binary, as JSON. A failure does not affect the connection.
     ///
     /// # Errors
-    /// What [`serde_json::from_slice`] finds wrong.
+    /// The error of [`serde_json::from_slice`].
     ///
     /// ```
     /// # use statesocket::Message;
@@ -102,7 +102,7 @@ impl<'b> Message<'b> {
     }
 }
 
-/// Borrows the bytes, whoever owns them.
+/// Borrows the bytes.
 impl<'b> From<&'b Message<'_>> for Message<'b> {
     fn from(message: &'b Message<'_>) -> Self {
         match message {
@@ -136,7 +136,7 @@ impl From<Vec<u8>> for Message<'_> {
     }
 }
 
-/// Copies a borrowed message; an owned one is handed over.
+/// Copies the bytes of a borrowed message; moves those of an owned one.
 impl From<Message<'_>> for tungstenite::Message {
     fn from(message: Message<'_>) -> Self {
         match message {

@@ -1,4 +1,4 @@
-//! The bytes that wait to be written, in order.
+//! The output of a connection: a queue of bytes.
 
 mod buffer;
 mod queue;
@@ -6,40 +6,36 @@ mod queue;
 mod tests;
 
 use crate::{
-    frame::{
-        MaskKey, OpCode,
-        encode::{EncodedHeader, encode_message},
-    },
+    frame::{MaskKey, OpCode},
     spare::Spare,
 };
 use bytes::Bytes;
 use queue::{Piece, Queue};
 use std::{borrow::Cow, io::IoSlice};
 
-/// A queue of bytes, which keeps no memory of its own when it is empty.
+/// Queued bytes. An empty output holds no memory of its own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Output {
     queue: Option<Box<Queue>>,
-    /// It has become empty, or has ceased to be, since this was last [taken](Self::take_news).
-    has_news: bool,
+    /// The queue has become empty, or has ceased to be, since [`take_edge`](Self::take_edge).
+    has_edge: bool,
 }
 
-/// Memory that a loop [lends](crate::Connection::lend_buffer) to one connection after the other: to queue output in, and
-/// for large messages, whose memory goes round.
+/// Memory that a loop [lends](crate::Connection::lend_buffer) to one connection after another: to queue output in, and to
+/// recycle the memory of large messages.
 #[derive(Clone, Debug, Default)]
 pub struct OutputBuffer(Option<Box<Queue>>);
 
-/// The most memory that a lent buffer may have when it is given back: more than a buffer of reads, so that what answers
-/// one fits.
+/// The most memory that a lent buffer keeps, in bytes: more than a read buffer, so that the echo of one read fits.
 const MAX_LENT: usize = 256 << 10;
 
-/// What is shared or handed over is copied if it is shorter than this: that costs less than another slice to write.
+/// Shorter pieces are copied, in bytes: that costs less than one more slice in a write.
 const MIN_SHARED: usize = 1 << 10;
 
 impl Output {
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.len)
+        self.queue.as_ref().map_or(0, |queue| queue.len())
     }
 
     #[inline]
@@ -47,152 +43,146 @@ impl Output {
         self.len() == 0
     }
 
-    /// Whether it has become empty, or has ceased to be, since this was last [taken](Self::take_news).
+    /// Whether the queue has become empty, or has ceased to be, since [`take_edge`](Self::take_edge).
     #[inline]
-    pub(crate) const fn has_news(&self) -> bool {
-        self.has_news
+    pub(crate) const fn has_edge(&self) -> bool {
+        self.has_edge
     }
 
-    pub(crate) const fn take_news(&mut self) {
-        self.has_news = false;
+    pub(crate) const fn take_edge(&mut self) {
+        self.has_edge = false;
     }
 
-    /// The bytes that are next, as many as lie together.
+    /// The first bytes, as many as are contiguous.
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.queue.as_ref().map_or(&[], |queue| queue.as_slice())
     }
 
-    /// Fills `slices` from the front. Returns how many there are.
-    pub(crate) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let waiting = self.queue.iter().flat_map(|queue| queue.slices());
-        slices.iter_mut().zip(waiting).map(|(slot, slice)| *slot = IoSlice::new(slice)).count()
+    /// Fills `slices` with the queued bytes, from the front. Returns the number of slices filled.
+    pub(crate) fn slices_into<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let queued = self.queue.iter().flat_map(|queue| queue.slices());
+        slices.iter_mut().zip(queued).map(|(slot, slice)| *slot = IoSlice::new(slice)).count()
     }
 
-    /// Takes `n` bytes off the front.
+    /// Removes the first `n` bytes.
+    ///
+    /// # Panics
+    /// If fewer than `n` bytes are queued.
     pub(crate) fn advance(&mut self, n: usize) {
         let len = self.len();
-        assert!(n <= len, "cannot advance by {n} bytes: {len} wait");
+        assert!(n <= len, "cannot advance by {n} bytes: {len} are queued");
         match &mut self.queue {
             Some(queue) if n < len => queue.advance(n),
             Some(_) | None => self.clear(),
         }
     }
 
+    /// Removes all bytes.
     pub(crate) fn clear(&mut self) {
-        self.has_news |= !self.is_empty();
+        self.has_edge |= !self.is_empty();
         if let Some(queue) = &mut self.queue {
             queue.clear();
-            if queue.spare.is_none() {
+            if !queue.has_spare() {
                 self.queue = None;
             }
         }
     }
 
-    /// Uses `buffer` from now on: to queue in, unless something waits, and what is spare.
+    /// Queues in `buffer` from now on, unless bytes are queued already. Takes the recycled memory in any case.
     pub(crate) fn lend(&mut self, OutputBuffer(buffer): &mut OutputBuffer) {
         match &mut self.queue {
-            None => {
-                let lent = self.queue.insert(buffer.take().unwrap_or_default());
-                lent.is_lent = true;
-                lent.spare.get_or_insert_default();
-            }
-            Some(own) if own.spare.is_none() => {
-                own.spare = Some(buffer.get_or_insert_default().spare.take().unwrap_or_default());
-            }
+            None => self.queue.insert(buffer.take().unwrap_or_default()).set_lent(),
+            Some(own) if !own.has_spare() => own.set_spare(buffer.get_or_insert_default().take_spare()),
             Some(_) => {}
         }
     }
 
-    /// Memory for large messages, if some was lent.
-    pub(crate) fn spare(&mut self) -> Option<&mut Spare> {
-        self.queue.as_mut()?.spare.as_deref_mut()
-    }
-
-    /// Gives back what was lent. What waits in it moves to memory of its own, which is just enough.
+    /// Gives the lent memory back to `buffer`. Bytes that are still queued move to memory of the connection's own.
     pub(crate) fn reclaim(&mut self, OutputBuffer(buffer): &mut OutputBuffer) {
-        if let Some(mut lent) = self.queue.take_if(|queue| queue.is_lent) {
-            if lent.len > 0 {
+        if let Some(mut lent) = self.queue.take_if(|queue| queue.is_lent()) {
+            if !lent.is_empty() {
                 self.queue = Some(Box::new(lent.move_out()));
             }
             lent.shrink_to(MAX_LENT);
             *buffer = Some(lent);
         } else if let Some(own) = &mut self.queue
-            && own.spare.is_some()
+            && let Some(spare) = own.take_spare()
         {
-            buffer.get_or_insert_default().spare = own.spare.take();
-            self.queue.take_if(|own| own.len == 0);
+            buffer.get_or_insert_default().set_spare(Some(spare));
+            self.queue.take_if(|own| own.is_empty());
         }
     }
 
-    /// The queue, to which something is to be added.
+    /// The recycled memory for large messages, if a buffer is lent.
+    pub(crate) fn spare(&mut self) -> Option<&mut Spare> {
+        self.queue.as_mut()?.spare()
+    }
+
+    /// The queue, which is about to get bytes.
     #[inline]
-    fn filling(&mut self) -> &mut Queue {
-        self.has_news |= self.is_empty();
+    fn queue_mut(&mut self) -> &mut Queue {
+        self.has_edge |= self.is_empty();
         self.queue.get_or_insert_default()
     }
 
+    /// Queues `bytes`.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        self.filling().extend(bytes);
+        self.queue_mut().extend(bytes);
     }
 
-    /// Queues what `write` appends piece by piece, such as a head.
+    /// Queues the bytes that `write` appends, such as those of a head. It may append none.
     pub(crate) fn write<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         let was_empty = self.is_empty();
         let queue = self.queue.get_or_insert_default();
         let result = queue.write(write);
-        self.has_news |= was_empty && queue.len > 0;
-        if queue.len == 0 {
+        self.has_edge |= was_empty && !queue.is_empty();
+        if queue.is_empty() {
             self.clear();
         }
         result
     }
 
-    /// Queues bytes that others hold too; they are not copied if they are many.
+    /// Queues bytes that other connections queue too. Many of them are not copied.
     pub(crate) fn share(&mut self, bytes: &Bytes) {
         if bytes.len() < MIN_SHARED {
             return self.extend(bytes);
         }
-        self.filling().push_piece(Piece::Shared(bytes.clone()));
+        self.queue_mut().push_piece(Piece::Shared(bytes.clone()));
     }
 
-    /// Queues the header of a whole message of `len` bytes; its [payload](Self::payload) has to follow.
-    pub(crate) fn header(&mut self, opcode: OpCode, len: usize, key: Option<MaskKey>) {
-        self.extend(&EncodedHeader::new(true, opcode, len, key));
-    }
-
-    /// Queues a payload that has been masked, but for the first `taken` bytes. What is handed over is not copied if it is
-    /// large.
-    pub(crate) fn payload(&mut self, payload: Cow<'_, [u8]>, taken: usize) {
-        let left = payload.len() - taken;
+    /// Queues a masked payload without its first `skipped` bytes. A large one that owns its bytes is not copied.
+    pub(crate) fn payload(&mut self, payload: Cow<'_, [u8]>, skipped: usize) {
+        let len = payload.len() - skipped;
         match payload {
-            Cow::Owned(memory) if left >= MIN_SHARED => self.filling().push_piece(Piece::Own(memory, taken)),
-            Cow::Owned(memory) if left == 0 => {
+            Cow::Owned(memory) if len >= MIN_SHARED => self.queue_mut().push_piece(Piece::Own(memory, skipped)),
+            Cow::Owned(memory) if len == 0 => {
                 if let Some(spare) = self.spare() {
                     spare.put(memory);
                 }
             }
-            Cow::Borrowed(_) if left == 0 => {}
-            Cow::Owned(_) | Cow::Borrowed(_) => self.extend(&payload[taken..]),
+            Cow::Borrowed(_) if len == 0 => {}
+            Cow::Owned(_) | Cow::Borrowed(_) => self.extend(&payload[skipped..]),
         }
     }
 
+    /// Queues a frame.
     pub(crate) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
-        self.filling().frame(is_final, opcode, payload, key);
+        self.queue_mut().frame(is_final, opcode, payload, key);
     }
 
-    /// Queues a whole message of a server if there is room for it without growing: the short way for what most frames
-    /// are. `None` if there is not.
+    /// Fast path of [`frame`](Self::frame) for a server's whole message. Queues it if it fits the memory of the queue.
+    /// Returns whether it did.
     #[inline(always)]
-    pub(crate) fn message_in_room(&mut self, opcode: OpCode, payload: &[u8]) -> Option<()> {
-        let queue = self.queue.as_mut()?;
-        let len = encode_message(opcode, payload, |len| queue.bytes.append_in_room(len))?;
-        self.has_news |= queue.len == 0;
-        queue.len += len;
-        Some(())
+    pub(crate) fn try_message(&mut self, opcode: OpCode, payload: &[u8]) -> bool {
+        let Some(queue) = &mut self.queue else { return false };
+        let was_empty = queue.is_empty();
+        let is_queued = queue.try_message(opcode, payload);
+        self.has_edge |= was_empty && is_queued;
+        is_queued
     }
 
     /// Queues a Pong.
     pub(crate) fn pong(&mut self, payload: &[u8], key: Option<MaskKey>) {
-        self.filling().pong(payload, key);
+        self.queue_mut().pong(payload, key);
     }
 }

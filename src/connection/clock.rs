@@ -1,6 +1,6 @@
-//! The time of a connection: since when it waits for what, and when that is over.
+//! The time of a connection: what it waits for, since when, and until when.
 //!
-//! A deadline is computed when it is asked for, from what has happened: nothing is set or reset as messages pass.
+//! A deadline is computed on demand from the times of past events. Nothing is set or reset as messages pass.
 
 use crate::{
     config::Config,
@@ -13,29 +13,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// When what the deadlines count from has happened.
+/// The times that the deadlines count from.
 ///
-/// Calls of the application are not given the time. What they begin is marked as pending, and [`stamp`](Self::stamp)
-/// dates it with the `now` of the next call that has one.
+/// Commands do not take the time. They mark what they begin as [`Pending`], and [`stamp`](Self::stamp) dates it with
+/// the `now` of the next call that has one.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
-    /// Bytes came.
+    /// The last bytes came.
     heard: Anchor,
-    /// The phase began, or the last bytes that it had to write left.
+    /// The phase began, or its last bytes were written.
     since: Moment,
-    /// Bytes came, or a Ping of our own left; moved on by the length of each pause in reading.
-    quiet_since: Moment,
-    /// A message, or a part of one, came; moved on likewise.
+    /// The last bytes came, or our last Ping was written. Each pause in reading moves it on by its own length.
+    last_sign_of_life: Moment,
+    /// The last message, or part of one, came. Pauses move it on likewise.
     message_heard: Moment,
-    /// The message or frame that has not ended began; moved on likewise.
+    /// The unfinished message or frame began. Pauses move it on likewise.
     incomplete_since: Option<Moment>,
-    /// Bytes left, or the first of those that wait was queued; `None` while none wait.
+    /// The last bytes were written, or the first of the queued bytes was queued; `None` while the output is empty.
     written: Option<Moment>,
     keepalive: Keepalive,
     is_paused: bool,
-    /// Reading was paused, and the time since then has not been left out yet.
+    /// The pause in reading that `stamp` has not accounted for yet.
     paused_since: Option<Moment>,
-    /// The phase has its last bytes, such as a Close, still to write.
+    /// The last bytes of the phase, such as a Close, are still queued.
     is_draining: bool,
     pending: Pending,
 }
@@ -43,41 +43,44 @@ pub(super) struct Clock {
 /// The Pings that the connection sends by itself.
 #[derive(Clone, Debug)]
 struct Keepalive {
-    /// The last one left.
+    /// The last one was written.
     sent: Moment,
-    /// Its payload, which tells its Pong from others.
+    /// The payload of the last one, which its Pong repeats.
     number: u32,
     is_unanswered: bool,
-    /// It waits behind other bytes.
+    /// The last one is queued behind other bytes.
     is_queued: bool,
-    /// In microseconds, which are plenty and take less room.
+    /// In microseconds: precise enough, and smaller than a `Duration`.
     round_trip: Option<u32>,
 }
 
-/// What has happened and is still to be dated.
+/// What has happened and has no date yet.
 #[derive(Clone, Debug, Default)]
 struct Pending {
-    /// Any of these, or reading was paused or resumed.
+    /// One of the others is set, or reading was paused or resumed.
     any: bool,
-    /// For `since`.
+    /// Dates `since`.
     phase: bool,
-    /// For `written`.
+    /// Dates `written`.
     written: bool,
-    /// For `keepalive.sent`.
-    ping_left: bool,
+    /// Dates `keepalive.sent`.
+    ping_written: bool,
 }
 
-/// What a connection waits for, which says what timers it has.
+/// What a connection waits for. It decides which timers run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
+    /// For the peer's part of the opening handshake.
     Handshake,
-    Application,
-    /// Open; `can_ping` unless nothing can be written any more.
+    /// For the application's answer to the request.
+    Decision,
+    /// For messages. `can_ping` is false once nothing can be written any more.
     Messages {
         can_ping: bool,
     },
-    /// For the other Close, or for the last bytes to leave.
+    /// For the other party's Close, or for the last bytes to be written.
     Close,
+    /// For the end of the stream.
     Eof,
     Nothing,
 }
@@ -90,7 +93,7 @@ impl Clock {
         Self {
             heard,
             since: now,
-            quiet_since: now,
+            last_sign_of_life: now,
             message_heard: now,
             incomplete_since: None,
             written: None,
@@ -98,7 +101,7 @@ impl Clock {
             is_paused: false,
             paused_since: None,
             is_draining: false,
-            pending: Pending { any: false, phase: false, written: false, ping_left: false },
+            pending: Pending { any: false, phase: false, written: false, ping_written: false },
         }
     }
 
@@ -129,7 +132,7 @@ impl Clock {
     pub(super) fn bytes_came(&mut self, now: Instant) {
         if now != self.heard.instant() {
             self.heard.move_to(now);
-            self.quiet_since = self.heard.moment();
+            self.last_sign_of_life = self.heard.moment();
         }
     }
 
@@ -144,14 +147,14 @@ impl Clock {
         self.message_heard = self.heard.moment();
     }
 
-    /// A control frame has come: what began before it is still to end only if a message is open.
+    /// Ends the wait for the frame, unless a message around the control frame is still open.
     pub(super) const fn control_came(&mut self, is_mid_message: bool) {
         if !is_mid_message {
             self.incomplete_since = None;
         }
     }
 
-    /// All that has come has been read; what is left of it is the beginning of a frame or of a message.
+    /// Records whether the input, all of which has been read, ends inside a frame or a message.
     pub(super) fn input_ended(&mut self, is_mid_message: bool) {
         let since = self.incomplete_since.unwrap_or_else(|| self.heard.moment());
         self.incomplete_since = is_mid_message.then_some(since);
@@ -166,24 +169,25 @@ impl Clock {
         }
     }
 
-    /// A Ping of our own is sent, behind other bytes if `is_queued`. Returns its payload.
+    /// Records a Ping of the connection's own. `is_queued` says that other bytes are queued before it. Returns its
+    /// payload.
     pub(super) fn ping_sent(&mut self, now: Instant, is_queued: bool) -> [u8; 4] {
         let now = self.heard.moment_of(now);
         let number = self.keepalive.number.wrapping_add(1);
         self.keepalive = Keepalive { sent: now, number, is_unanswered: true, is_queued, ..self.keepalive };
-        self.quiet_since = now;
+        self.last_sign_of_life = now;
         number.to_be_bytes()
     }
 
-    /// Bytes have left. Who waits for an answer begins to wait when the last byte of the question has left; what is
-    /// written after that, which may be any number of Pongs, changes nothing.
-    pub(super) const fn bytes_left(&mut self, are_all: bool) {
+    /// Records that bytes were written. A wait for an answer begins when the last byte of the question has been
+    /// written. Bytes that follow, such as any number of Pongs, do not restart it.
+    pub(super) const fn bytes_written(&mut self, is_output_empty: bool) {
         self.pending.any = true;
         self.pending.written = true;
-        if are_all {
+        if is_output_empty {
             self.pending.phase |= self.is_draining;
             self.is_draining = false;
-            self.pending.ping_left |= mem::replace(&mut self.keepalive.is_queued, false);
+            self.pending.ping_written |= mem::replace(&mut self.keepalive.is_queued, false);
         }
     }
 
@@ -204,13 +208,13 @@ impl Clock {
             None if self.is_paused => self.paused_since = Some(now),
             Some(paused_since) if !self.is_paused => {
                 self.paused_since = None;
-                self.leave_out(now.saturating_since(paused_since), now);
+                self.shift_past_pause(now.saturating_since(paused_since), now);
             }
             None | Some(_) => {}
         }
-        if pending.ping_left {
+        if pending.ping_written {
             self.keepalive.sent = now;
-            self.quiet_since = now;
+            self.last_sign_of_life = now;
         }
         if is_output_empty {
             self.written = None;
@@ -219,23 +223,23 @@ impl Clock {
         }
     }
 
-    /// Does not hold `pause`, which ends `now`, against the peer.
-    fn leave_out(&mut self, pause: Duration, now: Moment) {
-        let of_message = self.incomplete_since.as_mut();
-        for since in [&mut self.quiet_since, &mut self.message_heard].into_iter().chain(of_message) {
+    /// Moves the times of the peer's doings on by `pause`, which ends `now`, so that it is not held against the peer.
+    fn shift_past_pause(&mut self, pause: Duration, now: Moment) {
+        let incomplete_since = self.incomplete_since.as_mut();
+        for since in [&mut self.last_sign_of_life, &mut self.message_heard].into_iter().chain(incomplete_since) {
             *since = since.checked_add(pause).map_or(now, |later| later.min(now));
         }
     }
 
-    /// The earliest deadline, and what it is for.
+    /// The earliest deadline and its timer.
     #[inline]
     pub(super) fn deadline(&self, waits: Waits, config: &Config) -> Option<(Instant, Timer)> {
         let (deadline, timer) = self.earliest(waits, config)?;
         Some((self.heard.instant_of(deadline)?, timer))
     }
 
-    /// The timer that ran out first, if any has by `now`.
-    pub(super) fn run_out(&self, now: Instant, waits: Waits, config: &Config) -> Option<Timer> {
+    /// The timer of the earliest deadline, if that has come by `now`.
+    pub(super) fn expired(&self, now: Instant, waits: Waits, config: &Config) -> Option<Timer> {
         let (deadline, timer) = self.earliest(waits, config)?;
         (deadline <= self.heard.moment_of(now)).then_some(timer)
     }
@@ -245,8 +249,8 @@ impl Clock {
         let mut earliest = Earliest(None);
         match waits {
             Waits::Handshake => earliest.offer(Timer::Opening, self.since, config.opening_timeout),
-            Waits::Application => earliest.offer(Timer::Accept, self.since, config.accept_timeout),
-            Waits::Messages { can_ping } => self.offer_open(&mut earliest, can_ping, config),
+            Waits::Decision => earliest.offer(Timer::Accept, self.since, config.accept_timeout),
+            Waits::Messages { can_ping } => self.offer_while_open(&mut earliest, can_ping, config),
             Waits::Close => earliest.offer(Timer::Closing, self.since, config.closing_timeout),
             Waits::Eof => earliest.offer(Timer::Linger, self.since, config.linger_timeout),
             Waits::Nothing => {}
@@ -254,14 +258,14 @@ impl Clock {
         earliest.0
     }
 
-    fn offer_open(&self, earliest: &mut Earliest, can_ping: bool, config: &Config) {
+    fn offer_while_open(&self, earliest: &mut Earliest, can_ping: bool, config: &Config) {
         let keepalive = &self.keepalive;
         if can_ping && !keepalive.is_unanswered {
             earliest.offer(Timer::Ping, keepalive.sent.max(self.since), config.ping_interval);
         }
         if !self.is_paused {
             if keepalive.is_unanswered && !keepalive.is_queued {
-                earliest.offer(Timer::Pong, self.quiet_since, config.pong_timeout);
+                earliest.offer(Timer::Pong, self.last_sign_of_life, config.pong_timeout);
             }
             earliest.offer(Timer::Idle, self.message_heard.max(self.since), config.idle_timeout);
             if let Some(incomplete_since) = self.incomplete_since {
@@ -274,7 +278,7 @@ impl Clock {
     }
 }
 
-/// The earliest of the deadlines that were offered; of two at once, the first.
+/// The earliest of the deadlines that were offered; the first of two equal ones.
 struct Earliest(Option<(Moment, Timer)>);
 
 impl Earliest {
@@ -286,3 +290,6 @@ impl Earliest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,9 @@
-//! The end of a connection: closing handshake, failure, and the one `Disconnect`.
+//! Ending: the closing handshake, failure, and refusal.
+//!
+//! Every end goes through one of the `end_*` methods. Each makes its transition and hands the cause to
+//! [`end`](Connection::end), which is the last step of all of them.
 
-use super::{Connection, Incoming, transport::Ending};
+use super::{Connection, transport::Ending};
 use crate::{
     close,
     config::CloseReply,
@@ -16,27 +19,37 @@ use tungstenite::protocol::{
     frame::{CloseFrame, coding::CloseCode},
 };
 
+/// # C: commands that end the connection
+///
+/// The four commands differ before the connection is open and in what they may refuse.
+///
+/// | phase | [`close`](Self::close) | [`ensure_closed`](Self::ensure_closed) | [`shutdown`](Self::shutdown) | [`abort`](Self::abort) |
+/// |---|---|---|---|---|
+/// | no bytes of a request yet | error | abort | abort | closes the socket |
+/// | a part of a request | error | abort | answers 503 | closes the socket |
+/// | a server's request waits | answers 403 | answers 403 | answers 503 | closes the socket |
+/// | a client's request waits | abort | abort | abort | closes the socket |
+/// | open, or the peer has closed | sends a Close | sends a Close | sends a Close | closes the socket |
+/// | this end has closed | error | nothing | nothing | closes the socket |
 impl Connection {
-    /// Begins the closing handshake, or with [`CloseReply::Manual`](crate::CloseReply::Manual) answers the peer's, or
-    /// before the connection is open gives it up:
+    /// Begins the closing handshake. With [`CloseReply::Manual`](crate::CloseReply::Manual) it also answers the peer's
+    /// Close.
     ///
-    /// * While a request waits on a server this is [`reject`](Self::reject) with 403, as ASGI has it: `code` and
-    ///   `reason` are checked, but there is no Close to carry them.
-    /// * While a client waits for the answer it is [`abort`](Self::abort): RFC 6455 section 4.1 lets a client send
+    /// After a Close only Pongs are sent. Messages of the peer still come in until its Close does.
+    ///
+    /// Before the connection is open there is no Close to carry `code` and `reason`, which are still checked:
+    ///
+    /// * While a request waits on a server, this is [`reject`](Self::reject) with 403, as in ASGI.
+    /// * While a client waits for the response, this is [`abort`](Self::abort): RFC 6455 section 4.1 lets a client send
     ///   nothing then.
     ///
-    /// After a Close only Pongs leave. Messages that the peer had sent still come in until its Close does.
-    ///
     /// # Errors
-    /// [`CloseError`] if this party has closed already, if it may not send the code (section 7.4: 1000 to 1003, 1007 to
-    /// 1014, but 1010 only on a client, and 3000 to 4999 may be sent), or if the reason is longer than 123 bytes.
+    /// [`CloseError`] if this party has closed already; if it may not send the code (section 7.4 allows 1000 to 1003,
+    /// 1007 to 1014, of which 1010 only to a client, and 3000 to 4999); or if the reason is longer than 123 bytes.
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
         let code = code.into();
-        match (self.phase(), self.role) {
-            (Phase::Requested, Role::Server | Role::Client) => {}
-            (Phase::Idle | Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed, _) => {
-                self.check(Action::Close)?;
-            }
+        if self.phase() != Phase::Requested {
+            self.check(Action::Close)?;
         }
         if !close::may_send(u16::from(code), self.role) {
             return Err(CloseError::InvalidCode(code));
@@ -45,23 +58,23 @@ impl Connection {
             return Err(CloseError::ReasonTooLong(reason.len()));
         }
         if self.phase() == Phase::Requested {
-            self.give_up_request();
+            self.refuse_or_abort();
         } else {
             self.send_close(CloseFrame { code, reason: reason.into() });
         }
         Ok(())
     }
 
-    /// Makes sure that this party has closed, for clean-up code: [`close`](Self::close) where that is legal, with a
-    /// reason cut to what fits, and with 1011 in the place of a code that may not be sent, but 1000 for 1005, which
-    /// says that there is none; nothing where it has closed already. Before there is a request it is
-    /// [`abort`](Self::abort).
+    /// Like [`close`](Self::close), for clean-up code that must not fail.
+    ///
+    /// The reason is cut to fit. A code that may not be sent becomes 1011; 1005, which stands for no code, becomes 1000.
+    /// Does nothing if this party has closed already. Before a request has come it is [`abort`](Self::abort).
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
         let code = close::sendable(code.into(), self.role);
         let reason = close::fit_reason(reason);
         match self.phase() {
             Phase::Idle => self.abort(),
-            Phase::Requested => self.give_up_request(),
+            Phase::Requested => self.refuse_or_abort(),
             Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed => {
                 if self.can(Action::Close) {
                     self.send_close(CloseFrame { code, reason: reason.into() });
@@ -71,37 +84,63 @@ impl Connection {
         }
     }
 
-    /// What an endpoint that stops says: a server answers a request, or the beginning of one, with 503; an open
-    /// connection is closed with `code`, usually 1001 (going away) or 1012 (service restart), as
-    /// [`ensure_closed`](Self::ensure_closed) does. Where there is nobody to say it to, it is [`abort`](Self::abort).
+    /// Ends the connection because this endpoint stops. A server answers a request, or the beginning of one, with 503.
+    /// An open connection is closed as by [`ensure_closed`](Self::ensure_closed), usually with 1001 (going away) or 1012
+    /// (service restart). Otherwise it is [`abort`](Self::abort).
     pub fn shutdown(&mut self, code: impl Into<CloseCode>) {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         if self.incoming.has_begun_request() {
-            self.answer_instead(&Response::new(unavailable), Cause::Aborted, Some(self.local_party()));
+            self.end_refused(&Response::new(unavailable), Cause::Aborted, Some(self.local_party()));
         } else if self.request().is_some() {
-            self.reject(Response::new(unavailable)).expect("a plain 503 answers any request that waits");
+            self.refuse(unavailable);
         } else {
             self.ensure_closed(code, "");
         }
     }
 
-    /// Breaks off without a closing handshake: nothing that is queued leaves, and the socket is to be closed at once,
-    /// also when both parties are done and only the end of the stream is waited for.
+    /// Ends the connection without a closing handshake. Queued bytes are dropped, and the socket is to be closed at
+    /// once, even if both parties have closed and only the end of the stream is missing.
     pub fn abort(&mut self) {
         if self.can(Action::Abort) {
-            self.break_off(self.local_party(), Cause::Aborted, Some(self.local_party()));
+            self.end_aborted(self.local_party(), Cause::Aborted, Some(self.local_party()));
         } else {
-            self.close_socket();
+            self.skip_to_close();
         }
     }
 
-    fn give_up_request(&mut self) {
+    /// Answers the waiting request with an empty response of `status`. Does nothing if no request waits. A status that
+    /// is not final (1xx) becomes 500.
+    ///
+    /// This is [`reject`](Self::reject) for code that must not fail.
+    ///
+    /// ```
+    /// # use statesocket::{Config, Connection, Phase};
+    /// use statesocket::http::StatusCode;
+    /// # use std::{sync::Arc, time::Instant};
+    ///
+    /// # let mut request = *b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    /// #     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    /// # let mut connection = Connection::server(Arc::new(Config::default()), Instant::now());
+    /// # let _ = connection.receive(&mut &mut request[..], Instant::now());
+    /// connection.refuse(StatusCode::TOO_MANY_REQUESTS);
+    /// assert!(connection.transmit().starts_with(b"HTTP/1.1 429 Too Many Requests\r\n"));
+    /// # assert_eq!(connection.phase(), Phase::Closed);
+    /// ```
+    pub fn refuse(&mut self, status: StatusCode) {
+        if !self.can(Action::Reject) {
+            return;
+        }
+        let status = if status.is_informational() { StatusCode::INTERNAL_SERVER_ERROR } else { status };
+        self.outgoing.extend(&Response::new(status).encode_own());
+        self.end_rejected(status, Ending::Drain);
+    }
+}
+
+impl Connection {
+    fn refuse_or_abort(&mut self) {
         match self.role {
             Role::Client => self.abort(),
-            Role::Server => {
-                let forbidden = Response::new(StatusCode::FORBIDDEN);
-                self.reject(forbidden).expect("a plain 403 answers any request that waits");
-            }
+            Role::Server => self.refuse(StatusCode::FORBIDDEN),
         }
     }
 
@@ -109,42 +148,59 @@ impl Connection {
         self.queue_close(frame);
         self.transition(self.local_party(), Action::Close);
         if self.transport.has_failed() {
-            self.outgoing.output.clear();
-            self.farewell.forget_answer();
+            self.outgoing.clear();
+            self.outcome.retract_answer();
         }
         if self.phase() == Phase::Closed {
-            self.finish_closing();
+            self.end_closed();
         }
     }
 
     fn queue_close(&mut self, frame: CloseFrame) {
         self.outgoing.frame(true, OpCode::Close, &close::encode(&frame));
-        self.farewell.note_sent(frame, self.local_party());
+        self.outcome.close_sent(frame, self.local_party());
     }
 
-    /// The peer's Close, on whose coming its state changes; unless the application wants to answer it, it is answered
-    /// here. What follows it is discarded (section 1.4).
+    /// Changes the peer's state and, unless the application answers by itself, answers. Bytes behind the Close are
+    /// discarded (section 1.4).
     pub(super) fn receive_close(&mut self, frame: CloseFrame) {
         let peer = self.local_party().peer();
-        self.incoming = Incoming::Discard;
-        self.farewell.note_received(frame.clone(), peer);
+        self.incoming.discard();
+        self.outcome.close_received(frame.clone(), peer);
         self.transition(peer, Action::Close);
         if self.phase() == Phase::Closed {
-            self.finish_closing();
+            self.end_closed();
             return;
         }
         match self.config.close_reply {
             // Section 5.5.1: "When sending a Close frame in response, the endpoint typically echos the status code it
-            // received." The reason goes with it: a browser shows its page only that of the Close it receives.
+            // received." The reason is echoed too: a browser shows its page only the reason of the Close it receives.
             CloseReply::Automatic => self.send_close(frame),
-            CloseReply::Manual => self.farewell.report(Cause::PeerClosed, Some(peer)),
+            CloseReply::Manual => self.outcome.report(Cause::PeerClosed, Some(peer)),
         }
     }
 
-    /// Both parties have sent their Close.
-    fn finish_closing(&mut self) {
+    /// Fails the connection for a broken rule of the WebSocket protocol (section 7.1.7).
+    pub(super) fn fail_protocol(&mut self, error: ProtocolError) {
+        self.end_failed(error.close_code(), &error.to_string(), Cause::Protocol(error));
+    }
+
+    /// Fails the opening handshake. A server answers with the status of the error. A client sends nothing.
+    pub(super) fn fail_handshake(&mut self, error: HandshakeError) {
         let local = self.local_party();
-        let is_ours = self.farewell.initiator() == Some(local);
+        match self.role {
+            Role::Server => {
+                let response = Response::to_error(&error);
+                self.end_refused(&response, Cause::Handshake(error), Some(local));
+            }
+            Role::Client => self.end_aborted(local, Cause::Handshake(error), Some(local)),
+        }
+    }
+
+    /// Ends after both parties have sent their Close.
+    fn end_closed(&mut self) {
+        let local = self.local_party();
+        let is_ours = self.outcome.initiator() == Some(local);
         let (cause, initiator) = if is_ours { (Cause::LocalClosed, local) } else { (Cause::PeerClosed, local.peer()) };
         // Section 7.1.1: "the server MUST close the TCP connection immediately", "the client [...] SHOULD wait for the
         // server to close".
@@ -155,13 +211,8 @@ impl Connection {
         self.end(cause, Some(initiator), ending);
     }
 
-    /// _Fail the WebSocket Connection_ (section 7.1.7) for what the peer did.
-    pub(super) fn fail(&mut self, error: ProtocolError) {
-        self.fail_with(error.close_code(), &error.to_string(), Cause::Protocol(error));
-    }
-
-    /// Ends with one Close, if none was sent; not a byte more is parsed.
-    pub(super) fn fail_with(&mut self, code: CloseCode, reason: &str, cause: Cause) {
+    /// Ends with one Close, if none was sent. Not a byte more is parsed.
+    pub(super) fn end_failed(&mut self, code: CloseCode, reason: &str, cause: Cause) {
         let local = self.local_party();
         if self.can(Action::Close) {
             self.queue_close(CloseFrame { code, reason: close::fit_reason(reason).into() });
@@ -170,42 +221,41 @@ impl Connection {
         self.end(cause, Some(local), Ending::Drain);
     }
 
-    /// Answers a request, or the beginning of one, for a reason that is not the application's.
-    pub(super) fn answer_instead(&mut self, response: &Response, cause: Cause, initiator: Option<Party>) {
-        let bytes = response.encode().expect("the responses that we make ourselves can be written");
-        self.outgoing.output.extend(&bytes);
+    /// Ends because the application has answered the request with `status`.
+    pub(super) fn end_rejected(&mut self, status: StatusCode, ending: Ending) {
+        self.transition(Party::Application, Action::Reject);
+        self.end(Cause::Rejected(status), Some(Party::Application), ending);
+    }
+
+    /// Ends with a response that the application did not choose, to a request or the beginning of one.
+    pub(super) fn end_refused(&mut self, response: &Response, cause: Cause, initiator: Option<Party>) {
+        self.outgoing.extend(&response.encode_own());
         self.transition(self.local_party(), Action::Abort);
         self.end(cause, initiator, Ending::Drain);
     }
 
-    /// Fails the opening handshake. A server says why; a client has nobody to say it to.
-    pub(super) fn fail_handshake(&mut self, error: HandshakeError) {
-        let local = self.local_party();
-        match self.role {
-            Role::Server => {
-                let response = Response::to_error(&error);
-                self.answer_instead(&response, Cause::Handshake(error), Some(local));
-            }
-            Role::Client => self.break_off(local, Cause::Handshake(error), Some(local)),
-        }
-    }
-
     /// Ends without any more bytes.
-    pub(super) fn break_off(&mut self, party: Party, cause: Cause, initiator: Option<Party>) {
+    pub(super) fn end_aborted(&mut self, party: Party, cause: Cause, initiator: Option<Party>) {
         self.transition(party, Action::Abort);
         self.end(cause, initiator, Ending::Close);
     }
 
-    /// What is left to do in phase Closed.
-    pub(super) fn end(&mut self, cause: Cause, initiator: Option<Party>, ending: Ending) {
+    /// The last step of every end: prepares the steps for the socket and the one `Disconnect`.
+    fn end(&mut self, cause: Cause, initiator: Option<Party>, ending: Ending) {
         debug_assert_eq!(self.phase(), Phase::Closed, "only a closed connection has ended");
-        // A client that is refused may still have a part of its request queued.
+        // A client that is rejected may still have a part of its request queued.
         if self.transport.has_failed() || ending == Ending::Close {
-            self.outgoing.output.clear();
+            self.outgoing.clear();
         }
-        self.incoming = Incoming::Discard;
+        self.incoming.discard();
         self.transport.end(ending);
         self.outgoing.end();
-        self.farewell.report(cause, initiator);
+        self.outcome.report(cause, initiator);
+    }
+
+    /// Has the socket closed at once. Drops the queued bytes.
+    pub(super) fn skip_to_close(&mut self) {
+        self.outgoing.clear();
+        self.transport.skip_to_close();
     }
 }

@@ -1,4 +1,4 @@
-//! What the peer's bytes are at the moment, and what comes of them.
+//! The peer's bytes: which part of the protocol they belong to, and what they say.
 
 use crate::{
     config::Config,
@@ -11,33 +11,37 @@ use crate::{
     message::reader::{Item, Reader},
     spare::Spare,
 };
-use std::mem;
+use std::{mem, sync::Arc};
 
-/// Reads the peer's bytes. Which variant an endpoint begins with is where the roles differ.
+/// Reads the peer's bytes, stage by stage. The first stage is where the roles differ.
 #[derive(Debug)]
-pub(super) enum Incoming {
-    /// A server waits for the request.
+pub(super) struct Incoming(Stage);
+
+#[derive(Debug)]
+enum Stage {
+    /// A server reads the request.
     Request(Box<RequestReader>),
-    /// A server's application has been asked.
+    /// A server holds what the client sends until the application has answered the request.
     Decision(Box<Pending>),
-    /// A client waits for the answer.
+    /// A client reads the response.
     Response(Box<ResponseReader>),
+    /// Both roles read frames.
     Frames(Reader),
-    /// Frames that came before the request was answered.
-    Early(Box<Early>),
-    /// Nothing that matters any more.
+    /// A server reads the frames that it held, before any new bytes.
+    EarlyFrames(Box<EarlyFrames>),
+    /// The rest is discarded unread.
     Discard,
 }
 
-/// What a client sent before it was accepted: read before anything that comes later.
+/// The frames that a client sent before its request was accepted.
 #[derive(Debug)]
-pub(super) struct Early {
+struct EarlyFrames {
     reader: Reader,
     bytes: Vec<u8>,
     read: usize,
 }
 
-/// What has come.
+/// One thing that has arrived whole.
 #[derive(Debug)]
 pub(super) enum Arrival<'b> {
     Request(Request),
@@ -46,7 +50,7 @@ pub(super) enum Arrival<'b> {
     Item(Item<'b>),
 }
 
-/// What the peer has done wrong.
+/// A rule that the peer has broken.
 #[derive(Debug)]
 pub(super) enum Fault {
     Handshake(HandshakeError),
@@ -54,17 +58,23 @@ pub(super) enum Fault {
 }
 
 impl Incoming {
-    /// Frames, after those that came too early.
-    pub(super) fn frames(reader: Reader, early: Vec<u8>) -> Self {
-        if early.is_empty() {
-            Self::Frames(reader)
-        } else {
-            Self::Early(Box::new(Early { reader, bytes: early, read: 0 }))
-        }
+    /// For a server whose request has not come.
+    pub(super) fn request() -> Self {
+        Self(Stage::Request(Box::default()))
     }
 
-    /// The next thing that has come whole, off the front of `input`; `None` takes all of `input`. `is_last` says that
-    /// nothing will follow it.
+    /// For a client whose request is queued.
+    pub(super) fn response(reader: ResponseReader) -> Self {
+        Self(Stage::Response(Box::new(reader)))
+    }
+
+    /// For a connection that is open.
+    pub(super) const fn frames(reader: Reader) -> Self {
+        Self(Stage::Frames(reader))
+    }
+
+    /// Takes the next arrival off the front of `input`. Takes all of `input` if it returns `None`. `is_last` says that
+    /// no more bytes will follow.
     #[inline]
     pub(super) fn next<'b>(
         &mut self,
@@ -73,78 +83,108 @@ impl Incoming {
         mut spare: Option<&mut Spare>,
         is_last: bool,
     ) -> Result<Option<Arrival<'b>>, Fault> {
-        match self {
-            Self::Frames(reader) => {
+        match &mut self.0 {
+            Stage::Frames(reader) => {
                 reader.read(input, config, spare).map(|item| item.map(Arrival::Item)).map_err(Fault::Protocol)
             }
-            Self::Early(early) => match early.next(config, spare.as_deref_mut()).map_err(Fault::Protocol)? {
+            Stage::EarlyFrames(early) => match early.next(config, spare.as_deref_mut()).map_err(Fault::Protocol)? {
                 Some(item) => Ok(Some(Arrival::Item(item))),
                 None => {
-                    self.end_early();
+                    self.finish_early_frames();
                     self.next(input, config, spare, is_last)
                 }
             },
-            Self::Request(reader) => {
+            Stage::Request(reader) => {
                 reader.read(input, config).map(|request| request.map(Arrival::Request)).map_err(Fault::Handshake)
             }
-            Self::Decision(pending) => pending.hold(input, config).map(|()| None).map_err(Fault::Handshake),
-            Self::Response(reader) => Ok(match reader.read(input, config).map_err(Fault::Handshake)? {
+            Stage::Decision(pending) => pending.hold(input, config).map(|()| None).map_err(Fault::Handshake),
+            Stage::Response(reader) => Ok(match reader.read(input, config).map_err(Fault::Handshake)? {
                 Some(Answer::Accepted { response, subprotocol }) => Some(Arrival::Accepted { response, subprotocol }),
                 Some(Answer::Rejected(response)) => Some(Arrival::Rejected(response)),
                 None if is_last => reader.end_of_stream().map(Arrival::Rejected),
                 None => None,
             }),
-            Self::Discard => {
+            Stage::Discard => {
                 *input = &mut [];
                 Ok(None)
             }
         }
     }
 
-    fn end_early(&mut self) {
-        if let Self::Early(early) = mem::replace(self, Self::Discard) {
-            *self = Self::Frames(early.reader);
+    fn finish_early_frames(&mut self) {
+        if let Stage::EarlyFrames(early) = mem::replace(&mut self.0, Stage::Discard) {
+            self.0 = Stage::Frames(early.reader);
         }
     }
 
+    /// Holds what the client sends from now on, until `request` is answered.
+    pub(super) fn await_decision(&mut self, request: Arc<Request>) {
+        self.0 = Stage::Decision(Box::new(Pending::new(request)));
+    }
+
+    /// Reads frames from now on, those that were held first.
+    pub(super) fn open(&mut self, reader: Reader) {
+        let bytes = match &mut self.0 {
+            Stage::Decision(pending) => mem::take(&mut pending.early),
+            Stage::Request(_) | Stage::Response(_) | Stage::Frames(_) | Stage::EarlyFrames(_) | Stage::Discard => {
+                Vec::new()
+            }
+        };
+        self.0 = if bytes.is_empty() {
+            Stage::Frames(reader)
+        } else {
+            Stage::EarlyFrames(Box::new(EarlyFrames { reader, bytes, read: 0 }))
+        };
+    }
+
+    /// Discards what comes from now on.
+    pub(super) fn discard(&mut self) {
+        self.0 = Stage::Discard;
+    }
+
     #[inline]
-    pub(super) const fn as_frames(&self) -> Option<&Reader> {
-        if let Self::Frames(reader) = self { Some(reader) } else { None }
+    pub(super) const fn reader(&self) -> Option<&Reader> {
+        if let Stage::Frames(reader) = &self.0 { Some(reader) } else { None }
+    }
+
+    pub(super) const fn reader_mut(&mut self) -> Option<&mut Reader> {
+        if let Stage::Frames(reader) = &mut self.0 { Some(reader) } else { None }
     }
 
     /// Whether a frame or a message has begun and not ended.
     #[inline]
     pub(super) const fn is_mid_message(&self) -> bool {
-        matches!(self, Self::Frames(reader) if reader.is_mid_message())
+        matches!(&self.0, Stage::Frames(reader) if reader.is_mid_message())
     }
 
-    /// Whether a part of an unfinished message has come since this was last asked.
+    /// Whether a part of an unfinished message has come since the last call.
     pub(super) fn take_part(&mut self) -> bool {
-        if let Self::Frames(reader) = self { reader.take_part() } else { false }
+        if let Stage::Frames(reader) = &mut self.0 { reader.take_part() } else { false }
     }
 
     /// The request that waits for its answer.
-    pub(super) fn pending(&self) -> Option<&Pending> {
-        if let Self::Decision(pending) = self { Some(pending) } else { None }
+    pub(super) fn pending_request(&self) -> Option<&Arc<Request>> {
+        if let Stage::Decision(pending) = &self.0 { Some(&pending.request) } else { None }
     }
 
-    pub(super) fn pending_mut(&mut self) -> Option<&mut Pending> {
-        if let Self::Decision(pending) = self { Some(pending) } else { None }
+    /// Whether the peer's part of the opening handshake has still to come.
+    pub(super) const fn awaits_handshake(&self) -> bool {
+        matches!(self.0, Stage::Request(_) | Stage::Response(_))
     }
 
     /// Whether a request has begun and not ended.
     pub(super) fn has_begun_request(&self) -> bool {
-        matches!(self, Self::Request(reader) if reader.has_begun())
+        matches!(&self.0, Stage::Request(reader) if reader.has_begun())
     }
 
-    /// Whether a rejection has come whose body has not ended.
+    /// Whether the head of a rejection has come and its body has not ended.
     pub(super) const fn has_begun_rejection(&self) -> bool {
-        matches!(self, Self::Response(reader) if reader.has_rejection())
+        matches!(&self.0, Stage::Response(reader) if reader.has_rejection())
     }
 }
 
-impl Early {
-    /// The next item, which owns what it holds: the bytes are ours.
+impl EarlyFrames {
+    /// The next item. It owns its payload, since the bytes belong to the connection.
     fn next(&mut self, config: &Config, spare: Option<&mut Spare>) -> Result<Option<Item<'static>>, ProtocolError> {
         let mut input = &mut self.bytes[self.read..];
         let item = self.reader.read(&mut input, config, spare)?.map(Item::into_owned);

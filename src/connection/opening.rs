@@ -1,53 +1,113 @@
-//! Group C, before the connection is open: the application's answer to the request.
+//! Opening: the application's answer to a request, and handshakes that were done elsewhere.
 
 use super::{Connection, Incoming, transport::Ending};
 use crate::{
+    config::Config,
     error::{AcceptError, RejectError},
-    event::Cause,
     handshake::{Accept, Request, Response},
     message::reader::Reader,
-    state::{Action, Party},
+    random::Random,
+    state::{Action, Party, Phase},
 };
-use std::mem;
+use std::{sync::Arc, time::Instant};
+use tungstenite::protocol::Role;
 
+/// The result of an opening handshake that was done elsewhere. The default is no subprotocol.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Agreed {
+    /// The subprotocol.
+    pub subprotocol: Option<String>,
+    /// The seed of all randomness, for tests; see [`Connect::seed`](crate::handshake::Connect::seed).
+    pub seed: Option<[u8; 32]>,
+}
+
+impl Agreed {
+    /// No subprotocol.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the subprotocol.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocol = Some(name.into());
+        self
+    }
+
+    /// Sets the seed.
+    #[must_use]
+    pub const fn seed(mut self, seed: [u8; 32]) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+/// # Opening
 impl Connection {
+    /// A connection whose opening handshake was done elsewhere: by an HTTP server, or over HTTP/2 (RFC 8441) or HTTP/3
+    /// (RFC 9220). It is [`Open`](Phase::Open). Hand the bytes that came behind the handshake to
+    /// [`receive`](Connection::receive) first.
+    ///
+    /// ```
+    /// use statesocket::{Agreed, Config, Connection, Event, Role};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let config = Arc::new(Config::default());
+    /// let mut connection = Connection::established(Role::Client, Agreed::new(), config, Instant::now());
+    /// // The example of RFC 6455 section 5.7.
+    /// let mut bytes = *b"\x81\x05Hello";
+    /// let Some(Event::Message(message)) = connection.receive(&mut &mut bytes[..], Instant::now()) else { panic!() };
+    /// assert_eq!(message.as_text(), Some("Hello"));
+    /// ```
+    #[must_use]
+    pub fn established(role: Role, agreed: Agreed, config: Arc<Config>, now: Instant) -> Self {
+        let incoming = Incoming::frames(Reader::new(role, &config));
+        let random = match role {
+            Role::Client => Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed)),
+            Role::Server => None,
+        };
+        let mut connection = Self::new(role, Phase::Open, incoming, random, config, now);
+        connection.subprotocol = agreed.subprotocol.map(String::into_boxed_str);
+        connection
+    }
+
     /// The request that waits for its answer.
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
-        self.incoming.pending().map(|pending| &*pending.request)
+        self.incoming.pending_request().map(|request| &**request)
     }
 
     /// Accepts the request with a 101 response. Messages may be sent at once (RFC 6455 section 4.2.2).
     ///
-    /// What the client sent before the answer has been held: take it with [`poll_event`](Self::poll_event) or the next
-    /// [`receive`](Self::receive).
+    /// Bytes that the client sent before the answer have been held. Take their events with
+    /// [`poll_event`](Self::poll_event) or the next [`receive`](Self::receive).
     ///
     /// # Errors
-    /// [`AcceptError`] if no request waits, if the client has gone, if the request is plain HTTP, if the subprotocol
-    /// was not offered, or if a header belongs to the handshake.
+    /// [`AcceptError`] if no request waits, the client has gone, the request is plain HTTP, the client did not offer the
+    /// subprotocol, or a header belongs to the handshake.
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
         self.check(Action::Accept)?;
         if !self.transport.is_open() {
             return Err(AcceptError::ClientGone);
         }
-        let pending = self.incoming.pending_mut().expect("a request waits in phase Requested");
-        let subprotocol = self.outgoing.output.write(|output| accept.respond(&pending.request, output))?;
-        let early = mem::take(&mut pending.early);
+        let request = self.incoming.pending_request().expect("a request waits in phase Requested");
+        let subprotocol = self.outgoing.write_head(|head| accept.respond(request, head))?;
         self.subprotocol = subprotocol.map(String::into_boxed_str);
-        self.incoming = Incoming::frames(Reader::new(self.role, &self.config), early);
+        self.incoming.open(Reader::new(self.role, &self.config));
         self.transition(Party::Application, Action::Accept);
         Ok(())
     }
 
-    /// Answers the request with any final response but 101: refuses it, redirects it, or, if it is plain HTTP, serves
-    /// it. `Content-Length` and `Connection: close` are added, and the connection ends.
+    /// Answers the request with a final response other than 101: refuses it, redirects it, or serves it if it is plain
+    /// HTTP. The response gets `Content-Length` and `Connection: close`, and the connection ends.
     ///
     /// # Errors
-    /// [`RejectError`] if no request waits, or if the response is none that can be written.
+    /// [`RejectError`] if no request waits, or if the response is not a final one that can be written.
     ///
     /// ```
-    /// use http::StatusCode;
-    /// use statesocket::{Connection, RejectError, handshake::Response};
+    /// use statesocket::{Connection, RejectError, handshake::Response, http::StatusCode};
     ///
     /// fn not_here(connection: &mut Connection) -> Result<(), RejectError> {
     ///     connection.reject(Response::new(StatusCode::NOT_FOUND).body("no such room"))
@@ -56,9 +116,8 @@ impl Connection {
     /// ```
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
         self.check(Action::Reject)?;
-        self.outgoing.output.extend(&response.encode()?);
-        self.transition(Party::Application, Action::Reject);
-        self.end(Cause::Rejected(response.status), Some(Party::Application), Ending::Drain);
+        self.outgoing.extend(&response.encode()?);
+        self.end_rejected(response.status, Ending::Drain);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Frames on their way out: masked if this is a client, one message at a time, within the limit.
+//! Our bytes: frames in the order in which they leave.
 
 use crate::{
     frame::{
@@ -7,15 +7,16 @@ use crate::{
         mask,
     },
     message::{Message, SharedMessage},
-    output::Output,
+    output::{Output, OutputBuffer},
     random::Random,
+    spare::Spare,
 };
 use std::{
     borrow::Cow,
     io::{self, IoSlice},
 };
 
-/// What a message is made of.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
@@ -23,6 +24,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    pub(super) const fn of(message: &Message<'_>) -> Self {
+        match message {
+            Message::Text(_) => Self::Text,
+            Message::Binary(_) => Self::Binary,
+        }
+    }
+
     const fn opcode(self) -> OpCode {
         match self {
             Self::Text => OpCode::Text,
@@ -31,13 +39,14 @@ impl Kind {
     }
 }
 
-/// How many slices go into one vectored write: more than a broadcast and the messages around it make.
-pub(super) const SLICES: usize = 16;
+/// The slices of one vectored write: enough for a broadcast and the messages around it.
+const SLICES: usize = 16;
 
+/// Queues frames: masked on a client, one message at a time, within the limit.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    pub(super) output: Output,
-    /// Where masking keys come from; a server masks nothing.
+    output: Output,
+    /// The source of masking keys; `None` on a server, and after the end.
     random: Option<Random>,
     /// The kind of the fragmented message in progress.
     fragmented: Option<Kind>,
@@ -48,26 +57,14 @@ impl Outgoing {
         Self { output: Output::default(), random, fragmented: None }
     }
 
-    #[inline]
-    pub(super) const fn is_masked(&self) -> bool {
-        self.random.is_some()
+    /// Queues the HTTP head that `write` appends.
+    pub(super) fn write_head<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        self.output.write(write)
     }
 
-    /// No more frames will be queued.
-    pub(super) fn end(&mut self) {
-        self.random = None;
-    }
-
-    #[inline]
-    pub(super) const fn is_mid_message(&self) -> bool {
-        self.fragmented.is_some()
-    }
-
-    /// Whether a frame fits; if not, how much is queued.
-    #[inline]
-    pub(super) fn check_room(&self, payload_len: usize, limit: usize) -> Result<(), usize> {
-        let queued = self.output.len();
-        if queued.saturating_add(max_encoded_len(payload_len)) > limit { Err(queued) } else { Ok(()) }
+    /// Queues bytes that are no frame.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        self.output.extend(bytes);
     }
 
     /// Queues a frame.
@@ -85,27 +82,28 @@ impl Outgoing {
     /// Queues a message.
     #[inline(always)]
     pub(super) fn message(&mut self, kind: Kind, payload: &[u8]) {
-        if self.is_masked() || self.output.message_in_room(kind.opcode(), payload).is_none() {
-            self.message_anywhere(kind, payload);
+        if self.is_masked() || !self.output.try_message(kind.opcode(), payload) {
+            self.message_by_general_path(kind, payload);
         }
     }
 
-    // Not inlined, so that the common case stays small.
+    // Out of line, so that callers of `message` stay small.
     #[inline(never)]
-    fn message_anywhere(&mut self, kind: Kind, payload: &[u8]) {
+    fn message_by_general_path(&mut self, kind: Kind, payload: &[u8]) {
         self.frame(true, kind.opcode(), payload);
     }
 
-    /// Queues a message without copying it, if it is large.
+    /// Queues a message. A large one is not copied.
     pub(super) fn owned_message(&mut self, kind: Kind, mut payload: Vec<u8>) {
         let key = self.mask_key();
         if let Some(key) = key {
             mask::apply(&mut payload, key);
         }
-        self.output.header(kind.opcode(), payload.len(), key);
+        self.output.extend(&EncodedHeader::new(true, kind.opcode(), payload.len(), key));
         self.output.payload(Cow::Owned(payload), 0);
     }
 
+    /// Queues a message. A server does not copy a large one.
     pub(super) fn shared_message(&mut self, message: &SharedMessage) {
         if self.is_masked() {
             let kind = if message.is_text() { Kind::Text } else { Kind::Binary };
@@ -123,43 +121,225 @@ impl Outgoing {
         }
     }
 
+    /// Queues a fragment with the opcode that [`fragment_opcode`](Self::fragment_opcode) has given.
     pub(super) fn fragment(&mut self, kind: Kind, opcode: OpCode, payload: &[u8], is_last: bool) {
         self.frame(is_last, opcode, payload);
         self.fragmented = (!is_last).then_some(kind);
     }
 
-    /// Writes a server's message once, behind what waits, and queues what `writer` does not take. Returns how much it
-    /// took in all.
+    /// Writes a server's message once, behind the queued bytes, and queues the part that `writer` does not take. Returns
+    /// the number of bytes written, those of the queue included.
     pub(super) fn write_message(&mut self, message: Message<'_>, mut writer: impl io::Write) -> usize {
-        let kind = if message.as_text().is_some() { Kind::Text } else { Kind::Binary };
-        let header = EncodedHeader::new(true, kind.opcode(), message.len(), None);
-        // Nothing is queued before: a writer that panics leaves no half of a frame.
+        let header = EncodedHeader::new(true, Kind::of(&message).opcode(), message.len(), None);
+        // Nothing is queued before the write: a writer that panics leaves no half of a frame.
         let written = self.write_behind_queue(&header, message.as_bytes(), &mut writer);
-        let before = written.min(self.output.len());
-        let taken = written - before;
-        self.output.advance(before);
-        if taken < header.len() {
-            self.output.extend(&header[taken..]);
+        let of_queue = written.min(self.output.len());
+        let of_message = written - of_queue;
+        self.output.advance(of_queue);
+        if of_message < header.len() {
+            self.output.extend(&header[of_message..]);
         }
-        self.output.payload(message.into_bytes(), taken.saturating_sub(header.len()));
+        self.output.payload(message.into_bytes(), of_message.saturating_sub(header.len()));
         written
     }
 
-    /// Writes what waits and a frame behind it, once. Nothing is taken off.
+    /// Writes the queued bytes and a frame behind them, in one call. The queue keeps its bytes.
     fn write_behind_queue(&self, header: &[u8], payload: &[u8], writer: &mut impl io::Write) -> usize {
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = self.output.fill(&mut slices[..SLICES - 2]);
-        let waiting: usize = slices[..count].iter().map(|slice| slice.len()).sum();
-        if waiting < self.output.len() {
+        let count = self.output.slices_into(&mut slices[..SLICES - 2]);
+        let in_slices: usize = slices[..count].iter().map(|slice| slice.len()).sum();
+        if in_slices < self.output.len() {
             return 0;
         }
         (slices[count], slices[count + 1]) = (IoSlice::new(header), IoSlice::new(payload));
         writer.write_vectored(&slices[..count + 2]).unwrap_or(0)
     }
 
+    /// Writes queued bytes in one call. The queue keeps its bytes until [`advance`](Self::advance).
+    pub(super) fn write_once(&self, writer: &mut impl io::Write) -> io::Result<usize> {
+        let first = self.output.as_slice();
+        if first.len() == self.output.len() {
+            return writer.write(first);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = self.output.slices_into(&mut slices);
+        writer.write_vectored(&slices[..count])
+    }
+
+    /// Drops the first `n` bytes.
+    pub(super) fn advance(&mut self, n: usize) {
+        self.output.advance(n);
+    }
+
+    /// Drops all bytes.
+    pub(super) fn clear(&mut self) {
+        self.output.clear();
+    }
+
+    /// Drops the source of masking keys: no frame follows.
+    pub(super) fn end(&mut self) {
+        self.random = None;
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.output.len()
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.output.is_empty()
+    }
+
+    /// The first bytes, as many as are contiguous.
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.output.as_slice()
+    }
+
+    /// Fills `slices` with the bytes, from the front. Returns the number of slices filled.
+    pub(super) fn slices_into<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.output.slices_into(slices)
+    }
+
+    /// Whether the output has become empty, or has ceased to be, since [`take_edge`](Self::take_edge).
+    #[inline]
+    pub(super) const fn has_edge(&self) -> bool {
+        self.output.has_edge()
+    }
+
+    pub(super) const fn take_edge(&mut self) {
+        self.output.take_edge();
+    }
+
+    pub(super) fn lend(&mut self, buffer: &mut OutputBuffer) {
+        self.output.lend(buffer);
+    }
+
+    pub(super) fn reclaim(&mut self, buffer: &mut OutputBuffer) {
+        self.output.reclaim(buffer);
+    }
+
+    /// The recycled memory for large messages, if a buffer is lent.
+    pub(super) fn spare(&mut self) -> Option<&mut Spare> {
+        self.output.spare()
+    }
+
+    #[inline]
+    pub(super) const fn is_masked(&self) -> bool {
+        self.random.is_some()
+    }
+
+    #[inline]
+    pub(super) const fn is_mid_message(&self) -> bool {
+        self.fragmented.is_some()
+    }
+
+    /// Checks that a frame fits under `limit`.
+    ///
+    /// # Errors
+    /// The number of bytes that are queued, if it does not.
+    #[inline]
+    pub(super) fn check_room(&self, payload_len: usize, limit: usize) -> Result<(), usize> {
+        let queued = self.output.len();
+        if queued.saturating_add(max_encoded_len(payload_len)) > limit { Err(queued) } else { Ok(()) }
+    }
+
     /// Section 5.1: "a client MUST mask all frames that it sends to the server", "A server MUST NOT mask any frames
     /// that it sends to the client."
     fn mask_key(&mut self) -> Option<MaskKey> {
         self.random.as_mut().map(Random::mask_key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server() -> Outgoing {
+        Outgoing::new(None)
+    }
+
+    fn client() -> Outgoing {
+        Outgoing::new(Some(Random::from_seed([7; 32])))
+    }
+
+    #[test]
+    fn only_a_client_masks_and_each_frame_with_its_own_key() {
+        let mut outgoing = server();
+        outgoing.frame(true, OpCode::Text, b"same");
+        outgoing.frame(true, OpCode::Text, b"same");
+        assert_eq!(outgoing.as_slice(), b"\x81\x04same\x81\x04same");
+
+        let mut outgoing = client();
+        outgoing.frame(true, OpCode::Text, b"same");
+        outgoing.frame(true, OpCode::Text, b"same");
+        let (first, second) = outgoing.as_slice().split_at(10);
+        for frame in [first, second] {
+            let [0x81, 0x84, key @ .., a, b, c, d] = *<&[u8; 10]>::try_from(frame).expect("the frame has 10 bytes")
+            else {
+                panic!("the frame is not masked: {frame:x?}")
+            };
+            assert_eq!([a ^ key[0], b ^ key[1], c ^ key[2], d ^ key[3]], *b"same");
+        }
+        assert_ne!(first[2..6], second[2..6]);
+    }
+
+    #[test]
+    fn fragments_of_one_kind_follow_each_other_until_the_last() {
+        let mut outgoing = server();
+        for (is_last, opcode) in [(false, OpCode::Text), (false, OpCode::Continuation), (true, OpCode::Continuation)] {
+            assert_eq!(outgoing.fragment_opcode(Kind::Text), Some(opcode));
+            outgoing.fragment(Kind::Text, opcode, b"x", is_last);
+            assert_eq!(outgoing.is_mid_message(), !is_last);
+            assert_eq!(outgoing.fragment_opcode(Kind::Binary), is_last.then_some(OpCode::Binary));
+        }
+        assert_eq!(outgoing.as_slice(), b"\x01\x01x\x00\x01x\x80\x01x");
+    }
+
+    #[test]
+    fn a_frame_fits_up_to_the_limit_and_not_beyond() {
+        let mut outgoing = server();
+        outgoing.extend(&[0; 10]);
+        let needed = 10 + max_encoded_len(100);
+        assert_eq!(outgoing.check_room(100, needed), Ok(()));
+        assert_eq!(outgoing.check_room(100, needed - 1), Err(10));
+        assert_eq!(outgoing.check_room(usize::MAX, usize::MAX), Ok(()), "the sum saturates");
+    }
+
+    /// Takes at most `limit` bytes per write.
+    struct Short {
+        taken: Vec<u8>,
+        limit: usize,
+    }
+
+    impl io::Write for Short {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let len = bytes.len().min(self.limit - self.taken.len());
+            self.taken.extend(&bytes[..len]);
+            Ok(len)
+        }
+
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            slices.iter().map(|slice| self.write(slice)).sum()
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_message_cut_short_at_any_byte_leaves_the_rest_in_the_queue() {
+        let expected = b"queued\x82\x05hello";
+        for limit in 0..=expected.len() {
+            for message in [Message::from(&b"hello"[..]), Message::from(b"hello".to_vec())] {
+                let mut outgoing = server();
+                outgoing.extend(b"queued");
+                let mut writer = Short { taken: Vec::new(), limit };
+                assert_eq!(outgoing.write_message(message, &mut writer), limit);
+                assert_eq!([&writer.taken, outgoing.as_slice()].concat(), expected, "after {limit} bytes");
+                assert_eq!(outgoing.len(), expected.len() - limit);
+            }
+        }
     }
 }

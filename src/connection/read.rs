@@ -1,31 +1,34 @@
-//! Group B: reading large messages to where they are put together.
+//! Reading large messages to where they are assembled.
 
-use super::{Connection, Incoming};
+use super::Connection;
 use std::{
     io::{self, IoSliceMut},
     time::Instant,
 };
 
-/// What lacks fewer bytes is read into the buffer, with what follows it.
+/// A message that lacks fewer bytes is read into the buffer, together with the bytes that follow it.
 const MIN_DIRECT: u64 = 32 << 10;
 
-/// What [`Connection::read_from`] has read.
+/// The bytes that [`Connection::read_from`] has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct BytesRead {
-    /// How many bytes have come; none at the end of the stream.
+    /// The number of bytes; 0 at the end of the stream.
     pub total: usize,
-    /// How many of them lie in the buffer.
+    /// The number of bytes in the buffer.
     pub in_buffer: usize,
-    /// Whether there was room for more. A socket, which fills all the room that it is given, has then been read empty;
-    /// a stream whose `read_vectored` fills only a part of it may not have been.
+    /// Whether there was room for more. Then a socket has been read empty, since it fills the room that it is given. A
+    /// stream whose `read_vectored` fills only the first slice may have more.
     pub is_short: bool,
 }
 
+/// # B: bytes of the peer, read without a copy
 impl Connection {
-    /// Reads from `stream` once, into `buffer`; but what a large binary message lacks goes straight to where it is put
-    /// together, so that it is not copied. Hand in what lies in `buffer` then, with [`receive`](Self::receive), even if
-    /// that is nothing: the message may be whole. At the end of the stream call [`receive_eof`](Self::receive_eof).
+    /// Reads from `stream` once, into `buffer`. The missing part of a large binary message goes straight to where the
+    /// message is assembled, so that it is not copied.
+    ///
+    /// Then hand the bytes in `buffer` to [`receive`](Self::receive), even if there are none: the message may be whole.
+    /// At the end of the stream call [`receive_eof`](Self::receive_eof).
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -45,15 +48,15 @@ impl Connection {
     /// ```
     ///
     /// # Errors
-    /// The stream's; nothing has been read then.
+    /// The error of the stream. Nothing has been read then.
     pub fn read_from(&mut self, mut stream: impl io::Read, buffer: &mut [u8], now: Instant) -> io::Result<BytesRead> {
-        let Incoming::Frames(reader) = &mut self.incoming else { return read_into(stream, buffer) };
-        let Some(room) = reader.room(MIN_DIRECT) else { return read_into(stream, buffer) };
+        let Some(reader) = self.incoming.reader_mut() else { return read_into(stream, buffer) };
+        let Some(room) = reader.spare_mut(MIN_DIRECT) else { return read_into(stream, buffer) };
         let direct = room.len();
         let total = stream.read_vectored(&mut [IoSliceMut::new(room), IoSliceMut::new(buffer)])?;
         if total > 0 {
-            reader.take_read(total.min(direct));
-            self.tell_time(now);
+            reader.commit(total.min(direct));
+            self.stamp(now);
             self.clock.bytes_came(now);
         }
         let is_short = total < direct + buffer.len();

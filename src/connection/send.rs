@@ -1,4 +1,4 @@
-//! Group C, while the connection is open: messages and Pings.
+//! Commands of an open connection: messages, fragments, Pings.
 
 use super::{Connection, outgoing::Kind};
 use crate::{
@@ -9,14 +9,18 @@ use crate::{
 };
 use std::{borrow::Cow, io};
 
-/// What is shorter is copied, and leaves in one write with what else there is.
+#[cfg(feature = "serde")]
+use crate::error::SendJsonError;
+
+/// Shorter messages are copied: that is faster than a write of their own.
 const MIN_WRITTEN_AT_ONCE: usize = 8 << 10;
 
+/// # C: commands that send
 impl Connection {
     /// Queues a text message.
     ///
     /// # Errors
-    /// [`SendError`] if the connection is not open, if a fragmented message is in progress, or if the output is full.
+    /// [`SendError`] if the connection is not open, a fragmented message is in progress, or the output is full.
     #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         self.send_message(Kind::Text, text.as_bytes())
@@ -31,8 +35,8 @@ impl Connection {
         self.send_message(Kind::Binary, bytes)
     }
 
-    /// Queues a message of either kind. One that owns its bytes is not copied if it is large; a client masks it where it
-    /// lies. To keep it, lend it: `connection.send(&message)`.
+    /// Queues a message of either kind. A large message that owns its bytes is not copied; a client masks it in place.
+    /// To keep the message, pass it by reference: `connection.send(&message)`.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -61,9 +65,9 @@ impl Connection {
         }
     }
 
-    /// Sends a message, and if it is a server's of 8 KiB or more, writes it at once, after what waits: of what `writer`
-    /// takes nothing is copied. The rest is queued, as [`send`](Self::send) does it. An error of the writer is left to
-    /// the next [`write_to`](Self::write_to), which meets it again.
+    /// Like [`send`](Self::send), but a server's message of 8 KiB or more is first offered to `writer` in one vectored
+    /// write, behind the queued bytes. Bytes that the writer takes are never copied; the rest is queued. Errors of the
+    /// writer are not reported here: the next [`write_to`](Self::write_to) meets them.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -90,13 +94,13 @@ impl Connection {
         }
         self.check_message(message.as_bytes())?;
         if self.outgoing.write_message(message, writer) > 0 {
-            self.clock.bytes_left(self.outgoing.output.is_empty());
+            self.clock.bytes_written(self.outgoing.is_empty());
         }
         Ok(())
     }
 
-    /// Queues a message that other connections send too. A server does not copy it if it is large; a client has to,
-    /// since it masks it.
+    /// Queues a message that other connections send too. A server does not copy a large one. A client copies it, to mask
+    /// it.
     ///
     /// # Errors
     /// As [`send_text`](Self::send_text).
@@ -106,8 +110,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues the next fragment of a text message (RFC 6455 section 5.4). Until the last one only fragments of text,
-    /// Pings and a Close may be sent.
+    /// Queues the next fragment of a text message (RFC 6455 section 5.4). Until the last one, only further fragments of
+    /// text, Pings and a Close may be sent.
     ///
     /// ```
     /// # use statesocket::{Connection, SendError};
@@ -133,14 +137,14 @@ impl Connection {
         self.send_fragment(Kind::Binary, bytes, is_last)
     }
 
-    /// Queues `value` as JSON in a text message, without white space and with non-ASCII characters as they are.
+    /// Queues `value` as JSON in a text message. The JSON is compact; characters outside ASCII are not escaped.
     ///
     /// # Errors
-    /// [`SendJsonError`](crate::SendJsonError) if it has no JSON form, or as [`send_text`](Self::send_text).
+    /// [`SendJsonError`] if the value has no JSON form, or as [`send_text`](Self::send_text).
     #[cfg(feature = "serde")]
-    pub fn send_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
+    pub fn send_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SendJsonError> {
         self.check(Action::Message).map_err(SendError::from)?;
-        let text = serde_json::to_string(value).map_err(|error| crate::SendJsonError::Serialize(error.to_string()))?;
+        let text = serde_json::to_string(value).map_err(|error| SendJsonError::Serialize(error.to_string()))?;
         Ok(self.send_text(&text)?)
     }
 
@@ -149,17 +153,17 @@ impl Connection {
     /// # Errors
     /// As [`send_json`](Self::send_json).
     #[cfg(feature = "serde")]
-    pub fn send_json_binary<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
+    pub fn send_json_binary<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SendJsonError> {
         self.check(Action::Message).map_err(SendError::from)?;
-        let bytes = serde_json::to_vec(value).map_err(|error| crate::SendJsonError::Serialize(error.to_string()))?;
+        let bytes = serde_json::to_vec(value).map_err(|error| SendJsonError::Serialize(error.to_string()))?;
         Ok(self.send_binary(&bytes)?)
     }
 
-    /// Queues a Ping with at most 125 bytes; the peer's [`Pong`](crate::Event::Pong) has the same. It may go between
-    /// the fragments of a message.
+    /// Queues a Ping with at most 125 bytes of payload, which the peer's [`Pong`](crate::Event::Pong) repeats. It may be
+    /// sent between the fragments of a message.
     ///
     /// # Errors
-    /// [`PingError`] if the connection is not open, if the payload is too long, or if the output is full.
+    /// [`PingError`] if the connection is not open, the payload is too long, or the output is full.
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
         self.check(Action::Ping)?;
         if self.transport.has_failed() {
@@ -188,7 +192,7 @@ impl Connection {
     #[inline(always)]
     fn send_message(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
         self.check_message(payload)?;
-        // It leaves the phase as it is, so there is no more to it than the check.
+        // A message never changes the phase, so there is no transition to make.
         self.outgoing.message(kind, payload);
         Ok(())
     }

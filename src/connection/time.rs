@@ -1,6 +1,6 @@
-//! Group B: what comes from the clock.
+//! The time: deadlines, timeouts, keepalive.
 
-use super::{Connection, Incoming, clock::Waits};
+use super::{Connection, clock::Waits};
 use crate::{
     event::Cause,
     frame::OpCode,
@@ -12,59 +12,62 @@ use http::StatusCode;
 use std::time::{Duration, Instant};
 use tungstenite::protocol::frame::coding::CloseCode;
 
+/// # B: the time
 impl Connection {
-    /// The earliest deadline and what it is for; `None` if nothing is waited for. Call
-    /// [`handle_timeout`](Self::handle_timeout) when it has come. Deadlines only move as time passes and bytes come, so
-    /// whoever keeps one may keep it until it has come, and ask again then.
+    /// The earliest deadline and its timer; `None` if no timer runs. Call [`handle_timeout`](Self::handle_timeout) when
+    /// the deadline has come.
     ///
-    /// Methods of group C know no time: a deadline that they begin runs from the `now` of the call that follows, which
-    /// is usually this one.
+    /// Ask again after every call that takes `&mut self`: input and commands may start an earlier deadline. Receiving a
+    /// message only ever postpones one, so a deadline that was kept is at worst too early.
+    ///
+    /// Commands do not take the time. A deadline that a command starts counts from the `now` of the next call that has
+    /// one, which is usually this one.
     #[must_use]
     pub fn poll_timeout(&mut self, now: Instant) -> Option<(Instant, Timer)> {
-        self.tell_time(now);
+        self.stamp(now);
         self.clock.deadline(self.waits(), &self.config)
     }
 
-    /// Does what the deadlines up to `now` demand. Take the events that follow with [`poll_event`](Self::poll_event).
-    /// Calls that come too early or again do nothing; after a jump of the clock each timer fires once.
+    /// Acts on the deadlines up to `now`. Take the events that follow with [`poll_event`](Self::poll_event). An early or
+    /// repeated call does nothing. After a jump of the clock each timer fires once.
     ///
-    /// | timer | what happens when it runs out |
+    /// | timer | effect |
     /// |---|---|
-    /// | [`Opening`](Timer::Opening) | a server answers 408 if a request had begun; a client leaves |
-    /// | [`Accept`](Timer::Accept) | 503 is the answer |
+    /// | [`Opening`](Timer::Opening) | a server answers 408 if a request has begun, else the socket is closed; a client closes the socket |
+    /// | [`Accept`](Timer::Accept) | 503 answers the request |
     /// | [`Ping`](Timer::Ping) | a Ping is sent |
-    /// | [`Pong`](Timer::Pong) | Close 1011; the code is 1006 |
-    /// | [`Idle`](Timer::Idle) | Close 1001; the code is 1006 |
-    /// | [`Message`](Timer::Message) | Close 1008; the code is 1006 |
-    /// | [`Write`](Timer::Write) | the socket is to be closed; the code is 1006 |
-    /// | [`Closing`](Timer::Closing) | the socket is to be closed; if the peer's Close has not come the code is 1006 |
-    /// | [`Linger`](Timer::Linger) | the socket is to be closed; the `Disconnect` has been handed out before |
+    /// | [`Pong`](Timer::Pong) | Close 1011 is sent; the code of the `Disconnect` is 1006 |
+    /// | [`Idle`](Timer::Idle) | Close 1001 is sent; the code is 1006 |
+    /// | [`Message`](Timer::Message) | Close 1008 is sent; the code is 1006 |
+    /// | [`Write`](Timer::Write) | the socket is closed; the code is 1006 |
+    /// | [`Closing`](Timer::Closing) | the socket is closed; the code is 1006 unless the peer's Close has come |
+    /// | [`Linger`](Timer::Linger) | the socket is closed; the `Disconnect` has been handed out before |
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(timer) = self.run_out(now) {
+        while let Some(timer) = self.expired(now) {
             match timer {
                 Timer::Opening => self.opening_timed_out(),
                 Timer::Accept => self.accept_timed_out(),
                 Timer::Ping => self.send_keepalive(now),
-                Timer::Pong => self.fail_with(CloseCode::Error, "no sign of life", Cause::TimedOut(timer)),
-                Timer::Idle => self.fail_with(CloseCode::Away, "idle", Cause::TimedOut(timer)),
-                Timer::Message => self.fail_with(CloseCode::Policy, "message too slow", Cause::TimedOut(timer)),
-                // A Close would wait behind what does not leave.
-                Timer::Write => self.break_off(self.local_party(), Cause::TimedOut(timer), None),
+                Timer::Pong => self.end_failed(CloseCode::Error, "no sign of life", Cause::TimedOut(timer)),
+                Timer::Idle => self.end_failed(CloseCode::Away, "idle", Cause::TimedOut(timer)),
+                Timer::Message => self.end_failed(CloseCode::Policy, "message too slow", Cause::TimedOut(timer)),
+                // A Close would wait behind the bytes that cannot be written.
+                Timer::Write => self.end_aborted(self.local_party(), Cause::TimedOut(timer), None),
                 Timer::Closing if self.can(Action::Abort) => {
-                    self.break_off(self.local_party(), Cause::TimedOut(timer), None);
+                    self.end_aborted(self.local_party(), Cause::TimedOut(timer), None);
                 }
-                Timer::Closing | Timer::Linger => self.close_socket(),
+                Timer::Closing | Timer::Linger => self.skip_to_close(),
             }
         }
     }
 
-    /// Says that what the peer sends is left unread for now, because there is more of it than can be taken:
-    /// [`wants_read`](Self::wants_read) is `false`, and the peer's silence is not held against it.
+    /// Pauses reading: [`wants_read`](Self::wants_read) is `false`, and the deadlines that wait for the peer are
+    /// suspended.
     pub fn pause_reading(&mut self) {
         self.clock.set_paused(true);
     }
 
-    /// Says that what the peer sends is read again. The deadlines that were suspended go on where they stopped.
+    /// Resumes reading. The suspended deadlines go on where they stopped.
     pub fn resume_reading(&mut self) {
         self.clock.set_paused(false);
     }
@@ -75,54 +78,55 @@ impl Connection {
         self.clock.is_paused()
     }
 
-    /// How long the last Ping that the connection sent by itself took to be answered.
+    /// The time from the last answered keepalive Ping to its Pong.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.clock.round_trip()
     }
 
-    /// When the last bytes of the peer were handed in; at first, when the connection began.
+    /// The time of the last bytes of the peer; before any, the time when the connection began.
     #[must_use]
     pub const fn last_heard(&self) -> Instant {
         self.clock.last_heard()
     }
 
-    /// Tells the clock the time, if that makes a difference.
+    /// Dates what is pending, if anything is.
     #[inline]
-    pub(super) fn tell_time(&mut self, now: Instant) {
-        if self.is_untold() {
-            self.outgoing.output.take_news();
-            self.clock.stamp(now, self.outgoing.output.is_empty());
+    pub(super) fn stamp(&mut self, now: Instant) {
+        if self.has_pending() {
+            self.stamp_pending(now);
         }
     }
 
-    /// Whether the clock is to be told the time.
+    /// Whether something has happened that has no date yet.
     #[inline]
-    pub(super) const fn is_untold(&self) -> bool {
-        self.clock.has_pending() || self.outgoing.output.has_news()
+    pub(super) const fn has_pending(&self) -> bool {
+        self.clock.has_pending() || self.outgoing.has_edge()
     }
 
-    fn run_out(&mut self, now: Instant) -> Option<Timer> {
-        self.tell_time(now);
-        self.clock.run_out(now, self.waits(), &self.config)
+    #[cold]
+    pub(super) fn stamp_pending(&mut self, now: Instant) {
+        self.outgoing.take_edge();
+        self.clock.stamp(now, self.outgoing.is_empty());
+    }
+
+    fn expired(&mut self, now: Instant) -> Option<Timer> {
+        self.stamp(now);
+        self.clock.expired(now, self.waits(), &self.config)
     }
 
     #[inline]
     fn waits(&self) -> Waits {
         match self.phase() {
-            Phase::Idle | Phase::Requested => match self.incoming {
-                Incoming::Decision(_) => Waits::Application,
-                Incoming::Request(_) | Incoming::Response(_) if self.transport.is_open() => Waits::Handshake,
-                Incoming::Request(_)
-                | Incoming::Response(_)
-                | Incoming::Frames(_)
-                | Incoming::Early(_)
-                | Incoming::Discard => Waits::Nothing,
-            },
+            Phase::Idle | Phase::Requested if self.incoming.pending_request().is_some() => Waits::Decision,
+            Phase::Idle | Phase::Requested if self.incoming.awaits_handshake() && self.transport.is_open() => {
+                Waits::Handshake
+            }
+            Phase::Idle | Phase::Requested => Waits::Nothing,
             Phase::Open => Waits::Messages { can_ping: !self.transport.has_failed() },
             Phase::ClientClosed | Phase::ApplicationClosed => Waits::Close,
-            Phase::Closed if self.transport.is_done() => Waits::Nothing,
-            Phase::Closed if self.outgoing.output.is_empty() => Waits::Eof,
+            Phase::Closed if self.transport.is_closing() => Waits::Nothing,
+            Phase::Closed if self.outgoing.is_empty() => Waits::Eof,
             Phase::Closed => Waits::Close,
         }
     }
@@ -130,22 +134,22 @@ impl Connection {
     fn opening_timed_out(&mut self) {
         let cause = Cause::TimedOut(Timer::Opening);
         if self.incoming.has_begun_request() {
-            self.answer_instead(&Response::new(StatusCode::REQUEST_TIMEOUT), cause, None);
+            self.end_refused(&Response::new(StatusCode::REQUEST_TIMEOUT), cause, None);
         } else if self.incoming.has_begun_rejection() {
-            // A rejection whose body does not end is a rejection all the same.
+            // A rejection is complete without the rest of its body.
             self.transport.end_input();
         } else {
-            self.break_off(self.local_party(), cause, None);
+            self.end_aborted(self.local_party(), cause, None);
         }
     }
 
     fn accept_timed_out(&mut self) {
         let response = Response::new(StatusCode::SERVICE_UNAVAILABLE);
-        self.answer_instead(&response, Cause::TimedOut(Timer::Accept), None);
+        self.end_refused(&response, Cause::TimedOut(Timer::Accept), None);
     }
 
     fn send_keepalive(&mut self, now: Instant) {
-        let payload = self.clock.ping_sent(now, !self.outgoing.output.is_empty());
+        let payload = self.clock.ping_sent(now, !self.outgoing.is_empty());
         self.outgoing.frame(true, OpCode::Ping, &payload);
         self.transition(self.local_party(), Action::Ping);
     }

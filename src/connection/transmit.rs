@@ -1,29 +1,30 @@
-//! Group D: what goes to the network, and what becomes of the socket.
+//! Output: bytes for the peer, and steps for the socket.
 
-use super::{Connection, outgoing::SLICES};
+use super::Connection;
 use crate::{output::OutputBuffer, state::Phase};
 use std::io::{self, IoSlice};
 
-/// What the driver is to do with the socket. Each is asked for at most once, in this order.
+/// A step that the driver takes with the socket. Each is given out at most once, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SocketAction {
-    /// Shut down writing: the last byte has left. Go on reading until the end of the stream, so that closing does not
-    /// reset the connection and take the last bytes with it (RFC 6455 section 7.1.1).
+    /// Shut down writing: the last byte has been written. Go on reading to the end of the stream. Closing a socket with
+    /// unread bytes resets it, and a reset can destroy the last bytes on their way to the peer (RFC 6455 section 7.1.1).
     ShutdownWrite,
-    /// Close the socket, and forget the connection.
+    /// Close the socket and drop the connection.
     Close,
 }
 
+/// # D: output
 impl Connection {
-    /// The bytes that wait to be written, as many as lie together; empty only if nothing waits. Say how many were
-    /// written with [`advance`](Self::advance).
+    /// The first queued bytes, as many as are contiguous; empty only if none are queued. After writing them, call
+    /// [`advance`](Self::advance) with the number of bytes written.
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
-        self.outgoing.output.as_slice()
+        self.outgoing.as_slice()
     }
 
-    /// Fills `slices` with what waits to be written, for a vectored write. Returns how many there are.
+    /// Fills `slices` with queued bytes, from the front, for a vectored write. Returns the number of slices filled.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role, SharedMessage};
@@ -34,40 +35,39 @@ impl Connection {
     /// connection.send_shared(&SharedMessage::binary(&[0; 10_000]))?;
     /// let mut slices = [IoSlice::new(&[]); 8];
     /// let count = connection.transmit_slices(&mut slices);
-    /// assert_eq!(count, 2, "what is copied, and what is shared");
+    /// assert_eq!(count, 2, "the copied bytes and the shared ones");
     /// let written = Vec::new().write_vectored(&slices[..count])?;
     /// connection.advance(written);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn transmit_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        self.outgoing.output.fill(slices)
+        self.outgoing.slices_into(slices)
     }
 
-    /// How many bytes wait to be written.
+    /// The number of queued bytes.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.outgoing.output.len()
+        self.outgoing.len()
     }
 
-    /// Takes `n` bytes, which have been written, off the front of what [`transmit`](Self::transmit) or
-    /// [`transmit_slices`](Self::transmit_slices) has. Call it before any other method that takes `&mut self`: a Pong
-    /// may replace one that waits, and an end may discard all that does.
+    /// Removes the first `n` queued bytes, which have been written. Call it before any other method that takes
+    /// `&mut self`: a Pong may replace a queued one, and an end may drop all queued bytes.
     ///
     /// # Panics
-    /// If fewer wait.
+    /// If fewer than `n` bytes are queued.
     pub fn advance(&mut self, n: usize) {
         if n > 0 {
-            self.outgoing.output.advance(n);
-            self.clock.bytes_left(self.outgoing.output.is_empty());
+            self.outgoing.advance(n);
+            self.clock.bytes_written(self.outgoing.is_empty());
         }
     }
 
-    /// Writes what waits, until nothing does or `writer` would block. Returns how many bytes were written.
+    /// Writes queued bytes until none are left or `writer` would block. Returns the number of bytes written.
     ///
     /// # Errors
-    /// The writer's, other than [`WouldBlock`](io::ErrorKind::WouldBlock) and
-    /// [`Interrupted`](io::ErrorKind::Interrupted); a writer that takes nothing is
-    /// [`WriteZero`](io::ErrorKind::WriteZero). What had been written before has been taken off.
+    /// The error of the writer, except [`WouldBlock`](io::ErrorKind::WouldBlock) and
+    /// [`Interrupted`](io::ErrorKind::Interrupted). A writer that takes no bytes is
+    /// [`WriteZero`](io::ErrorKind::WriteZero). Bytes that were written before the error are removed.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -82,16 +82,8 @@ impl Connection {
     /// ```
     pub fn write_to(&mut self, mut writer: impl io::Write) -> io::Result<usize> {
         let mut written = 0;
-        while !self.outgoing.output.is_empty() {
-            let first = self.outgoing.output.as_slice();
-            let result = if first.len() == self.outgoing.output.len() {
-                writer.write(first)
-            } else {
-                let mut slices = [IoSlice::new(&[]); SLICES];
-                let count = self.outgoing.output.fill(&mut slices);
-                writer.write_vectored(&slices[..count])
-            };
-            match result {
+        while !self.outgoing.is_empty() {
+            match self.outgoing.write_once(&mut writer) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     self.advance(n);
@@ -105,9 +97,9 @@ impl Connection {
         Ok(written)
     }
 
-    /// Lends a buffer to queue output in, so that what is queued and written until it is
-    /// [reclaimed](Self::reclaim_buffer) allocates nothing. A loop has one for all its connections, as it has one to read
-    /// into. Nothing happens if output waits already.
+    /// Lends a buffer to queue output in. Output that is queued and written before the buffer is
+    /// [reclaimed](Self::reclaim_buffer) allocates nothing. A loop has one buffer for all its connections. Nothing is lent
+    /// if output is queued already.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, OutputBuffer, Role};
@@ -127,34 +119,28 @@ impl Connection {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lend_buffer(&mut self, buffer: &mut OutputBuffer) {
-        self.outgoing.output.lend(buffer);
+        self.outgoing.lend(buffer);
     }
 
-    /// Takes the memory that was [lent](Self::lend_buffer) back into `buffer`. Output that still waits in it moves
-    /// to memory of the connection's own. A buffer that has grown beyond 256 KiB comes back smaller.
+    /// Takes the [lent](Self::lend_buffer) memory back into `buffer`. Output that is still queued in it moves to memory
+    /// of the connection's own. A buffer that has grown beyond 256 KiB comes back smaller.
     pub fn reclaim_buffer(&mut self, buffer: &mut OutputBuffer) {
-        self.outgoing.output.reclaim(buffer);
+        self.outgoing.reclaim(buffer);
     }
 
-    /// What to do with the socket now. Ask after everything has been written, after events, and after time-outs; each
-    /// answer is given once.
+    /// The next step for the socket, if one is due. Ask after writing, after events, and after timeouts. Each step is
+    /// given out once.
     #[must_use]
     pub fn poll_socket(&mut self) -> Option<SocketAction> {
-        if self.phase() != Phase::Closed || !self.outgoing.output.is_empty() {
+        if self.phase() != Phase::Closed || !self.outgoing.is_empty() {
             return None;
         }
         self.transport.poll()
     }
 
-    /// Whether both parties are done, all is written, and the socket has been asked to be closed.
+    /// Whether [`SocketAction::Close`] has been given out: nothing is left to do.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.transport.is_closed()
-    }
-
-    /// Has the socket closed, whatever is still queued.
-    pub(super) fn close_socket(&mut self) {
-        self.outgoing.output.clear();
-        self.transport.close_next();
     }
 }

@@ -1,28 +1,28 @@
-//! What is known of the transport, and what is left to do with it.
+//! The state of the transport, and the steps that end it.
 
 use super::SocketAction;
 
-/// The byte stream under the connection. Each [`SocketAction`] is given out once at most, in order.
+/// The transport as the driver has described it. Gives out each [`SocketAction`] at most once, in order.
 #[derive(Debug)]
 pub(super) struct Transport {
     input: Input,
     ending: Ending,
 }
 
-/// Whether the peer's direction can still bring bytes.
+/// Whether the transport can still bring bytes of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
     Open,
-    /// The peer has ended its direction.
+    /// The peer has ended its direction; ours still works.
     Ended,
-    /// Nothing comes or goes any more.
+    /// Both directions are dead.
     Failed,
 }
 
-/// The steps left once both parties are done and the output is empty.
+/// The steps that remain once both parties are disconnected and the output is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// None yet: the parties are not done.
+    /// The parties are not both disconnected yet.
     NotYet,
     /// Shut down writing, read to the end of the stream, close.
     Drain,
@@ -30,17 +30,19 @@ pub(super) enum Ending {
     AwaitEof,
     /// Close.
     Close,
-    /// None any more: `Close` has been given out.
+    /// None: `Close` has been given out.
     Done,
 }
 
 impl Transport {
     pub(super) const NEW: Self = Self { input: Input::Open, ending: Ending::NotYet };
 
+    /// Whether the peer's direction is open.
     pub(super) fn is_open(&self) -> bool {
         self.input == Input::Open
     }
 
+    /// Whether the peer has ended its direction and ours still works.
     pub(super) fn has_ended(&self) -> bool {
         self.input == Input::Ended
     }
@@ -49,31 +51,31 @@ impl Transport {
         self.input == Input::Failed
     }
 
-    /// Nothing more comes in.
+    /// Records the end of the peer's direction.
     pub(super) fn end_input(&mut self) {
         if self.input == Input::Open {
             self.input = Input::Ended;
         }
     }
 
-    /// Nothing more comes in or goes out.
+    /// Records the failure of both directions.
     pub(super) fn fail(&mut self) {
         self.input = Input::Failed;
     }
 
-    /// Both parties are done.
+    /// Begins the ending: both parties are disconnected.
     pub(super) fn end(&mut self, ending: Ending) {
         self.ending = ending;
     }
 
-    /// Close next, whatever was left to do.
-    pub(super) fn close_next(&mut self) {
+    /// Skips the steps before `Close`.
+    pub(super) fn skip_to_close(&mut self) {
         if self.ending != Ending::Done {
             self.ending = Ending::Close;
         }
     }
 
-    /// The next step, if it can be taken now. The output must be empty.
+    /// The next step, if it is due. The output must be empty.
     pub(super) fn poll(&mut self) -> Option<SocketAction> {
         match (self.ending, self.input) {
             (Ending::Done | Ending::NotYet, _) => None,
@@ -89,12 +91,72 @@ impl Transport {
         }
     }
 
-    /// Whether nothing is left to do but to close it, if that.
-    pub(super) fn is_done(&self) -> bool {
+    /// Whether no step remains but `Close`.
+    pub(super) fn is_closing(&self) -> bool {
         matches!(self.ending, Ending::Close | Ending::Done)
     }
 
+    /// Whether `Close` has been given out.
     pub(super) fn is_closed(&self) -> bool {
         self.ending == Ending::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDINGS: [Ending; 5] = [Ending::NotYet, Ending::Drain, Ending::AwaitEof, Ending::Close, Ending::Done];
+
+    fn actions(mut transport: Transport) -> Vec<SocketAction> {
+        std::iter::from_fn(|| transport.poll()).collect()
+    }
+
+    #[test]
+    fn each_ending_and_input_gives_its_steps_in_order() {
+        use SocketAction::{Close, ShutdownWrite};
+        for ending in ENDINGS {
+            for input in [Input::Open, Input::Ended, Input::Failed] {
+                let expected: &[_] = match (ending, input) {
+                    (Ending::NotYet | Ending::Done, _) | (Ending::AwaitEof, Input::Open) => &[],
+                    (Ending::Drain, Input::Open) => &[ShutdownWrite],
+                    (Ending::Drain | Ending::AwaitEof, Input::Ended | Input::Failed) | (Ending::Close, _) => &[Close],
+                };
+                assert_eq!(actions(Transport { input, ending }), expected, "{ending:?} with input {input:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_stream_completes_a_drain() {
+        let mut transport = Transport::NEW;
+        transport.end(Ending::Drain);
+        assert_eq!(transport.poll(), Some(SocketAction::ShutdownWrite));
+        assert_eq!((transport.poll(), transport.is_closing()), (None, false));
+        transport.end_input();
+        assert_eq!(transport.poll(), Some(SocketAction::Close));
+        assert_eq!((transport.poll(), transport.is_closed()), (None, true));
+    }
+
+    #[test]
+    fn a_failure_is_never_taken_for_an_end() {
+        let mut transport = Transport::NEW;
+        transport.fail();
+        transport.end_input();
+        assert!(transport.has_failed() && !transport.has_ended() && !transport.is_open());
+    }
+
+    #[test]
+    fn close_is_given_out_once_however_often_it_is_asked_for() {
+        for ending in ENDINGS {
+            let mut transport = Transport { input: Input::Open, ending };
+            let mut closes = 0;
+            for _ in 0..3 {
+                transport.skip_to_close();
+                closes += std::iter::from_fn(|| transport.poll()).count();
+            }
+            assert_eq!(closes, usize::from(ending != Ending::Done), "{ending:?}");
+            assert!(transport.is_closing() && transport.is_closed());
+        }
     }
 }

@@ -1,11 +1,9 @@
-//! Headers to bytes.
+//! Frames to bytes.
 
-use super::{MAX_HEADER, MaskKey, OpCode, mask};
+use super::{FIN, MAX_HEADER, MaskKey, OpCode, mask};
 use std::ops::Deref;
 
-const FIN: u8 = 0x80;
-
-/// Appends a frame to `output`; masked if there is a key.
+/// Appends a frame to `output`, masked if there is a key.
 pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
     output.reserve(max_encoded_len(payload.len()));
     output.extend_from_slice(&EncodedHeader::new(is_final, opcode, payload.len(), key));
@@ -16,7 +14,7 @@ pub(crate) fn encode(output: &mut Vec<u8>, is_final: bool, opcode: OpCode, paylo
     }
 }
 
-/// The header of a frame as it is sent.
+/// The bytes of a header.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedHeader {
     bytes: [u8; MAX_HEADER],
@@ -24,7 +22,7 @@ pub(crate) struct EncodedHeader {
 }
 
 impl EncodedHeader {
-    /// That of a payload of `payload_len` bytes.
+    /// The header of a payload of `payload_len` bytes.
     pub(crate) fn new(is_final: bool, opcode: OpCode, payload_len: usize, key: Option<MaskKey>) -> Self {
         let mut header = Self { bytes: [0; MAX_HEADER], len: 0 };
         let first = if is_final { FIN } else { 0 } | opcode.bits();
@@ -60,52 +58,7 @@ impl Deref for EncodedHeader {
     }
 }
 
-/// What [`encode`] does, for most messages of a server: in the room that `room` gives for so many bytes, which neither
-/// grows nor asks again. Returns how many; `None` if there is no room, or the payload is longer than 65,535 bytes.
-#[inline(always)]
-pub(crate) fn encode_message<'r>(
-    opcode: OpCode,
-    payload: &[u8],
-    room: impl FnOnce(usize) -> Option<&'r mut [u8]>,
-) -> Option<usize> {
-    let first = FIN | opcode.bits();
-    match payload.len() {
-        len @ 0..=125 => encode_in(room, [first, len as u8], payload),
-        len @ 126..=0xFFFF => {
-            let [high, low] = (len as u16).to_be_bytes();
-            encode_in(room, [first, 126, high, low], payload)
-        }
-        _ => None,
-    }
-}
-
-#[inline(always)]
-fn encode_in<'r, const LEN: usize>(
-    room: impl FnOnce(usize) -> Option<&'r mut [u8]>,
-    header: [u8; LEN],
-    payload: &[u8],
-) -> Option<usize> {
-    let len = LEN + payload.len();
-    let (front, body) = room(len)?.split_first_chunk_mut()?;
-    *front = header;
-    copy(body, payload);
-    Some(len)
-}
-
-/// `copy_from_slice`; of 16 to 32 bytes, as small messages have, as two vectors that may overlap, without a call.
-#[inline(always)]
-fn copy(to: &mut [u8], from: &[u8]) {
-    if let (16..=32, Some(first), Some(last)) = (from.len(), from.first_chunk::<16>(), from.last_chunk::<16>())
-        && to.len() == from.len()
-    {
-        to[..16].copy_from_slice(first);
-        to[from.len() - 16..].copy_from_slice(last);
-    } else {
-        mask::copy_plain(to, from);
-    }
-}
-
-/// The most bytes that [`encode`] writes for a payload of `len` bytes.
+/// An upper bound of the bytes that [`encode`] appends for a payload of `len` bytes.
 pub(crate) const fn max_encoded_len(len: usize) -> usize {
     len.saturating_add(MAX_HEADER)
 }

@@ -1,23 +1,43 @@
-//! Masking (section 5.3): "octet i of the transformed data is the XOR of octet i of the original data with octet at
-//! index i modulo 4 of the masking key".
+//! Masking (RFC 6455 section 5.3): "octet i of the transformed data is the XOR of octet i of the original data with octet
+//! at index i modulo 4 of the masking key".
+//!
+//! # Why it is written like this
+//!
+//! The loop of the RFC is one line: `bytes[i] ^= key[i % 4]`. Everything here computes the same, in the shape that gives
+//! the fastest code without `unsafe`:
+//!
+//! 1. **Lanes.** A lane is an array of 4, 8, 16 or 32 bytes. Its length is a constant and a multiple of the key, so the
+//!    compiler turns the XOR of a lane into one vector instruction.
+//! 2. **Overlap instead of a tail.** `n` bytes are masked as full lanes from the front and one lane that ends with the
+//!    last byte. Where this lane overlaps the one before it, its bytes are computed from the original, before that lane is
+//!    stored. So no byte is left over for a slow loop: 16 to 32 bytes are two lanes, whatever their number.
+//! 3. **Aligned stores.** From [`MIN_WIDE`] bytes on, all lanes but the first and the last are aligned. A lane of 32 bytes
+//!    that straddles two cache lines costs a third more.
+//! 4. **The widest vectors of the machine.** The same function is compiled twice, for the baseline and for AVX2, and
+//!    `multiversion` picks one at run time. The choice costs a call, so short payloads do not ask.
+//! 5. **One pass.** [`copy`] masks while it copies. [`copy_plain`] is the same loop with a key of zeros, because glibc's
+//!    `memcpy` of some KiB can be much slower than it.
+//!
+//! The key is rotated where a piece begins at another index modulo 4 ([`key_after`]), so a payload may come in any pieces.
+//! The test compares everything with the loop of the RFC, at every length and every split.
 
 use super::MaskKey;
 use multiversion::multiversion;
 
-/// From this many bytes on it pays to ask which vectors the processor has.
+/// From this length on, in bytes, the choice of vectors at run time pays.
 const MIN_WIDE: usize = 256;
 
-/// From some KiB on, and with some vectors later than with others, `memcpy` is no loop of vectors.
+/// From this length on, in bytes, glibc's `memcpy` may use `rep movsb`; see [`copy_plain`].
 const MIN_REP_MOVSB: usize = 4 << 10;
 
 /// Masks or unmasks `bytes` in place.
 #[inline(always)]
 pub(crate) fn apply(bytes: &mut [u8], key: MaskKey) {
-    // Small messages are what most are: not even a call for them.
+    // Most messages are small. They do not pay for a call.
     if let 16..=32 = bytes.len() { apply_to_ends::<16>(bytes, key) } else { apply_to_any(bytes, key) }
 }
 
-/// Copies `from`, masked, to `to`, which is as long, in one pass if it is long.
+/// Copies `from` to `to` and masks it. Both have the same length.
 pub(crate) fn copy(to: &mut [u8], from: &[u8], key: MaskKey) {
     if from.len() < MIN_WIDE {
         to.copy_from_slice(from);
@@ -27,9 +47,8 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8], key: MaskKey) {
     }
 }
 
-/// `copy_from_slice`, but what is long is masked with nothing: `memcpy` of glibc takes `rep movsb` for that, which on Zen
-/// is many times slower if `to` begins a few bytes behind `from` in their pages, as a payload does that is sent back
-/// behind another header.
+/// `copy_from_slice`, without `rep movsb`. On Zen, `rep movsb` is several times slower if `to` begins a few bytes behind
+/// `from` within their pages. The echo of a payload behind a shorter header is such a copy.
 #[inline]
 pub(crate) fn copy_plain(to: &mut [u8], from: &[u8]) {
     if from.len() < MIN_REP_MOVSB {
@@ -39,7 +58,7 @@ pub(crate) fn copy_plain(to: &mut [u8], from: &[u8]) {
     }
 }
 
-/// The key for what follows the first `len` bytes of a payload.
+/// The key for the bytes that follow the first `len` bytes of a payload.
 #[inline(always)]
 pub(crate) const fn key_after(key: MaskKey, len: usize) -> MaskKey {
     u32::from_le_bytes(key).rotate_right(8 * (len as u32 % 4)).to_le_bytes()
@@ -56,7 +75,7 @@ fn apply_to_any(bytes: &mut [u8], key: MaskKey) {
     }
 }
 
-/// The lanes are aligned, all but the first and the last: one that straddles cache lines takes a third longer.
+/// Masks at least [`MIN_WIDE`] bytes in place, by aligned lanes.
 #[multiversion(targets("x86_64+avx2"))]
 fn apply_wide(bytes: &mut [u8], key: MaskKey) {
     let first = masked_lane::<32>(bytes, key);
@@ -65,10 +84,10 @@ fn apply_wide(bytes: &mut [u8], key: MaskKey) {
     bytes[..32].copy_from_slice(&first);
 }
 
-/// As [`apply_wide`], from one place to another.
+/// Like [`apply_wide`], from one place to another.
 #[multiversion(targets("x86_64+avx2"))]
 fn copy_wide(to: &mut [u8], from: &[u8], key: MaskKey) {
-    assert_eq!(to.len(), from.len(), "what is copied fills its place");
+    assert_eq!(to.len(), from.len(), "a copy has the length of its source");
     let first = masked_lane::<32>(from, key);
     let aligned_at = to.as_ptr().align_offset(32).min(32);
     let (last_at, key_there) = (from.len() - 32, key_after(key, aligned_at));
@@ -80,8 +99,8 @@ fn copy_wide(to: &mut [u8], from: &[u8], key: MaskKey) {
     to[last_at..].copy_from_slice(&last);
 }
 
-/// At least `LEN` bytes, lane by lane. The last lane may overlap the one before it, so that nothing is left over; it is
-/// taken before that one is changed.
+/// Masks at least `LEN` bytes, lane by lane. The last lane may overlap the one before it, so it is computed before that
+/// one is stored.
 #[inline(always)]
 fn apply_to_lanes<const LEN: usize>(bytes: &mut [u8], key: MaskKey) {
     let last_at = bytes.len() - LEN;
@@ -92,7 +111,7 @@ fn apply_to_lanes<const LEN: usize>(bytes: &mut [u8], key: MaskKey) {
     bytes[last_at..].copy_from_slice(&last);
 }
 
-/// The same for at most two lanes.
+/// Masks `LEN` to `2 * LEN` bytes as two lanes, which may overlap.
 #[inline(always)]
 fn apply_to_ends<const LEN: usize>(bytes: &mut [u8], key: MaskKey) {
     let last_at = bytes.len() - LEN;
@@ -102,10 +121,10 @@ fn apply_to_ends<const LEN: usize>(bytes: &mut [u8], key: MaskKey) {
     bytes[last_at..].copy_from_slice(&last);
 }
 
-/// The first `LEN` of `bytes`, masked word by word, of which the compiler makes vectors.
+/// The first `LEN` bytes, masked. The compiler turns the loop over words into vector instructions.
 #[inline(always)]
 fn masked_lane<const LEN: usize>(bytes: &[u8], key: MaskKey) -> [u8; LEN] {
-    let mut lane = *bytes.first_chunk().expect("a lane is taken where so many bytes are");
+    let mut lane = *bytes.first_chunk().expect("a lane is taken from at least `LEN` bytes");
     for word in lane.as_chunks_mut::<4>().0 {
         *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
     }

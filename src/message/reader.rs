@@ -1,24 +1,20 @@
-//! Frames to messages: RFC 6455 sections 5.4, 5.5 and 6.2 for the receiving side.
+//! Frames to messages: RFC 6455 sections 5.4, 5.5 and 6.2 on the receiving side.
 
 use super::{
     Message,
-    assembly::{Assembly, Room},
+    assembly::{Assembly, Growth},
 };
 use crate::{
     close,
     config::{Config, Delivery},
     error::ProtocolError,
-    frame::{
-        Header, MaskKey, OpCode,
-        decode::{PartialHeader, decode_short},
-        mask,
-    },
+    frame::{Header, MaskKey, OpCode, decode::PartialHeader, fast, mask},
     spare::Spare,
 };
 use std::{borrow::Cow, mem};
 use tungstenite::protocol::{Role, frame::CloseFrame};
 
-/// What a party sent, control frames and messages alike.
+/// A message, a chunk of one, or a control frame.
 #[derive(Debug)]
 pub(crate) enum Item<'b> {
     Message(Message<'b>),
@@ -40,22 +36,22 @@ impl Item<'_> {
     }
 }
 
-/// Reads the frames of the peer. Between messages it holds nothing on the heap.
+/// Reads the frames of the peer. Between messages it holds no memory on the heap.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     /// The role of the local party.
     role: Role,
     header: PartialHeader,
-    /// The frame whose payload is still to come, or a part of it.
+    /// The frame whose payload is not complete.
     frame: Option<OpenFrame>,
-    /// The message whose last frame has not ended.
+    /// The message whose last frame is not complete.
     message: Option<OpenMessage>,
-    /// What is held of the payload of a control frame.
+    /// The part of a control frame's payload that has come.
     control: Vec<u8>,
-    /// Any of these holds something.
+    /// `header`, `frame` or `message` is in progress.
     is_mid_message: bool,
-    /// What is shorter than this may be taken whole.
-    whole_end: u64,
+    /// Payloads shorter than this may take the fast path; 0 switches it off.
+    fast_path_below: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -67,7 +63,7 @@ struct OpenFrame {
     key: MaskKey,
 }
 
-/// What has come of a frame, unmasked.
+/// A part of a frame's payload, unmasked.
 struct Part<'b> {
     payload: &'b [u8],
     opcode: OpCode,
@@ -78,17 +74,17 @@ struct Part<'b> {
 #[derive(Clone, Debug)]
 struct OpenMessage {
     assembly: Assembly,
-    /// Bytes of payload that the headers so far have announced.
+    /// The payload bytes that the headers so far have announced.
     size: u64,
     fragments: u32,
-    /// A part has been kept since this was last asked for.
+    /// A part has been kept since [`take_part`](Reader::take_part).
     has_part: bool,
 }
 
 impl Reader {
     pub(crate) fn new(role: Role, config: &Config) -> Self {
         let limit = config.max_frame_bytes.min(config.max_message_bytes);
-        let takes_whole = config.delivery == Delivery::Messages && config.max_fragments > 0;
+        let has_fast_path = config.delivery == Delivery::Messages && config.max_fragments > 0;
         Self {
             role,
             header: PartialHeader::EMPTY,
@@ -96,7 +92,7 @@ impl Reader {
             message: None,
             control: Vec::new(),
             is_mid_message: false,
-            whole_end: if takes_whole { limit.saturating_add(1) } else { 0 },
+            fast_path_below: if has_fast_path { limit.saturating_add(1) } else { 0 },
         }
     }
 
@@ -106,20 +102,20 @@ impl Reader {
         self.is_mid_message
     }
 
-    /// Whether a part of the message that has not ended has been kept since this was last asked.
+    /// Whether a part of an unfinished message has been kept since the last call.
     pub(crate) fn take_part(&mut self) -> bool {
         self.message.as_mut().is_some_and(|message| mem::take(&mut message.has_part))
     }
 
-    /// Takes a message off the front of `input` if it lies there whole, in one frame: the short way for what most
-    /// frames are. Whatever else there may be is left as it is, to be [read](Self::read), with what may be wrong with it.
+    /// Fast path of [`read`](Self::read): takes an unfragmented message off the front of `input` if it is there whole.
+    /// `None` means "take the general path", and has changed nothing.
     #[inline(always)]
     pub(crate) fn read_whole<'b>(&self, input: &mut &'b mut [u8]) -> Option<Result<Message<'b>, ProtocolError>> {
         if self.is_mid_message {
             return None;
         }
-        let (header, used) = decode_short(input, self.role)?;
-        if header.len >= self.whole_end || header.len > (input.len() - used) as u64 {
+        let (header, used) = fast::decode(input, self.role)?;
+        if header.len >= self.fast_path_below || header.len > (input.len() - used) as u64 {
             return None;
         }
         let payload = &mut input.split_off_mut(..used + header.len as usize)?[used..];
@@ -133,9 +129,9 @@ impl Reader {
         })
     }
 
-    /// Takes the next item off the front of `input`; all of `input` if there is no whole item.
+    /// Takes the next item off the front of `input`; all of `input` if there is no complete item.
     ///
-    /// After an error nothing that follows means anything: the reader must not be used again.
+    /// The reader must not be used again after an error: the bytes that follow have no meaning.
     pub(crate) fn read<'b>(
         &mut self,
         input: &mut &'b mut [u8],
@@ -184,32 +180,32 @@ impl Reader {
         }
     }
 
-    /// Where payload may be read to, so that it need not be copied there: if a binary message is put together, and its
-    /// frame lacks `least` bytes or more. What has been read there is to be [taken](Self::take_read).
-    pub(crate) fn room(&mut self, least: u64) -> Option<&mut [u8]> {
+    /// Memory to read payload into without a copy, if a binary message is being assembled and its frame lacks at least
+    /// `least` bytes. Call [`commit`](Self::commit) with the number of bytes read.
+    pub(crate) fn spare_mut(&mut self, least: u64) -> Option<&mut [u8]> {
         let missing = self.frame.as_ref()?.remaining;
         match &mut self.message.as_mut()?.assembly {
             Assembly::Binary(held) if missing >= least => {
-                let room = held.room(usize::try_from(missing).unwrap_or(usize::MAX));
+                let room = held.spare_mut(usize::try_from(missing).unwrap_or(usize::MAX));
                 (!room.is_empty()).then_some(room)
             }
             Assembly::Binary(_) | Assembly::Text { .. } => None,
         }
     }
 
-    /// Takes the first `len` bytes of the [room](Self::room) for payload.
-    pub(crate) fn take_read(&mut self, len: usize) {
+    /// Makes the first `len` bytes of [`spare_mut`](Self::spare_mut) part of the payload.
+    pub(crate) fn commit(&mut self, len: usize) {
         if let (Some(frame), Some(message)) = (&mut self.frame, &mut self.message)
             && let Assembly::Binary(held) = &mut message.assembly
         {
-            mask::apply(held.fill(len), frame.key);
+            mask::apply(held.commit(len), frame.key);
             frame.key = mask::key_after(frame.key, len);
             frame.remaining -= len as u64;
             message.has_part = true;
         }
     }
 
-    /// Checks what a header can break together with those before it.
+    /// Checks the rules that concern a header and those before it.
     fn begin_frame(&mut self, header: &Header, config: &Config) -> Result<&mut OpenFrame, ProtocolError> {
         if !header.opcode.is_control() {
             let message = match (header.opcode, self.message.as_mut()) {
@@ -218,7 +214,7 @@ impl Reader {
                 (_, Some(_)) => return Err(ProtocolError::InterleavedMessage),
                 (opcode, None) => self.message.insert(OpenMessage::new(opcode)),
             };
-            message.admit(header.len, config)?;
+            message.admit_frame(header.len, config)?;
         }
         let &Header { opcode, is_final, len: remaining, key } = header;
         Ok(self.frame.insert(OpenFrame { opcode, is_final, remaining, key }))
@@ -238,11 +234,13 @@ impl Reader {
             OpCode::Ping => Item::Ping(payload),
             OpCode::Pong => Item::Pong(payload),
             OpCode::Close => Item::Close(close::decode(&payload)?),
-            OpCode::Continuation | OpCode::Text | OpCode::Binary => unreachable!("only control frames come here"),
+            OpCode::Continuation | OpCode::Text | OpCode::Binary => {
+                unreachable!("the caller passes control frames only")
+            }
         }))
     }
 
-    /// Behind the part `behind` more bytes have come.
+    /// `behind` is the number of bytes already read after the part.
     fn data_payload<'b>(
         &mut self,
         part: Part<'b>,
@@ -251,17 +249,17 @@ impl Reader {
         spare: Option<&mut Spare>,
     ) -> Result<Option<Item<'b>>, ProtocolError> {
         let payload = part.payload;
-        let message = self.message.as_mut().expect("a data frame belongs to the message that its header began");
+        let message = self.message.as_mut().expect("the header of a data frame has begun a message or belongs to one");
         let is_last = part.is_final && part.ends_frame;
-        let room = Room { announced: message.size, behind: (!part.is_final).then_some(behind), spare };
+        let growth = Growth { announced: message.size, behind: (!part.is_final).then_some(behind), spare };
         let item = match config.delivery {
             Delivery::Chunks => {
                 let data = message.assembly.pass_on(payload, is_last)?;
                 (is_last || !data.is_empty()).then_some(Item::Chunk { data, is_last })
             }
-            Delivery::Messages if is_last => Some(Item::Message(message.assembly.finish(payload, room)?)),
+            Delivery::Messages if is_last => Some(Item::Message(message.assembly.finish(payload, growth)?)),
             Delivery::Messages => {
-                message.assembly.push(payload, room)?;
+                message.assembly.push(payload, growth)?;
                 message.has_part = true;
                 None
             }
@@ -282,7 +280,7 @@ impl OpenMessage {
     /// Section 10.4: "Implementations that have implementation- and/or platform-specific limitations regarding the
     /// frame size or total message size after reassembly from multiple frames MUST protect themselves against
     /// exceeding those limits."
-    fn admit(&mut self, frame_len: u64, config: &Config) -> Result<(), ProtocolError> {
+    fn admit_frame(&mut self, frame_len: u64, config: &Config) -> Result<(), ProtocolError> {
         if frame_len > config.max_frame_bytes {
             return Err(ProtocolError::FrameTooLarge { size: frame_len, limit: config.max_frame_bytes });
         }
@@ -298,10 +296,8 @@ impl OpenMessage {
     }
 }
 
-/// Splits at most `len` bytes off the front of `input`.
+/// Takes at most `len` bytes off the front of `input`.
 fn split_front<'b>(input: &mut &'b mut [u8], len: u64) -> &'b mut [u8] {
-    let at = usize::try_from(len).unwrap_or(usize::MAX).min(input.len());
-    let (front, rest) = mem::take(input).split_at_mut(at);
-    *input = rest;
-    front
+    let len = usize::try_from(len).unwrap_or(usize::MAX).min(input.len());
+    input.split_off_mut(..len).expect("the length is at most that of the input")
 }

@@ -1,10 +1,10 @@
-//! One message for many connections.
+//! A message for many connections.
 
 use super::Message;
 use crate::frame::{OpCode, encode::encode};
 use bytes::Bytes;
 
-/// A message that many connections of a server send: its frame is made once, and queued without a copy if it is large.
+/// A message that many connections of a server send. Its frame is made once. A large one is queued without a copy.
 ///
 /// ```
 /// use statesocket::{Agreed, Config, Connection, Role, SharedMessage};

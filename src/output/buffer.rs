@@ -1,9 +1,9 @@
-//! Memory to queue output in.
+//! The memory of a queue.
 
 use std::ops::Range;
 
-/// Bytes, and room behind them. What has been taken away stays in memory as room to write over, so that filling it again
-/// neither grows nor clears anything.
+/// Bytes, and initialised room behind them. Removed bytes become room, so that filling it again neither grows nor clears
+/// memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffer {
     memory: Vec<u8>,
@@ -21,19 +21,19 @@ impl Buffer {
         &self.memory[..self.end]
     }
 
-    /// Appends `len` bytes, which are to be written over; `None` if there is no room.
+    /// Appends `len` bytes for the caller to overwrite; `None` if the room is too small.
     #[inline(always)]
-    pub(super) fn append_in_room(&mut self, len: usize) -> Option<&mut [u8]> {
+    pub(super) fn try_append(&mut self, len: usize) -> Option<&mut [u8]> {
         let start = self.end;
         let room = self.memory.get_mut(start..start + len)?;
         self.end += len;
         Some(room)
     }
 
-    /// Appends `bytes`, growing if that is needed. Returns where they are.
+    /// Appends `bytes`. Returns their place.
     pub(super) fn extend(&mut self, bytes: &[u8]) -> &mut [u8] {
         let start = self.end;
-        if let Some(room) = self.append_in_room(bytes.len()) {
+        if let Some(room) = self.try_append(bytes.len()) {
             room.copy_from_slice(bytes);
         } else {
             self.append(|memory| memory.extend_from_slice(bytes));
@@ -41,12 +41,12 @@ impl Buffer {
         &mut self.memory[start..self.end]
     }
 
-    /// Makes room for `len` bytes without growing again.
+    /// Reserves memory for `len` more bytes.
     pub(super) fn reserve(&mut self, len: usize) {
         self.memory.reserve((self.end + len).saturating_sub(self.memory.len()));
     }
 
-    /// Appends what `write` appends, growing if that is needed.
+    /// Appends the bytes that `write` appends.
     pub(super) fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         self.memory.truncate(self.end);
         let result = write(&mut self.memory);
@@ -54,25 +54,25 @@ impl Buffer {
         result
     }
 
-    /// Takes `range` out.
+    /// Removes the bytes in `range`.
     pub(super) fn remove(&mut self, range: Range<usize>) {
         self.memory.truncate(self.end);
         self.memory.drain(range);
         self.end = self.memory.len();
     }
 
-    /// Takes everything away; the memory stays.
+    /// Removes all bytes. The memory stays.
     #[inline]
     pub(super) const fn clear(&mut self) {
         self.end = 0;
     }
 
-    /// The same bytes, in memory of just their size.
+    /// The same bytes, in memory that they fill.
     pub(super) fn copy(&self) -> Self {
         Self { memory: self.as_slice().to_vec(), end: self.end }
     }
 
-    /// Keeps no more memory than `len` bytes.
+    /// Keeps at most `len` bytes of memory, or as many as the bytes need.
     pub(super) fn shrink_to(&mut self, len: usize) {
         if self.memory.capacity() > len {
             self.memory.truncate(len.max(self.end));

@@ -1,39 +1,39 @@
-//! What waits, while something does.
+//! The queue behind a non-empty output.
 
 use super::buffer::Buffer;
 use crate::{
-    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::EncodedHeader, mask},
+    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::EncodedHeader, fast, mask},
     spare::Spare,
 };
 use bytes::{Buf, Bytes};
 use std::{collections::VecDeque, mem, num::NonZero};
 
-/// Bytes with a cursor at their head, and what is to be written between them.
+/// Bytes with a read position, and large pieces between them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    pub(super) bytes: Buffer,
-    /// Bytes already taken off the front.
+    bytes: Buffer,
+    /// The read position: the bytes before it have been written.
     head: usize,
-    /// What is large, and shared or handed over, is not copied to the bytes; each is to be written before the byte of that index.
+    /// Pieces that were not copied, each with the index in `bytes` before which it is written.
     pieces: VecDeque<(usize, Piece)>,
-    /// How many bytes wait.
-    pub(super) len: usize,
-    /// How many Pongs have been queued since the queue was last empty.
+    /// The number of queued bytes, those of the pieces included.
+    len: usize,
+    /// The number of Pongs queued since the queue was last empty.
     pongs: u8,
-    /// Where the last of them lies in `bytes`, unless it had begun to leave when the queue was moved.
+    /// The last Pong in `bytes`, unless a part of it had been written when the bytes were moved.
     last_pong: Option<Pong>,
-    /// Where the memory of pieces goes; there while something is lent.
-    pub(super) spare: Option<Box<Spare>>,
-    /// Whether it is to be given back.
-    pub(super) is_lent: bool,
+    /// Takes the memory of written pieces, while a buffer is lent.
+    spare: Option<Box<Spare>>,
+    /// The queue belongs to a lent buffer.
+    is_lent: bool,
 }
 
-/// Bytes that were not copied.
+/// Bytes that were not copied into the queue.
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
-    /// Others hold them too.
+    /// Bytes that other connections hold too.
     Shared(Bytes),
-    /// They were handed over; so many of them have been taken.
+    /// Bytes of a message that was handed over, and the number of them already written.
     Own(Vec<u8>, usize),
 }
 
@@ -41,14 +41,14 @@ impl Piece {
     fn as_slice(&self) -> &[u8] {
         match self {
             Self::Shared(bytes) => bytes,
-            Self::Own(bytes, taken) => &bytes[*taken..],
+            Self::Own(bytes, written) => &bytes[*written..],
         }
     }
 
     fn advance(&mut self, n: usize) {
         match self {
             Self::Shared(bytes) => bytes.advance(n),
-            Self::Own(_, taken) => *taken += n,
+            Self::Own(_, written) => *written += n,
         }
     }
 
@@ -59,22 +59,60 @@ impl Piece {
     }
 }
 
-/// Where a Pong lies in the bytes of the queue. Its length is never 0, which is where `Option` keeps its `None`.
+/// The place of a Pong in the bytes. Its length is never 0, so an `Option` of it takes no more memory.
 #[derive(Clone, Copy, Debug)]
 struct Pong {
     start: usize,
     len: NonZero<u8>,
 }
 
-/// So many Pings that come faster than the Pongs leave are each answered, as Autobahn case 2.10 asks of ten; of those
-/// beyond, the latest.
+/// The number of Pongs that are queued side by side; Autobahn case 2.10 expects ten. Of further Pings only the latest is
+/// answered.
 pub(super) const MAX_PONGS: u8 = 16;
 
-/// Behind this many taken bytes, those that wait are moved to the front once they are fewer.
-pub(super) const COMPACT: usize = 64 << 10;
+/// Queued bytes move to the front once at least this many bytes before them are written, and they are fewer than those.
+pub(super) const MIN_COMPACTED: usize = 64 << 10;
 
 impl Queue {
-    /// The bytes that are next, as many as lie together.
+    #[inline]
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether the queue belongs to a lent buffer.
+    pub(super) const fn is_lent(&self) -> bool {
+        self.is_lent
+    }
+
+    pub(super) fn set_lent(&mut self) {
+        self.is_lent = true;
+        self.spare.get_or_insert_default();
+    }
+
+    /// The recycled memory, while a buffer is lent.
+    pub(super) fn spare(&mut self) -> Option<&mut Spare> {
+        self.spare.as_deref_mut()
+    }
+
+    pub(super) const fn has_spare(&self) -> bool {
+        self.spare.is_some()
+    }
+
+    pub(super) fn take_spare(&mut self) -> Option<Box<Spare>> {
+        self.spare.take()
+    }
+
+    /// Uses `spare`, or an empty one.
+    pub(super) fn set_spare(&mut self, spare: Option<Box<Spare>>) {
+        self.spare = Some(spare.unwrap_or_default());
+    }
+
+    /// The first bytes, as many as are contiguous.
     pub(super) fn as_slice(&self) -> &[u8] {
         if self.pieces.is_empty() {
             return &self.bytes.as_slice()[self.head..];
@@ -82,6 +120,7 @@ impl Queue {
         self.slices().next().unwrap_or_default()
     }
 
+    /// All bytes, in order.
     pub(super) fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let mut pieces = self.pieces.iter().peekable();
         let mut at = self.head;
@@ -96,18 +135,18 @@ impl Queue {
         })
     }
 
-    /// Takes `n` bytes, fewer than wait, off the front.
+    /// Removes the first `n` bytes, which are not all.
     pub(super) fn advance(&mut self, mut n: usize) {
         self.len -= n;
         while n > 0 {
             n -= self.advance_within_slice(n);
         }
-        if self.head >= COMPACT && self.head >= self.bytes.len() - self.head {
+        if self.head >= MIN_COMPACTED && self.head >= self.bytes.len() - self.head {
             self.compact();
         }
     }
 
-    /// Takes at most `n` bytes off the first slice. Returns how many.
+    /// Removes at most `n` bytes of the first slice. Returns their number.
     fn advance_within_slice(&mut self, n: usize) -> usize {
         match self.pieces.front_mut() {
             Some((before, piece)) if *before == self.head => {
@@ -128,7 +167,7 @@ impl Queue {
         }
     }
 
-    /// Gives the room of the bytes that are gone to those that wait.
+    /// Moves the queued bytes to the front of the memory.
     fn compact(&mut self) {
         self.bytes.remove(0..self.head);
         let unsent = self.last_pong.take().filter(|pong| pong.start >= self.head);
@@ -139,7 +178,7 @@ impl Queue {
         self.head = 0;
     }
 
-    /// Forgets everything; the memory stays, here or with what is spare.
+    /// Removes everything. The memory stays, here or in `spare`.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         while let Some((_, piece)) = self.pieces.pop_front() {
@@ -148,13 +187,13 @@ impl Queue {
         (self.head, self.len, self.pongs, self.last_pong) = (0, 0, 0, None);
     }
 
-    /// Keeps no more memory than `len` bytes of each kind.
+    /// Keeps at most `len` bytes of memory for the bytes, and as many for the pieces.
     pub(super) fn shrink_to(&mut self, len: usize) {
         self.bytes.shrink_to(len);
         self.pieces.shrink_to(len / size_of::<(usize, Piece)>());
     }
 
-    /// What waits, in memory of its own, which is just enough. Nothing waits here any more.
+    /// Moves the queued bytes to a queue of their own, whose memory they fill.
     pub(super) fn move_out(&mut self) -> Self {
         if self.head > 0 {
             self.compact();
@@ -173,7 +212,7 @@ impl Queue {
         own
     }
 
-    /// Queues what `write` appends.
+    /// Queues the bytes that `write` appends.
     pub(super) fn write<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         let before = self.bytes.len();
         let result = self.bytes.append(write);
@@ -181,24 +220,25 @@ impl Queue {
         result
     }
 
-    /// Queues `bytes`. Returns where they are.
-    pub(super) fn extend(&mut self, bytes: &[u8]) -> &mut [u8] {
+    /// Queues `bytes`.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
         self.len += bytes.len();
-        self.bytes.extend(bytes)
+        self.bytes.extend(bytes);
     }
 
-    /// Queues bytes that are not copied.
+    /// Queues bytes without copying them.
     pub(super) fn push_piece(&mut self, piece: Piece) {
         self.len += piece.as_slice().len();
         self.pieces.push_back((self.bytes.len(), piece));
     }
 
+    /// Queues a frame.
     pub(super) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
         let header = EncodedHeader::new(is_final, opcode, payload.len(), key);
         self.bytes.reserve(header.len() + payload.len());
         self.extend(&header);
         self.len += payload.len();
-        match (key, self.bytes.append_in_room(payload.len())) {
+        match (key, self.bytes.try_append(payload.len())) {
             (Some(key), Some(room)) => mask::copy(room, payload, key),
             (None, Some(room)) => mask::copy_plain(room, payload),
             (Some(key), None) => mask::apply(self.bytes.extend(payload), key),
@@ -208,12 +248,21 @@ impl Queue {
         }
     }
 
-    /// Queues a Pong; in the place of the last one, if many wait and not a byte of that has left.
+    /// Fast path of [`frame`](Self::frame) for a server's whole message. Queues it if it fits the memory. Returns whether
+    /// it did.
+    #[inline(always)]
+    pub(super) fn try_message(&mut self, opcode: OpCode, payload: &[u8]) -> bool {
+        let Some(len) = fast::encode(opcode, payload, |len| self.bytes.try_append(len)) else { return false };
+        self.len += len;
+        true
+    }
+
+    /// Queues a Pong. It replaces the last one if many are queued and no byte of the last one has been written.
     ///
     /// RFC 6455 section 5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to
     /// previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping
-    /// frame." So a peer that pings and never reads holds a bounded number of Pongs here. The work is linear too: the
-    /// bytes behind the old Pong are moved once, since they are before the new one.
+    /// frame." So a peer that pings and never reads makes us hold a bounded number of Pongs. The work is linear: the
+    /// bytes behind the old Pong are moved once, since afterwards they are before the new one.
     pub(super) fn pong(&mut self, payload: &[u8], key: Option<MaskKey>) {
         debug_assert!(payload.len() <= MAX_CONTROL_PAYLOAD, "a Pong echoes the payload of a Ping");
         let mut start = self.bytes.len();
@@ -237,7 +286,18 @@ impl Queue {
         self.bytes.remove(range);
     }
 
-    /// Bytes that are there for pieces.
+    /// The bytes in memory, written ones included.
+    #[cfg(test)]
+    pub(super) const fn memory_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// The bytes of memory for pieces.
     #[cfg(test)]
     pub(super) fn pieces_capacity(&self) -> usize {
         self.pieces.capacity() * size_of::<(usize, Piece)>()

@@ -1,17 +1,17 @@
 use super::{
-    queue::{COMPACT, MAX_PONGS},
+    queue::{MAX_PONGS, MIN_COMPACTED},
     *,
 };
-use crate::frame::encode::encode;
+use crate::frame::encode::{EncodedHeader, encode};
 use proptest::prelude::*;
 
 /// The bytes that wait and those that are gone, where they lie together.
 fn memory_len(output: &Output) -> usize {
-    output.queue.as_ref().map_or(0, |queue| queue.bytes.len())
+    output.queue.as_ref().map_or(0, |queue| queue.memory_len())
 }
 
 fn capacity(queue: &Option<Box<Queue>>) -> usize {
-    queue.as_ref().map_or(0, |queue| queue.bytes.capacity())
+    queue.as_ref().map_or(0, |queue| queue.capacity())
 }
 
 fn slices(output: &Output) -> Vec<&[u8]> {
@@ -47,7 +47,7 @@ fn a_pong_that_has_begun_to_leave_stays_whole() {
 fn the_last_pong_is_known_after_the_queue_moved() {
     for (left_of_pong, expected) in [(3, &b"\x8A\x012"[..]), (2, b"\x01\x0F\x8A\x012")] {
         let mut output = Output::default();
-        output.extend(&vec![0; COMPACT]);
+        output.extend(&vec![0; MIN_COMPACTED]);
         (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
         output.advance(output.len() - left_of_pong);
         assert_eq!(memory_len(&output), left_of_pong, "the taken bytes are gone");
@@ -76,11 +76,11 @@ fn a_queue_is_moved_only_when_much_is_gone_and_less_is_left() {
 fn what_is_shared_keeps_its_place_when_the_queue_moves() {
     let shared = Bytes::from(vec![7; MIN_SHARED]);
     let mut output = Output::default();
-    output.extend(&vec![0; COMPACT + 5]);
+    output.extend(&vec![0; MIN_COMPACTED + 5]);
     output.share(&shared);
     output.extend(&[1; 3]);
     output.share(&shared);
-    output.advance(COMPACT);
+    output.advance(MIN_COMPACTED);
     assert_eq!(memory_len(&output), 8, "the queue has moved");
     let slices: Vec<&[u8]> = slices(&output);
     assert_eq!(slices, [&[0; 5], shared.as_ref(), &[1; 3], &shared]);
@@ -119,7 +119,7 @@ fn a_lent_buffer_is_used_again_and_given_back() {
     for n in 0..3 {
         output.lend(&mut lent);
         for _ in 0..3 {
-            if output.message_in_room(OpCode::Binary, &[n; 50]).is_none() {
+            if !output.try_message(OpCode::Binary, &[n; 50]) {
                 output.frame(true, OpCode::Binary, &[n; 50], None);
             }
             assert_eq!(output.as_slice(), [&[0x82, 50][..], &[n; 50]].concat(), "nothing is left of what was there");
@@ -139,7 +139,7 @@ fn a_message_that_the_room_is_too_small_for_is_queued_all_the_same() {
     let (mut expected, mut wire) = (Vec::new(), Vec::<u8>::new());
     for (n, len) in (1..).zip([10, 12, 11, 125, 126, 100, 0, 125, 300, 1]) {
         let payload = vec![n; len];
-        if output.message_in_room(OpCode::Text, &payload).is_none() {
+        if !output.try_message(OpCode::Text, &payload) {
             output.frame(true, OpCode::Text, &payload, None);
         }
         encode(&mut expected, true, OpCode::Text, &vec![n; len], None);
@@ -162,7 +162,7 @@ fn a_lent_buffer_is_given_back_whatever_waits_in_it() {
     output.reclaim(&mut lent);
     assert_eq!((output.as_slice(), capacity(&output.queue)), (&b"waits\x8A\x011"[..], 8));
     let kept = capacity(&lent.0);
-    assert!(kept >= 14 && lent.0.as_ref().is_some_and(|queue| queue.len == 0));
+    assert!(kept >= 14 && lent.0.as_ref().is_some_and(|queue| queue.is_empty()));
     output.lend(&mut lent);
     assert_eq!((output.len(), capacity(&lent.0)), (8, kept), "nothing is lent to a queue that is not empty");
     output.advance(8);
@@ -256,8 +256,8 @@ proptest! {
                 }
                 Step::Message(len) => {
                     let payload = vec![n as u8; len];
-                    if output.message_in_room(OpCode::Binary, &payload).is_none() {
-                        output.header(OpCode::Binary, len, None);
+                    if !output.try_message(OpCode::Binary, &payload) {
+                        output.extend(&EncodedHeader::new(true, OpCode::Binary, len, None));
                         output.payload(payload.clone().into(), 0);
                     }
                     encode(&mut expected, true, OpCode::Binary, &payload, None);
@@ -276,7 +276,7 @@ proptest! {
             }
             prop_assert_eq!(output.len(), expected.len() - left.len());
             let mut slices = [IoSlice::new(&[]); 32];
-            let count = output.fill(&mut slices);
+            let count = output.slices_into(&mut slices);
             let waiting: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
             prop_assert_eq!(&[&left[..], &waiting].concat(), &expected);
         }

@@ -191,7 +191,7 @@ fn write_to_asks_no_writer_when_nothing_waits() {
 }
 
 #[test]
-#[should_panic(expected = "cannot advance by 8 bytes: 7 wait")]
+#[should_panic(expected = "cannot advance by 8 bytes: 7 are queued")]
 fn no_more_can_be_taken_than_waits() {
     hello().advance(8);
 }

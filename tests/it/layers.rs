@@ -51,7 +51,8 @@ fn modules_import_only_from_below() {
 fn sources(layer: &str) -> Vec<(String, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = vec![src.join(format!("{layer}.rs"))];
-    paths.extend(fs::read_dir(src.join(layer)).into_iter().flatten().map(|entry| entry.expect("a file").path()));
+    let files = fs::read_dir(src.join(layer)).into_iter().flatten().map(|entry| entry.expect("a file").path());
+    paths.extend(files.filter(|path| path.is_file()));
     paths.into_iter().map(|path| (path.display().to_string(), fs::read_to_string(&path).expect("a source"))).collect()
 }
 

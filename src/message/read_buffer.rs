@@ -1,17 +1,17 @@
-//! Bytes of a message, and room behind them that can be read into.
+//! The memory of a binary message, which a driver can read into.
 
-/// How much room is cleared at a time: no more than a cache holds, since it is written at once.
-const WINDOW: usize = 256 << 10;
+/// The most bytes that are cleared at a time. They fit a cache, and are overwritten at once.
+const MAX_CLEARED: usize = 256 << 10;
 
-/// What is held of a binary message.
+/// The payload of an unfinished binary message, and initialised room behind it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Held {
+pub(super) struct ReadBuffer {
     memory: Vec<u8>,
-    /// So many bytes at the end of `memory` are room: cleared, or used before.
+    /// The last `room` bytes of `memory` are initialised but not part of the message.
     room: u32,
 }
 
-impl Held {
+impl ReadBuffer {
     pub(super) const EMPTY: Self = Self { memory: Vec::new(), room: 0 };
 
     pub(super) const fn len(&self) -> usize {
@@ -22,18 +22,19 @@ impl Held {
         self.memory.capacity()
     }
 
-    /// Moves to `memory`, whatever is in that.
+    /// Moves the payload to `memory`, whose bytes become room.
     pub(super) fn move_to(&mut self, mut memory: Vec<u8>) {
         memory.truncate(u32::MAX as usize);
         let before = std::mem::replace(self, Self { room: memory.len() as u32, memory });
         self.push(&before.memory[..before.len()]);
     }
 
-    /// Makes room for `more` bytes without growing again.
+    /// Reserves memory for `more` bytes.
     pub(super) fn reserve(&mut self, more: usize) {
         self.memory.reserve_exact(more.saturating_sub(self.room as usize));
     }
 
+    /// Appends `bytes`.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let len = self.len();
         let (first, rest) = bytes.split_at(bytes.len().min(self.room as usize));
@@ -42,10 +43,10 @@ impl Held {
         self.room -= first.len() as u32;
     }
 
-    /// Room for up to `len` bytes, as far as there is some without growing: to be read into.
-    pub(super) fn room(&mut self, len: usize) -> &mut [u8] {
+    /// Up to `len` initialised bytes to read into. Never reallocates; clears at most `MAX_CLEARED` bytes.
+    pub(super) fn spare_mut(&mut self, len: usize) -> &mut [u8] {
         let held = self.len();
-        let len = len.min(self.capacity() - held).min(WINDOW.max(self.room as usize));
+        let len = len.min(self.capacity() - held).min(MAX_CLEARED.max(self.room as usize));
         if len > self.room as usize {
             self.memory.resize(held + len, 0);
             self.room = len as u32;
@@ -53,8 +54,8 @@ impl Held {
         &mut self.memory[held..held + len]
     }
 
-    /// Takes the first `len` bytes of the room for bytes of the message.
-    pub(super) fn fill(&mut self, len: usize) -> &mut [u8] {
+    /// Makes the first `len` bytes of the room part of the message. Returns them.
+    pub(super) fn commit(&mut self, len: usize) -> &mut [u8] {
         let held = self.len();
         self.room -= len as u32;
         &mut self.memory[held..held + len]

@@ -1,0 +1,123 @@
+#![expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const OPEN: Waits = Waits::Messages { can_ping: true };
+
+/// A clock that began `began`, and every timeout a different number of seconds.
+fn clock() -> (Clock, Instant, Config) {
+    let began = Instant::now();
+    let mut config = Config::default();
+    config.opening_timeout = Some(SECOND);
+    config.accept_timeout = Some(2 * SECOND);
+    config.ping_interval = Some(20 * SECOND);
+    config.pong_timeout = Some(5 * SECOND);
+    config.idle_timeout = Some(60 * SECOND);
+    config.message_timeout = Some(7 * SECOND);
+    config.write_timeout = Some(11 * SECOND);
+    config.closing_timeout = Some(3 * SECOND);
+    config.linger_timeout = Some(4 * SECOND);
+    (Clock::new(began), began, config)
+}
+
+#[test]
+fn each_wait_has_its_timer() {
+    let (clock, began, config) = clock();
+    for (waits, expected) in [
+        (Waits::Handshake, Some((1, Timer::Opening))),
+        (Waits::Decision, Some((2, Timer::Accept))),
+        (OPEN, Some((20, Timer::Ping))),
+        (Waits::Messages { can_ping: false }, Some((60, Timer::Idle))),
+        (Waits::Close, Some((3, Timer::Closing))),
+        (Waits::Eof, Some((4, Timer::Linger))),
+        (Waits::Nothing, None),
+    ] {
+        let expected = expected.map(|(seconds, timer)| (began + seconds * SECOND, timer));
+        assert_eq!(clock.deadline(waits, &config), expected, "{waits:?}");
+    }
+}
+
+#[test]
+fn a_timer_expires_at_its_deadline_and_not_before() {
+    let (clock, began, config) = clock();
+    let deadline = began + SECOND;
+    assert_eq!(clock.expired(deadline - Duration::from_nanos(1), Waits::Handshake, &config), None);
+    assert_eq!(clock.expired(deadline, Waits::Handshake, &config), Some(Timer::Opening));
+}
+
+#[test]
+fn a_command_is_dated_by_the_next_stamp() {
+    let (mut clock, began, config) = clock();
+    clock.phase_began(Phase::ApplicationClosed);
+    assert!(clock.has_pending());
+    clock.stamp(began + 9 * SECOND, false);
+    assert!(!clock.has_pending());
+    assert_eq!(clock.deadline(Waits::Close, &config), Some((began + 12 * SECOND, Timer::Closing)));
+}
+
+#[test]
+fn the_wait_for_a_close_restarts_once_when_our_close_is_written() {
+    let (mut clock, began, config) = clock();
+    clock.phase_began(Phase::ApplicationClosed);
+    clock.stamp(began, false);
+    clock.bytes_written(false);
+    clock.stamp(began + SECOND, false);
+    assert_eq!(clock.deadline(Waits::Close, &config), Some((began + 3 * SECOND, Timer::Closing)), "a part is written");
+    for second in [2, 4] {
+        clock.bytes_written(true);
+        clock.stamp(began + second * SECOND, true);
+        assert_eq!(clock.deadline(Waits::Close, &config), Some((began + 5 * SECOND, Timer::Closing)));
+    }
+}
+
+#[test]
+fn the_pong_deadline_counts_from_the_written_ping_and_any_byte_moves_it() {
+    let (mut clock, began, config) = clock();
+    clock.ping_sent(began + SECOND, true);
+    clock.stamp(began + SECOND, false);
+    assert_eq!(clock.deadline(OPEN, &config), Some((began + 12 * SECOND, Timer::Write)), "the Ping is queued");
+    clock.bytes_written(true);
+    clock.stamp(began + 4 * SECOND, true);
+    assert_eq!(clock.deadline(OPEN, &config), Some((began + 9 * SECOND, Timer::Pong)));
+    clock.bytes_came(began + 6 * SECOND);
+    assert_eq!(clock.deadline(OPEN, &config), Some((began + 11 * SECOND, Timer::Pong)));
+}
+
+#[test]
+fn only_the_pong_of_the_last_ping_gives_a_round_trip() {
+    let (mut clock, began, _) = clock();
+    let first = clock.ping_sent(began, false);
+    clock.bytes_came(began + SECOND);
+    clock.pong_came(b"else");
+    assert_eq!(clock.round_trip(), None);
+    clock.pong_came(&first);
+    assert_eq!(clock.round_trip(), Some(SECOND));
+    clock.bytes_came(began + 9 * SECOND);
+    clock.pong_came(&first);
+    assert_eq!(clock.round_trip(), Some(SECOND), "a repeated Pong answers nothing");
+}
+
+#[test]
+fn a_pause_suspends_the_deadlines_that_wait_for_the_peer() {
+    let (mut clock, began, mut config) = clock();
+    config.ping_interval = None;
+    clock.bytes_came(began + SECOND);
+    clock.input_ended(true);
+    clock.set_paused(true);
+    clock.stamp(began + 2 * SECOND, true);
+    assert_eq!(clock.deadline(OPEN, &config), None);
+    clock.set_paused(false);
+    clock.stamp(began + 102 * SECOND, true);
+    assert_eq!(clock.deadline(OPEN, &config), Some((began + 108 * SECOND, Timer::Message)), "6 s were left");
+}
+
+#[test]
+fn a_clock_that_goes_back_moves_no_deadline_before_its_beginning() {
+    let (mut clock, began, config) = clock();
+    clock.set_paused(true);
+    clock.stamp(began, true);
+    clock.set_paused(false);
+    clock.stamp(began - 5 * SECOND, true);
+    assert_eq!(clock.deadline(Waits::Handshake, &config), Some((began + SECOND, Timer::Opening)));
+}
