@@ -81,7 +81,7 @@ impl Connection {
     /// The server's end of a new connection. The request comes in as bytes.
     #[must_use]
     pub fn server(config: Arc<Config>, now: Instant) -> Self {
-        Self::new(Role::Server, Phase::Idle, Incoming::request(), None, config, now)
+        Self::new(Role::Server, Phase::Idle, Incoming::request(), None, None, config, now)
     }
 
     /// The client's end of a new connection. The request is queued.
@@ -101,25 +101,27 @@ impl Connection {
         let mut random = connect.random();
         let key = data_encoding::BASE64.encode(&random.nonce());
         let incoming = Incoming::response(ResponseReader::new(connect, &key));
-        let mut connection = Self::new(Role::Client, Phase::Idle, incoming, Some(random), config, now);
+        let mut connection = Self::new(Role::Client, Phase::Idle, incoming, Some(random), None, config, now);
         connection.outgoing.write_head(|head| connect.encode(&key, head));
         connection.transition(Party::Client, Action::Open);
         connection.stamp(now);
         connection
     }
 
+    #[inline(always)]
     fn new(
         role: Role,
         phase: Phase,
         incoming: Incoming,
         random: Option<Random>,
+        subprotocol: Option<Box<str>>,
         config: Arc<Config>,
         now: Instant,
     ) -> Self {
         Self {
             role,
             config,
-            subprotocol: None,
+            subprotocol,
             progress: Progress::new(phase),
             incoming,
             outgoing: Outgoing::new(random),

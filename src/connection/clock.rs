@@ -86,6 +86,7 @@ pub(super) enum Waits {
 }
 
 impl Clock {
+    #[inline(always)]
     pub(super) const fn new(now: Instant) -> Self {
         let heard = Anchor::new(now);
         let now = heard.moment();

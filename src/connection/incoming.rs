@@ -80,20 +80,16 @@ impl Incoming {
         &mut self,
         input: &mut &'b mut [u8],
         config: &Config,
-        mut spare: Option<&mut Spare>,
+        spare: Option<&mut Spare>,
         is_last: bool,
     ) -> Result<Option<Arrival<'b>>, Fault> {
         match &mut self.0 {
             Stage::Frames(reader) => {
                 reader.read(input, config, spare).map(|item| item.map(Arrival::Item)).map_err(Fault::Protocol)
             }
-            Stage::EarlyFrames(early) => match early.next(config, spare.as_deref_mut()).map_err(Fault::Protocol)? {
-                Some(item) => Ok(Some(Arrival::Item(item))),
-                None => {
-                    self.finish_early_frames();
-                    self.next(input, config, spare, is_last)
-                }
-            },
+            Stage::EarlyFrames(_) => {
+                self.next_early(input, config, spare).map(|item| item.map(Arrival::Item)).map_err(Fault::Protocol)
+            }
             Stage::Request(reader) => {
                 reader.read(input, config).map(|request| request.map(Arrival::Request)).map_err(Fault::Handshake)
             }
@@ -111,10 +107,22 @@ impl Incoming {
         }
     }
 
-    fn finish_early_frames(&mut self) {
+    /// The next item of the held frames or, behind the last of those, of `input`.
+    #[cold]
+    fn next_early<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+        config: &Config,
+        mut spare: Option<&mut Spare>,
+    ) -> Result<Option<Item<'b>>, ProtocolError> {
+        let Stage::EarlyFrames(early) = &mut self.0 else { return Ok(None) };
+        if let Some(item) = early.next(config, spare.as_deref_mut())? {
+            return Ok(Some(item));
+        }
         if let Stage::EarlyFrames(early) = mem::replace(&mut self.0, Stage::Discard) {
             self.0 = Stage::Frames(early.reader);
         }
+        self.reader_mut().map_or(Ok(None), |reader| reader.read(input, config, spare))
     }
 
     /// Holds what the client sends from now on, until `request` is answered.

@@ -68,9 +68,8 @@ impl Connection {
             Role::Client => Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed)),
             Role::Server => None,
         };
-        let mut connection = Self::new(role, Phase::Open, incoming, random, config, now);
-        connection.subprotocol = agreed.subprotocol.map(String::into_boxed_str);
-        connection
+        let subprotocol = agreed.subprotocol.map(String::into_boxed_str);
+        Self::new(role, Phase::Open, incoming, random, subprotocol, config, now)
     }
 
     /// The request that waits for its answer.

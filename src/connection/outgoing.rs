@@ -53,6 +53,7 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    #[inline]
     pub(super) fn new(random: Option<Random>) -> Self {
         Self { output: Output::default(), random, fragmented: None }
     }
@@ -68,12 +69,14 @@ impl Outgoing {
     }
 
     /// Queues a frame.
+    #[inline]
     pub(super) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8]) {
         let key = self.mask_key();
         self.output.frame(is_final, opcode, payload, key);
     }
 
-    /// Queues a Pong, or replaces the last one if many wait.
+    /// Queues a Pong, or replaces the last one if many are queued.
+    #[inline]
     pub(super) fn pong(&mut self, payload: &[u8]) {
         let key = self.mask_key();
         self.output.pong(payload, key);
@@ -114,6 +117,7 @@ impl Outgoing {
     }
 
     /// The opcode of the next fragment; `None` if a message of the other kind is in progress.
+    #[inline]
     pub(super) fn fragment_opcode(&self, kind: Kind) -> Option<OpCode> {
         match self.fragmented {
             None => Some(kind.opcode()),
@@ -122,6 +126,7 @@ impl Outgoing {
     }
 
     /// Queues a fragment with the opcode that [`fragment_opcode`](Self::fragment_opcode) has given.
+    #[inline]
     pub(super) fn fragment(&mut self, kind: Kind, opcode: OpCode, payload: &[u8], is_last: bool) {
         self.frame(is_last, opcode, payload);
         self.fragmented = (!is_last).then_some(kind);
@@ -246,6 +251,7 @@ impl Outgoing {
 
     /// Section 5.1: "a client MUST mask all frames that it sends to the server", "A server MUST NOT mask any frames
     /// that it sends to the client."
+    #[inline]
     fn mask_key(&mut self) -> Option<MaskKey> {
         self.random.as_mut().map(Random::mask_key)
     }
