@@ -1,17 +1,19 @@
-//! Echo servers over the loopback, side by side: this crate's, its peers, and one that only returns bytes.
+//! Echo servers over the loopback, side by side: this crate's, others, and one that only returns bytes.
 //!
 //! ```text
-//! cargo bench -p statesocket-benches --bench loopback [-- OPTIONS]     # --help names them
+//! cargo bench -p statesocket-benches --bench loopback [-- OPTIONS]     # --help lists them
 //! ```
 //!
-//! It runs itself as each server, in a process and on a CPU of its own, and makes the load on another. Every byte that
-//! comes back is compared with what should have, and a wrong one fails the bench. The servers take turns, and begin
-//! each round with another one.
+//! The program runs itself again as each server, in a process on a CPU of its own, and makes the load on another CPU.
+//! Every byte of every echo is compared; a wrong one fails the bench. The servers take turns, and each round begins
+//! with another one.
 
+mod check;
 mod load;
 mod measure;
 mod memory;
 mod opening;
+mod outside;
 mod processes;
 mod report;
 mod servers;
@@ -33,25 +35,29 @@ const OTHER_FILES: u64 = 100;
 /// Compares echo servers over the loopback.
 #[derive(Debug, Parser)]
 struct Args {
-    /// How often each server has its turn.
+    /// Rounds; each server has one turn per round.
     #[arg(long, value_name = "N", default_value_t = 9)]
     rounds: usize,
-    /// How long a turn is; it takes a fifth more to warm up.
+    /// The length of a turn, after a fifth of it to warm up.
     #[arg(long, default_value_t = 0.25)]
     seconds: f64,
     /// Only workloads with this in their names; `memory` is one.
     #[arg(long, value_name = "PART", default_value = "")]
     workload: String,
-    /// Only these servers.
+    /// Of the servers of this package only these.
     #[arg(long = "server", value_name = "NAME,...", value_delimiter = ',')]
     servers: Vec<String>,
-    /// Three servers, one short round: whether every echo is right.
+    /// Adds a server from outside this package: a command that listens on 127.0.0.1:{port}, accepts `GET /echo`, and
+    /// returns each message in one frame. The process that it starts must itself be the server. May be repeated.
+    #[arg(long = "peer", value_name = "NAME='COMMAND {port}'", value_parser = Server::outside)]
+    peers: Vec<Server>,
+    /// Checks every echo of a few servers in one short round, and `--peer` itself.
     #[arg(long)]
     quick: bool,
-    /// Instead of sizes of messages, numbers of connections.
+    /// Varies the number of connections instead of the size of messages.
     #[arg(long)]
     scale: bool,
-    /// Connections whose memory is measured.
+    /// The number of connections whose memory is measured.
     #[arg(long, value_name = "N")]
     memory_connections: Option<usize>,
     /// Given by `cargo bench`.
@@ -62,7 +68,11 @@ struct Args {
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [_, processes::SERVE, name] => processes::serve(name).map_err(|error| format!("server {name}: {error}")),
+        [_, processes::SERVE, name, port] => serve(name, port),
+        [_, outside::BECOME, program, ref arguments @ ..] => {
+            let error = outside::become_server(program, arguments);
+            Err(format!("{program} cannot be run: {error}"))
+        }
         _ => compare(Args::parse()),
     };
     if let Err(error) = result {
@@ -72,18 +82,27 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn serve(name: &str, port: &str) -> Result<(), String> {
+    let port = port.parse().map_err(|error| format!("port {port}: {error}"))?;
+    processes::serve(name, port).map_err(|error| format!("server {name}: {error}"))
+}
+
 fn compare(mut args: Args) -> Result<(), String> {
     let files = rlimit::increase_nofile_limit(u64::MAX).map_err(|error| format!("the limit of files: {error}"))?;
     let most = usize::try_from(files - OTHER_FILES).unwrap_or(usize::MAX).min(100_000);
     if args.quick {
         (args.rounds, args.seconds) = (1, 0.05);
         args.memory_connections.get_or_insert(500);
+        args.peers.push(check::outside()?);
         if args.servers.is_empty() {
             args.servers = ["statesocket", FLOOR, "tungstenite"].map(String::from).into();
         }
     }
-    let servers = chosen(&args.servers)?;
-    let cpus = Cpus::choose().map_err(|error| format!("the CPU cannot be chosen: {error}"))?;
+    let servers = chosen(&args)?;
+    let cpus = Cpus::choose().map_err(|error| format!("no CPU can be chosen: {error}"))?;
+    if args.quick {
+        check::failures(cpus)?;
+    }
     let mut workloads = if args.scale { workload::scale(most) } else { workload::sizes() };
     workloads.retain(|workload| workload.to_string().contains(&args.workload));
     let has_memory = "memory".contains(&args.workload);
@@ -111,19 +130,29 @@ fn compare(mut args: Args) -> Result<(), String> {
     Ok(())
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static Server>, String> {
-    if names.is_empty() { Ok(servers::all().collect()) } else { names.iter().map(|name| servers::find(name)).collect() }
+fn chosen(args: &Args) -> Result<Vec<Server>, String> {
+    let mut servers = match args.servers.as_slice() {
+        [] => servers::built_in(),
+        names => names.iter().map(|name| servers::find(name)).collect::<Result<_, _>>()?,
+    };
+    servers.extend(args.peers.iter().cloned());
+    for (n, server) in servers.iter().enumerate() {
+        if servers[..n].iter().any(|other| other.name == server.name) {
+            return Err(format!("two servers are called {}", server.name));
+        }
+    }
+    Ok(servers)
 }
 
-/// Measures each server once a round, each time with another one first.
-fn rounds(servers: &[&'static Server], workload: &Workload, cpus: Cpus, args: &Args) -> Result<Samples, String> {
+/// Measures each server once per round, each time with another one first.
+fn rounds(servers: &[Server], workload: &Workload, cpus: Cpus, args: &Args) -> Result<Samples, String> {
     let mut samples = Samples::new();
     for round in 0..args.rounds {
         for turn in 0..servers.len() {
-            let server = servers[(round + turn) % servers.len()];
+            let server = &servers[(round + turn) % servers.len()];
             let sample = measure(server, workload, cpus, Duration::from_secs_f64(args.seconds));
             let sample = sample.map_err(|error| format!("{}, {workload}, round {round}: {error}", server.name))?;
-            samples.entry(server.name).or_default().push(sample);
+            samples.entry(server.name.clone()).or_default().push(sample);
         }
     }
     Ok(samples)

@@ -1,4 +1,4 @@
-//! One server, one workload, once.
+//! One server, one workload, one turn.
 
 use crate::{
     load::{Load, Run},
@@ -10,35 +10,34 @@ use crate::{
 };
 use std::{io, time::Duration};
 
-/// What was found.
+/// The results of one turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Microseconds of CPU time a message.
+    /// Microseconds of CPU time per message.
     pub cpu: f64,
     /// The part of it that was spent in the kernel.
     pub system_part: f64,
     pub messages_per_second: f64,
-    /// The time that a message was away, in microseconds: median, 99 % and 99.9 %.
+    /// Microseconds between a message and its echo: median, 99 % and 99.9 %.
     pub latency: [f64; 3],
     /// Bytes of the server's memory at the end.
     pub resident: f64,
 }
 
 /// # Errors
-/// A wrong echo, or what hinders.
+/// A wrong echo, or what kept the turn from being completed.
 pub fn measure(server: &Server, workload: &Workload, cpus: Cpus, time: Duration) -> Result<Sample, String> {
     let traffic = Traffic::new(workload, server.dialect());
-    let process = Process::start(server, cpus).map_err(|error| error.to_string())?;
-    match workload.task {
+    Process::with(server, cpus, |process| match workload.task {
         Task::Echo => {
             let mut load = Load::open(process.address, workload, &traffic)?;
-            sample(&process, time, |time| load.run(time))
+            sample(process, time, |time| load.run(time))
         }
         Task::Visit => {
             let mut visits = Visits::new(process.address, workload, &traffic)?;
-            sample(&process, time, |time| visits.run(time))
+            sample(process, time, |time| visits.run(time))
         }
-    }
+    })
 }
 
 fn sample(
@@ -51,6 +50,9 @@ fn sample(
     let before = process.cpu().map_err(text)?;
     let Run { messages, time, latency } = run(time)?;
     let cpu = process.cpu().map_err(text)? - before;
+    if cpu.total.is_zero() {
+        return Err("it has used no CPU time: the process that is started must be the server itself".to_owned());
+    }
     let microseconds = |quantile| latency.value_at_quantile(quantile) as f64 / 1e3;
     Ok(Sample {
         cpu: cpu.total.as_secs_f64() * 1e6 / messages as f64,

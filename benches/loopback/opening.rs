@@ -107,6 +107,6 @@ pub fn head_len(bytes: &[u8]) -> Result<Option<usize>, String> {
     if head.starts_with("HTTP/1.1 101 ") && head.contains(ACCEPT) {
         Ok(Some(len))
     } else {
-        Err(format!("the server has not accepted: {head}"))
+        Err(format!("the server has not accepted: {}", head.trim_end()))
     }
 }

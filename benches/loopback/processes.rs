@@ -1,48 +1,57 @@
-//! Servers in processes of their own: one at a time, each on a CPU of its own, and gone whatever happens.
+//! Servers in processes of their own: one at a time, on a CPU of its own, killed whatever happens.
 
-use crate::servers::{self, Server};
+use crate::{
+    outside::{Outside, accepts, free_port},
+    servers::{self, Server},
+};
 use rustix::{
     process::{Signal, set_parent_process_death_signal},
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
 use socket2::{Domain, Socket, Type};
 use std::{
-    env, fs, io,
-    io::{BufRead, BufReader},
+    env,
+    ffi::OsStr,
+    fs,
+    io::{self, BufRead, BufReader},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     ops::Sub,
     process::{Child, Command, Stdio},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-/// Has this program be a server.
+/// Makes this program be one of the servers.
 pub const SERVE: &str = "--serve";
 
-/// A server that runs. It is killed when this is dropped, and when this process ends.
+/// How often a server that has been started is asked whether it accepts connections.
+const POLL: Duration = Duration::from_millis(10);
+
+/// A server that runs. It is killed when this value is dropped, and when this process ends.
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
 }
 
-/// CPU time that was used.
+/// CPU time that a process has used.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpu {
     pub total: Duration,
-    /// Clock ticks in which the process was found in its own code, and in the kernel's.
+    /// Clock ticks at which the process ran its own code, and the kernel's.
     user_ticks: u64,
     system_ticks: u64,
 }
 
-/// Which CPU is whose.
+/// The CPUs of the server and of the load.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpus {
     pub server: usize,
-    /// The load's: another one, if there is one.
+    /// Another one, if there is one.
     pub load: usize,
 }
 
 impl Cpus {
-    /// Two of those that this process may use. It is put on that of the load.
+    /// Chooses two of those that this process may use, and puts this process on that of the load.
     pub fn choose() -> io::Result<Self> {
         let set = sched_getaffinity(None)?;
         let mut allowed = (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu));
@@ -60,31 +69,80 @@ fn pin(cpu: usize) -> io::Result<()> {
 }
 
 impl Process {
-    pub fn start(server: &Server, cpus: Cpus) -> io::Result<Self> {
-        // A child begins on the CPU of its parent.
-        pin(cpus.server)?;
-        let child = Self::command(server).and_then(|mut it| it.stdin(Stdio::null()).stdout(Stdio::piped()).spawn());
-        pin(cpus.load)?;
-        let mut child = child?;
+    /// Starts `server`, does `work`, and ends it.
+    ///
+    /// # Errors
+    /// It does not start, or the error of `work`; if the server has ended by itself, the message says so.
+    pub fn with<T>(server: &Server, cpus: Cpus, work: impl FnOnce(&Self) -> Result<T, String>) -> Result<T, String> {
+        let mut process = match &server.outside {
+            None => Self::start_built_in(&server.name, cpus).map_err(|error| error.to_string())?,
+            Some(outside) => Self::start_outside(outside, cpus)?,
+        };
+        work(&process).map_err(|error| {
+            // Its connections are closed a moment before it has ended.
+            thread::sleep(POLL);
+            match process.child.try_wait() {
+                Ok(Some(status)) => format!("{error}; the server has ended by itself ({status})"),
+                _ => error,
+            }
+        })
+    }
+
+    fn start_built_in(name: &str, cpus: Cpus) -> io::Result<Self> {
+        let mut process = Self::spawn([SERVE, name, "0"], Stdio::piped(), 0, cpus)?;
+        let stdout = process.child.stdout.take().expect("stdout is a pipe");
         let mut port = String::new();
-        let stdout = child.stdout.take().expect("it is a pipe");
-        let mut process = Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) };
         BufReader::new(stdout).read_line(&mut port)?;
-        let port = port.trim().parse().map_err(|_| io::Error::other("it has not said which port it listens on"))?;
+        let port = port.trim().parse().map_err(|_| io::Error::other("the server has not printed its port"))?;
         process.address.set_port(port);
         Ok(process)
     }
 
-    fn command(server: &Server) -> io::Result<Command> {
-        if let Some(path) = server.executable() {
-            return Ok(Command::new(path));
-        }
-        let mut command = Command::new(env::current_exe()?);
-        command.args([SERVE, server.name]);
-        Ok(command)
+    fn start_outside(outside: &Outside, cpus: Cpus) -> Result<Self, String> {
+        let port = free_port().map_err(|error| format!("no port is free: {error}"))?;
+        let start = || {
+            let process = Self::spawn(outside.arguments(port), Stdio::null(), port, cpus);
+            let mut process = process.map_err(|error| format!("cannot be run: {error}"))?;
+            process.wait_until_it_accepts(outside.patience)?;
+            Ok(process)
+        };
+        start().map_err(|error: String| format!("the command `{}` {error}", outside.command_with(port)))
     }
 
-    /// The CPU time of all its threads until now.
+    /// Runs this program with `arguments` on the CPU of the server.
+    fn spawn(
+        arguments: impl IntoIterator<Item: AsRef<OsStr>>,
+        stdout: Stdio,
+        port: u16,
+        cpus: Cpus,
+    ) -> io::Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.args(arguments).stdin(Stdio::null()).stdout(stdout);
+        // A child begins on the CPU of its parent.
+        pin(cpus.server)?;
+        let child = command.spawn();
+        pin(cpus.load)?;
+        Ok(Self { child: child?, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) })
+    }
+
+    fn wait_until_it_accepts(&mut self, patience: Duration) -> Result<(), String> {
+        let start = Instant::now();
+        loop {
+            let ended = self.child.try_wait().map_err(|error| format!("cannot be waited for: {error}"))?;
+            if let Some(status) = ended {
+                return Err(format!("has ended ({status}) before it accepted a connection"));
+            }
+            if accepts(self.address).map_err(|error| format!("cannot be connected to: {error}"))? {
+                return Ok(());
+            }
+            if start.elapsed() > patience {
+                return Err(format!("does not listen on {} after {patience:?}", self.address));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// The CPU time that all its threads have used until now.
     pub fn cpu(&self) -> io::Result<Cpu> {
         let folder = format!("/proc/{}", self.child.id());
         let mut nanoseconds = 0;
@@ -93,7 +151,7 @@ impl Process {
             nanoseconds += number(text.split_whitespace().next())?;
         }
         let stat = fs::read_to_string(format!("{folder}/stat"))?;
-        // The name, in parentheses, may have spaces; after it the 12th and 13th fields are the ticks, see proc(5).
+        // The name, in parentheses, may contain spaces. The 12th and 13th fields behind it are the ticks: see proc(5).
         let (_, fields) = stat.rsplit_once(')').ok_or(io::ErrorKind::InvalidData)?;
         let mut ticks = fields.split_whitespace().skip(11);
         let (user_ticks, system_ticks) = (number(ticks.next())?, number(ticks.next())?);
@@ -114,14 +172,14 @@ fn number(field: Option<&str>) -> io::Result<u64> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // An error means that it has ended by itself, which its clients have noticed.
+        // An error means that it has ended by itself, which its clients notice.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Cpu {
-    /// The part that was spent in the kernel, as far as clock ticks tell.
+    /// The part that was spent in the kernel, to the precision of the clock ticks.
     pub fn system_part(&self) -> f64 {
         self.system_ticks as f64 / (self.user_ticks + self.system_ticks).max(1) as f64
     }
@@ -139,14 +197,13 @@ impl Sub for Cpu {
     }
 }
 
-/// What a child does: it says which port it listens on, and serves.
-pub fn serve(name: &str) -> io::Result<()> {
+/// What a child does: it prints its port, `port` unless that is 0, and serves.
+pub fn serve(name: &str, port: u16) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let server = servers::find(name).map_err(io::Error::other)?;
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
     socket.listen(4096)?;
     let listener = TcpListener::from(socket);
     println!("{}", listener.local_addr()?.port());
-    server.serve(listener)
+    servers::serve(name, listener)
 }

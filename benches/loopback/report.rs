@@ -14,10 +14,10 @@ use std::{collections::BTreeMap, fs, process::Command};
 const LOCK: &str = include_str!("../../Cargo.lock");
 
 /// What was found of each server, one sample a round.
-pub type Samples = BTreeMap<&'static str, Vec<Sample>>;
+pub type Samples = BTreeMap<String, Vec<Sample>>;
 
 /// Where and with what this was measured.
-pub fn surroundings(servers: &[&Server], cpus: Cpus, rounds: usize) {
+pub fn surroundings(servers: &[Server], cpus: Cpus, rounds: usize) {
     let Cpus { server, load } = cpus;
     println!("{}, {}", command("date", &["-u", "+%Y-%m-%d"]), machine());
     println!("medians of {rounds} rounds, server on CPU {server}, load on CPU {load}\n");
@@ -85,20 +85,20 @@ fn ratios(name: &str, samples: &Samples) -> Option<(String, String)> {
 }
 
 /// CPU time a message: one row a workload, one column a server.
-pub fn summary(results: &[(Workload, Samples)], servers: &[&Server]) {
+pub fn summary(results: &[(Workload, Samples)], servers: &[Server]) {
     println!("\n### CPU µs a message (× {FLOOR}, × {FLOOR} of the least)\n");
     heading("workload", servers);
     for (workload, samples) in results {
         let cells = servers.iter().map(|server| {
-            let ratios = ratios(server.name, samples).map(|(ratio, least)| format!(" ({ratio}, {least})"));
-            short(cpu(&samples[server.name])) + &ratios.unwrap_or_default()
+            let ratios = ratios(&server.name, samples).map(|(ratio, least)| format!(" ({ratio}, {least})"));
+            short(cpu(&samples[&server.name])) + &ratios.unwrap_or_default()
         });
         println!("| {workload} | {} |", cells.collect::<Vec<_>>().join(" | "));
     }
 }
 
 /// Of so many connections; one result a server.
-pub fn memory(connections: usize, results: &[Memory], servers: &[&Server]) {
+pub fn memory(connections: usize, results: &[Memory], servers: &[Server]) {
     println!("\n### Bytes of memory a connection, of {connections}\n");
     heading("", servers);
     let row = |name: &str, field: fn(&Memory) -> f64| {
@@ -109,8 +109,8 @@ pub fn memory(connections: usize, results: &[Memory], servers: &[&Server]) {
     row(&format!("after one echo of {}", size_name(MESSAGE)), |it| it.after_echo);
 }
 
-fn heading(first: &str, servers: &[&Server]) {
-    let names: Vec<_> = servers.iter().map(|server| server.name).collect();
+fn heading(first: &str, servers: &[Server]) {
+    let names: Vec<_> = servers.iter().map(|server| server.name.as_str()).collect();
     println!("| {first} | {} |\n|{}", names.join(" | "), "---|".repeat(names.len() + 1));
 }
 

@@ -11,95 +11,91 @@ mod tungstenite;
 mod wtx;
 mod yawc;
 
-use crate::traffic::Dialect;
-use std::{
-    fs, io,
-    net::TcpListener,
-    path::{Path, PathBuf},
-};
+use crate::{opening::PATIENCE, outside::Outside, traffic::Dialect};
+use std::{io, net::TcpListener};
 
+#[derive(Clone, Debug)]
 pub struct Server {
-    /// That of the package it is made with, but for the floor.
-    pub name: &'static str,
-    program: Program,
+    /// The name of its package, except for the floor and for outside servers.
+    pub name: String,
+    /// `None` if it is one of this package: this program, which runs itself again.
+    pub outside: Option<Outside>,
 }
 
-enum Program {
-    /// This one.
-    This(fn(TcpListener) -> io::Result<()>),
-    /// What `benches/uwebsockets/build` has built, if it has. It looks at no mask bit, checks UTF-8, reserved bits, and
-    /// the limit that it is given; what comes in one read leaves in one write.
-    UWebSockets,
-}
+/// Serves forever.
+type Serve = fn(TcpListener) -> io::Result<()>;
 
-/// What all others are compared with.
+/// The server that all others are compared with.
 pub const FLOOR: &str = "tcp";
 
-const ALL: &[Server] = &[
-    Server::this("statesocket", state::serve),
-    Server::this(FLOOR, tcp::serve),
-    Server { name: "uWebSockets", program: Program::UWebSockets },
-    Server::this("tungstenite", tungstenite::serve),
-    Server::this("fastwebsockets", fastwebsockets::serve),
-    Server::this("tokio-websockets", tokio_websockets::serve),
-    Server::this("sockudo-ws", sockudo_ws::serve),
-    Server::this("wtx", wtx::serve),
-    Server::this("yawc", yawc::serve),
+const BUILT_IN: [(&str, Serve); 8] = [
+    ("statesocket", state::serve),
+    (FLOOR, tcp::serve),
+    ("tungstenite", tungstenite::serve),
+    ("fastwebsockets", fastwebsockets::serve),
+    ("tokio-websockets", tokio_websockets::serve),
+    ("sockudo-ws", sockudo_ws::serve),
+    ("wtx", wtx::serve),
+    ("yawc", yawc::serve),
 ];
 
-/// Those that can be run here.
-pub fn all() -> impl Iterator<Item = &'static Server> {
-    ALL.iter().filter(|server| server.executable().is_none_or(|path| path.exists()))
+/// The servers of this package.
+pub fn built_in() -> Vec<Server> {
+    BUILT_IN.map(|(name, _)| Server::built_in(name)).into()
 }
 
-/// The server with this name.
+/// The server of this package that is called `name`.
 ///
 /// # Errors
-/// Which there are.
-pub fn find(name: &str) -> Result<&'static Server, String> {
-    let names = || all().map(|server| server.name).collect::<Vec<_>>().join(", ");
-    all().find(|server| server.name == name).ok_or_else(|| format!("no server is called {name}; there are {}", names()))
+/// There is none; the message lists those that there are.
+pub fn find(name: &str) -> Result<Server, String> {
+    function(name).map(|_| Server::built_in(name))
+}
+
+/// Is the server of this package that is called `name`.
+pub fn serve(name: &str, listener: TcpListener) -> io::Result<()> {
+    function(name).map_err(io::Error::other)?(listener)
+}
+
+fn function(name: &str) -> Result<Serve, String> {
+    let entry = BUILT_IN.iter().find(|(known, _)| *known == name);
+    entry.map(|(_, serve)| *serve).ok_or_else(|| {
+        let names = BUILT_IN.map(|(name, _)| name).join(", ");
+        format!("no server is called {name}; there are {names}")
+    })
 }
 
 impl Server {
-    const fn this(name: &'static str, serve: fn(TcpListener) -> io::Result<()>) -> Self {
-        Self { name, program: Program::This(serve) }
+    fn built_in(name: &str) -> Self {
+        Self { name: name.to_owned(), outside: None }
+    }
+
+    /// A server outside this package, from the argument of `--peer`.
+    ///
+    /// # Errors
+    /// The argument is not a name and a command.
+    pub fn outside(argument: &str) -> Result<Self, String> {
+        match argument.split_once('=') {
+            Some((name, command)) if !name.is_empty() => {
+                Ok(Self { name: name.to_owned(), outside: Some(Outside::new(command, PATIENCE)?) })
+            }
+            _ => Err("it must be NAME='COMMAND {port}'".to_owned()),
+        }
     }
 
     pub fn dialect(&self) -> Dialect {
-        if self.name == FLOOR { Dialect::Bytes } else { Dialect::WebSocket }
+        if self.outside.is_none() && self.name == FLOOR { Dialect::Bytes } else { Dialect::WebSocket }
     }
 
-    /// The program that it is, if it is not this one.
-    pub fn executable(&self) -> Option<PathBuf> {
-        match self.program {
-            Program::This(_) => None,
-            Program::UWebSockets => Some(built().join("echo")),
-        }
-    }
-
-    /// Serves for ever.
-    pub fn serve(&self, listener: TcpListener) -> io::Result<()> {
-        match self.program {
-            Program::This(serve) => serve(listener),
-            Program::UWebSockets => Err(io::Error::other("it is a program of its own")),
-        }
-    }
-
-    /// What it is made with. `lock` is the lock file of this program; if it has several versions, the newest was meant.
+    /// The package and its version, or the command. Of several versions in `lock`, the lock file of this program, the
+    /// newest is the right one.
     pub fn made_with(&self, lock: &str) -> String {
-        let package = if self.name == FLOOR { "mio" } else { self.name };
+        if let Some(outside) = &self.outside {
+            return format!("`{}`", outside.command);
+        }
+        let package = if self.name == FLOOR { "mio" } else { &self.name };
         let entry = format!("name = \"{package}\"\nversion = \"");
-        let locked = || lock.split(&entry).skip(1).filter_map(|rest| rest.split('"').next()).last().map(str::to_owned);
-        let version = match self.program {
-            Program::This(_) => locked(),
-            Program::UWebSockets => fs::read_to_string(built().join("version")).ok(),
-        };
-        format!("{package} {}", version.as_deref().unwrap_or("of no version").trim_end())
+        let version = lock.split(&entry).skip(1).filter_map(|rest| rest.split('"').next()).last();
+        format!("{package} {}", version.unwrap_or("of no version"))
     }
-}
-
-/// Where the program of uWebSockets is built.
-fn built() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("uwebsockets")
 }
