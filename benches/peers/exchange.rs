@@ -1,7 +1,8 @@
 //! What everybody is asked to do.
 
 use crate::{
-    peer::{self, Peer, Sample},
+    driver::{Driver, Sample},
+    implementations::Implementation,
     socket::{Seen, Socket},
 };
 use statesocket::Role;
@@ -84,8 +85,8 @@ impl Job {
         Socket::new(one.repeat(self.count()), arrival)
     }
 
-    pub fn bench(self, peer: &'static peer::Kind) -> Bench {
-        Bench::new(format!("{self}: {}", peer.name), move || Exchange::new(self, peer))
+    pub fn bench(self, implementation: &'static Implementation) -> Bench {
+        Bench::new(format!("{self}: {}", implementation.name), move || Exchange::new(self, implementation))
     }
 }
 
@@ -102,17 +103,17 @@ impl fmt::Display for Job {
     }
 }
 
-/// One of the peers at one of the jobs.
+/// One implementation at one job.
 pub struct Exchange {
     job: Job,
     socket: Rc<Socket>,
-    peer: Box<dyn Peer>,
+    driver: Box<dyn Driver>,
 }
 
 impl Exchange {
-    pub fn new(job: Job, peer: &peer::Kind) -> Self {
+    pub fn new(job: Job, implementation: &Implementation) -> Self {
         let socket = job.socket();
-        Self { job, peer: (peer.connect)(Rc::clone(&socket), job.sample()), socket }
+        Self { job, driver: (implementation.connect)(Rc::clone(&socket), job.sample()), socket }
     }
 
     /// Does the job once more, and returns what was seen.
@@ -153,10 +154,10 @@ impl Work for Exchange {
 
     fn run(&mut self) {
         if self.job.action == Action::Send {
-            return self.peer.send(self.job.count());
+            return self.driver.send(self.job.count());
         }
         while self.socket.wake() {
-            self.peer.on_readable(self.job.action == Action::Echo).expect("nothing is wrong with what was sent");
+            self.driver.on_readable(self.job.action == Action::Echo).expect("nothing is wrong with what was sent");
         }
     }
 

@@ -1,7 +1,8 @@
 //! What everybody does about what RFC 6455 forbids a client to send: seen, not claimed.
 
 use crate::{
-    peer::{self, MAX_BYTES, Sample},
+    driver::{MAX_BYTES, Sample},
+    implementations::{ALL, Implementation},
     socket::Socket,
 };
 use std::rc::Rc;
@@ -39,10 +40,10 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     [first, 0x80 | len].into_iter().chain(KEY).chain(payload).collect()
 }
 
-/// What `peer` does: the code of the Close that it sends, or "error" if all it does is to tell, or "-".
-fn answer(peer: &peer::Kind, wire: &[u8]) -> String {
+/// What `implementation` does: the code of the Close that it sends, or "error" if all it does is to tell, or "-".
+fn answer(implementation: &Implementation, wire: &[u8]) -> String {
     let socket = Socket::new(wire.to_vec(), wire.len());
-    let mut connection = (peer.connect)(Rc::clone(&socket), Sample { is_text: false, payload: Vec::new() });
+    let mut connection = (implementation.connect)(Rc::clone(&socket), Sample { is_text: false, payload: Vec::new() });
     let (result, seen) = socket.watch(|| {
         assert!(socket.wake());
         connection.on_readable(true)
@@ -54,13 +55,13 @@ fn answer(peer: &peer::Kind, wire: &[u8]) -> String {
     }
 }
 
-/// A row for each fault, a column for each peer.
+/// A row per fault, a column per implementation.
 ///
 /// # Panics
 /// If ours does not send a Close with the right code.
 pub fn rows() -> Vec<Vec<String>> {
     let row = |(fault, wire): (&str, Vec<u8>)| {
-        let cells = peer::ALL.iter().map(|peer| answer(peer, &wire));
+        let cells = ALL.iter().map(|implementation| answer(implementation, &wire));
         let row: Vec<String> = [fault.to_owned()].into_iter().chain(cells).collect();
         let code = match fault {
             _ if fault.contains("UTF-8") || fault.contains("code point") => "1007",

@@ -2,7 +2,7 @@
 //! frame only.
 
 use crate::{
-    peer::{MAX_BYTES, Peer, Refusal, Sample},
+    driver::{Driver, MAX_BYTES, Refusal, Sample},
     socket::Socket,
 };
 use soketto::{
@@ -49,7 +49,7 @@ impl SansIo {
     }
 }
 
-impl Peer for SansIo {
+impl Driver for SansIo {
     fn on_readable(&mut self, echo: bool) -> Result<(), Refusal> {
         self.input.clear();
         self.socket.read(&mut self.input);
@@ -126,7 +126,7 @@ impl Soketto {
     }
 }
 
-impl Peer for Soketto {
+impl Driver for Soketto {
     fn on_readable(&mut self, echo: bool) -> Result<(), Refusal> {
         self.socket.read(&mut self.input);
         let mut taken = 0;

@@ -7,18 +7,20 @@
 //! Every byte of everybody is checked before anything is measured; `--check` does no more. `--count` counts instructions,
 //! `--time` takes times; without either, both. It writes tables in Markdown.
 
+mod driver;
 mod exchange;
 mod faults;
 mod frames;
+mod implementations;
 mod messages;
 mod ours;
-mod peer;
 mod polled;
 mod socket;
 mod table;
 mod time;
 
 use exchange::{Action, Arrival, Exchange, Job};
+use implementations::{ALL, Implementation};
 use statesocket_benches::{Bench, Work, callgrind, wire::Kind};
 use std::env;
 
@@ -49,43 +51,44 @@ fn main() {
 }
 
 fn benches() -> Vec<Bench> {
-    let of_job = |job: Job| peer::ALL.iter().map(move |peer| job.bench(peer));
+    let of_job = |job: Job| ALL.iter().map(move |implementation| job.bench(implementation));
     Job::all().into_iter().flat_map(of_job).collect()
 }
 
 /// Has everybody do every job twice. Returns how many exchanges that were.
 fn check(jobs: &[Job]) -> usize {
     for job in jobs {
-        for peer in &peer::ALL {
-            let mut exchange = Exchange::new(*job, peer);
+        for implementation in &ALL {
+            let mut exchange = Exchange::new(*job, implementation);
             exchange.check();
             exchange.check();
         }
     }
-    2 * jobs.len() * peer::ALL.len()
+    2 * jobs.len() * ALL.len()
 }
 
 fn who() -> Vec<Vec<String>> {
-    let row = |peer: &peer::Kind| vec![peer.name.to_owned(), table::version(peer.name), peer.what.to_owned()];
-    peer::ALL.iter().map(row).collect()
+    let row = |Implementation { name, what, .. }: &Implementation| {
+        vec![(*name).to_owned(), table::version(name), (*what).to_owned()]
+    };
+    ALL.iter().map(row).collect()
 }
 
 /// How often everybody writes for a hundred messages that came together: here it costs nothing, in a server a lot.
 fn writes() -> Vec<String> {
     let job = Job { action: Action::Echo, kind: Kind::Binary, len: 1 << 10, arrival: Arrival::Batch };
-    let writes = peer::ALL.iter().map(|peer| Exchange::new(job, peer).watch().writes.to_string());
-    [format!("writes for {} echoes of 1 KiB", Exchange::new(job, &peer::ALL[0]).units())]
-        .into_iter()
-        .chain(writes)
-        .collect()
+    let writes = ALL.iter().map(|implementation| Exchange::new(job, implementation).watch().writes.to_string());
+    [format!("writes for {} echoes of 1 KiB", Exchange::new(job, &ALL[0]).units())].into_iter().chain(writes).collect()
 }
 
 fn counts(jobs: &[Job]) -> Vec<Vec<String>> {
     let folder = callgrind::folder(env!("CARGO_TARGET_TMPDIR"));
-    let count = |job: &Job, peer: &'static peer::Kind| {
-        let count = callgrind::count(&job.bench(peer).name, &folder, Some(socket::KERNEL));
+    let count = |job: &Job, implementation: &'static Implementation| {
+        let count = callgrind::count(&job.bench(implementation).name, &folder, Some(socket::KERNEL));
         table::number(count)
     };
-    let row = |job: &Job| [job.to_string()].into_iter().chain(peer::ALL.iter().map(|peer| count(job, peer))).collect();
+    let row = |job: &Job| {
+        [job.to_string()].into_iter().chain(ALL.iter().map(|implementation| count(job, implementation))).collect()
+    };
     jobs.iter().map(row).collect()
 }

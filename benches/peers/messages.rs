@@ -1,7 +1,7 @@
 //! Peers that are called with bytes and give messages.
 
 use crate::{
-    peer::{MAX_BYTES, Peer, Refusal, Sample},
+    driver::{Driver, MAX_BYTES, Refusal, Sample},
     socket::{Socket, Stream},
 };
 use bytes::{Bytes, BytesMut};
@@ -32,7 +32,7 @@ impl Tungstenite {
     }
 }
 
-impl Peer for Tungstenite {
+impl Driver for Tungstenite {
     fn on_readable(&mut self, echo: bool) -> Result<(), Refusal> {
         let result = loop {
             let message = match self.context.read(&mut self.stream) {
@@ -98,7 +98,7 @@ impl Sockudo {
     }
 }
 
-impl Peer for Sockudo {
+impl Driver for Sockudo {
     fn on_readable(&mut self, echo: bool) -> Result<(), Refusal> {
         self.input.reserve(self.socket.readable());
         self.socket.read(&mut self.input);
@@ -182,7 +182,7 @@ impl Rsws {
     }
 }
 
-impl Peer for Rsws {
+impl Driver for Rsws {
     fn on_readable(&mut self, echo: bool) -> Result<(), Refusal> {
         self.socket.read(&mut self.input);
         let mut taken = 0;

@@ -1,7 +1,7 @@
 //! The connection that this is all about, driven as a loop drives it.
 
 use crate::{
-    peer::{Peer, Refusal, Sample},
+    driver::{Driver, Refusal, Sample},
     socket::{Socket, Stream},
 };
 use statesocket::{Agreed, Config, Connection, Event, Message, OutputBuffer, Role};
@@ -35,7 +35,7 @@ impl Ours {
     }
 }
 
-impl Peer for Ours {
+impl Driver for Ours {
     fn on_readable(&mut self, echo: bool) -> Result<(), Refusal> {
         self.buffer.clear();
         self.socket.read(&mut self.buffer);

@@ -1,7 +1,7 @@
 //! Peers that are futures: polled by hand, with no runtime, over a stream that is always ready or has nothing.
 
 use crate::{
-    peer::{MAX_BYTES, Peer, Refusal, Sample},
+    driver::{Driver, MAX_BYTES, Refusal, Sample},
     socket::{Socket, Stream},
 };
 use bytes::Bytes;
@@ -64,7 +64,7 @@ impl Fast {
     }
 }
 
-impl Peer for Fast {
+impl Driver for Fast {
     fn on_readable(&mut self, echo: bool) -> Result<(), Refusal> {
         self.echo.set(echo);
         match poll(self.reading.as_mut()) {
@@ -115,7 +115,7 @@ impl TokioWebsockets {
     }
 }
 
-impl Peer for TokioWebsockets {
+impl Driver for TokioWebsockets {
     fn on_readable(&mut self, echo: bool) -> Result<(), Refusal> {
         let result = loop {
             match Pin::new(&mut self.stream).poll_next(&mut Context::from_waker(Waker::noop())) {

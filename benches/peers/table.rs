@@ -1,6 +1,6 @@
 //! Tables in Markdown.
 
-use crate::peer;
+use crate::implementations::ALL;
 use std::fs;
 
 pub fn print(first: &str, columns: &[&str], rows: Vec<Vec<String>>) {
@@ -8,9 +8,9 @@ pub fn print(first: &str, columns: &[&str], rows: Vec<Vec<String>>) {
     rows.iter().for_each(|row| println!("| {} |", row.join(" | ")));
 }
 
-/// A table with a column for each peer.
+/// A table with a column per implementation.
 pub fn print_for_all(first: &str, rows: Vec<Vec<String>>) {
-    print(first, &peer::ALL.each_ref().map(|peer| peer.name), rows);
+    print(first, &ALL.each_ref().map(|implementation| implementation.name), rows);
 }
 
 /// The version of `package` that was built, from the lock file.

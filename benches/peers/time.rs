@@ -2,7 +2,8 @@
 
 use crate::{
     exchange::{Exchange, Job},
-    peer, table,
+    implementations::ALL,
+    table,
 };
 use statesocket_benches::Work;
 use std::{
@@ -43,7 +44,7 @@ fn cells(job: &Job) -> Vec<String> {
 }
 
 fn exchanges(job: &Job) -> Vec<Exchange> {
-    peer::ALL.iter().map(|peer| Exchange::new(*job, peer)).collect()
+    ALL.iter().map(|implementation| Exchange::new(*job, implementation)).collect()
 }
 
 /// How often a run fits a turn.
