@@ -13,6 +13,12 @@ pub struct Sample {
     pub payload: Vec<u8>,
 }
 
+impl Sample {
+    pub fn into_text(self) -> String {
+        String::from_utf8(self.payload).expect("a text is UTF-8")
+    }
+}
+
 /// Carries bytes between a server's end of an open connection and the socket.
 pub trait Driver {
     /// Reads the bytes that have arrived, and delivers each message. With `echo`, sends each back as late as the API

@@ -5,9 +5,9 @@ use crate::{
     implementations::{ALL, Implementation},
     socket::Socket,
 };
+use statesocket::Role;
+use statesocket_benches::wire::{KEY, frame};
 use std::rc::Rc;
-
-const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
 /// What is wrong, and the frames that have it.
 fn faults() -> Vec<(&'static str, Vec<u8>)> {
@@ -15,7 +15,7 @@ fn faults() -> Vec<(&'static str, Vec<u8>)> {
     too_long.extend((MAX_BYTES as u64 + 1).to_be_bytes());
     too_long.extend(KEY);
     let not_shortest = [&[0x82, 0xFE, 0, 1], &KEY[..], &[0]].concat();
-    let long_ping = [&[0x89, 0xFE, 0, 126], &KEY[..], &[0; 126]].concat();
+    let masked = |first, payload: &[u8]| frame(first, payload, Role::Server);
     vec![
         ("a frame that is not masked", vec![0x82, 1, b'a']),
         ("a reserved bit", masked(0xC2, b"a")),
@@ -23,7 +23,7 @@ fn faults() -> Vec<(&'static str, Vec<u8>)> {
         ("text that is not UTF-8", masked(0x81, b"a\xFF")),
         ("text that ends within a code point", masked(0x81, b"a\xE2\x82")),
         ("a fragmented Ping", masked(0x09, b"a")),
-        ("a Ping of 126 bytes", long_ping),
+        ("a Ping of 126 bytes", masked(0x89, &[0; 126])),
         ("a length in more bytes than it needs", not_shortest),
         ("a continuation of nothing", masked(0x80, b"a")),
         ("a message within a message", [masked(0x02, b"a"), masked(0x82, b"b")].concat()),
@@ -32,12 +32,6 @@ fn faults() -> Vec<(&'static str, Vec<u8>)> {
         ("a Close with code 1005", masked(0x88, &1005_u16.to_be_bytes())),
         ("a Close whose reason is not UTF-8", masked(0x88, &[0x03, 0xE8, 0xFF])),
     ]
-}
-
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let len = u8::try_from(payload.len()).expect("it is short");
-    let payload = payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key);
-    [first, 0x80 | len].into_iter().chain(KEY).chain(payload).collect()
 }
 
 /// What `implementation` does: the code of the Close that it sends, or "error" if all it does is to tell, or "-".

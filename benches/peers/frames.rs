@@ -42,11 +42,6 @@ impl SansIo {
         output.extend_from_slice(&encoder.start_frame(&header));
         output.extend_from_slice(payload);
     }
-
-    fn write(&mut self) {
-        self.socket.write(&self.output);
-        self.output.clear();
-    }
 }
 
 impl Driver for SansIo {
@@ -84,7 +79,7 @@ impl Driver for SansIo {
         }
         self.partial.extend_from_slice(whole);
         if echo {
-            self.write();
+            self.socket.drain(&mut self.output);
         }
         Ok(())
     }
@@ -94,7 +89,7 @@ impl Driver for SansIo {
         for _ in 0..count {
             Self::push(&mut self.encoder, &mut self.output, opcode, black_box(&self.sample.payload));
         }
-        self.write();
+        self.socket.drain(&mut self.output);
     }
 }
 
@@ -119,11 +114,6 @@ impl Soketto {
         output.extend_from_slice(codec.encode_header(&header));
         output.extend_from_slice(payload);
     }
-
-    fn write(&mut self) {
-        self.socket.write(&self.output);
-        self.output.clear();
-    }
 }
 
 impl Driver for Soketto {
@@ -147,7 +137,7 @@ impl Driver for Soketto {
         }
         self.input.drain(..taken);
         if echo {
-            self.write();
+            self.socket.drain(&mut self.output);
         }
         Ok(())
     }
@@ -157,6 +147,6 @@ impl Driver for Soketto {
         for _ in 0..count {
             Self::push(&mut self.codec, &mut self.output, opcode, black_box(&self.sample.payload));
         }
-        self.write();
+        self.socket.drain(&mut self.output);
     }
 }

@@ -16,12 +16,11 @@ mod messages;
 mod ours;
 mod polled;
 mod socket;
-mod table;
 mod time;
 
 use exchange::{Action, Arrival, Exchange, Job};
 use implementations::{ALL, Implementation};
-use statesocket_benches::{Bench, Work, callgrind, wire::Kind};
+use statesocket_benches::{Bench, Work, callgrind, table, wire::Kind};
 use std::env;
 
 fn main() {
@@ -39,15 +38,20 @@ fn main() {
         faults::rows();
         return;
     }
-    table::print("who", &["version", "what is called"], who());
-    table::print_for_all("what is done about", faults::rows());
-    table::print_for_all("writes", vec![writes()]);
+    table::print("who", &["version", "what is called"], &who());
+    print_for_all("what is done about", &faults::rows());
+    print_for_all("writes", &[writes()]);
     if !has("--time") {
-        table::print_for_all("instructions a message", counts(&jobs));
+        print_for_all("instructions a message", &counts(&jobs));
     }
     if !has("--count") {
-        table::print_for_all("nanoseconds a message (as a multiple of ours)", time::rows(&jobs));
+        print_for_all("nanoseconds a message (as a multiple of ours)", &time::rows(&jobs));
     }
+}
+
+/// A table with a column per implementation.
+fn print_for_all(first: &str, rows: &[Vec<String>]) {
+    table::print(first, &ALL.each_ref().map(|implementation| implementation.name), rows);
 }
 
 fn benches() -> Vec<Bench> {
@@ -69,7 +73,7 @@ fn check(jobs: &[Job]) -> usize {
 
 fn who() -> Vec<Vec<String>> {
     let row = |Implementation { name, what, .. }: &Implementation| {
-        vec![(*name).to_owned(), table::version(name), (*what).to_owned()]
+        vec![(*name).to_owned(), table::version(name).to_owned(), (*what).to_owned()]
     };
     ALL.iter().map(row).collect()
 }

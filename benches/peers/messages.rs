@@ -23,7 +23,7 @@ impl Tungstenite {
         let limit = Some(MAX_BYTES);
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
         let message = if sample.is_text {
-            tungstenite::Message::text(String::from_utf8(sample.payload).expect("a text is UTF-8"))
+            tungstenite::Message::text(sample.into_text())
         } else {
             tungstenite::Message::binary(sample.payload)
         };
@@ -175,11 +175,6 @@ impl Rsws {
         }
         Ok(Some(len))
     }
-
-    fn write(&mut self) {
-        self.socket.write(&self.output);
-        self.output.clear();
-    }
 }
 
 impl Driver for Rsws {
@@ -191,7 +186,7 @@ impl Driver for Rsws {
         }
         self.input.drain(..taken);
         if echo {
-            self.write();
+            self.socket.drain(&mut self.output);
         }
         Ok(())
     }
@@ -200,6 +195,6 @@ impl Driver for Rsws {
         for _ in 0..count {
             Self::push(&mut self.output, black_box(&self.frame));
         }
-        self.write();
+        self.socket.drain(&mut self.output);
     }
 }

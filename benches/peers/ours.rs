@@ -20,11 +20,7 @@ pub struct Ours {
 
 impl Ours {
     pub fn new(socket: Rc<Socket>, sample: Sample) -> Self {
-        let message = if sample.is_text {
-            Message::from(String::from_utf8(sample.payload).expect("a text is UTF-8"))
-        } else {
-            Message::from(sample.payload)
-        };
+        let message = if sample.is_text { Message::from(sample.into_text()) } else { Message::from(sample.payload) };
         let (config, now) = (Arc::<Config>::default(), Instant::now());
         let connection = Connection::established(Role::Server, Agreed::new(), config, now);
         Self { socket, connection, message, now, buffer: Vec::new(), spare: OutputBuffer::default() }

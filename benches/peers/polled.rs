@@ -94,7 +94,7 @@ impl TokioWebsockets {
     pub fn new(socket: Rc<Socket>, sample: Sample) -> Self {
         let limits = Limits::default().max_payload_len(Some(MAX_BYTES));
         let message = if sample.is_text {
-            Message::text(String::from_utf8(sample.payload).expect("a text is UTF-8"))
+            Message::text(sample.into_text())
         } else {
             Message::binary(Bytes::from(sample.payload))
         };

@@ -98,6 +98,13 @@ impl Socket {
         }
     }
 
+    /// Writes `output`, and empties it.
+    #[inline]
+    pub fn drain(&self, output: &mut Vec<u8>) {
+        self.write(output);
+        output.clear();
+    }
+
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> usize {
         if self.is_watched.get() {
             let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();

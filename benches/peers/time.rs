@@ -3,9 +3,11 @@
 use crate::{
     exchange::{Exchange, Job},
     implementations::ALL,
-    table,
 };
-use statesocket_benches::Work;
+use statesocket_benches::{
+    Work,
+    table::{median, number},
+};
 use std::{
     hint::black_box,
     time::{Duration, Instant},
@@ -37,8 +39,8 @@ fn cells(job: &Job) -> Vec<String> {
         }
     }
     let cell = |of_peer: &Vec<f64>| {
-        let ratio = median(of_peer.iter().zip(&times[0]).map(|(time, ours)| time / ours).collect());
-        format!("{} ({ratio:.2})", table::number(median(of_peer.clone())))
+        let ratio = median(of_peer.iter().zip(&times[0]).map(|(time, ours)| time / ours));
+        format!("{} ({ratio:.2})", number(median(of_peer.iter().copied())))
     };
     times.iter().map(cell).collect()
 }
@@ -63,9 +65,4 @@ fn run(exchange: &mut Exchange, repeats: u32) -> Duration {
         exchange.run();
     }
     started.elapsed()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Seen, Sink, Workload,
-    wire::{self, Kind},
+    wire::{self, KEY, Kind},
 };
 use statesocket::{Role, internals};
 use std::hint::black_box;
@@ -39,7 +39,6 @@ impl Workload for Header {
     }
 }
 
-const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 /// Every place in two vectors of 32 bytes.
 const ALIGNMENTS: usize = 64;
 

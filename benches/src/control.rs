@@ -1,6 +1,10 @@
 //! What is not a message: Ping and Pong, the closing handshake, the clock.
 
-use crate::{Seen, Sink, Workload, wire};
+use crate::{
+    Seen, Sink, Workload,
+    output::write,
+    wire::{self, peer_of},
+};
 use statesocket::{Agreed, CloseCode, Config, Connection, Event, OutputBuffer, Phase, Role, SocketAction};
 use std::{hint::black_box, sync::Arc, time::Instant};
 
@@ -9,17 +13,6 @@ const PINGS: usize = 16;
 
 fn connection(role: Role, config: &Arc<Config>, now: Instant) -> Connection {
     Connection::established(role, Agreed::new().seed([7; 32]), Arc::clone(config), now)
-}
-
-fn peer_of(role: Role) -> Role {
-    if role == Role::Server { Role::Client } else { Role::Server }
-}
-
-fn write<S: Sink>(connection: &mut Connection, sink: &mut S) {
-    let output = connection.transmit();
-    sink.output(output);
-    let len = output.len();
-    connection.advance(len);
 }
 
 /// The peer's Pings, all in one buffer, each answered; one write.

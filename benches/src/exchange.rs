@@ -2,7 +2,8 @@
 
 use crate::{
     Seen, Sink, Workload,
-    wire::{self, Kind},
+    output::write_all,
+    wire::{self, Kind, peer_of},
 };
 use statesocket::{Agreed, Config, Connection, Event, Message, OutputBuffer, Role};
 use std::{sync::Arc, time::Instant};
@@ -46,10 +47,9 @@ impl Job {
     }
 
     fn check_output(&self, mut output: &[u8]) {
-        let to = if self.role == Role::Server { Role::Client } else { Role::Server };
         let expected = wire::payload(self.kind, self.len);
         for n in 0..self.count {
-            let (payload, rest) = wire::read_frame(self.kind, output, to);
+            let (payload, rest) = wire::read_frame(self.kind, output, peer_of(self.role));
             assert!(payload == expected, "message {n} left changed");
             output = rest;
         }
@@ -128,17 +128,6 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
             assert_eq!(seen.messages.len(), self.job.count);
             assert!(seen.messages.iter().all(|message| *message == self.job.message()), "a message came changed");
         }
-    }
-}
-
-/// What lies together is written at once.
-#[inline(always)]
-fn write_all<S: Sink>(connection: &mut Connection, sink: &mut S) {
-    while connection.queued() > 0 {
-        let output = connection.transmit();
-        sink.output(output);
-        let len = output.len();
-        connection.advance(len);
     }
 }
 

@@ -5,6 +5,8 @@ pub mod codec;
 pub mod control;
 pub mod exchange;
 pub mod opening;
+mod output;
+pub mod table;
 pub mod wire;
 
 use statesocket::Message;

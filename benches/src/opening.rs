@@ -2,7 +2,8 @@
 
 use crate::{
     Seen, Sink, Workload,
-    wire::{self, Kind},
+    output::write,
+    wire::{self, CLOSE, CLOSE_REPLY, Kind},
 };
 use statesocket::{
     Action, Agreed, Config, Connection, Event, OutputBuffer, Party, Phase, Role, SocketAction,
@@ -26,17 +27,6 @@ Accept-Encoding: gzip, deflate, br, zstd\r\n\
 Accept-Language: en-GB,en;q=0.9\r\n\
 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
-
-/// A client's Close with code 1000, masked with zeros, and the answer to it.
-const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
-const CLOSE_ANSWER: [u8; 4] = [0x88, 0x02, 0x03, 0xE8];
-
-fn write<S: Sink>(connection: &mut Connection, sink: &mut S) {
-    let output = connection.transmit();
-    sink.output(output);
-    let len = output.len();
-    connection.advance(len);
-}
 
 /// Checks the answer at the front of `output`. Returns what follows it.
 fn check_answer(output: &[u8]) -> &[u8] {
@@ -115,7 +105,7 @@ impl Workload for ServerClosing {
     }
 
     fn check(&self, seen: &Seen) {
-        assert_eq!(seen.output, CLOSE_ANSWER);
+        assert_eq!(seen.output, CLOSE_REPLY);
     }
 }
 
@@ -195,7 +185,7 @@ impl Workload for WholeServer {
         assert_eq!(seen.messages, [wire::message(Kind::Text, message.clone())]);
         let (echo, rest) = wire::read_frame(Kind::Text, check_answer(&seen.output), Role::Client);
         assert!(echo == message, "the message left changed");
-        assert_eq!(rest, CLOSE_ANSWER);
+        assert_eq!(rest, CLOSE_REPLY);
     }
 }
 

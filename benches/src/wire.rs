@@ -2,8 +2,12 @@
 
 use statesocket::{Message, Role};
 
-/// What a peer masks with.
-const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+/// The masking key of a client.
+pub const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
+
+/// A client's Close with code 1000, masked with zeros, and the server's reply.
+pub const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
+pub const CLOSE_REPLY: [u8; 4] = [0x88, 0x02, 0x03, 0xE8];
 
 /// What a message is made of.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +17,12 @@ pub enum Kind {
     Text,
     /// Text with code points of one to four bytes.
     Mixed,
+}
+
+/// The role of the other end.
+#[must_use]
+pub fn peer_of(role: Role) -> Role {
+    if role == Role::Server { Role::Client } else { Role::Server }
 }
 
 /// How a length is written in a table.
