@@ -1,4 +1,4 @@
-//! Many connections that have messages returned, on one thread.
+//! Many connections that have messages echoed, on one thread.
 
 use crate::{
     opening::{PATIENCE, open},
@@ -19,26 +19,27 @@ pub struct Load<'a> {
     traffic: &'a Traffic,
     in_flight: usize,
     clients: Vec<Client>,
-    /// They only hold on.
+    /// Kept open.
     _idle: Vec<std::net::TcpStream>,
     buffer: Box<[u8]>,
 }
 
-/// What a run was.
+/// The result of a run.
 pub struct Run {
     pub messages: usize,
     pub time: Duration,
-    /// How long messages were away, in nanoseconds: of each connection one at a time.
+    /// Nanoseconds between messages and their echoes, of one message per connection at a time.
     pub latency: Histogram<u64>,
 }
 
 struct Client {
     stream: TcpStream,
-    /// Bytes sent, and how many may be, counted from the beginning of the stream of messages.
+    /// Bytes sent, counted from the start of the stream of messages.
     sent: usize,
+    /// Where the last message to send ends.
     may_send: usize,
     received: Received,
-    /// Up to where a message must have come back to know how long it was away, and when it was sent.
+    /// The message whose latency is measured: where its echo ends, and when it was sent.
     timed: Option<(usize, Instant)>,
 }
 
@@ -56,42 +57,40 @@ impl<'a> Load<'a> {
         Ok(Self { poll, traffic, in_flight: workload.in_flight, clients, _idle, buffer })
     }
 
-    /// Has messages returned for about so long, and then waits for those that are still away.
+    /// Sends messages for `time`, and then waits for the echoes that are missing.
     ///
     /// # Errors
-    /// What was not returned, or not as it was sent.
+    /// An echo is missing or wrong.
     pub fn run(&mut self, time: Duration) -> Result<Run, String> {
-        let mut latency = Histogram::new(3).expect("three digits can be kept");
+        let mut run = Run::new();
         let mut events = Events::with_capacity(1024);
         let start = Instant::now();
-        let (mut messages, mut away) = (0, self.clients.len() * self.in_flight);
+        let mut missing = self.clients.len() * self.in_flight;
         for n in 0..self.clients.len() {
             self.clients[n].send(self.in_flight, self.traffic).map_err(|error| self.failure(n, &error.to_string()))?;
         }
         let mut is_over = false;
-        while away > 0 {
-            match self.poll.poll(&mut events, Some(PATIENCE)) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                result => result.map_err(|error| error.to_string())?,
-            }
+        while missing > 0 {
+            wait(&mut self.poll, &mut events)?;
             if events.is_empty() {
                 let waits = |client: &Client| client.received.len < client.will_receive(self.traffic);
-                let waits = self.clients.iter().position(waits).expect("some message is away");
-                return Err(self.failure(waits, &format!("nothing has come for {PATIENCE:?}")));
+                let waits = self.clients.iter().position(waits).expect("an echo is missing");
+                return Err(self.failure(waits, &format!("nothing has arrived for {PATIENCE:?}")));
             }
             is_over = is_over || start.elapsed() > time;
             for event in &events {
                 let Token(n) = event.token();
                 let client = &mut self.clients[n];
-                let returned = client.receive(&mut self.buffer, self.traffic, &mut latency);
-                let returned = returned.map_err(|error| self.failure(n, &error))?;
-                (messages, away) = (messages + returned, away - returned);
-                let more = if is_over { 0 } else { returned };
-                away += more;
+                let echoed = client.receive(&mut self.buffer, self.traffic, &mut run);
+                let echoed = echoed.map_err(|error| self.failure(n, &error))?;
+                run.messages += echoed;
+                missing -= echoed;
+                let more = if is_over { 0 } else { echoed };
+                missing += more;
                 self.clients[n].send(more, self.traffic).map_err(|error| self.failure(n, &error.to_string()))?;
             }
         }
-        Ok(Run { messages, time: start.elapsed(), latency })
+        Ok(Run { time: start.elapsed(), ..run })
     }
 
     fn failure(&self, n: usize, error: &str) -> String {
@@ -100,8 +99,31 @@ impl<'a> Load<'a> {
     }
 }
 
+/// Waits for events, or for [`PATIENCE`].
+pub fn wait(poll: &mut Poll, events: &mut Events) -> Result<(), String> {
+    loop {
+        match poll.poll(events, Some(PATIENCE)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result.map_err(|error| error.to_string()),
+        }
+    }
+}
+
+impl Run {
+    pub fn new() -> Self {
+        let latency = Histogram::new(3).expect("a histogram can keep three digits");
+        Self { messages: 0, time: Duration::ZERO, latency }
+    }
+
+    /// Records the latency of a message that was sent at `sent`.
+    pub fn record(&mut self, sent: Instant) {
+        let nanoseconds = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.latency.record(nanoseconds).expect("the histogram grows");
+    }
+}
+
 impl Client {
-    /// Of a connection that is open. Its first message is that with this number.
+    /// For an open connection; its first message is the one with this number.
     fn new(
         stream: std::net::TcpStream,
         number: usize,
@@ -116,12 +138,12 @@ impl Client {
         Ok(Self { stream, sent, may_send: sent, received, timed: None })
     }
 
-    /// Where the reply to the last message ends.
+    /// Where the echo of the last message ends.
     fn will_receive(&self, traffic: &Traffic) -> usize {
         self.may_send / traffic.request_len * traffic.reply_len
     }
 
-    /// Sends what is left to send, and so many messages more.
+    /// Sends what is left to send, and `messages` more.
     fn send(&mut self, messages: usize, traffic: &Traffic) -> io::Result<()> {
         if messages > 0 {
             self.may_send += messages * traffic.request_len;
@@ -139,12 +161,12 @@ impl Client {
         Ok(())
     }
 
-    /// Receives what there is, checks it, and returns how many messages are back.
-    fn receive(&mut self, buffer: &mut [u8], traffic: &Traffic, latency: &mut Histogram<u64>) -> Result<usize, String> {
+    /// Receives and checks all that has arrived. Returns the number of echoes that it completes.
+    fn receive(&mut self, buffer: &mut [u8], traffic: &Traffic, run: &mut Run) -> Result<usize, String> {
         let before = self.received.len / traffic.reply_len;
         loop {
             let len = match self.stream.read(buffer) {
-                Ok(0) => return Err("the server has closed it".into()),
+                Ok(0) => return Err("the server has closed the connection".into()),
                 Ok(len) => len,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -156,11 +178,10 @@ impl Client {
             }
         }
         if let Some((_, sent)) = self.timed.take_if(|(end, _)| self.received.len >= *end) {
-            let away = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            latency.record(away).expect("the histogram grows");
+            run.record(sent);
         }
         if self.received.len > self.will_receive(traffic) {
-            return Err("more has come than was sent".into());
+            return Err("more has arrived than was sent".into());
         }
         Ok(self.received.len / traffic.reply_len - before)
     }

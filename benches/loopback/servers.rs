@@ -12,6 +12,7 @@ mod wtx;
 mod yawc;
 
 use crate::{opening::PATIENCE, outside::Outside, traffic::Dialect};
+use statesocket_benches::table;
 use std::{io, net::TcpListener};
 
 #[derive(Clone, Debug)]
@@ -87,15 +88,12 @@ impl Server {
         if self.outside.is_none() && self.name == FLOOR { Dialect::Bytes } else { Dialect::WebSocket }
     }
 
-    /// The package and its version, or the command. Of several versions in `lock`, the lock file of this program, the
-    /// newest is the right one.
-    pub fn made_with(&self, lock: &str) -> String {
+    /// The package and its version, or the command.
+    pub fn made_with(&self) -> String {
         if let Some(outside) = &self.outside {
             return format!("`{}`", outside.command);
         }
         let package = if self.name == FLOOR { "mio" } else { &self.name };
-        let entry = format!("name = \"{package}\"\nversion = \"");
-        let version = lock.split(&entry).skip(1).filter_map(|rest| rest.split('"').next()).last();
-        format!("{package} {}", version.unwrap_or("of no version"))
+        format!("{package} {}", table::version(package))
     }
 }

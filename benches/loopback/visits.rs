@@ -1,22 +1,18 @@
 //! Clients that come, have one message returned, and leave.
 
 use crate::{
-    load::Run,
+    load::{Run, wait},
     opening::{PATIENCE, REQUEST, head_len, start},
     traffic::{Dialect, Received, Traffic},
     workload::Workload,
 };
-use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use statesocket_benches::wire::{CLOSE, CLOSE_REPLY};
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr},
     time::{Duration, Instant},
 };
-
-/// Close 1000, masked with zeros, and what answers it.
-const CLOSE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
-const CLOSE_REPLY: &[u8] = &[0x88, 0x02, 0x03, 0xE8];
 
 /// Visitors of one server, so many at a time.
 pub struct Visits<'a> {
@@ -72,14 +68,11 @@ impl<'a> Visits<'a> {
     /// # Errors
     /// What was not answered, or not as it should have been.
     pub fn run(&mut self, time: Duration) -> Result<Run, String> {
-        let mut latency = Histogram::new(3).expect("three digits can be kept");
+        let mut run = Run::new();
         let mut events = Events::with_capacity(1024);
-        let (start, mut messages) = (Instant::now(), 0);
+        let start = Instant::now();
         while start.elapsed() < time {
-            match self.poll.poll(&mut events, Some(PATIENCE)) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                result => result.map_err(|error| error.to_string())?,
-            }
+            wait(&mut self.poll, &mut events)?;
             if events.is_empty() {
                 let stages: Vec<_> = self.visitors.iter().map(|it| it.stage).collect();
                 return Err(format!("nothing has come for {PATIENCE:?}; visitors are at {stages:?}"));
@@ -89,14 +82,13 @@ impl<'a> Visits<'a> {
                 let visitor = &mut self.visitors[n];
                 let is_over = visitor.ready(self.traffic);
                 if is_over.map_err(|error| format!("visitor {n}, at {:?}: {error}", visitor.stage))? {
-                    let away = u64::try_from(visitor.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                    latency.record(away).expect("the histogram grows");
-                    messages += 1;
+                    run.record(visitor.since);
+                    run.messages += 1;
                     self.visitors[n] = self.next(n)?;
                 }
             }
         }
-        Ok(Run { messages, time: start.elapsed(), latency })
+        Ok(Run { time: start.elapsed(), ..run })
     }
 }
 
@@ -142,7 +134,7 @@ impl Visitor {
             (Stage::Echo, dialect) => {
                 Received::default().take(&received, traffic)?;
                 match dialect {
-                    Dialect::WebSocket => self.send(CLOSE, Stage::Closing)?,
+                    Dialect::WebSocket => self.send(&CLOSE, Stage::Closing)?,
                     Dialect::Bytes => {
                         self.stream.shutdown(Shutdown::Write).map_err(|error| error.to_string())?;
                         self.stage = Stage::Ending;
