@@ -1,9 +1,9 @@
 //! What `--quick` checks of `--peer`, with this program in the place of an outside server.
 
 use crate::{
+    command::SERVE,
     measure::measure,
-    outside::Outside,
-    processes::{Cpus, SERVE},
+    processes::Cpus,
     servers::{FLOOR, Server},
     workload::Workload,
 };
@@ -31,8 +31,8 @@ pub fn failures(cpus: Cpus) -> Result<(), String> {
         (format!("sh -c '\"$@\"; exit' sh {program} {SERVE} statesocket {{port}}"), "must be the server itself"),
     ];
     for (command, expected) in cases {
-        let outside = Some(Outside::new(&command, PATIENCE)?);
-        let server = Server { name: "a command that fails".to_owned(), outside };
+        let mut server = Server::outside(&format!("a command that fails={command}"))?;
+        server.command.patience = PATIENCE;
         match measure(&server, &Workload::one(Kind::Binary, 16), cpus, Duration::from_millis(1)) {
             Err(error) if error.contains(expected) => {}
             result => return Err(format!("`{command}` must fail with {expected:?}, not {result:?}")),

@@ -9,11 +9,11 @@
 //! with another one.
 
 mod check;
+mod command;
 mod load;
 mod measure;
 mod memory;
 mod opening;
-mod outside;
 mod processes;
 mod report;
 mod servers;
@@ -68,9 +68,9 @@ struct Args {
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [_, processes::SERVE, name, port] => serve(name, port),
-        [_, outside::BECOME, program, ref arguments @ ..] => {
-            let error = outside::become_server(program, arguments);
+        [_, command::SERVE, name, port] => serve(name, port),
+        [_, command::BECOME, program, ref arguments @ ..] => {
+            let error = command::become_server(program, arguments);
             Err(format!("{program} cannot be run: {error}"))
         }
         _ => compare(Args::parse()),

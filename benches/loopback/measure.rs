@@ -27,7 +27,7 @@ pub struct Sample {
 /// # Errors
 /// A wrong echo, or what kept the turn from being completed.
 pub fn measure(server: &Server, workload: &Workload, cpus: Cpus, time: Duration) -> Result<Sample, String> {
-    let traffic = Traffic::new(workload, server.dialect());
+    let traffic = Traffic::new(workload, server.dialect);
     Process::with(server, cpus, |process| match workload.task {
         Task::Echo => {
             let mut load = Load::open(process.address, workload, &traffic)?;

@@ -27,12 +27,12 @@ pub struct Memory {
 /// # Errors
 /// A wrong echo, or what kept the measurement from being completed.
 pub fn measure(server: &Server, connections: usize, cpus: Cpus) -> Result<Memory, String> {
-    let traffic = Traffic::new(&Workload { connections, ..Workload::one(Kind::Binary, MESSAGE) }, server.dialect());
+    let traffic = Traffic::new(&Workload { connections, ..Workload::one(Kind::Binary, MESSAGE) }, server.dialect);
     Process::with(server, cpus, |process| {
         // The server keeps what it allocates for its first connection.
-        echo(&mut open(process.address, 0..1, server.dialect())?[0], &traffic)?;
+        echo(&mut open(process.address, 0..1, server.dialect)?[0], &traffic)?;
         let before = resident(process)?;
-        let mut streams = open(process.address, 0..connections, server.dialect())?;
+        let mut streams = open(process.address, 0..connections, server.dialect)?;
         let idle = resident(process)?;
         for (n, stream) in streams.iter_mut().enumerate() {
             echo(stream, &traffic).map_err(|error| format!("connection {n}: {error}"))?;

@@ -1,7 +1,7 @@
 //! Servers in processes of their own: one at a time, on a CPU of its own, killed whatever happens.
 
 use crate::{
-    outside::{Outside, accepts, free_port},
+    command::{accepts, free_port},
     servers::{self, Server},
 };
 use rustix::{
@@ -11,18 +11,14 @@ use rustix::{
 use socket2::{Domain, Socket, Type};
 use std::{
     env,
-    ffi::OsStr,
-    fs,
-    io::{self, BufRead, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    fmt::Display,
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
     ops::Sub,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
-
-/// Makes this program be one of the servers.
-pub const SERVE: &str = "--serve";
 
 /// How often a server that has been started is asked whether it accepts connections.
 const POLL: Duration = Duration::from_millis(10);
@@ -74,10 +70,7 @@ impl Process {
     /// # Errors
     /// It does not start, or the error of `work`; if the server has ended by itself, the message says so.
     pub fn with<T>(server: &Server, cpus: Cpus, work: impl FnOnce(&Self) -> Result<T, String>) -> Result<T, String> {
-        let mut process = match &server.outside {
-            None => Self::start_built_in(&server.name, cpus).map_err(|error| error.to_string())?,
-            Some(outside) => Self::start_outside(outside, cpus)?,
-        };
+        let mut process = Self::start(server, cpus)?;
         work(&process).map_err(|error| {
             // Its connections are closed a moment before it has ended.
             thread::sleep(POLL);
@@ -88,41 +81,25 @@ impl Process {
         })
     }
 
-    fn start_built_in(name: &str, cpus: Cpus) -> io::Result<Self> {
-        let mut process = Self::spawn([SERVE, name, "0"], Stdio::piped(), 0, cpus)?;
-        let stdout = process.child.stdout.take().expect("stdout is a pipe");
-        let mut port = String::new();
-        BufReader::new(stdout).read_line(&mut port)?;
-        let port = port.trim().parse().map_err(|_| io::Error::other("the server has not printed its port"))?;
-        process.address.set_port(port);
+    fn start(server: &Server, cpus: Cpus) -> Result<Self, String> {
+        let port = free_port().map_err(|error| format!("no port is free: {error}"))?;
+        let failure = |error: &dyn Display| format!("the command `{}` {error}", server.command.text(port));
+        let child = Self::spawn(server.command.arguments(port), cpus);
+        let child = child.map_err(|error| failure(&format_args!("cannot be run: {error}")))?;
+        let mut process = Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
+        process.wait_until_it_accepts(server.command.patience).map_err(|error| failure(&error))?;
         Ok(process)
     }
 
-    fn start_outside(outside: &Outside, cpus: Cpus) -> Result<Self, String> {
-        let port = free_port().map_err(|error| format!("no port is free: {error}"))?;
-        let start = || {
-            let process = Self::spawn(outside.arguments(port), Stdio::null(), port, cpus);
-            let mut process = process.map_err(|error| format!("cannot be run: {error}"))?;
-            process.wait_until_it_accepts(outside.patience)?;
-            Ok(process)
-        };
-        start().map_err(|error: String| format!("the command `{}` {error}", outside.command_with(port)))
-    }
-
     /// Runs this program with `arguments` on the CPU of the server.
-    fn spawn(
-        arguments: impl IntoIterator<Item: AsRef<OsStr>>,
-        stdout: Stdio,
-        port: u16,
-        cpus: Cpus,
-    ) -> io::Result<Self> {
+    fn spawn(arguments: impl Iterator<Item = String>, cpus: Cpus) -> io::Result<Child> {
         let mut command = Command::new(env::current_exe()?);
-        command.args(arguments).stdin(Stdio::null()).stdout(stdout);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
         // A child begins on the CPU of its parent.
         pin(cpus.server)?;
         let child = command.spawn();
         pin(cpus.load)?;
-        Ok(Self { child: child?, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) })
+        child
     }
 
     fn wait_until_it_accepts(&mut self, patience: Duration) -> Result<(), String> {
@@ -197,13 +174,11 @@ impl Sub for Cpu {
     }
 }
 
-/// What a child does: it prints its port, `port` unless that is 0, and serves.
+/// Is the server called `name`, at `port` of 127.0.0.1, until the bench ends.
 pub fn serve(name: &str, port: u16) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
     socket.listen(4096)?;
-    let listener = TcpListener::from(socket);
-    println!("{}", listener.local_addr()?.port());
-    servers::serve(name, listener)
+    servers::serve(name, socket.into())
 }

@@ -24,7 +24,7 @@ pub fn surroundings(servers: &[Server], cpus: Cpus, rounds: usize) {
     if server == load {
         println!("There is only one CPU: the times say little.");
     }
-    let rows: Vec<_> = servers.iter().map(|server| vec![server.name.clone(), server.made_with()]).collect();
+    let rows: Vec<_> = servers.iter().map(|server| vec![server.name.clone(), server.made_with.clone()]).collect();
     table::print("server", &["made with"], &rows);
 }
 

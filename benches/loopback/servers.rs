@@ -11,7 +11,7 @@ mod tungstenite;
 mod wtx;
 mod yawc;
 
-use crate::{opening::PATIENCE, outside::Outside, traffic::Dialect};
+use crate::{command::Command, traffic::Dialect};
 use statesocket_benches::table;
 use std::{io, net::TcpListener};
 
@@ -19,8 +19,10 @@ use std::{io, net::TcpListener};
 pub struct Server {
     /// The name of its package, except for the floor and for outside servers.
     pub name: String,
-    /// `None` if it is one of this package: this program, which runs itself again.
-    pub outside: Option<Outside>,
+    pub dialect: Dialect,
+    /// The package and its version, or the command.
+    pub made_with: String,
+    pub command: Command,
 }
 
 /// Serves forever.
@@ -68,7 +70,9 @@ fn function(name: &str) -> Result<Serve, String> {
 
 impl Server {
     fn built_in(name: &str) -> Self {
-        Self { name: name.to_owned(), outside: None }
+        let (dialect, package) = if name == FLOOR { (Dialect::Bytes, "mio") } else { (Dialect::WebSocket, name) };
+        let made_with = format!("{package} {}", table::version(package));
+        Self { name: name.to_owned(), dialect, made_with, command: Command::built_in(name) }
     }
 
     /// A server outside this package, from the argument of `--peer`.
@@ -76,24 +80,15 @@ impl Server {
     /// # Errors
     /// The argument is not a name and a command.
     pub fn outside(argument: &str) -> Result<Self, String> {
-        match argument.split_once('=') {
-            Some((name, command)) if !name.is_empty() => {
-                Ok(Self { name: name.to_owned(), outside: Some(Outside::new(command, PATIENCE)?) })
-            }
-            _ => Err("it must be NAME='COMMAND {port}'".to_owned()),
+        let (name, command) = argument.split_once('=').unwrap_or_default();
+        if name.is_empty() {
+            return Err("it must be NAME='COMMAND {port}'".to_owned());
         }
-    }
-
-    pub fn dialect(&self) -> Dialect {
-        if self.outside.is_none() && self.name == FLOOR { Dialect::Bytes } else { Dialect::WebSocket }
-    }
-
-    /// The package and its version, or the command.
-    pub fn made_with(&self) -> String {
-        if let Some(outside) = &self.outside {
-            return format!("`{}`", outside.command);
-        }
-        let package = if self.name == FLOOR { "mio" } else { &self.name };
-        format!("{package} {}", table::version(package))
+        Ok(Self {
+            name: name.to_owned(),
+            dialect: Dialect::WebSocket,
+            made_with: format!("`{command}`"),
+            command: Command::outside(command)?,
+        })
     }
 }

@@ -1,62 +1,74 @@
-//! Servers outside this package, which `--peer` adds to the comparison.
+//! The commands that start servers.
 
+use crate::opening::PATIENCE;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use socket2::{Domain, Socket, Type};
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     os::unix::process::CommandExt,
-    process::Command,
+    process,
     time::Duration,
 };
 
-/// Makes this program become the command of an outside server.
+/// Makes this program be one of its servers.
+pub const SERVE: &str = "--serve";
+
+/// Makes this program become another one.
 pub const BECOME: &str = "--become";
 
 /// What stands for the port in a command.
 const PORT: &str = "{port}";
 
-/// The command of a server.
+/// How a server is started.
 #[derive(Clone, Debug)]
-pub struct Outside {
-    pub command: String,
-    words: Vec<String>,
-    /// The time between its start and its first accepted connection is at most this.
+pub struct Command {
+    pub text: String,
+    /// The arguments of this program.
+    arguments: Vec<String>,
+    /// How long it may take until the server accepts connections.
     pub patience: Duration,
 }
 
-impl Outside {
-    /// Splits `command` into words as a shell would. No shell runs it, so that the process that is started is the
-    /// server itself: its id is the one to measure and to end.
+impl Command {
+    /// This program as its server `name`.
+    pub fn built_in(name: &str) -> Self {
+        let arguments = [SERVE, name, PORT];
+        Self { text: arguments.join(" "), arguments: arguments.map(String::from).into(), patience: PATIENCE }
+    }
+
+    /// Any other program. Its words are split as a shell would, but no shell runs it, so that the process that is
+    /// started is the server itself: its id is the one to measure and to end.
     ///
     /// # Errors
-    /// The command has no words, no port, or an open quotation.
-    pub fn new(command: &str, patience: Duration) -> Result<Self, String> {
-        let words = shlex::split(command).ok_or_else(|| format!("`{command}` has an open quotation"))?;
+    /// The command contains no port, or an open quotation.
+    pub fn outside(text: &str) -> Result<Self, String> {
+        let words = shlex::split(text).ok_or_else(|| format!("`{text}` contains an open quotation"))?;
         if !words.iter().any(|word| word.contains(PORT)) {
-            return Err(format!("`{command}` does not contain {PORT}, the port to listen on"));
+            return Err(format!("`{text}` does not contain {PORT}, the port to listen on"));
         }
-        Ok(Self { command: command.to_owned(), words, patience })
+        let arguments = [BECOME.to_owned()].into_iter().chain(words).collect();
+        Ok(Self { text: text.to_owned(), arguments, patience: PATIENCE })
     }
 
-    /// The command with its port.
-    pub fn command_with(&self, port: u16) -> String {
-        self.command.replace(PORT, &port.to_string())
+    pub fn text(&self, port: u16) -> String {
+        with_port(&self.text, port)
     }
 
-    /// The arguments that make this program become the server.
     pub fn arguments(&self, port: u16) -> impl Iterator<Item = String> {
-        let port = port.to_string();
-        let words = self.words.iter().map(move |word| word.replace(PORT, &port));
-        [BECOME.to_owned()].into_iter().chain(words)
+        self.arguments.iter().map(move |argument| with_port(argument, port))
     }
+}
+
+fn with_port(text: &str, port: u16) -> String {
+    text.replace(PORT, &port.to_string())
 }
 
 /// Replaces this program by a server, which ends when the bench ends. Returns only the reason why it could not.
 pub fn become_server(program: &str, arguments: &[&str]) -> io::Error {
     // The signal outlasts `exec`.
     match set_parent_process_death_signal(Some(Signal::KILL)) {
-        Ok(()) => Command::new(program).args(arguments).exec(),
+        Ok(()) => process::Command::new(program).args(arguments).exec(),
         Err(error) => error.into(),
     }
 }
