@@ -61,5 +61,5 @@ fn large_echoes_allocate_only_what_is_not_kept() {
 #[test]
 fn what_handshakes_allocate() {
     assert_eq!([allocations(ServerOpening::new()), allocations(ClientOpening::new())], [16, 12]);
-    assert_eq!([allocations(ServerClosing::new()), allocations(WholeServer::new())], [4, 17]);
+    assert_eq!([allocations(ServerClosing::new()), allocations(WholeServer::new())], [3, 16]);
 }
