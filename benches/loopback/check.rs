@@ -13,15 +13,15 @@ use std::{env, time::Duration};
 /// Long enough for a command to end, and short enough to wait for one that does not listen.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The server of this crate, started as any other command.
+/// The server of this crate, started like any other command.
 pub fn outside() -> Result<Server, String> {
     Server::outside(&format!("statesocket by --peer={} {SERVE} statesocket {{port}}", program()?))
 }
 
-/// Checks what is said about commands that are no echo servers.
+/// Checks the errors of commands that are not echo servers.
 ///
 /// # Errors
-/// One of them is measured, or its error does not say what is wrong.
+/// A command is measured, or its error is another one.
 pub fn failures(cpus: Cpus) -> Result<(), String> {
     let program = program()?;
     let cases = [

@@ -17,7 +17,7 @@ pub const SERVE: &str = "--serve";
 /// Makes this program become another one.
 pub const BECOME: &str = "--become";
 
-/// What stands for the port in a command.
+/// The place of the port in a command.
 const PORT: &str = "{port}";
 
 /// How a server is started.
@@ -64,7 +64,7 @@ fn with_port(text: &str, port: u16) -> String {
     text.replace(PORT, &port.to_string())
 }
 
-/// Replaces this program by a server, which ends when the bench ends. Returns only the reason why it could not.
+/// Replaces this program by a server, which ends when the bench ends. Returns only if it fails.
 pub fn become_server(program: &str, arguments: &[&str]) -> io::Error {
     // The signal outlasts `exec`.
     match set_parent_process_death_signal(Some(Signal::KILL)) {
@@ -73,7 +73,7 @@ pub fn become_server(program: &str, arguments: &[&str]) -> io::Error {
     }
 }
 
-/// A port of 127.0.0.1 that nobody uses.
+/// An unused port of 127.0.0.1.
 pub fn free_port() -> io::Result<u16> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;

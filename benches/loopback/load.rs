@@ -143,7 +143,7 @@ impl Client {
         self.may_send / traffic.request_len * traffic.reply_len
     }
 
-    /// Sends what is left to send, and `messages` more.
+    /// Sends the rest of earlier messages, and `messages` more.
     fn send(&mut self, messages: usize, traffic: &Traffic) -> io::Result<()> {
         if messages > 0 {
             self.may_send += messages * traffic.request_len;

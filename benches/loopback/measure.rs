@@ -25,7 +25,7 @@ pub struct Sample {
 }
 
 /// # Errors
-/// A wrong echo, or what kept the turn from being completed.
+/// A wrong echo, or another failure.
 pub fn measure(server: &Server, workload: &Workload, cpus: Cpus, time: Duration) -> Result<Sample, String> {
     let traffic = Traffic::new(workload, server.dialect);
     Process::with(server, cpus, |process| match workload.task {

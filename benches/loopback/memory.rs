@@ -25,11 +25,11 @@ pub struct Memory {
 }
 
 /// # Errors
-/// A wrong echo, or what kept the measurement from being completed.
+/// A wrong echo, or another failure.
 pub fn measure(server: &Server, connections: usize, cpus: Cpus) -> Result<Memory, String> {
     let traffic = Traffic::new(&Workload { connections, ..Workload::one(Kind::Binary, MESSAGE) }, server.dialect);
     Process::with(server, cpus, |process| {
-        // The server keeps what it allocates for its first connection.
+        // The memory that the first connection makes the server allocate is not counted.
         echo(&mut open(process.address, 0..1, server.dialect)?[0], &traffic)?;
         let before = resident(process)?;
         let mut streams = open(process.address, 0..connections, server.dialect)?;

@@ -9,28 +9,28 @@ use std::{
     time::Duration,
 };
 
-/// How long a server may be silent that has been asked something.
+/// How long a server may take to answer.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Connections from one address: each has a port of its own, of which there are about 28,000.
+/// Connections from one address. Each has a port of its own, and there are about 28,000.
 const PER_ADDRESS: usize = 20_000;
 
-/// Connections that wait for a server at a time: fewer than any of them lets wait.
+/// Connections that are opened at once: fewer than the backlog of any server.
 const AT_A_TIME: usize = 100;
 
 pub const REQUEST: &[u8] = b"GET /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// RFC 6455 section 1.3: what that key is answered with.
+/// RFC 6455 section 1.3: the answer to that key.
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// Begins the `nth` connection to a server.
+/// The socket of the `nth` connection.
 fn socket(nth: usize) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     let host = 1 + nth / PER_ADDRESS % 250;
-    // The first are not bound: a socket that is has no port that another one has left a minute ago.
+    // The first are not bound: a socket that is bound cannot have a port that was in use a minute ago.
     if host > 1 {
-        let host = u8::try_from(host).expect("it is at most 250");
+        let host = u8::try_from(host).expect("the host is at most 250");
         socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)).into())?;
     }
     socket.set_tcp_nodelay(true)?;
@@ -47,8 +47,8 @@ pub fn start(server: SocketAddr, nth: usize) -> io::Result<mio::net::TcpStream> 
     }
 }
 
-/// Opens connections, and upgrades them if the server is to be asked for that: some at a time, since a server pings who
-/// has been there for long.
+/// Opens connections, and upgrades those of a WebSocket server. They are opened in groups, since a server pings the
+/// connections that have been open for long.
 pub fn open(server: SocketAddr, numbers: Range<usize>, dialect: Dialect) -> Result<Vec<TcpStream>, String> {
     let numbers: Vec<_> = numbers.collect();
     let mut streams: Vec<TcpStream> = Vec::with_capacity(numbers.len());
@@ -67,7 +67,7 @@ pub fn open(server: SocketAddr, numbers: Range<usize>, dialect: Dialect) -> Resu
     Ok(streams)
 }
 
-/// Connects, which the server's kernel does for it, and sends the request.
+/// Connects, which the kernel completes without the server, and sends the request.
 fn ask(server: SocketAddr, nth: usize, dialect: Dialect) -> io::Result<TcpStream> {
     let socket = socket(nth)?;
     socket.connect(&server.into())?;
@@ -91,15 +91,15 @@ fn read_head(stream: &mut TcpStream) -> io::Result<()> {
         match head_len(&head).map_err(io::Error::other)? {
             None => {}
             Some(len) if len == head.len() => return Ok(()),
-            Some(_) => return Err(io::Error::other("a server that was asked nothing has sent something")),
+            Some(_) => return Err(io::Error::other("the server has sent a message unasked")),
         }
     }
 }
 
-/// The length of the answer to [`REQUEST`] at the front of `bytes`, if it is whole.
+/// The length of the response to [`REQUEST`] at the front of `bytes`, if it is complete.
 ///
 /// # Errors
-/// If it does not accept it.
+/// It does not accept the request.
 pub fn head_len(bytes: &[u8]) -> Result<Option<usize>, String> {
     let end = bytes.windows(4).position(|it| it == b"\r\n\r\n");
     let Some(len) = end.map(|at| at + 4) else { return Ok(None) };

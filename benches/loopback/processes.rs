@@ -47,7 +47,7 @@ pub struct Cpus {
 }
 
 impl Cpus {
-    /// Chooses two of those that this process may use, and puts this process on that of the load.
+    /// Chooses two CPUs that this process may use, and moves this process to that of the load.
     pub fn choose() -> io::Result<Self> {
         let set = sched_getaffinity(None)?;
         let mut allowed = (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu));

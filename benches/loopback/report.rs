@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, fs, process::Command};
 /// The samples of each server, one per round.
 pub type Samples = BTreeMap<String, Vec<Sample>>;
 
-/// Prints where and with what the servers are measured.
+/// Prints the date, the machine, and the versions.
 pub fn surroundings(servers: &[Server], cpus: Cpus, rounds: usize) {
     let Cpus { server, load } = cpus;
     println!("{}, {}", command("date", &["-u", "+%Y-%m-%d"]), machine());
@@ -99,7 +99,7 @@ pub fn summary(results: &[(Workload, Samples)], servers: &[Server]) {
     table::print("workload", &names(servers), &results.iter().map(row).collect::<Vec<_>>());
 }
 
-/// Prints the memory of each of so many connections: one result per server.
+/// Prints the memory per connection, one result per server.
 pub fn memory(connections: usize, results: &[Memory], servers: &[Server]) {
     println!("\n### Bytes of memory per connection, of {connections}");
     let row = |name: &str, field: fn(&Memory) -> f64| {

@@ -1,4 +1,4 @@
-//! The servers that are compared: each returns every message, on one thread.
+//! The servers that are compared. Each echoes every message, on one thread.
 
 mod fastwebsockets;
 mod readiness;
@@ -50,7 +50,7 @@ pub fn built_in() -> Vec<Server> {
 /// The server of this package that is called `name`.
 ///
 /// # Errors
-/// There is none; the message lists those that there are.
+/// There is none. The message lists those that exist.
 pub fn find(name: &str) -> Result<Server, String> {
     function(name).map(|_| Server::built_in(name))
 }

@@ -1,35 +1,35 @@
-//! The bytes that clients send, made beforehand, and those that must come back.
+//! The bytes that clients send, and those that must come back, made beforehand.
 
 use crate::workload::Workload;
 use statesocket::Role;
 use statesocket_benches::wire::{frames, payload};
 use std::ops::Range;
 
-/// What is read at a time.
+/// Bytes per read.
 pub const READ: usize = 256 << 10;
 
-/// Bytes of requests after which they repeat: few, so that the load generator finds them in its caches.
+/// Bytes after which the messages repeat: few, so that they stay in the caches of the load's CPU.
 const PERIOD: usize = 4 << 10;
 
 /// The first byte of a Ping.
 const PING: u8 = 0x89;
 
-/// How a server talks.
+/// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     WebSocket,
-    /// It returns every byte as it came.
+    /// The server returns every byte as it is.
     Bytes,
 }
 
-/// A stream of numbered messages, all of one length, which repeats itself.
+/// A periodic stream of numbered messages of one length.
 pub struct Traffic {
     pub dialect: Dialect,
     pub request_len: usize,
     pub reply_len: usize,
-    /// Messages after which it repeats itself.
+    /// The number of messages in one period.
     pub period: usize,
-    /// One period, and as much more as may be asked for from its last byte on.
+    /// One period, and behind it as much as may be taken from its last byte on.
     requests: Vec<u8>,
     replies: Vec<u8>,
 }
@@ -60,13 +60,13 @@ impl Traffic {
         }
     }
 
-    /// The next bytes, at most of as many messages as are in flight, of what is sent.
+    /// The bytes to send in `range`, which is at most as long as the messages in flight.
     pub fn requests(&self, range: Range<usize>) -> &[u8] {
         let start = range.start % (self.period * self.request_len);
         &self.requests[start..][..range.len()]
     }
 
-    /// The next bytes, at most [`READ`], of what must come back.
+    /// The bytes that must come back in `range`, which is at most [`READ`] long.
     pub fn replies(&self, range: Range<usize>) -> &[u8] {
         let start = range.start % (self.period * self.reply_len);
         &self.replies[start..][..range.len()]
@@ -77,7 +77,7 @@ impl Traffic {
         if bytes == expected {
             return Ok(());
         }
-        let wrong = (0..bytes.len()).find(|i| bytes[*i] != expected[*i]).expect("they are not the same");
+        let wrong = (0..bytes.len()).find(|i| bytes[*i] != expected[*i]).expect("the bytes differ");
         let (message, at) = ((start + wrong) / self.reply_len, (start + wrong) % self.reply_len);
         let (from, to) = (wrong.saturating_sub(8), (wrong + 8).min(bytes.len()));
         Err(format!(
@@ -90,12 +90,12 @@ impl Traffic {
     }
 }
 
-/// How far a client has got with the replies.
+/// The position of a client in the replies.
 #[derive(Default)]
 pub struct Received {
-    /// Bytes, counted from the beginning of the stream of messages.
+    /// Bytes, counted from the start of the stream of messages.
     pub len: usize,
-    /// What has come of a Ping.
+    /// The first bytes of a Ping, if it is incomplete.
     ping: Vec<u8>,
 }
 
@@ -104,11 +104,11 @@ impl Received {
         Self { len, ..Self::default() }
     }
 
-    /// Takes what has come, which must be what should have. A Ping may come before a reply; none lives so long that it
-    /// has to be answered.
+    /// Takes the next bytes, and compares them. A Ping may precede a reply; no connection lives long enough to have to
+    /// answer it.
     ///
     /// # Errors
-    /// What is wrong, and where.
+    /// The first wrong byte.
     pub fn take(&mut self, mut bytes: &[u8], traffic: &Traffic) -> Result<(), String> {
         if self.ping.is_empty() && traffic.replies(self.len..self.len + bytes.len()) == bytes {
             self.len += bytes.len();
@@ -128,7 +128,7 @@ impl Received {
         Ok(())
     }
 
-    /// Returns what follows the Ping.
+    /// Returns the bytes behind the Ping.
     fn take_ping<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
         while let [first, rest @ ..] = bytes {
             self.ping.push(*first);
@@ -142,7 +142,7 @@ impl Received {
     }
 }
 
-/// `period`, and then the same again until there are `more` bytes.
+/// `period`, and `more` bytes of its repetition.
 fn repeat(period: &[u8], more: usize) -> Vec<u8> {
     period.iter().copied().cycle().take(period.len() + more).collect()
 }

@@ -1,4 +1,4 @@
-//! Clients that come, have one message returned, and leave.
+//! Clients that connect, have one message echoed, and close.
 
 use crate::{
     load::{Run, wait},
@@ -14,13 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Visitors of one server, so many at a time.
+/// The visitors of one server, a constant number at any time.
 pub struct Visits<'a> {
     server: SocketAddr,
     poll: Poll,
     traffic: &'a Traffic,
     visitors: Vec<Visitor>,
-    /// How many have come so far.
+    /// How many have connected so far.
     count: usize,
 }
 
@@ -28,7 +28,7 @@ struct Visitor {
     stream: TcpStream,
     since: Instant,
     stage: Stage,
-    /// What has come in this stage.
+    /// The bytes that have arrived in this stage.
     received: Vec<u8>,
 }
 
@@ -38,7 +38,7 @@ enum Stage {
     Upgrading,
     Echo,
     Closing,
-    /// The server is to close the connection.
+    /// Until the server closes the connection.
     Ending,
 }
 
@@ -59,14 +59,14 @@ impl<'a> Visits<'a> {
             self.poll.registry().register(&mut stream, Token(n), Interest::READABLE | Interest::WRITABLE)?;
             Ok(stream)
         });
-        let stream = stream.map_err(|error| format!("visit {} cannot begin: {error}", self.count))?;
+        let stream = stream.map_err(|error| format!("visitor {} cannot connect: {error}", self.count))?;
         Ok(Visitor { stream, since: Instant::now(), stage: Stage::Connecting, received: Vec::new() })
     }
 
-    /// Comes and goes for about so long. Those that are there at the end count for the next run.
+    /// Makes visits for `time`. The visits that are incomplete at the end count for the next run.
     ///
     /// # Errors
-    /// What was not answered, or not as it should have been.
+    /// An answer is missing or wrong.
     pub fn run(&mut self, time: Duration) -> Result<Run, String> {
         let mut run = Run::new();
         let mut events = Events::with_capacity(1024);
@@ -75,13 +75,13 @@ impl<'a> Visits<'a> {
             wait(&mut self.poll, &mut events)?;
             if events.is_empty() {
                 let stages: Vec<_> = self.visitors.iter().map(|it| it.stage).collect();
-                return Err(format!("nothing has come for {PATIENCE:?}; visitors are at {stages:?}"));
+                return Err(format!("nothing has arrived for {PATIENCE:?}; the stages of the visitors are {stages:?}"));
             }
             for event in &events {
                 let Token(n) = event.token();
                 let visitor = &mut self.visitors[n];
                 let is_over = visitor.ready(self.traffic);
-                if is_over.map_err(|error| format!("visitor {n}, at {:?}: {error}", visitor.stage))? {
+                if is_over.map_err(|error| format!("visitor {n}, {:?}: {error}", visitor.stage))? {
                     run.record(visitor.since);
                     run.messages += 1;
                     self.visitors[n] = self.next(n)?;
@@ -93,7 +93,7 @@ impl<'a> Visits<'a> {
 }
 
 impl Visitor {
-    /// Does what can be done now. Returns whether the visit is over.
+    /// Reads and writes as far as the socket allows. Returns whether the visit is over.
     fn ready(&mut self, traffic: &Traffic) -> Result<bool, String> {
         if self.stage == Stage::Connecting {
             if self.stream.peer_addr().is_err() {
@@ -109,12 +109,12 @@ impl Visitor {
         match self.stage {
             Stage::Ending if !self.received.is_empty() => Err(format!("unexpected {:02x?}", self.received)),
             Stage::Ending => Ok(is_at_end),
-            _ if is_at_end => Err("the server has closed it".into()),
+            _ if is_at_end => Err("the server has closed the connection".into()),
             _ => Ok(false),
         }
     }
 
-    /// Goes on to the next stage if what has come suffices.
+    /// Enters the next stage if its bytes have arrived.
     fn advance(&mut self, traffic: &Traffic) -> Result<bool, String> {
         let len = match self.stage {
             Stage::Upgrading => match head_len(&self.received)? {
@@ -142,12 +142,12 @@ impl Visitor {
                 }
             }
             _ if received == CLOSE_REPLY => self.stage = Stage::Ending,
-            _ => return Err(format!("Close was answered with {received:02x?}")),
+            _ => return Err(format!("the reply to Close is {received:02x?}")),
         }
         Ok(true)
     }
 
-    /// A socket that has just been opened, or whose peer has answered, takes so little whole.
+    /// Sends `bytes`, which are few enough for the buffer of an idle socket.
     fn send(&mut self, bytes: &[u8], next: Stage) -> Result<(), String> {
         self.stage = next;
         match self.stream.write(bytes) {

@@ -1,28 +1,27 @@
-//! What is asked of the servers.
+//! The workloads of the servers.
 
 use statesocket_benches::wire::{Kind, size_name};
 use std::fmt;
 
-/// What is asked of a server, by how many.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
     pub task: Task,
     pub kind: Kind,
     pub len: usize,
-    /// Frames in which a message is sent; it is to come back in one.
+    /// Frames per message; the echo has one.
     pub fragments: usize,
     pub connections: usize,
-    /// Messages that each connection has on their way at a time.
+    /// Messages that each connection has in flight.
     pub in_flight: usize,
-    /// Connections beside them that do nothing.
+    /// Further connections, which do nothing.
     pub idle: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Connections stay, and have every message returned.
+    /// Every connection stays open, and has every message echoed.
     Echo,
-    /// A connection has one message returned, and then closes; the next one takes its place.
+    /// Every connection has one message echoed, and closes; the next one takes its place.
     Visit,
 }
 
@@ -59,7 +58,7 @@ impl fmt::Display for Workload {
     }
 }
 
-/// From a chat's line to an upload, and connections that come and go.
+/// Messages of several sizes, and short connections.
 pub fn sizes() -> Vec<Workload> {
     use Kind::{Binary, Mixed, Text};
     let large = Workload::echo(Binary, 64 << 10, 16, 1);
@@ -77,7 +76,7 @@ pub fn sizes() -> Vec<Workload> {
     ]
 }
 
-/// More connections, more messages at a time, more who only listen: as many connections as `most`.
+/// More connections, more messages in flight, more idle connections: up to `most` connections.
 pub fn scale(most: usize) -> Vec<Workload> {
     let small = Workload::echo(Kind::Binary, 16, 100, 1);
     let crowds = [1, 10, 100, 1_000, 10_000, 100_000].into_iter().filter(|connections| *connections <= most);

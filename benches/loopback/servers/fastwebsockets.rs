@@ -1,5 +1,5 @@
-//! fastwebsockets, as in its example: hyper for the opening, `FragmentCollector`, one write a message. It checks UTF-8
-//! (simdutf8), reserved bits and a limit of 64 MiB a frame; it takes frames that are not masked.
+//! fastwebsockets, as in its example: hyper for the opening handshake, `FragmentCollector`, one write per message. It
+//! checks UTF-8 (simdutf8), reserved bits and a limit of 64 MiB per frame; it accepts unmasked frames.
 
 use super::tasks::{run, spawn, upgrade};
 use fastwebsockets::{FragmentCollector, OpCode, WebSocketError, upgrade};

@@ -1,4 +1,4 @@
-//! The least that a loop on mio has to do.
+//! The smallest event loop on mio.
 
 use mio::{
     Events, Interest, Poll, Token,
@@ -9,14 +9,13 @@ use std::io;
 
 const LISTENER: Token = Token(usize::MAX);
 
-/// Who serves connections.
 pub trait Service {
     type Connection;
 
     fn accept(&mut self, stream: TcpStream) -> Self::Connection;
 
-    /// The socket is ready for reading or writing, and is not told of again before all has been done that it is ready
-    /// for. Returns whether the connection stays.
+    /// The socket is ready for reading or writing. This is not reported again until a read or a write would block.
+    /// Returns whether the connection stays open.
     fn ready(&mut self, connection: &mut Self::Connection) -> bool;
 }
 

@@ -1,5 +1,5 @@
-//! sockudo-ws, with its defaults but compression, and what is ready written at once. It checks UTF-8 (simdutf8), masks,
-//! reserved bits, and limits of 64 MiB a message and 16 MiB a frame; it pings and times out.
+//! sockudo-ws, with its defaults and without compression; messages that are ready leave in one write. It checks UTF-8
+//! (simdutf8), masks, reserved bits, and limits of 64 MiB per message and 16 MiB per frame; it has Pings and timeouts.
 
 use super::tasks::run;
 use futures_util::{FutureExt, SinkExt, StreamExt};

@@ -1,4 +1,4 @@
-//! This crate's event loop, with all that is on by default: UTF-8, masks, every limit, every timer but the idle one.
+//! This crate's event loop with its defaults: UTF-8, masks, every limit, and every timer except the idle one.
 
 use statesocket::{
     Config, Message,

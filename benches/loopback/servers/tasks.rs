@@ -1,4 +1,4 @@
-//! A task for each connection, on one thread of tokio: how its peers are used.
+//! A task per connection on one thread of tokio.
 
 use http_body_util::Empty;
 use hyper::{
@@ -14,7 +14,7 @@ use tokio::{
     runtime, task,
 };
 
-/// What a connection ends with says nothing that its client would not notice.
+/// The result of a connection is ignored: its client notices every error.
 pub fn run<F: Future + Send + 'static>(listener: std::net::TcpListener, serve: fn(TcpStream) -> F) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -27,17 +27,17 @@ pub fn run<F: Future + Send + 'static>(listener: std::net::TcpListener, serve: f
     })
 }
 
-/// Without tokio's budget, as the examples of several peers do it.
+/// Spawns a task without tokio's budget, as several of the examples do.
 pub fn spawn<F: Future + Send + 'static>(future: F) {
     task::spawn(task::unconstrained(async {
         future.await;
     }));
 }
 
-/// Answers a request, and sees to what comes after it.
+/// Answers a request, and serves the connection behind it.
 pub type Upgrade<E> = fn(Request<Incoming>) -> Result<Response<Empty<Bytes>>, E>;
 
-/// For peers that leave the opening to hyper.
+/// Has hyper do the opening handshake.
 pub async fn upgrade<E: std::error::Error + Send + Sync + 'static>(
     stream: TcpStream,
     upgrade: Upgrade<E>,

@@ -1,4 +1,4 @@
-//! The floor: every byte is returned as it came, unread. One `read` and one `write` a wake-up suffice.
+//! The floor: returns every byte as it is. One `read` and one `write` per wake-up suffice.
 
 use super::readiness::{Service, run};
 use mio::net::TcpStream;
@@ -15,7 +15,7 @@ struct Echo {
 
 struct Connection {
     stream: TcpStream,
-    /// What the socket has not taken yet.
+    /// Bytes that the socket has not taken yet.
     unsent: Vec<u8>,
 }
 
@@ -36,7 +36,7 @@ impl Service for Echo {
 }
 
 impl Connection {
-    /// Returns whether there is more to come, or an error that there is not now.
+    /// Returns whether the connection stays open; with the error `WouldBlock` it does.
     fn echo(&mut self, buffer: &mut [u8]) -> Result<bool> {
         loop {
             while !self.unsent.is_empty() {
@@ -53,7 +53,7 @@ impl Connection {
                 sent => sent?,
             };
             self.unsent.extend_from_slice(&buffer[sent..len]);
-            // Less than asked for was all there was.
+            // A short read has emptied the socket.
             if len < buffer.len() && self.unsent.is_empty() {
                 return Ok(true);
             }

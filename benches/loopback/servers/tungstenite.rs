@@ -1,5 +1,5 @@
-//! tungstenite over a socket that does not block, with its defaults: buffers of 128 KiB. It checks UTF-8, masks,
-//! reserved bits, and limits of 64 MiB a message and 16 MiB a frame. What comes in one read leaves in one write.
+//! tungstenite over a non-blocking socket, with its defaults: buffers of 128 KiB. It checks UTF-8, masks, reserved
+//! bits, and limits of 64 MiB per message and 16 MiB per frame. The messages of one read leave in one write.
 
 use super::readiness::{Service, run};
 use mio::net::TcpStream;
@@ -59,7 +59,7 @@ impl Connection {
     }
 }
 
-/// Ends with an error: at best, that there is no more now.
+/// Echoes until an error; the best one says that the socket is empty.
 fn echo(socket: &mut WebSocket<TcpStream>) -> Result<(), Error> {
     socket.flush()?;
     loop {

@@ -1,5 +1,5 @@
-//! wtx, as in its example: one write a message. It checks UTF-8 (simdutf8), masks, reserved bits but the first, and a
-//! limit of 64 MiB a message.
+//! wtx, as in its example: one write per message. It checks UTF-8 (simdutf8), masks, reserved bits except the first,
+//! and a limit of 64 MiB per message.
 
 use super::tasks::run;
 use std::{io, net::TcpListener};

@@ -1,5 +1,5 @@
-//! yawc, as its own benchmark tunes it: hyper for the opening, a buffer of 128 KiB, UTF-8 checked (simdutf8), batches
-//! of up to 32 messages that are ready. It checks masks, reserved bits, and a limit of 1 MiB a message, here 16 MiB.
+//! yawc, as its own benchmark tunes it: hyper for the opening handshake, a buffer of 128 KiB, batches of up to 32
+//! messages that are ready. It checks UTF-8 (simdutf8), masks, reserved bits, and a limit per message, here 16 MiB.
 
 use super::tasks::{run, spawn, upgrade};
 use futures_util::{FutureExt, SinkExt};
