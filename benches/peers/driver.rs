@@ -1,9 +1,9 @@
-//! What every implementation is asked to do.
+//! The interface that every implementation is driven by.
 
 /// The limit of a message and of a frame.
 pub const MAX_BYTES: usize = 16 << 20;
 
-/// What is wrong with the bytes that were read.
+/// The rule that the input breaks.
 pub type Refusal = String;
 
 /// The message to send.

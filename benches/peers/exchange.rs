@@ -1,4 +1,4 @@
-//! What everybody is asked to do.
+//! The jobs, and whether they are done right.
 
 use crate::{
     driver::{Driver, Sample},
@@ -22,11 +22,11 @@ pub enum Action {
 /// How messages arrive.
 #[derive(Clone, Copy, Debug)]
 pub enum Arrival {
-    /// As many as a buffer of 128 KiB holds, and at least one.
+    /// As many as fit into 128 KiB, and at least one.
     Batch,
     /// One at a time.
     Single,
-    /// 128 KiB at a time, of one that is larger.
+    /// One larger message, 128 KiB at a time.
     Pieces,
 }
 
@@ -50,7 +50,7 @@ impl Job {
                 all.extend(SIZES[..4].iter().map(|len| job(action, Kind::Binary, Arrival::Single, *len)));
                 all.push(job(action, Kind::Binary, Arrival::Pieces, 1 << 20));
             }
-            // Who sends text does not look at it.
+            // Sending does not check text.
             for kind in [Kind::Text, Kind::Mixed].into_iter().filter(|_| action != Action::Send) {
                 all.extend(SIZES.map(|len| job(action, kind, Arrival::Batch, len)));
             }
@@ -58,7 +58,7 @@ impl Job {
         all
     }
 
-    /// How many messages one run has.
+    /// Messages per run.
     fn count(&self) -> usize {
         match self.arrival {
             Arrival::Batch => ((128 << 10) / (self.len + 14)).max(1),
@@ -97,7 +97,7 @@ impl fmt::Display for Job {
         f.write_str(&size_name(*len))?;
         f.write_str(match arrival {
             Arrival::Batch => "",
-            Arrival::Single => ", one a read",
+            Arrival::Single => ", one per read",
             Arrival::Pieces => ", reads of 128 KiB",
         })
     }
@@ -116,29 +116,29 @@ impl Exchange {
         Self { job, driver: (implementation.connect)(Rc::clone(&socket), job.sample()), socket }
     }
 
-    /// Does the job once more, and returns what was seen.
+    /// Does the job once more, watched.
     ///
     /// # Panics
-    /// If a byte of it is wrong.
+    /// A byte is wrong.
     pub fn watch(&mut self) -> Seen {
         self.reset();
         let socket = Rc::clone(&self.socket);
         let ((), seen) = socket.watch(|| self.run());
         let Sample { is_text, payload } = self.job.sample();
         if self.job.action != Action::Send {
-            assert_eq!(seen.messages.len(), self.job.count(), "{}: as many come as were sent", self.job);
+            assert_eq!(seen.messages.len(), self.job.count(), "{}: the number of messages", self.job);
             let is_right = |(text, bytes): &(bool, Vec<u8>)| *text == is_text && *bytes == payload;
-            assert!(seen.messages.iter().all(is_right), "{}: a message came changed", self.job);
+            assert!(seen.messages.iter().all(is_right), "{}: a message is delivered changed", self.job);
         }
         let mut output = seen.output.as_slice();
         if self.job.action != Action::Receive {
             for _ in 0..self.job.count() {
                 let (sent, rest) = wire::read_frame(self.job.kind, output, Role::Client);
-                assert!(sent == payload, "{}: a message left changed", self.job);
+                assert!(sent == payload, "{}: a message is sent changed", self.job);
                 output = rest;
             }
         }
-        assert!(output.is_empty(), "{}: nothing more leaves", self.job);
+        assert!(output.is_empty(), "{}: more is written than the messages", self.job);
         seen
     }
 }
@@ -157,7 +157,7 @@ impl Work for Exchange {
             return self.driver.send(self.job.count());
         }
         while self.socket.wake() {
-            self.driver.on_readable(self.job.action == Action::Echo).expect("nothing is wrong with what was sent");
+            self.driver.on_readable(self.job.action == Action::Echo).expect("the input breaks no rule");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What everybody does about what RFC 6455 forbids a client to send: seen, not claimed.
+//! The answers of the implementations to frames that RFC 6455 forbids a client to send, as observed.
 
 use crate::{
     driver::{MAX_BYTES, Sample},
@@ -9,7 +9,7 @@ use statesocket::Role;
 use statesocket_benches::wire::{KEY, frame};
 use std::rc::Rc;
 
-/// What is wrong, and the frames that have it.
+/// The faults, and frames with each.
 fn faults() -> Vec<(&'static str, Vec<u8>)> {
     let mut too_long = vec![0x82, 0xFF];
     too_long.extend((MAX_BYTES as u64 + 1).to_be_bytes());
@@ -25,16 +25,16 @@ fn faults() -> Vec<(&'static str, Vec<u8>)> {
         ("a fragmented Ping", masked(0x09, b"a")),
         ("a Ping of 126 bytes", masked(0x89, &[0; 126])),
         ("a length in more bytes than it needs", not_shortest),
-        ("a continuation of nothing", masked(0x80, b"a")),
+        ("a continuation without a message", masked(0x80, b"a")),
         ("a message within a message", [masked(0x02, b"a"), masked(0x82, b"b")].concat()),
-        ("a header that says 16 MiB and one byte", too_long),
-        ("a Close with half a code", masked(0x88, &[3])),
+        ("a header that announces 16 MiB and one byte", too_long),
+        ("a Close with one byte of a code", masked(0x88, &[3])),
         ("a Close with code 1005", masked(0x88, &1005_u16.to_be_bytes())),
         ("a Close whose reason is not UTF-8", masked(0x88, &[0x03, 0xE8, 0xFF])),
     ]
 }
 
-/// What `implementation` does: the code of the Close that it sends, or "error" if all it does is to tell, or "-".
+/// The code of the Close that `implementation` answers with, "error" if it only reports one, "-" if it accepts `wire`.
 fn answer(implementation: &Implementation, wire: &[u8]) -> String {
     let socket = Socket::new(wire.to_vec(), wire.len());
     let mut connection = (implementation.connect)(Rc::clone(&socket), Sample { is_text: false, payload: Vec::new() });
@@ -52,7 +52,7 @@ fn answer(implementation: &Implementation, wire: &[u8]) -> String {
 /// A row per fault, a column per implementation.
 ///
 /// # Panics
-/// If ours does not send a Close with the right code.
+/// This crate does not answer with the right code.
 pub fn rows() -> Vec<Vec<String>> {
     let row = |(fault, wire): (&str, Vec<u8>)| {
         let cells = ALL.iter().map(|implementation| answer(implementation, &wire));
@@ -62,7 +62,7 @@ pub fn rows() -> Vec<Vec<String>> {
             _ if fault.contains("16 MiB") => "1009",
             _ => "1002",
         };
-        assert_eq!(row[1], code, "what ours does about {fault}");
+        assert_eq!(row[1], code, "the answer of this crate to {fault}");
         row
     };
     faults().into_iter().map(row).collect()

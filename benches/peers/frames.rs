@@ -1,5 +1,4 @@
-//! Peers that know frames only: they are called by a server that has no checks of its own, and takes messages of one
-//! frame only.
+//! Implementations of frames only. Their drivers add no checks, and take only messages of one frame.
 
 use crate::{
     driver::{Driver, MAX_BYTES, Refusal, Sample},
@@ -17,7 +16,7 @@ pub struct SansIo {
     decoder: WebsocketFrameDecoder,
     encoder: WebsocketFrameEncoder,
     input: Vec<u8>,
-    /// What has come of a message of which more is to come.
+    /// The first bytes of a message that is incomplete.
     partial: Vec<u8>,
     output: Vec<u8>,
     sample: Sample,

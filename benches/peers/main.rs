@@ -1,11 +1,11 @@
-//! The same bytes through ours and through the peers that can be called without a socket, side by side:
+//! The same bytes through this crate and through other implementations that can be called without a socket:
 //!
 //! ```text
-//! cargo bench -p statesocket-benches --bench peers [-- [--check | --count | --time] [PART OF A NAME]]
+//! cargo bench -p statesocket-benches --bench peers [-- [--check | --count | --time] [PART]]
 //! ```
 //!
-//! Every byte of everybody is checked before anything is measured; `--check` does no more. `--count` counts instructions,
-//! `--time` takes times; without either, both. It writes tables in Markdown.
+//! Every byte is checked before anything is measured; `--check` does no more. `--count` counts instructions, `--time`
+//! measures times; without either, both are done, for the jobs with PART in their names. The tables are in Markdown.
 
 mod driver;
 mod exchange;
@@ -33,19 +33,19 @@ fn main() {
     let jobs: Vec<Job> = Job::all().into_iter().filter(|job| job.to_string().contains(filter)).collect();
 
     let checked = check(&jobs);
-    println!("{checked} exchanges are right, to the byte");
+    println!("{checked} exchanges are right, byte for byte");
     if has("--check") {
         faults::rows();
         return;
     }
-    table::print("who", &["version", "what is called"], &who());
-    print_for_all("what is done about", &faults::rows());
+    table::print("implementation", &["version", "what is called"], &versions());
+    print_for_all("answer to", &faults::rows());
     print_for_all("writes", &[writes()]);
     if !has("--time") {
-        print_for_all("instructions a message", &counts(&jobs));
+        print_for_all("instructions per message", &counts(&jobs));
     }
     if !has("--count") {
-        print_for_all("nanoseconds a message (as a multiple of ours)", &time::rows(&jobs));
+        print_for_all("nanoseconds per message (as a multiple of statesocket)", &time::rows(&jobs));
     }
 }
 
@@ -59,7 +59,7 @@ fn benches() -> Vec<Bench> {
     Job::all().into_iter().flat_map(of_job).collect()
 }
 
-/// Has everybody do every job twice. Returns how many exchanges that were.
+/// Has every implementation do every job twice. Returns the number of exchanges.
 fn check(jobs: &[Job]) -> usize {
     for job in jobs {
         for implementation in &ALL {
@@ -71,14 +71,14 @@ fn check(jobs: &[Job]) -> usize {
     2 * jobs.len() * ALL.len()
 }
 
-fn who() -> Vec<Vec<String>> {
+fn versions() -> Vec<Vec<String>> {
     let row = |Implementation { name, what, .. }: &Implementation| {
         vec![(*name).to_owned(), table::version(name).to_owned(), (*what).to_owned()]
     };
     ALL.iter().map(row).collect()
 }
 
-/// How often everybody writes for a hundred messages that came together: here it costs nothing, in a server a lot.
+/// The number of writes for messages that arrive in one batch. They cost nothing here, and much in a server.
 fn writes() -> Vec<String> {
     let job = Job { action: Action::Echo, kind: Kind::Binary, len: 1 << 10, arrival: Arrival::Batch };
     let writes = ALL.iter().map(|implementation| Exchange::new(job, implementation).watch().writes.to_string());

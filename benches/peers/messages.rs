@@ -1,4 +1,4 @@
-//! Peers that are called with bytes and give messages.
+//! Implementations that take bytes and return messages.
 
 use crate::{
     driver::{Driver, MAX_BYTES, Refusal, Sample},
@@ -50,7 +50,7 @@ impl Driver for Tungstenite {
             }
         };
         if echo {
-            // After a refusal there is perhaps nothing that can be flushed.
+            // After a refusal, flushing may fail.
             let flushed = self.context.flush(&mut self.stream);
             assert!(flushed.is_ok() || result.is_err(), "{flushed:?}");
         }
@@ -156,7 +156,7 @@ impl Rsws {
         frame.write(&mut output[from..], None).expect("there is room");
     }
 
-    /// Takes the frame at the front of `input`, and returns its length; `None` if it is not whole.
+    /// Takes the frame at `from` in `input`. Returns its length, or `None` if it is incomplete.
     fn take(&mut self, from: usize, echo: bool) -> Result<Option<usize>, rsws::Error> {
         let input = &self.input[from..];
         let (frame, len) = match Frame::parse(input) {

@@ -1,4 +1,4 @@
-//! The connection that this is all about, driven as a loop drives it.
+//! The connection of this crate, driven as an event loop drives it.
 
 use crate::{
     driver::{Driver, Refusal, Sample},
@@ -12,9 +12,9 @@ pub struct Ours {
     connection: Connection,
     message: Message<'static>,
     now: Instant,
-    /// What the loop reads into.
+    /// The read buffer.
     buffer: Vec<u8>,
-    /// What it lends for output.
+    /// The buffer that is lent for output.
     spare: OutputBuffer,
 }
 
@@ -49,7 +49,7 @@ impl Driver for Ours {
                     }
                 }
                 Event::Disconnect(end) => result = Err(format!("{:?}", end.cause)),
-                other => panic!("that was not sent: {other:?}"),
+                other => panic!("only messages are sent: {other:?}"),
             }
         }
         if echo {

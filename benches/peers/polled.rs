@@ -1,4 +1,4 @@
-//! Peers that are futures: polled by hand, with no runtime, over a stream that is always ready or has nothing.
+//! Implementations with futures: polled by hand, without a runtime, over a stream that never wakes a task.
 
 use crate::{
     driver::{Driver, MAX_BYTES, Refusal, Sample},
@@ -22,7 +22,7 @@ fn poll<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// A read that is given up loses what it has read: so one task reads for ever.
+/// A read that is dropped loses the bytes that it has read, so that one future reads forever.
 pub struct Fast {
     reading: Pin<Box<dyn Future<Output = WebSocketError>>>,
     echo: Rc<Cell<bool>>,
@@ -85,7 +85,7 @@ impl Driver for Fast {
 pub struct TokioWebsockets {
     socket: Rc<Socket>,
     stream: WebSocketStream<Stream>,
-    /// What was read and is to be sent back: each read flushes what was queued before.
+    /// Messages to send back when all are read, since each read flushes the output.
     echoes: Vec<Message>,
     message: Message,
 }

@@ -1,4 +1,4 @@
-//! What takes the place of a socket: the same bytes for everybody, and nothing of a kernel in between.
+//! Takes the place of a socket: the same bytes for every implementation, without a kernel.
 
 use bytes::BufMut;
 use std::{
@@ -11,13 +11,13 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The function whose instructions are not counted, as callgrind knows it: what it copies, `read` would.
+/// The function that callgrind does not count: it copies in the place of the kernel.
 pub const KERNEL: &str = "*copy_as_the_kernel*";
 
-/// A connected peer that has sent `wire`, and takes what is written.
+/// A socket whose peer has sent `wire`, and takes everything that is written.
 pub struct Socket {
     wire: Vec<u8>,
-    /// How much arrives at a time.
+    /// Bytes that arrive at a time.
     arrival: usize,
     arrived: Cell<usize>,
     read: Cell<usize>,
@@ -25,10 +25,10 @@ pub struct Socket {
     seen: RefCell<Seen>,
 }
 
-/// What was seen while the socket was watched.
+/// The records of a watched socket.
 #[derive(Default)]
 pub struct Seen {
-    /// Whether they are text, and their payloads.
+    /// Whether each is text, and its payload.
     pub messages: Vec<(bool, Vec<u8>)>,
     pub output: Vec<u8>,
     pub writes: usize,
@@ -46,21 +46,21 @@ impl Socket {
         })
     }
 
-    /// Has all of `wire` arrive again.
+    /// Makes all of `wire` arrive again.
     pub fn rewind(&self) {
         self.arrived.set(0);
         self.read.set(0);
     }
 
-    /// More arrives. Returns whether any does.
+    /// Makes more bytes arrive. Returns whether there are any.
     pub fn wake(&self) -> bool {
-        debug_assert_eq!(self.read.get(), self.arrived.get(), "all that had arrived was read");
+        debug_assert_eq!(self.read.get(), self.arrived.get(), "everything that has arrived is read");
         let before = self.arrived.get();
         self.arrived.set((before + self.arrival).min(self.wire.len()));
         self.arrived.get() > before
     }
 
-    /// Keeps what is seen while `work` is done.
+    /// Records messages and writes during `work`.
     pub fn watch<R>(&self, work: impl FnOnce() -> R) -> (R, Seen) {
         self.is_watched.set(true);
         let result = work();
@@ -68,12 +68,12 @@ impl Socket {
         (result, self.seen.take())
     }
 
-    /// How many bytes have arrived and were not read.
+    /// Bytes that have arrived and are not read.
     pub fn readable(&self) -> usize {
         self.arrived.get() - self.read.get()
     }
 
-    /// Reads as much as there is, and room for it in `buffer`.
+    /// Reads as much as has arrived and fits into `buffer`.
     pub fn read(&self, buffer: &mut impl BufMut) -> usize {
         let len = self.readable().min(buffer.remaining_mut());
         let from = self.read.get();
@@ -115,18 +115,18 @@ impl Socket {
         slices.iter().map(|slice| slice.len()).sum()
     }
 
-    /// The application gets a message.
+    /// Takes a message in the place of the program.
     #[inline(always)]
     pub fn deliver(&self, is_text: bool, payload: &[u8]) {
         if self.is_watched.get() {
-            self.note(is_text, payload);
+            self.record(is_text, payload);
         } else {
             black_box((is_text, payload));
         }
     }
 
     #[cold]
-    fn note(&self, is_text: bool, payload: &[u8]) {
+    fn record(&self, is_text: bool, payload: &[u8]) {
         self.seen.borrow_mut().messages.push((is_text, payload.to_vec()));
     }
 }
@@ -136,7 +136,7 @@ fn copy_as_the_kernel(bytes: &[u8], buffer: &mut impl BufMut) {
     buffer.put_slice(bytes);
 }
 
-/// A socket that is read and written through the traits of std and of tokio; nothing ever wakes a task.
+/// A socket with the traits of std and of tokio. Nothing ever wakes a task.
 pub struct Stream(pub Rc<Socket>);
 
 impl io::Read for Stream {

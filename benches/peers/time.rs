@@ -1,4 +1,4 @@
-//! Times: only ratios of what ran in turns are worth anything.
+//! Times. Only ratios of turns in the same round are meaningful.
 
 use crate::{
     exchange::{Exchange, Job},
@@ -14,20 +14,22 @@ use std::{
 };
 
 const ROUNDS: usize = 25;
-/// How long one peer runs at a time: longer than a clock is wrong by, shorter than what else runs stays away.
+/// How long each implementation runs per round: long enough for the clock, and short enough to fit between other
+/// processes.
 const TURN: Duration = Duration::from_micros(500);
 
-/// For each job the median time of a message for everybody, and the median of its ratio to ours in the same round.
+/// A row per job, a column per implementation: the median time per message, and the median of its ratio to this crate
+/// in the same round.
 pub fn rows(jobs: &[Job]) -> Vec<Vec<String>> {
     jobs.iter().map(|job| [job.to_string()].into_iter().chain(cells(job)).collect()).collect()
 }
 
 fn cells(job: &Job) -> Vec<String> {
     let repeats = exchanges(job).iter_mut().map(repeats).collect::<Vec<u32>>();
-    // One list of times a peer.
+    // A list per implementation.
     let mut times = vec![Vec::new(); repeats.len()];
     for round in 0..ROUNDS {
-        // How fast memory is copied depends on where it lies: in each round it lies elsewhere.
+        // The speed of a copy depends on the addresses, so that each round has other ones.
         let _padding = black_box(vec![0_u8; 1_000 * round]);
         let mut exchanges = exchanges(job);
         for turn in 0..exchanges.len() {
@@ -38,9 +40,9 @@ fn cells(job: &Job) -> Vec<String> {
             times[at].push(run(exchange, repeats).as_secs_f64() * 1e9 / messages);
         }
     }
-    let cell = |of_peer: &Vec<f64>| {
-        let ratio = median(of_peer.iter().zip(&times[0]).map(|(time, ours)| time / ours));
-        format!("{} ({ratio:.2})", number(median(of_peer.iter().copied())))
+    let cell = |times_of: &Vec<f64>| {
+        let ratio = median(times_of.iter().zip(&times[0]).map(|(time, ours)| time / ours));
+        format!("{} ({ratio:.2})", number(median(times_of.iter().copied())))
     };
     times.iter().map(cell).collect()
 }
@@ -49,7 +51,7 @@ fn exchanges(job: &Job) -> Vec<Exchange> {
     ALL.iter().map(|implementation| Exchange::new(*job, implementation)).collect()
 }
 
-/// How often a run fits a turn.
+/// The number of runs in a turn.
 fn repeats(exchange: &mut Exchange) -> u32 {
     let mut repeats = 1;
     while run(exchange, repeats) < TURN {
