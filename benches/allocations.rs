@@ -1,5 +1,5 @@
-//! What messages allocate: nothing, wherever they lie whole in what was read and a buffer is lent for what is sent. And
-//! what the handshakes do.
+//! Messages allocate nothing if each is read in one piece and a buffer is lent for the output. The allocations of large
+//! messages and of handshakes are counted.
 
 use allocation_counter::measure;
 use statesocket::Role::{Client, Server};
@@ -10,7 +10,7 @@ use statesocket_benches::{
     wire::Kind,
 };
 
-/// How often a run asks for memory, once it has run before.
+/// The allocations of the second run.
 fn allocations(mut workload: impl Workload) -> u64 {
     workload.reset();
     workload.run(&mut Unseen);
@@ -33,7 +33,7 @@ fn receiving_allocates_nothing() {
 
 #[test]
 fn sending_allocates_nothing() {
-    // What is longer than 256 KiB is not kept in a buffer that is lent.
+    // A buffer of more than 256 KiB is not kept when it is reclaimed.
     for job in jobs().filter(|job| job.len < 1 << 20) {
         assert_eq!(allocations(Send::new(job)), 0, "{job:?}");
     }
@@ -48,8 +48,7 @@ fn echoing_allocates_nothing() {
     }
 }
 
-/// What does not lie in one piece is put together in memory that goes round; the copy of what is lent whole is beyond
-/// what is kept.
+/// Messages in several pieces are assembled in recycled memory. The copy of a message of 1 MiB is too large to be kept.
 #[test]
 fn large_echoes_allocate_only_what_is_not_kept() {
     let whole = Job::batch(Kind::Binary, 1 << 20);
@@ -59,7 +58,7 @@ fn large_echoes_allocate_only_what_is_not_kept() {
 }
 
 #[test]
-fn what_handshakes_allocate() {
+fn handshakes_allocate_a_fixed_number_of_times() {
     assert_eq!([allocations(ServerOpening::new()), allocations(ClientOpening::new())], [16, 12]);
     assert_eq!([allocations(ServerClosing::new()), allocations(WholeServer::new())], [3, 16]);
 }

@@ -1,11 +1,11 @@
 //! Counts the instructions of every workload with callgrind, and compares them with `baseline.txt`:
 //!
 //! ```text
-//! cargo bench -p statesocket-benches --bench instructions [-- [--update] [PART OF A NAME]]
+//! cargo bench -p statesocket-benches --bench instructions [-- [--update] [PART]]
 //! ```
 //!
-//! It fails if one takes 3 % more than its baseline, and asks for a new baseline if one takes 3 % less; `--update` writes
-//! it. Whether the work is done right is checked first.
+//! Every workload is checked first. It fails if a count is 3 % over its baseline, and asks for a new baseline if one is
+//! 3 % under it; `--update` writes the baseline. With PART, only workloads with this in their names are counted.
 
 use statesocket::Role::{self, Client, Server};
 use statesocket_benches::{
@@ -90,7 +90,7 @@ fn control(all: &mut Vec<Bench>) {
     }
 }
 
-/// Messages of every size, as many as a buffer holds.
+/// Messages of every size, as many as fit into one read.
 fn sizes(all: &mut Vec<Bench>) {
     for role in [Server, Client] {
         for kind in [Kind::Binary, Kind::Text] {
@@ -107,7 +107,7 @@ fn sizes(all: &mut Vec<Bench>) {
     }
 }
 
-/// Messages that come or go otherwise.
+/// Messages that are read or sent in other ways.
 fn reads(all: &mut Vec<Bench>) {
     for kind in [Kind::Binary, Kind::Text] {
         for len in [16, 1 << 10, 16 << 10] {
@@ -127,7 +127,7 @@ fn reads(all: &mut Vec<Bench>) {
         for (len, read) in straddling.into_iter().chain([(64 << 10, 1_000), (64 << 10, 16 << 10), (1 << 20, 128 << 10)])
         {
             let job = Job { role, reads: Reads::Bytes(read), ..Job::batch(kind, len) };
-            // As many as a few reads bring, where reads are small.
+            // Small reads need few messages.
             let job = Job { count: job.count.min(100), ..job };
             add_receive(all, job, &format!(", reads of {read} bytes"));
         }
@@ -160,7 +160,7 @@ fn name(action: &str, job: &Job, how: &str) -> String {
     format!("{action} {of} {}{how}", size_name(job.len))
 }
 
-/// The instructions of one unit of each workload that `filter` is a part of, by name.
+/// The instructions per unit of each workload with `filter` in its name.
 fn count_all(filter: &str) -> Vec<(String, f64)> {
     let folder = callgrind::folder(env!("CARGO_TARGET_TMPDIR"));
     let names = benches().into_iter().map(|bench| bench.name).filter(|name| name.contains(filter));
@@ -183,16 +183,16 @@ fn read_baseline() -> BTreeMap<String, f64> {
         Some((name.to_owned(), count.parse().ok()?))
     };
     let counts = text.lines().filter(|line| !line.starts_with('#'));
-    counts.map(|line| entry(line).expect("a line of the baseline is a count and a name")).collect()
+    counts.map(|line| entry(line).expect("every line of the baseline has a count and a name")).collect()
 }
 
-/// Prints the counts beside the baseline. Returns whether none is over it.
+/// Prints the counts beside the baseline. Returns whether none exceeds it.
 fn compare(counts: &[(String, f64)], filter: &str) -> bool {
     let mut baseline = read_baseline();
     let (mut worse, mut better) = (0, 0);
     let tools = callgrind::tools();
     if !fs::read_to_string(BASELINE).unwrap_or_default().contains(&tools) {
-        println!("the baseline was made by other tools than {tools}");
+        println!("the baseline was not made with {tools}");
     }
     println!("{:>12}  {:>12}  {:>8}", "instructions", "baseline", "change");
     for (name, count) in counts {
@@ -217,9 +217,9 @@ fn compare(counts: &[(String, f64)], filter: &str) -> bool {
         worse += 1;
         println!("{:>12}  {:>12}  {:>8}  {name}  GONE", "-", baseline[name], "-");
     }
-    println!("\n{} counted, {worse} to explain or mend, {better} faster", counts.len());
+    println!("\n{} counted, {worse} to explain or fix, {better} faster", counts.len());
     if worse + better > 0 {
-        println!("if that is meant, write the new baseline: the same command with `--update`");
+        println!("if the changes are intended, run the same command with `--update` to write the new baseline");
     }
     worse == 0
 }

@@ -1,4 +1,4 @@
-//! Counts instructions: a program runs itself under callgrind, which counts only while [`measured`] runs.
+//! Counts instructions: a program runs itself under callgrind, which counts only inside [`measured`].
 
 use crate::{Bench, Work};
 use std::{
@@ -8,15 +8,15 @@ use std::{
     thread,
 };
 
-/// Has a program run one workload, and print how many units of work that was.
+/// Makes a program run one workload, and print its units of work.
 const COUNTED: &str = "--counted";
 const MEASURED: &str = "statesocket_benches::callgrind::measured";
-/// Callgrind counts a `rep movsb` or `rep stosb` by the byte: what copies or clears is to be a loop of vectors at every
-/// length. And where memory comes from is not to depend on what was allocated before.
+/// Callgrind counts `rep movsb` and `rep stosb` once per byte; the first two thresholds make glibc copy and clear with
+/// vectors at every length. The last one makes the source of memory independent of earlier allocations.
 const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=1073741824:glibc.cpu.x86_rep_stosb_threshold=1073741824:\
     glibc.malloc.mmap_threshold=33554432";
 
-/// Whether callgrind has this program run one workload, which then has been done. Ask it first in `main`.
+/// Runs one workload if callgrind runs this program. Returns whether it did; call this first in `main`.
 #[must_use]
 pub fn has_run_one(benches: impl FnOnce() -> Vec<Bench>) -> bool {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -24,9 +24,9 @@ pub fn has_run_one(benches: impl FnOnce() -> Vec<Bench>) -> bool {
     if flag != COUNTED {
         return false;
     }
-    let bench = benches().into_iter().find(|bench| bench.name == *name).expect("a name of the list");
-    // A thread has a heap of its own: whether memory can grow where it lies does not depend on what the list has left.
-    let units = thread::spawn(move || bench.run(measured)).join().expect("the work is done right");
+    let bench = benches().into_iter().find(|bench| bench.name == *name).expect("the name is in the list");
+    // A thread has a heap of its own, so that growing in place does not depend on the memory of the list.
+    let units = thread::spawn(move || bench.run(measured)).join().expect("the workload is done right");
     println!("{units}");
     true
 }
@@ -36,8 +36,8 @@ fn measured(work: &mut dyn Work) {
     work.run();
 }
 
-/// The instructions of one unit of the workload called `name`. The profile is left in `folder`. What happens inside
-/// functions that match `uncounted`, while it is measured, is left out; they must not run at other times.
+/// The instructions of one unit of the workload called `name`. The profile is written to `folder`. Functions that match
+/// `uncounted` are not counted; they must run only while the workload is measured.
 #[must_use]
 pub fn count(name: &str, folder: &Path, uncounted: Option<&str>) -> f64 {
     let profile = folder.join(format!("{}.out", name.replace([' ', ','], "-")));
@@ -48,14 +48,14 @@ pub fn count(name: &str, folder: &Path, uncounted: Option<&str>) -> f64 {
         .arg(env::current_exe().expect("this program has a path"))
         .args([COUNTED, name])
         .env("GLIBC_TUNABLES", TUNABLES)
-        // To look up the names in one takes minutes under valgrind.
+        // Under valgrind, resolving the names of a backtrace takes minutes.
         .env("RUST_BACKTRACE", "0")
         .stderr(Stdio::inherit())
         .output()
-        .expect("valgrind can be run: install it");
-    assert!(output.status.success(), "{name} is not done right");
+        .expect("valgrind can be run: it has to be installed");
+    assert!(output.status.success(), "{name} fails");
     let units = String::from_utf8_lossy(&output.stdout);
-    let units: f64 = units.trim().parse().expect("it prints a number");
+    let units: f64 = units.trim().parse().expect("the program prints a number");
     total(&profile) / units
 }
 
@@ -65,16 +65,16 @@ fn total(profile: &Path) -> f64 {
     total.trim().parse().expect("the total is a number")
 }
 
-/// The folder in `tmp` that profiles are left in.
+/// The folder of the profiles, in `tmp`.
 #[must_use]
 pub fn folder(tmp: &str) -> PathBuf {
     let folder = Path::new(tmp).join("callgrind");
-    fs::create_dir_all(&folder).expect("the folder of profiles can be made");
+    fs::create_dir_all(&folder).expect("the folder of the profiles can be created");
     println!("profiles for callgrind_annotate: {}\n", folder.display());
     folder
 }
 
-/// What the counts depend on, beside the code.
+/// The versions of the tools that the counts depend on.
 #[must_use]
 pub fn tools() -> String {
     let version = |tool: &str| {

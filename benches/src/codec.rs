@@ -1,4 +1,4 @@
-//! The parts of the codec, one by one.
+//! The parts of the codec, each alone.
 
 use crate::{
     Seen, Sink, Workload,
@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 const REPEATS: usize = 1_000;
 
-/// Reads the header of a frame whose payload has `len` bytes.
+/// Decodes the header of a frame with a payload of `len` bytes.
 pub struct Header {
     bytes: Vec<u8>,
     len: usize,
@@ -39,13 +39,13 @@ impl Workload for Header {
     }
 }
 
-/// Every place in two vectors of 32 bytes.
+/// Every offset in two vectors of 32 bytes.
 const ALIGNMENTS: usize = 64;
 
-/// Unmasks `len` bytes, at every alignment in turn.
+/// Unmasks `len` bytes at every alignment.
 pub struct Unmask {
     buffer: Vec<u8>,
-    /// Where it is aligned.
+    /// Where `buffer` is aligned.
     start: usize,
     len: usize,
 }
@@ -86,7 +86,7 @@ impl Workload for Unmask {
     fn check(&self, _: &Seen) {}
 }
 
-/// Checks a text that lies there whole.
+/// Validates a text in one piece.
 pub struct Utf8 {
     text: Vec<u8>,
 }
@@ -109,7 +109,7 @@ impl Workload for Utf8 {
     fn check(&self, _: &Seen) {
         assert_eq!(internals::check_text(&self.text), Some(self.text.len()));
         let mut broken = self.text.clone();
-        *broken.last_mut().expect("there is text") = 0xFF;
+        *broken.last_mut().expect("the text is not empty") = 0xFF;
         assert_eq!(internals::check_text(&broken), None);
     }
 }

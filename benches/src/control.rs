@@ -1,4 +1,4 @@
-//! What is not a message: Ping and Pong, the closing handshake, the clock.
+//! Ping and Pong, the closing handshake, and the clock.
 
 use crate::{
     Seen, Sink, Workload,
@@ -8,14 +8,14 @@ use crate::{
 use statesocket::{Agreed, CloseCode, Config, Connection, Event, OutputBuffer, Phase, Role, SocketAction};
 use std::{hint::black_box, sync::Arc, time::Instant};
 
-/// As many Pongs as may wait.
+/// Pings per read: as many as the output may hold Pongs.
 const PINGS: usize = 16;
 
 fn connection(role: Role, config: &Arc<Config>, now: Instant) -> Connection {
     Connection::established(role, Agreed::new().seed([7; 32]), Arc::clone(config), now)
 }
 
-/// The peer's Pings, all in one buffer, each answered; one write.
+/// Answers Pings that arrive in one buffer with one write.
 pub struct Answer {
     role: Role,
     payload: Vec<u8>,
@@ -67,7 +67,7 @@ impl Workload for Answer {
     }
 }
 
-/// A Ping of ours, and its Pong.
+/// Sends a Ping, and receives its Pong.
 pub struct Ask {
     role: Role,
     connection: Connection,
@@ -115,18 +115,18 @@ impl Workload for Ask {
     }
 }
 
-/// How a connection is closed.
+/// The end that closes a connection first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
-    /// Not at all: it is made, and dropped.
+    /// None: the connection is created and dropped.
     Not,
-    /// We close, and the peer answers.
+    /// Our end.
     Ours,
-    /// The peer closes, and we answer.
+    /// The peer.
     Theirs,
 }
 
-/// A connection is made, closed with code 1000, and dropped.
+/// Creates a connection, closes it with code 1000, and drops it.
 pub struct Close {
     role: Role,
     closing: Closing,
@@ -159,7 +159,7 @@ impl Workload for Close {
             return;
         }
         if self.closing == Closing::Ours {
-            connection.close(CloseCode::Normal, "").expect("it is open");
+            connection.close(CloseCode::Normal, "").expect("the connection is open");
             write(&mut connection, sink);
         }
         let event = connection.receive(&mut self.buffer.as_mut_slice(), self.now);
@@ -182,14 +182,14 @@ impl Workload for Close {
     }
 }
 
-/// Asks an open connection how long to wait.
+/// Asks an open connection for its deadline.
 pub struct Deadline {
     connection: Connection,
     now: Instant,
 }
 
 impl Deadline {
-    #[expect(clippy::new_without_default, reason = "the others have arguments")]
+    #[expect(clippy::new_without_default, reason = "the other workloads have arguments")]
     pub fn new() -> Self {
         let now = Instant::now();
         Self { connection: connection(Role::Server, &Arc::default(), now), now }
@@ -207,7 +207,7 @@ impl Workload for Deadline {
 
     fn check(&self, _: &Seen) {
         let mut connection = connection(Role::Server, &Arc::default(), self.now);
-        let (deadline, _) = connection.poll_timeout(self.now).expect("a Ping is to be sent");
+        let (deadline, _) = connection.poll_timeout(self.now).expect("a Ping has a deadline");
         assert_eq!(Some(deadline - self.now), Config::default().ping_interval);
     }
 }

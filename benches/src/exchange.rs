@@ -8,31 +8,31 @@ use crate::{
 use statesocket::{Agreed, Config, Connection, Event, Message, OutputBuffer, Role};
 use std::{sync::Arc, time::Instant};
 
-/// What is done with the same message, again and again.
+/// The message that is exchanged repeatedly.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
     pub role: Role,
     pub kind: Kind,
     pub len: usize,
     pub fragments: usize,
-    /// How many messages one run has.
+    /// Messages per run.
     pub count: usize,
     pub reads: Reads,
 }
 
-/// How the bytes of the peer come.
+/// How the peer's bytes arrive.
 #[derive(Clone, Copy, Debug)]
 pub enum Reads {
     /// All in one buffer.
     Whole,
-    /// Each message in one.
+    /// Each message in a buffer of its own.
     Message,
-    /// So many bytes at a time, wherever that cuts.
+    /// This many bytes at a time, wherever that splits messages.
     Bytes(usize),
 }
 
 impl Job {
-    /// So many unfragmented messages as a read buffer of 128 KiB holds, all in it; on a server.
+    /// As many unfragmented messages as fit into one read of 128 KiB, on a server.
     pub fn batch(kind: Kind, len: usize) -> Self {
         let count = ((128 << 10) / (len + 14)).clamp(1, 1_000);
         Self { role: Role::Server, kind, len, fragments: 1, count, reads: Reads::Whole }
@@ -50,14 +50,14 @@ impl Job {
         let expected = wire::payload(self.kind, self.len);
         for n in 0..self.count {
             let (payload, rest) = wire::read_frame(self.kind, output, peer_of(self.role));
-            assert!(payload == expected, "message {n} left changed");
+            assert!(payload == expected, "message {n} is sent changed");
             output = rest;
         }
-        assert!(output.is_empty(), "nothing more leaves");
+        assert!(output.is_empty(), "only the messages are sent");
     }
 }
 
-/// Takes messages, and with `ECHO` sends each back; writes once a read.
+/// Receives messages, and with `ECHO` sends each back; writes once per read.
 pub struct Receive<const ECHO: bool> {
     job: Job,
     connection: Connection,
@@ -65,7 +65,7 @@ pub struct Receive<const ECHO: bool> {
     wire: Vec<u8>,
     buffer: Vec<u8>,
     read_len: usize,
-    /// Lent while a read is handled, as a loop does.
+    /// Lent while a read is handled, as in an event loop.
     spare: OutputBuffer,
 }
 
@@ -95,7 +95,7 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
         self.job.count
     }
 
-    /// Payloads are unmasked where they lie.
+    /// Payloads are unmasked in place.
     fn reset(&mut self) {
         self.buffer.copy_from_slice(&self.wire);
     }
@@ -107,7 +107,7 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
             }
             let mut input = piece;
             while let Some(event) = self.connection.receive(&mut input, self.now) {
-                let Event::Message(message) = event else { panic!("only messages were sent: {event:?}") };
+                let Event::Message(message) = event else { panic!("only messages are sent: {event:?}") };
                 if ECHO {
                     self.connection.send(message).expect("there is room for an echo");
                 } else {
@@ -126,7 +126,10 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
             self.job.check_output(&seen.output);
         } else {
             assert_eq!(seen.messages.len(), self.job.count);
-            assert!(seen.messages.iter().all(|message| *message == self.job.message()), "a message came changed");
+            assert!(
+                seen.messages.iter().all(|message| *message == self.job.message()),
+                "a message is received changed"
+            );
         }
     }
 }
@@ -201,6 +204,6 @@ impl Workload for SendFragments {
 
     fn check(&self, seen: &Seen) {
         let one = wire::frames(self.job.kind, &self.payload, self.job.fragments, Role::Client);
-        assert!(seen.output == one.repeat(self.job.count), "the fragments left changed");
+        assert!(seen.output == one.repeat(self.job.count), "the fragments are sent changed");
     }
 }

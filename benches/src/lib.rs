@@ -1,4 +1,4 @@
-//! Workloads, each of which can be checked and then run again without the checks, to be measured.
+//! Workloads. Each can be run with checks, and without them to be measured.
 
 pub mod callgrind;
 pub mod codec;
@@ -11,15 +11,15 @@ pub mod wire;
 
 use statesocket::Message;
 
-/// Where what a workload does is seen.
+/// Takes the results of a workload.
 pub trait Sink {
-    /// A message was received, and that is all that becomes of it.
+    /// A message is received and not used further.
     fn message(&mut self, message: &Message<'_>);
-    /// Bytes leave for the peer.
+    /// Bytes are written.
     fn output(&mut self, bytes: &[u8]);
 }
 
-/// Keeps the compiler from leaving work out, and does nothing else.
+/// Only keeps the compiler from removing work.
 pub struct Unseen;
 
 impl Sink for Unseen {
@@ -34,7 +34,7 @@ impl Sink for Unseen {
     }
 }
 
-/// What was seen.
+/// Keeps the results.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub messages: Vec<Message<'static>>,
@@ -51,17 +51,17 @@ impl Sink for Seen {
     }
 }
 
-/// Work that can be done any number of times.
+/// Work that can be repeated.
 pub trait Workload {
-    /// How often one `run` does what is counted.
+    /// The units of work in one `run`.
     fn units(&self) -> usize;
 
-    /// Gets ready for a `run`; not measured.
+    /// Prepares a `run`; not measured.
     fn reset(&mut self) {}
 
     fn run<S: Sink>(&mut self, sink: &mut S);
 
-    /// Panics if what a `run` did is wrong.
+    /// Panics if a `run` with these results is wrong.
     fn check(&self, seen: &Seen);
 }
 
@@ -76,8 +76,8 @@ impl Bench {
         Self { name: name.into(), make: Box::new(move || Box::new(make())) }
     }
 
-    /// Runs twice, checked, so that what is measured is not the first of its kind. Then runs in `measure`, and returns
-    /// how many units of work that was.
+    /// Runs twice with checks, so that the measured run is not the first, and then in `measure`. Returns the units of
+    /// work.
     pub fn run(&self, measure: fn(&mut dyn Work)) -> usize {
         let mut work = (self.make)();
         work.check();
@@ -88,7 +88,7 @@ impl Bench {
     }
 }
 
-/// A [`Workload`] of any type.
+/// A [`Workload`] as a trait object.
 pub trait Work {
     fn units(&self) -> usize;
     fn reset(&mut self);

@@ -1,4 +1,4 @@
-//! The opening handshake, the closing one, and the table of transitions.
+//! The handshakes, and the table of transitions.
 
 use crate::{
     Seen, Sink, Workload,
@@ -11,9 +11,9 @@ use statesocket::{
 };
 use std::{hint::black_box, sync::Arc, time::Instant};
 
-const ANSWER_START: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n";
+const RESPONSE_START: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n";
 
-/// What a browser sends.
+/// The request of a browser.
 const REQUEST: &[u8] = b"GET /ws/room?id=1 HTTP/1.1\r\n\
 Host: example.com\r\n\
 Connection: Upgrade\r\n\
@@ -28,18 +28,18 @@ Accept-Language: en-GB,en;q=0.9\r\n\
 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
 
-/// Checks the answer at the front of `output`. Returns what follows it.
-fn check_answer(output: &[u8]) -> &[u8] {
-    assert!(output.starts_with(ANSWER_START));
-    let end = output.windows(4).position(|window| window == b"\r\n\r\n").expect("the answer ends") + 4;
-    let (answer, rest) = output.split_at(end);
-    // RFC 6455 section 1.3 has this key and this answer to it.
+/// Checks the response at the front of `output`. Returns the bytes behind it.
+fn check_response(output: &[u8]) -> &[u8] {
+    assert!(output.starts_with(RESPONSE_START));
+    let end = output.windows(4).position(|window| window == b"\r\n\r\n").expect("the response is complete") + 4;
+    let (response, rest) = output.split_at(end);
+    // RFC 6455 section 1.3 has this answer to the key of the request.
     let accept = b"\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
-    assert!(answer.windows(accept.len()).any(|window| window == accept), "{}", answer.escape_ascii());
+    assert!(response.windows(accept.len()).any(|window| window == accept), "{}", response.escape_ascii());
     rest
 }
 
-/// A server reads a request and accepts it; the connection is made and dropped.
+/// Creates a server's connection, accepts a request, and drops the connection.
 pub struct ServerOpening {
     config: Arc<Config>,
     now: Instant,
@@ -47,7 +47,7 @@ pub struct ServerOpening {
 }
 
 impl ServerOpening {
-    #[expect(clippy::new_without_default, reason = "the others have arguments")]
+    #[expect(clippy::new_without_default, reason = "the other workloads have arguments")]
     pub fn new() -> Self {
         Self { config: Arc::default(), now: Instant::now(), buffer: REQUEST.to_vec() }
     }
@@ -62,17 +62,17 @@ impl Workload for ServerOpening {
         let mut connection = Connection::server(Arc::clone(&self.config), self.now);
         let event = connection.receive(&mut self.buffer.as_mut_slice(), self.now);
         assert!(matches!(event, Some(Event::Request(_))), "{event:?}");
-        connection.accept(Accept::new()).expect("a request waits");
+        connection.accept(Accept::new()).expect("a request is pending");
         write(&mut connection, sink);
         assert_eq!(connection.phase(), Phase::Open);
     }
 
     fn check(&self, seen: &Seen) {
-        assert!(check_answer(&seen.output).is_empty(), "nothing but the answer leaves");
+        assert!(check_response(&seen.output).is_empty(), "only the response is sent");
     }
 }
 
-/// A server whose client closes: from the Close to the end, when the connection is dropped.
+/// A server whose client closes, from the Close until the connection is dropped.
 pub struct ServerClosing {
     connection: Option<Connection>,
     now: Instant,
@@ -81,7 +81,7 @@ pub struct ServerClosing {
 }
 
 impl ServerClosing {
-    #[expect(clippy::new_without_default, reason = "the others have arguments")]
+    #[expect(clippy::new_without_default, reason = "the other workloads have arguments")]
     pub fn new() -> Self {
         Self { connection: None, now: Instant::now(), buffer: CLOSE, spare: OutputBuffer::default() }
     }
@@ -97,7 +97,7 @@ impl Workload for ServerClosing {
     }
 
     fn run<S: Sink>(&mut self, sink: &mut S) {
-        let mut connection = self.connection.take().expect("each run is made ready");
+        let mut connection = self.connection.take().expect("each run is prepared");
         connection.lend_buffer(&mut self.spare);
         read_close(&mut connection, &mut self.buffer, self.now);
         write(&mut connection, sink);
@@ -114,7 +114,7 @@ fn read_close(connection: &mut Connection, mut close: &mut [u8], now: Instant) {
     assert!(matches!(&event, Some(Event::Disconnect(disconnect)) if disconnect.is_clean), "{event:?}");
 }
 
-/// Does with the socket what a server does behind its Close.
+/// Handles the socket as a server does behind its Close.
 fn finish(mut connection: Connection, spare: &mut OutputBuffer) {
     assert_eq!(connection.poll_socket(), Some(SocketAction::ShutdownWrite));
     connection.reclaim_buffer(spare);
@@ -123,11 +123,11 @@ fn finish(mut connection: Connection, spare: &mut OutputBuffer) {
     assert_eq!(connection.poll_socket(), Some(SocketAction::Close));
 }
 
-/// All of a short connection, on a server: a request, an echo, and the client's Close.
+/// A whole short connection on a server: a request, an echo, and the client's Close.
 pub struct WholeServer {
     config: Arc<Config>,
     now: Instant,
-    /// The request, and behind it the message.
+    /// The request and the message.
     wire: Vec<u8>,
     buffer: Vec<u8>,
     close: [u8; CLOSE.len()],
@@ -137,7 +137,7 @@ pub struct WholeServer {
 impl WholeServer {
     const LEN: usize = 16;
 
-    #[expect(clippy::new_without_default, reason = "the others have arguments")]
+    #[expect(clippy::new_without_default, reason = "the other workloads have arguments")]
     pub fn new() -> Self {
         let message = wire::frames(Kind::Text, &wire::payload(Kind::Text, Self::LEN), 1, Role::Server);
         let wire = [REQUEST, &message].concat();
@@ -162,13 +162,13 @@ impl Workload for WholeServer {
         connection.lend_buffer(&mut self.spare);
         let event = connection.receive(&mut request, self.now);
         assert!(matches!(event, Some(Event::Request(_))), "{event:?}");
-        connection.accept(Accept::new()).expect("a request waits");
+        connection.accept(Accept::new()).expect("a request is pending");
         write(&mut connection, sink);
         connection.reclaim_buffer(&mut self.spare);
 
         connection.lend_buffer(&mut self.spare);
         let event = connection.receive(&mut message, self.now);
-        let Some(Event::Message(message)) = event else { panic!("a message was sent: {event:?}") };
+        let Some(Event::Message(message)) = event else { panic!("a message is sent: {event:?}") };
         sink.message(&message);
         connection.send(message).expect("there is room for an echo");
         write(&mut connection, sink);
@@ -183,32 +183,32 @@ impl Workload for WholeServer {
     fn check(&self, seen: &Seen) {
         let message = wire::payload(Kind::Text, Self::LEN);
         assert_eq!(seen.messages, [wire::message(Kind::Text, message.clone())]);
-        let (echo, rest) = wire::read_frame(Kind::Text, check_answer(&seen.output), Role::Client);
-        assert!(echo == message, "the message left changed");
+        let (echo, rest) = wire::read_frame(Kind::Text, check_response(&seen.output), Role::Client);
+        assert!(echo == message, "the message is sent changed");
         assert_eq!(rest, CLOSE_REPLY);
     }
 }
 
-/// A client asks and is accepted; the connection is made and dropped.
+/// Creates a client's connection, whose request is accepted, and drops it.
 pub struct ClientOpening {
     connect: Connect,
     config: Arc<Config>,
     now: Instant,
-    answer: Vec<u8>,
+    response: Vec<u8>,
     buffer: Vec<u8>,
 }
 
 impl ClientOpening {
-    #[expect(clippy::new_without_default, reason = "the others have arguments")]
+    #[expect(clippy::new_without_default, reason = "the other workloads have arguments")]
     pub fn new() -> Self {
         let connect = Connect::new("ws://example.com/ws/room?id=1").expect("a valid URI").seed([7; 32]);
         let (config, now) = (Arc::<Config>::default(), Instant::now());
         let mut request = Connection::client(&connect, Arc::clone(&config), now).transmit().to_vec();
         let mut server = Connection::server(Arc::clone(&config), now);
         assert!(server.receive(&mut request.as_mut_slice(), now).is_some());
-        server.accept(Accept::new()).expect("a request waits");
-        let answer = server.transmit().to_vec();
-        Self { connect, config, now, buffer: answer.clone(), answer }
+        server.accept(Accept::new()).expect("a request is pending");
+        let response = server.transmit().to_vec();
+        Self { connect, config, now, buffer: response.clone(), response }
     }
 }
 
@@ -218,7 +218,7 @@ impl Workload for ClientOpening {
     }
 
     fn reset(&mut self) {
-        self.buffer.copy_from_slice(&self.answer);
+        self.buffer.copy_from_slice(&self.response);
     }
 
     fn run<S: Sink>(&mut self, sink: &mut S) {
@@ -234,7 +234,7 @@ impl Workload for ClientOpening {
     }
 }
 
-/// Looks every move up in the table.
+/// Looks up every transition in the table.
 pub struct Transitions;
 
 impl Transitions {
@@ -261,6 +261,6 @@ impl Workload for Transitions {
     }
 
     fn check(&self, _: &Seen) {
-        assert_eq!(Self::legal(), 31, "as many rows as the README's table has moves");
+        assert_eq!(Self::legal(), 31, "the number of transitions in the table of the README");
     }
 }

@@ -1,4 +1,4 @@
-//! Tables in Markdown, and what is in their cells.
+//! Tables in Markdown, and their cells.
 
 /// The lock file that this program was built with.
 const LOCK: &str = include_str!("../../Cargo.lock");

@@ -1,4 +1,4 @@
-//! Frames as a peer sends them, written and read by rules of their own, so that no fault of the crate hides in both.
+//! Writes and reads the frames of the peer with code of its own, so that no fault of the crate is on both sides.
 
 use statesocket::{Message, Role};
 
@@ -9,7 +9,7 @@ pub const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 pub const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8];
 pub const CLOSE_REPLY: [u8; 4] = [0x88, 0x02, 0x03, 0xE8];
 
-/// What a message is made of.
+/// The content of a message.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Binary,
@@ -25,7 +25,7 @@ pub fn peer_of(role: Role) -> Role {
     if role == Role::Server { Role::Client } else { Role::Server }
 }
 
-/// How a length is written in a table.
+/// A length as the tables write it.
 #[must_use]
 pub fn size_name(len: usize) -> String {
     match len {
@@ -57,7 +57,7 @@ pub fn message(kind: Kind, payload: Vec<u8>) -> Message<'static> {
     }
 }
 
-/// One message for an endpoint of role `to`, in `fragments` frames of about the same length.
+/// One message for an end of role `to`, in `fragments` frames of about the same length.
 pub fn frames(kind: Kind, payload: &[u8], fragments: usize, to: Role) -> Vec<u8> {
     let pieces: Vec<&[u8]> = payload.chunks(payload.len().div_ceil(fragments)).collect();
     let mut bytes = Vec::new();
@@ -73,7 +73,7 @@ pub fn frames(kind: Kind, payload: &[u8], fragments: usize, to: Role) -> Vec<u8>
     bytes
 }
 
-/// One frame that begins with the byte `first`, for an endpoint of role `to`.
+/// One frame with the first byte `first`, for an end of role `to`.
 #[must_use]
 pub fn frame(first: u8, payload: &[u8], to: Role) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -104,22 +104,22 @@ fn push_frame(bytes: &mut Vec<u8>, first: u8, payload: &[u8], to: Role) {
     }
 }
 
-/// The payload of the unfragmented message at the front of `bytes`, unmasked, and what follows it.
+/// The unmasked payload of the unfragmented message at the front of `bytes`, and the bytes behind it.
 ///
 /// # Panics
-/// If `bytes` does not begin with such a frame, masked if and only if it goes to a server.
+/// `bytes` does not start with such a frame, masked if and only if it is for a server.
 pub fn read_frame(kind: Kind, bytes: &[u8], to: Role) -> (Vec<u8>, &[u8]) {
     let first = if matches!(kind, Kind::Binary) { 0x82 } else { 0x81 };
     read_any_frame(first, bytes, to)
 }
 
-/// The same for any frame: one that begins with the byte `first`.
+/// The same for any frame with the first byte `first`.
 ///
 /// # Panics
-/// If `bytes` does not begin with such a frame, masked if and only if it goes to a server.
+/// `bytes` does not start with such a frame, masked if and only if it is for a server.
 #[must_use]
 pub fn read_any_frame(first: u8, bytes: &[u8], to: Role) -> (Vec<u8>, &[u8]) {
-    assert_eq!(bytes[0], first, "a frame of the kind that was sent");
+    assert_eq!(bytes[0], first, "the first byte of the frame");
     assert_eq!(bytes[1] & 0x80 != 0, to == Role::Server, "masked by a client only");
     let (len, rest) = match bytes[1] & 0x7F {
         126 => (u64::from(u16::from_be_bytes([bytes[2], bytes[3]])), &bytes[4..]),
@@ -127,6 +127,6 @@ pub fn read_any_frame(first: u8, bytes: &[u8], to: Role) -> (Vec<u8>, &[u8]) {
         len => (u64::from(len), &bytes[2..]),
     };
     let (key, rest) = if to == Role::Server { rest.split_at(4) } else { (&[0; 4][..], rest) };
-    let (payload, rest) = rest.split_at(usize::try_from(len).expect("it lies in memory"));
+    let (payload, rest) = rest.split_at(usize::try_from(len).expect("the payload is in memory"));
     (payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect(), rest)
 }
