@@ -1,9 +1,6 @@
 //! Requests that no honest client sends.
 
-use crate::{
-    handshake_server::refusal,
-    support::{config, drain, feed, request_head},
-};
+use crate::support::{config, drain, feed, handshake::refusal, request_head};
 use statesocket::{Cause, Config, Connection, Event, HandshakeError, Timer};
 use std::{
     sync::Arc,

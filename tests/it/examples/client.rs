@@ -1,7 +1,10 @@
 //! `examples/client.rs`.
 
-use super::{EchoServer, Process};
-use crate::support::loopback::{PATIENCE, Served, Witness, patient};
+use super::EchoServer;
+use crate::support::{
+    loopback::{PATIENCE, Served, Witness, patient},
+    process::Process,
+};
 use statesocket::{
     Config, Message,
     handshake::Accept,

@@ -1,7 +1,10 @@
 //! A server that runs out of file descriptors.
 
-use super::{EchoServer, process::Process, process::path_of};
-use crate::support::loopback::dial;
+use super::EchoServer;
+use crate::support::{
+    loopback::dial,
+    process::{Process, path_of},
+};
 use std::{
     fs,
     process::Command,

@@ -1,9 +1,10 @@
 //! `examples/echo.rs`.
 
-use super::{EchoServer, Process};
+use super::EchoServer;
 use crate::support::{
     Raw,
     loopback::{Client, RawClient},
+    process::Process,
 };
 use statesocket::handshake::Connect;
 use std::net::TcpListener;

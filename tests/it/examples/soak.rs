@@ -1,6 +1,6 @@
 //! `examples/soak.rs`.
 
-use super::Process;
+use crate::support::process::Process;
 
 #[test]
 fn a_short_soak_leaves_nothing() {

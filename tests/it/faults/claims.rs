@@ -1,9 +1,9 @@
 //! Headers that claim more than anybody will send.
 
-use super::{neighbours::Neighbours, server::FaultServer};
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served, Witness},
+    loopback::{Neighbours, RawClient, Served, Witness},
+    process::FaultServer,
     request_head,
 };
 use statesocket::{Cause, Config, ProtocolError};

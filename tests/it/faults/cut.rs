@@ -2,8 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use super::{processes::greeted, server::FaultServer};
-use crate::examples::process::{Process, path_of};
+use crate::support::process::{FaultServer, Process, path_of};
 use std::{
     io,
     process::{Command, Stdio},
@@ -75,13 +74,13 @@ fn a_cut_network_is_found_by_the_keepalive() {
     let port = server.address.port();
     let near = Process::spawn(wire.at(0, "client").arg(format!("ws://127.0.0.1:{port}/echo")));
     let far = Process::spawn(wire.at(1, "client").arg(format!("ws://{SERVER}:{port}/echo")));
-    let far = greeted(far);
+    let far = far.greeted();
 
     wire.cut();
-    let near = greeted(near);
+    let near = near.greeted();
     let end = server.process.stdout.find("disconnect ");
     assert_eq!(end, "disconnect 1006 (timed out: sign of life after a ping, not clean)");
-    let near = greeted(near);
+    let near = near.greeted();
     let report = server.stop();
     assert_eq!((report.count("timed out"), report.count("aborted")), (1, 1), "{report:?}");
     drop((near, far));

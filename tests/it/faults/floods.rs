@@ -1,9 +1,10 @@
 //! More than anybody needs, from one peer.
 
-use super::{neighbours::Neighbours, scale, server::FaultServer};
+use super::scale;
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served, Witness},
+    loopback::{Neighbours, RawClient, Served, Witness},
+    process::FaultServer,
 };
 use statesocket::{Cause, Config, ProtocolError};
 use std::io::Write;

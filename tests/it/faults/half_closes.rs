@@ -1,12 +1,11 @@
 //! A peer that ends its half of the stream, at every point of a connection's life, and goes on reading.
 
-use super::{
-    neighbours::Neighbours,
-    phases::{STOPS, assert_undecided, serve, serve_undecided},
-};
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served},
+    loopback::{
+        Neighbours, RawClient, Served,
+        stops::{STOPS, assert_undecided, serve, serve_undecided},
+    },
 };
 use statesocket::Config;
 use std::{net::Shutdown, time::Duration};

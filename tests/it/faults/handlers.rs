@@ -1,9 +1,8 @@
 //! Handlers that panic.
 
-use super::neighbours::Neighbours;
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served, Witness},
+    loopback::{Neighbours, RawClient, Served, Witness},
     request_head,
 };
 use statesocket::{

@@ -2,26 +2,16 @@
 
 #![cfg(unix)]
 
-use super::{LOST, neighbours::Neighbours};
-use crate::{
-    examples::process::Process,
-    support::loopback::{Served, Witness},
+use crate::support::{
+    loopback::{Neighbours, Served, Witness, stops::LOST},
+    process::Process,
 };
 use statesocket::{Cause, CloseCode, Config, Timer};
 use std::time::Duration;
 
 /// A client in a process of its own that has had its echo.
-pub(super) fn client(url: &str) -> Process {
-    let client = Process::start("client", &[url]);
-    greeted(client)
-}
-
-/// Has `client` send a line, and takes it back.
-#[track_caller]
-pub(super) fn greeted(mut client: Process) -> Process {
-    client.write("Hello\n");
-    assert_eq!(client.stdout.next().as_deref(), Some("Hello"));
-    client
+fn client(url: &str) -> Process {
+    Process::start("client", &[url]).greeted()
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! A reset of the TCP connection, at every point of a connection's life.
 
-use super::{
-    neighbours::Neighbours,
-    phases::{STOPS, Stop, assert_undecided, serve, serve_undecided},
-};
 use crate::support::{
     Raw,
-    loopback::{Calls, RawClient, Served},
+    loopback::{
+        Calls, Neighbours, RawClient, Served,
+        stops::{STOPS, Stop, assert_undecided, serve, serve_undecided},
+    },
 };
 use socket2::SockRef;
 use std::time::Duration;

@@ -1,7 +1,10 @@
 //! A crowd that connects and says nothing.
 
-use super::{neighbours::Neighbours, scale, server::FaultServer};
-use crate::support::loopback::RawClient;
+use super::scale;
+use crate::support::{
+    loopback::{Neighbours, RawClient},
+    process::FaultServer,
+};
 use rlimit::Resource;
 
 /// How many sockets this process may have for itself, while other tests have theirs: 10,000 where 20,000 are allowed.

@@ -1,9 +1,8 @@
 //! Slowloris: a byte at a time.
 
-use super::neighbours::Neighbours;
 use crate::support::{
     Raw,
-    loopback::{Calls, RawClient, Served, Witness},
+    loopback::{Calls, Neighbours, RawClient, Served, Witness},
 };
 use statesocket::{Cause, Config, Timer};
 use std::{io::ErrorKind, thread, time::Duration};

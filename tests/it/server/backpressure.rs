@@ -1,6 +1,6 @@
 //! The high-water and the low-water mark, turn by turn, so that each is seen.
 
-use super::turns::{ask as ask_for, turn_until, turn_until_answered, turn_until_received};
+use crate::support::loopback::turns::{ask as ask_for, turn_until, turn_until_answered, turn_until_received};
 use crate::support::{
     Raw,
     loopback::{PATIENCE, RawClient},
@@ -249,7 +249,7 @@ fn a_handler_that_always_has_more_does_not_keep_the_others_waiting() {
         send_some(seen, peer);
     }
     let (mut server, _seen) = server(send_for_ever, send_for_ever);
-    server.route("/quiet", || super::turns::Echo).expect("another route");
+    server.route("/quiet", || crate::support::loopback::turns::Echo).expect("another route");
     let mut greedy = open(&mut server);
     let reader = std::thread::spawn(move || {
         greedy.set_nonblocking(false).expect("a socket");

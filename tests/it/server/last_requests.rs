@@ -1,7 +1,7 @@
 //! Requests that a server has not read when it is told to stop.
 
-use super::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
 use crate::support::Raw;
+use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
 use statesocket::{
     Config,
     server::{Limits, Server},

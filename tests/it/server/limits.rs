@@ -1,6 +1,6 @@
 //! How much a server takes on: what is one too many, what becomes of it, and that there is room again.
 
-use super::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
+use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
 use crate::support::{Raw, loopback::dial, request_head};
 use statesocket::{
     Config,

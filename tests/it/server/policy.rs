@@ -1,6 +1,6 @@
 //! Whose requests a server takes.
 
-use super::turns::{ask, server, turn_until_answered};
+use crate::support::loopback::turns::{ask, server, turn_until_answered};
 use crate::support::{config, feed, request_head};
 use statesocket::{
     Config, Connection, Event,

@@ -1,8 +1,8 @@
 //! The system says once that there is something to be read, and once that it is the end. What it says of first is on
 //! its way before the loop turns, so that one word has to do for all of it.
 
-use super::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
 use crate::support::Raw;
+use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
 use socket2::SockRef;
 use statesocket::{
     Config, Message, SharedMessage,

@@ -1,6 +1,6 @@
 //! What became of all connections.
 
-use super::turns::{ask, turn_until, turn_until_answered, turn_until_received};
+use crate::support::loopback::turns::{ask, turn_until, turn_until_answered, turn_until_received};
 use crate::support::{Raw, accepted_head, loopback::dial, request_head};
 use statesocket::{
     Config,

@@ -1,10 +1,14 @@
 //! What several tests need: two endpoints in memory, and frames and heads by hand.
 
+pub(crate) mod handshake;
 pub(crate) mod loopback;
 mod pair;
 mod phases;
+#[cfg(feature = "server")]
+pub(crate) mod process;
 mod sent;
 pub(crate) mod strategies;
+pub(crate) mod timers;
 mod wire;
 
 pub(crate) use pair::{Pair, client, drain, established, feed, into_owned, opened_server, requested_server, waiting};

@@ -1,0 +1,7 @@
+//! The closing handshake and every other end of a connection: RFC 6455 sections 5.5.1 and 7.
+
+mod abnormal;
+mod codes;
+mod ends;
+mod handshake;
+mod manual;

@@ -1,0 +1,245 @@
+//! Every error of the opening handshake, produced, and in words.
+
+use crate::support::{
+    accepted_head, config, feed,
+    handshake::{asking, failure, refusal, refusal_by, server},
+    request_head, requested_server,
+};
+use statesocket::handshake::{Accept, Connect, Response};
+use statesocket::http::{HeaderValue, StatusCode, header};
+use statesocket::{AcceptError, Action, Config, ConnectError, HandshakeError, Party, Phase, RejectError};
+
+/// Messages are lower case, unless they begin with a value or a name, and have no full stop.
+fn assert_words(error: &dyn std::error::Error, words: &str) {
+    let text = error.to_string();
+    assert_eq!(text, words);
+    assert!(!text.starts_with(char::is_uppercase) && !text.ends_with('.'), "{text}");
+    assert!(error.source().is_none(), "{text}: its source would say the same again");
+}
+
+/// A server refuses `request` with `error`. That the answer has its status and words, `refusal` checks.
+fn assert_refused(config: Config, request: &[u8], error: &HandshakeError, status: u16, words: &str) {
+    assert_eq!(&refusal(config, request).0, error);
+    assert_eq!(error.status().as_u16(), status, "{error:?}");
+    assert_words(error, words);
+}
+
+#[test]
+fn each_handshake_error_of_http_has_its_status_and_words() {
+    use HandshakeError as Error;
+
+    let get = request_head("/chat", &[]);
+    let post = [b"POST", &get[3..]].concat();
+    let not_utf8 = b"GET / HTTP/1.1\r\nX: \xFF\r\n\r\n";
+    let old = b"GET / HTTP/1.0\r\nHost: h\r\n\r\n";
+    let no_host = b"GET / HTTP/1.1\r\n\r\n";
+    let target = request_head("*", &[]);
+    let body = request_head("/chat", &[("Content-Length", "1")]);
+    for (request, error, status, words) in [
+        (b"\x16".as_slice(), Error::Malformed, 400, "the head is not well-formed HTTP"),
+        (not_utf8, Error::NotUtf8, 400, "the head is not UTF-8"),
+        (&post, Error::MethodNotAllowed, 405, "the method is not GET"),
+        (old, Error::VersionNotSupported, 505, "the HTTP version is not 1.1"),
+        (&target, Error::InvalidTarget, 400, "the request target is not a resource name"),
+        (no_host, Error::InvalidHost, 400, "exactly one valid Host header is due"),
+        (&body, Error::RequestBody, 400, "the request has a body"),
+    ] {
+        assert_refused(Config::default(), request, &error, status, words);
+    }
+
+    let limited = config(|config| config.max_request_line_bytes = 9);
+    let error = Error::RequestLineTooLong { limit: 9 };
+    assert_refused(limited, &get, &error, 414, "the request line is over the limit of 9 bytes");
+    let limited = config(|config| config.max_head_bytes = 99);
+    let error = Error::HeadTooLarge { limit: 99 };
+    assert_refused(limited, &get, &error, 431, "the head is over the limit of 99 bytes");
+    let limited = config(|config| config.max_headers = 2);
+    let error = Error::TooManyHeaders { limit: 2 };
+    assert_refused(limited, &get, &error, 431, "the head has more than 2 headers");
+}
+
+#[test]
+fn each_handshake_error_of_a_websocket_request_has_its_status_and_words() {
+    use HandshakeError as Error;
+
+    let twice = Error::DuplicateHeader("Sec-WebSocket-Version");
+    let connection = "the Connection header does not list upgrade";
+    let key = "the Sec-WebSocket-Key header is not 16 bytes in base64";
+    let protocol = "the Sec-WebSocket-Protocol header is malformed";
+    let extensions = "the Sec-WebSocket-Extensions header is malformed";
+    for (name, value, error, status, words) in [
+        ("Upgrade", "", Error::UpgradeRequired, 426, "the request does not ask for a WebSocket"),
+        ("Connection", "", Error::ConnectionMissing, 400, connection),
+        ("Sec-WebSocket-Version", "8", Error::UnsupportedWebSocketVersion, 426, "the WebSocket version is not 13"),
+        ("Sec-WebSocket-Key", "", Error::InvalidKey, 400, key),
+        ("+Sec-WebSocket-Version", "13", twice, 400, "the Sec-WebSocket-Version header appears more than once"),
+        ("Sec-WebSocket-Protocol", "a b", Error::InvalidSubprotocol, 400, protocol),
+        ("Sec-WebSocket-Protocol", " ,", Error::InvalidSubprotocol, 400, protocol),
+        ("Sec-WebSocket-Protocol", "a, a", Error::InvalidSubprotocol, 400, protocol),
+        ("Sec-WebSocket-Extensions", "a b", Error::InvalidExtensions, 400, extensions),
+        ("Sec-WebSocket-Extensions", " ,", Error::InvalidExtensions, 400, extensions),
+    ] {
+        assert_refused(Config::default(), &request_head("/chat", &[(name, value)]), &error, status, words);
+    }
+}
+
+#[test]
+fn early_bytes_over_the_limit_are_an_error_too() {
+    let server = requested_server(config(|config| config.max_early_bytes = 2));
+    let (error, _) = refusal_by(server, b"xxx");
+    assert_eq!(error, HandshakeError::TooMuchEarlyData { limit: 2 });
+    assert_eq!(error.status(), StatusCode::BAD_REQUEST);
+    assert_words(&error, "more than 2 bytes came before the handshake was answered");
+}
+
+/// Every error that only a response can have. A server would pass them on as 502.
+#[test]
+fn each_handshake_error_of_a_response_has_its_words() {
+    for (name, value, error, status, words) in [
+        ("Upgrade", "", HandshakeError::UpgradeMissing, 502, "the Upgrade header does not list websocket"),
+        (
+            "Sec-WebSocket-Accept",
+            "",
+            HandshakeError::InvalidAccept,
+            502,
+            "the Sec-WebSocket-Accept header does not answer the key",
+        ),
+        (
+            "Sec-WebSocket-Extensions",
+            "foo",
+            HandshakeError::ExtensionNotOffered,
+            502,
+            "the server chose an extension that was not offered",
+        ),
+        (
+            "Sec-WebSocket-Protocol",
+            "foo",
+            HandshakeError::SubprotocolNotOffered,
+            502,
+            "the server chose a subprotocol that was not offered",
+        ),
+    ] {
+        let (client, request) = asking(Config::default(), &[]);
+        assert_eq!(failure(client, &accepted_head(&request, &[(name, value)])), error);
+        assert_eq!(error.status().as_u16(), status, "{error:?}");
+        assert_words(&error, words);
+    }
+}
+
+#[test]
+fn each_accept_error_has_its_words_and_changes_nothing() {
+    let plain = || {
+        let mut server = server(config(|config| config.plain_http = true));
+        feed(&mut server, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        server
+    };
+    let gone = || {
+        let mut server = requested_server(Config::default());
+        server.receive_eof();
+        server
+    };
+    let too_early = Phase::Idle.next(Party::Application, Action::Accept).expect_err("nothing was asked");
+    let cookie = HeaderValue::from_static("x");
+    for (mut server, accept, error, words) in [
+        (
+            server(Config::default()),
+            Accept::new(),
+            AcceptError::Transition(too_early),
+            "application cannot accept while the client is connecting and the application is connecting",
+        ),
+        (gone(), Accept::new(), AcceptError::ClientGone, "the client has gone"),
+        (plain(), Accept::new(), AcceptError::NotWebSocket, "a plain HTTP request cannot be accepted as a WebSocket"),
+        (
+            requested_server(Config::default()),
+            Accept::new().subprotocol("a\nb"),
+            AcceptError::SubprotocolNotOffered("a\nb".to_owned()),
+            "the client did not offer the subprotocol \"a\\nb\"",
+        ),
+        (
+            requested_server(Config::default()),
+            Accept::new().header(header::UPGRADE, cookie),
+            AcceptError::ReservedHeader(header::UPGRADE),
+            "the header upgrade belongs to the handshake",
+        ),
+    ] {
+        let before = (server.phase(), server.transmit().to_vec());
+        assert_eq!(server.accept(accept), Err(error.clone()));
+        assert_eq!((server.phase(), server.transmit().to_vec()), before, "{error:?}");
+        assert_words(&error, words);
+    }
+}
+
+#[test]
+fn each_reject_error_has_its_words_and_changes_nothing() {
+    let too_early = Phase::Idle.next(Party::Application, Action::Reject).expect_err("nothing was asked");
+    let refused = |error: RejectError, response, words: &str| {
+        let mut server = requested_server(Config::default());
+        assert_eq!(server.reject(response), Err(error.clone()));
+        assert_eq!((server.phase(), server.transmit()), (Phase::Requested, &b""[..]), "{error:?}");
+        assert_words(&error, words);
+        server.reject(Response::new(StatusCode::NOT_FOUND)).expect("nothing has changed");
+    };
+    for name in [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+        let response = Response::new(StatusCode::OK).header(name.clone(), HeaderValue::from_static("0"));
+        let words = format!("the header {name} belongs to the framing of the response");
+        refused(RejectError::ReservedHeader(name), response, &words);
+    }
+    for (status, words) in [
+        (StatusCode::CONTINUE, "100 Continue is not a final status"),
+        (StatusCode::SWITCHING_PROTOCOLS, "101 Switching Protocols is not a final status"),
+        (StatusCode::EARLY_HINTS, "103 Early Hints is not a final status"),
+    ] {
+        refused(RejectError::NotFinal(status), Response::new(status), words);
+    }
+    for (status, words) in [
+        (StatusCode::NO_CONTENT, "a response with status 204 No Content has no body"),
+        (StatusCode::NOT_MODIFIED, "a response with status 304 Not Modified has no body"),
+    ] {
+        refused(RejectError::BodyNotAllowed(status), Response::new(status).body("x"), words);
+    }
+
+    let mut server = server(Config::default());
+    let error = RejectError::Transition(too_early);
+    assert_eq!(server.reject(Response::new(StatusCode::NOT_FOUND)), Err(error.clone()));
+    assert_words(&error, "application cannot reject while the client is connecting and the application is connecting");
+}
+
+/// RFC 9110 section 15.3.6: "a server MUST NOT generate content in a 205 response".
+#[test]
+fn a_205_has_no_body_either() {
+    let mut server = requested_server(Config::default());
+    let error = RejectError::BodyNotAllowed(StatusCode::RESET_CONTENT);
+    assert_eq!(server.reject(Response::new(StatusCode::RESET_CONTENT).body("x")), Err(error));
+    server.reject(Response::new(StatusCode::RESET_CONTENT)).expect("nothing has changed");
+    let expected = b"HTTP/1.1 205 Reset Content\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(server.transmit().escape_ascii().to_string(), expected.escape_ascii().to_string());
+}
+
+#[test]
+fn each_connect_error_has_its_words() {
+    let connect = Connect::new("ws://h/").and_then(|connect| connect.subprotocol("chat")).expect("a valid request");
+    for (result, error, words) in [
+        (Connect::new("ws://a b/"), ConnectError::InvalidUri("ws://a b/".to_owned()), "\"ws://a b/\" is not a URI"),
+        (Connect::new("http://h/"), ConnectError::UnsupportedScheme, "the scheme of a WebSocket URI is ws or wss"),
+        (Connect::new("ws://h/#x"), ConnectError::FragmentInUri, "a WebSocket URI has no fragment"),
+        (Connect::new("ws://u@h/"), ConnectError::UserInfoInUri, "a WebSocket URI carries no user name"),
+        (
+            connect.clone().subprotocol("a\nb"),
+            ConnectError::InvalidSubprotocol("a\nb".to_owned()),
+            "\"a\\nb\" is not a subprotocol token",
+        ),
+        (
+            connect.clone().subprotocol("chat"),
+            ConnectError::DuplicateSubprotocol("chat".to_owned()),
+            "the subprotocol \"chat\" is offered twice",
+        ),
+        (
+            connect.header(header::HOST, HeaderValue::from_static("h")),
+            ConnectError::ReservedHeader(header::HOST),
+            "the header host belongs to the handshake",
+        ),
+    ] {
+        assert_eq!(result.err(), Some(error.clone()));
+        assert_words(&error, words);
+    }
+}

@@ -1,0 +1,37 @@
+//! The example binaries, run as a user runs them. `cargo test` builds them; `cargo test --test it` alone does not.
+
+mod client;
+#[cfg(target_os = "linux")]
+mod descriptors;
+mod echo;
+mod reconnect;
+mod soak;
+
+use crate::support::{loopback::RawClient, process::Process};
+use std::net::SocketAddr;
+
+/// An echo server on a free port.
+struct EchoServer {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl EchoServer {
+    fn start(args: &[&str]) -> Self {
+        Self::from_process(Process::start("echo", &[&["--listen", "127.0.0.1:0"], args].concat()))
+    }
+
+    fn from_process(process: Process) -> Self {
+        let first = process.stdout.next().expect("it says where it listens");
+        let address = first.strip_prefix("listening on http://").expect("the page's address comes first");
+        Self { address: address.parse().expect("an address"), process }
+    }
+
+    fn open(&self, target: &str) -> RawClient {
+        RawClient::open(self.address, target)
+    }
+
+    fn url(&self, target: &str) -> String {
+        format!("ws://{}{target}", self.address)
+    }
+}

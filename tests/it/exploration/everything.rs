@@ -1,0 +1,102 @@
+//! Everything within the bounds, and the properties that it keeps.
+
+use super::{
+    adversary::{self, Adversary},
+    endpoint,
+    explorer::{Explored, explore},
+    machine::Machine,
+    pair::{self, Pair},
+    replying,
+};
+use crate::support::{ROLES, after_peer_close};
+use statesocket::{Action, CloseReply, Phase, Role, Transition};
+use std::collections::HashSet;
+
+/// How much more than by default is to be explored: nothing for 256 cases, one step for eight times as many, ...
+fn deeper() -> u8 {
+    let cases = proptest::test_runner::Config::default().cases;
+    u8::try_from((cases / 256).max(1).ilog(8)).expect("a logarithm is small")
+}
+
+fn report(name: &str, explored: Explored, steps: usize) {
+    println!("{name:22} {explored}; {steps} steps of real connections");
+}
+
+fn explore_pair(name: &str, reply: CloseReply, bounds: pair::Bounds, at_least: usize) -> Pair {
+    let mut pair = Pair::new(replying(reply), bounds.deeper(deeper()), None);
+    let explored = explore(&mut pair).unwrap_or_else(|found| panic!("{name}: {found}"));
+    report(name, explored, pair.machines.iter().map(Machine::taken).sum());
+    assert!(explored.states >= at_least, "{name}: only {explored}");
+    assert!(pair.simultaneous > 100, "{name}: both ends close at once in many states, not in {}", pair.simultaneous);
+    pair
+}
+
+fn explore_adversary(
+    role: Role,
+    reply: CloseReply,
+    is_established: bool,
+    mut bounds: adversary::Bounds,
+    at_least: usize,
+) {
+    bounds.weapons += deeper();
+    let name = format!("{role:?} and a bad peer");
+    let mut duel = Adversary::new(role, replying(reply), is_established, bounds);
+    let explored = explore(&mut duel).unwrap_or_else(|found| panic!("{name}: {found}"));
+    report(&name, explored, duel.machine.taken());
+    assert!(explored.states >= at_least, "{name}: only {explored}");
+}
+
+/// The kinds of bounds: each takes one thing further than the others.
+const SPLITS: pair::Bounds = pair::Bounds { messages: 1, pings: 0, jumps: 0, splits: 1, cuts: 0, aborts: false };
+const MESSAGES: pair::Bounds = pair::Bounds { messages: 2, pings: 0, jumps: 0, splits: 0, cuts: 0, aborts: false };
+const PINGS: pair::Bounds = pair::Bounds { messages: 0, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false };
+const TROUBLE: pair::Bounds = pair::Bounds { messages: 0, pings: 0, jumps: 1, splits: 0, cuts: 1, aborts: true };
+
+#[test]
+fn i_5_i_24_two_ends_that_answer_a_close_at_once_keep_every_property() {
+    explore_pair("splits", CloseReply::Automatic, SPLITS, 7_000);
+    explore_pair("pings", CloseReply::Automatic, PINGS, 6_000);
+    explore_pair("messages", CloseReply::Automatic, MESSAGES, 9_000);
+    explore_pair("cuts and time", CloseReply::Automatic, TROUBLE, 130_000);
+}
+
+#[test]
+fn two_ends_whose_applications_answer_a_close_keep_every_property_and_take_every_row() {
+    let explored = [
+        explore_pair("splits", CloseReply::Manual, SPLITS, 8_000),
+        explore_pair("pings", CloseReply::Manual, PINGS, 8_000),
+        explore_pair("messages", CloseReply::Manual, MESSAGES, 11_000),
+        explore_pair("cuts and time", CloseReply::Manual, TROUBLE, 160_000),
+    ];
+    for role in ROLES {
+        let taken: HashSet<_> = explored.iter().flat_map(|pair| pair.rows(role)).copied().collect();
+        let rows = Transition::all().map(|row| (row.from, row.party, row.action));
+        assert_eq!(taken, rows.filter(|row| can_be_seen(role, *row)).collect(), "the rows that a {role:?} takes");
+        let phases: HashSet<_> = explored.iter().flat_map(|pair| pair.phases(role)).collect();
+        let expected = Phase::ALL.into_iter().filter(|phase| role == Role::Server || *phase != Phase::Idle);
+        assert_eq!(phases, expected.collect(), "the phases of a {role:?}, of which a client leaves Idle as it is made");
+    }
+}
+
+/// Whether an endpoint of `role` can ever take that row of the table.
+fn can_be_seen(role: Role, (phase, _, action): endpoint::Row) -> bool {
+    // A client begins with its request.
+    let is_before = role == Role::Client && phase == Phase::Idle && action != Action::Open;
+    // What comes behind a Close is not read, so no Ping is answered and no Pong noted.
+    let is_unread = phase == after_peer_close(role) && action == Action::Pong;
+    !is_before && !is_unread
+}
+
+#[test]
+fn an_endpoint_keeps_every_property_whatever_its_peer_does() {
+    for reply in [CloseReply::Automatic, CloseReply::Manual] {
+        for role in ROLES {
+            let open = adversary::Bounds { weapons: 2, splits: 0, messages: 0, jumps: 1 };
+            explore_adversary(role, reply, true, open, 11_000);
+            let talking = adversary::Bounds { weapons: 1, splits: 0, messages: 1, jumps: 0 };
+            explore_adversary(role, reply, true, talking, 4_500);
+            let opening = adversary::Bounds { weapons: 2, splits: 1, messages: 0, jumps: 0 };
+            explore_adversary(role, reply, false, opening, 3_500);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What peers, networks and handlers do wrong, over sockets: what the server does about each, what it holds meanwhile,
+//! and that all others go on.
+//!
+//! `FAULTS=n` makes the floods and crowds n times as large.
+
+mod claims;
+mod cut;
+mod floods;
+mod half_closes;
+mod handlers;
+mod late;
+mod processes;
+mod resets;
+mod silent;
+mod slow;
+
+/// How many times as large as usual the floods and crowds are to be.
+fn scale() -> usize {
+    std::env::var("FAULTS").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
+}

@@ -1,0 +1,237 @@
+//! Any other answer (checklist row HR1).
+
+use crate::support::{
+    config, drain, feed,
+    handshake::{asking, assert_gone, failure},
+    response_head,
+};
+use statesocket::handshake::Response;
+use statesocket::{Cause, CloseCode, Config, Connection, Event, HandshakeError, Party, Phase};
+
+/// The response that a client which keeps `limit` bytes of a body hands out when it gets `bytes` in pieces of `size`,
+/// and then, if it has to, the end of the stream. Whatever holds of all rejections is asserted here.
+fn rejection(limit: usize, bytes: &[u8], size: usize, ends_with_stream: bool) -> Response {
+    let case = format!("{} in pieces of {size}", bytes.escape_ascii());
+    let mut client = client(limit);
+    let mut events: Vec<_> = bytes.chunks(size).flat_map(|piece| feed(&mut client, piece)).collect();
+    if ends_with_stream {
+        assert_eq!((events.as_slice(), client.phase()), (&[][..], Phase::Requested), "{case}: it is not over");
+        client.receive_eof();
+        events = std::iter::from_fn(|| client.poll_event()).collect();
+    }
+    let [Event::Rejected(response), Event::Disconnect(disconnect)] = events.as_slice() else {
+        panic!("{case}: {events:?}")
+    };
+    assert_eq!(
+        (disconnect.code, &disconnect.cause),
+        (CloseCode::Abnormal, &Cause::Rejected(response.status)),
+        "{case}"
+    );
+    assert_eq!((disconnect.initiator, disconnect.is_clean), (Some(Party::Application), false), "{case}");
+    assert_gone(&mut client, &case);
+    Response::clone(response)
+}
+
+fn client(limit: usize) -> Connection {
+    asking(config(|config| config.max_rejection_body_bytes = limit), &[]).0
+}
+
+const SIZES: [usize; 6] = [1, 2, 3, 7, 20, 1000];
+
+#[test]
+fn hr1_a_body_of_a_known_length_is_read() {
+    let bytes = b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nX-A: b\r\n\r\nno /x and more";
+    for size in SIZES {
+        let response = rejection(1000, bytes, size, false);
+        assert_eq!((response.status.as_u16(), &response.body[..]), (404, &b"no /x"[..]), "{size}");
+        assert_eq!(response.headers["x-a"], "b", "{size}");
+    }
+    assert!(rejection(1000, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 1000, false).body.is_empty());
+}
+
+#[test]
+fn hr1_a_chunked_body_is_read() {
+    let bytes = b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n\
+        3\r\nno \r\n0B;a=b;c=\"d\"\r\nway\r\nin, no\r\n001 \r\n!\r\n0;last\r\nTrailer: x\r\nOther: y\r\n\r\nmore";
+    for size in SIZES {
+        let response = rejection(1000, bytes, size, false);
+        assert_eq!((response.status.as_u16(), &response.body[..]), (403, &b"no way\r\nin, no!"[..]), "{size}");
+        assert!(!response.headers.contains_key("trailer"), "{size}");
+    }
+    let empty = b"HTTP/1.1 403 Forbidden\r\ntransfer-encoding: gzip,\tChunked\r\nContent-Length: 99\r\n\r\n0\r\n\r\n";
+    assert!(rejection(1000, empty, 1, false).body.is_empty(), "the coding counts, and not the length beside it");
+}
+
+#[test]
+fn hr1_a_body_without_a_length_ends_with_the_stream() {
+    for head in ["HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.0 503 Busy\r\nConnection: close\r\n\r\n"] {
+        for size in SIZES {
+            let response = rejection(1000, format!("{head}later").as_bytes(), size, true);
+            assert_eq!((response.status.as_u16(), &response.body[..]), (503, &b"later"[..]), "{head:?} {size}");
+        }
+        assert!(rejection(1000, head.as_bytes(), 1000, true).body.is_empty(), "{head:?}");
+    }
+}
+
+#[test]
+fn hr1_a_stream_that_ends_too_early_ends_the_body() {
+    for (framing, part, body) in [
+        ("Content-Length: 10", "later", "later"),
+        ("Content-Length: 10", "", ""),
+        ("Transfer-Encoding: chunked", "5\r\nlat", "lat"),
+        ("Transfer-Encoding: chunked", "5\r\nlater\r", "later"),
+        ("Transfer-Encoding: chunked", "", ""),
+    ] {
+        let bytes = format!("HTTP/1.1 503 Service Unavailable\r\n{framing}\r\n\r\n{part}");
+        assert_eq!(rejection(1000, bytes.as_bytes(), 3, true).body, body, "{bytes:?}");
+    }
+}
+
+#[test]
+fn hr1_a_body_is_cut_off_at_the_limit() {
+    for (framing, body, limit, kept) in [
+        ("Content-Length: 6", "123456", 6, "123456"),
+        ("Content-Length: 6", "123456", 5, "12345"),
+        ("Content-Length: 18446744073709551615", "123456", 5, "12345"),
+        ("Transfer-Encoding: chunked", "3\r\n123\r\n3\r\n456\r\n0\r\n\r\n", 6, "123456"),
+        ("Transfer-Encoding: chunked", "3\r\n123\r\n3\r\n456\r\n0\r\n\r\n", 5, "12345"),
+        ("Transfer-Encoding: chunked", "FFFFFFFFFFFFFFFF\r\n123456", 5, "12345"),
+        ("X-Unsized: yes", "123456", 5, "12345"),
+        ("X-Unsized: yes", "123456", 0, ""),
+    ] {
+        let bytes = format!("HTTP/1.1 500 Oops\r\n{framing}\r\n\r\n{body}");
+        for size in SIZES {
+            assert_eq!(rejection(limit, bytes.as_bytes(), size, false).body, kept, "{limit} of {bytes:?}, {size}");
+        }
+    }
+    let exact = b"HTTP/1.1 500 Oops\r\n\r\n12345";
+    assert_eq!(rejection(6, exact, 1, true).body, "12345", "one byte below the limit more may come");
+}
+
+#[test]
+fn hr1_a_response_without_content_has_none_whatever_it_says() {
+    for status in ["204 No Content", "304 Not Modified"] {
+        for framing in ["", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
+            let bytes = format!("HTTP/1.1 {status}\r\n{framing}\r\nHello");
+            assert!(rejection(1000, bytes.as_bytes(), 1000, false).body.is_empty(), "{bytes:?}");
+        }
+    }
+}
+
+#[test]
+fn hr1_redirects_and_challenges_are_for_the_caller() {
+    for (line, name, value) in [
+        ("HTTP/1.1 301 Moved Permanently", "Location", "wss://example.com/"),
+        ("HTTP/1.1 307 Temporary Redirect", "Location", "/other"),
+        ("HTTP/1.1 401 Unauthorized", "WWW-Authenticate", "Basic realm=\"x\""),
+        ("HTTP/1.1 407 Proxy Authentication Required", "Proxy-Authenticate", "Basic"),
+        ("HTTP/1.1 426 Upgrade Required", "Sec-WebSocket-Version", "8"),
+        ("HTTP/1.1 200 OK", "Upgrade", "websocket"),
+        ("HTTP/1.1 499", "X", "y"),
+        ("HTTP/1.1 999 Odd", "X", "y"),
+    ] {
+        let bytes = response_head(line, &[(name, value), ("Content-Length", "0")]);
+        let response = rejection(1000, &bytes, 1000, false);
+        assert_eq!(&line[9..12], response.status.as_str());
+        assert_eq!(response.headers[name], value, "{line}");
+    }
+}
+
+#[test]
+fn hr1_a_body_that_cannot_be_delimited_fails_the_client() {
+    for framing in [
+        "Content-Length: ",
+        "Content-Length: -1",
+        "Content-Length: 5x",
+        "Content-Length: 0x5",
+        "Content-Length: 5, 6",
+        "Content-Length: 18446744073709551616",
+        "Content-Length: 5\r\nContent-Length: 6",
+    ] {
+        let bytes = format!("HTTP/1.1 404 Not Found\r\n{framing}\r\n\r\nHello");
+        assert_eq!(failure(client(1000), bytes.as_bytes()), HandshakeError::Malformed, "{framing:?}");
+    }
+    for body in
+        ["x\r\n", "-1\r\n", "5\nHello", "10000000000000000\r\n", &"0".repeat(1025), &format!("5;{}", "x".repeat(1024))]
+    {
+        let bytes = format!("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+        assert_eq!(failure(client(1000), bytes.as_bytes()), HandshakeError::Malformed, "{body:?}");
+    }
+}
+
+#[test]
+fn hr1_a_line_of_the_chunked_coding_has_1024_bytes_at_most() {
+    for (line_len, is_read) in [(1023, true), (1024, true), (1025, false)] {
+        let size = format!("5;{}\r\n", "x".repeat(line_len - 4));
+        let trailer = format!("X: {}\r\n", "y".repeat(line_len - 5));
+        for body in [format!("{size}Hello\r\n0\r\n\r\n"), format!("5\r\nHello\r\n0\r\nA: b\r\n{trailer}\r\n")] {
+            let bytes = format!("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+            for piece in [1, 512, 10_000] {
+                if is_read {
+                    assert_eq!(rejection(1000, bytes.as_bytes(), piece, false).body, "Hello", "{line_len} in {piece}s");
+                } else {
+                    let mut client = client(1000);
+                    let events: Vec<_> =
+                        bytes.as_bytes().chunks(piece).flat_map(|piece| feed(&mut client, piece)).collect();
+                    let [Event::Disconnect(end)] = events.as_slice() else {
+                        panic!("{line_len} in {piece}s: {events:?}")
+                    };
+                    assert_eq!(end.cause, Cause::Handshake(HandshakeError::Malformed));
+                }
+            }
+        }
+    }
+}
+
+/// RFC 9110 section 8.6: `Content-Length = 1*DIGIT`.
+#[test]
+fn hr1_a_length_is_digits_only() {
+    let bytes = b"HTTP/1.1 404 Not Found\r\nContent-Length: +5\r\n\r\nHello";
+    assert_eq!(failure(client(1000), bytes), HandshakeError::Malformed);
+}
+
+/// RFC 9112 section 7.1: `chunk-size = 1*HEXDIG`.
+#[test]
+fn hr1_a_chunk_size_has_a_digit() {
+    for body in ["\r\n", ";a=b\r\n\r\n", " \r\n\r\n", "5\r\nHello\r\n\r\n\r\n"] {
+        let bytes = format!("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+        assert_eq!(failure(client(1000), bytes.as_bytes()), HandshakeError::Malformed, "{body:?}");
+    }
+}
+
+/// RFC 9112 section 7.1: `chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF`.
+#[test]
+fn hr1_a_chunk_ends_with_a_line_end() {
+    for body in ["5\r\nHelloXX0\r\n\r\n", "5\r\nHello\n\n0\r\n\r\n", "5\r\nHello\rX0\r\n\r\n"] {
+        let bytes = format!("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+        assert_eq!(failure(client(1000), bytes.as_bytes()), HandshakeError::Malformed, "{body:?}");
+    }
+}
+
+/// RFC 9112 section 6.3 item 4: unless chunked is the final coding, "the message body length is determined by reading
+/// the connection until it is closed by the server".
+#[test]
+fn hr1_a_body_in_another_coding_ends_with_the_stream() {
+    for framing in ["Transfer-Encoding: gzip\r\nContent-Length: 1", "Transfer-Encoding: chunked, gzip"] {
+        let bytes = format!("HTTP/1.1 404 Not Found\r\n{framing}\r\n\r\nbytes");
+        assert_eq!(rejection(1000, bytes.as_bytes(), 1000, true).body, "bytes", "{framing}");
+    }
+}
+
+#[test]
+fn hr1_what_our_server_rejects_our_client_reads() {
+    use crate::support::Pair;
+    use statesocket::http::{HeaderValue, StatusCode, header};
+
+    let mut pair = Pair::new(Config::default());
+    pair.to_server();
+    let retry = HeaderValue::from_static("120");
+    let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, retry).body("full");
+    pair.server.reject(response).expect("a request waits");
+    let events = pair.to_client();
+    let [Event::Rejected(response), Event::Disconnect(_)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((response.status, &response.body[..]), (StatusCode::SERVICE_UNAVAILABLE, &b"full"[..]));
+    assert_eq!(response.headers[header::RETRY_AFTER], "120");
+    assert_eq!((pair.client.phase(), pair.server.phase()), (Phase::Closed, Phase::Closed));
+    assert!(drain(&mut pair.client).is_empty());
+}

@@ -1,0 +1,6 @@
+//! The opening handshake: RFC 6455 sections 3, 4 and 9.
+
+mod client;
+mod elsewhere;
+mod negotiation;
+mod server;

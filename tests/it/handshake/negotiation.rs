@@ -1,0 +1,182 @@
+//! Subprotocols and extensions (rows E).
+
+use crate::support::{
+    Pair, accepted_head, drain, feed,
+    handshake::{self, asking, failure, refusal, server},
+    request_head,
+};
+use statesocket::handshake::{Accept, Request};
+use statesocket::{AcceptError, Config, Event, HandshakeError, Phase};
+use std::sync::Arc;
+
+/// The request of RFC 6455 with `changes`, as a server reports it.
+fn request(changes: &[(&str, &str)]) -> Arc<Request> {
+    handshake::request(Config::default(), &request_head("/chat", changes))
+}
+
+fn why(name: &str, value: &str) -> HandshakeError {
+    refusal(Config::default(), &request_head("/chat", &[(name, value)])).0
+}
+
+#[test]
+fn e1_subprotocols_are_a_list_of_distinct_tokens() {
+    let offered = |value| request(&[("Sec-WebSocket-Protocol", value)]).subprotocols().to_vec();
+    assert_eq!(offered("chat"), ["chat"]);
+    assert_eq!(offered("\ta ,\tb,c\t"), ["a", "b", "c"]);
+    assert_eq!(offered(",a,, ,b,"), ["a", "b"], "RFC 9110 section 5.6.1: empty elements are ignored");
+    assert_eq!(offered("Chat, chat"), ["Chat", "chat"], "tokens differ by case");
+    assert_eq!(offered("!#$%&'*+-.^_`|~"), ["!#$%&'*+-.^_`|~"]);
+    assert!(request(&[]).subprotocols().is_empty());
+    for value in [" ", ",", "\t,\t", "a b", "a;b", "a/1", "\"a\"", "a, \"b,c\"", "chät", "a, b, a", "a,a", "a:b", "{a}"]
+    {
+        assert_eq!(why("Sec-WebSocket-Protocol", value), HandshakeError::InvalidSubprotocol, "{value:?}");
+    }
+    let twice = request_head("/chat", &[("Sec-WebSocket-Protocol", "a"), ("+Sec-WebSocket-Protocol", "b, a")]);
+    assert_eq!(refusal(Config::default(), &twice).0, HandshakeError::InvalidSubprotocol, "also on two lines");
+}
+
+#[test]
+fn e1_extensions_are_read_with_their_parameters() {
+    let offered = |value| {
+        let request = request(&[("Sec-WebSocket-Extensions", value)]);
+        let in_words = request.extensions().iter().map(|extension| {
+            let params = extension.params.iter().map(|(name, value)| match value {
+                Some(value) => format!(";{name}={value}"),
+                None => format!(";{name}"),
+            });
+            extension.name.clone() + &params.collect::<String>()
+        });
+        in_words.collect::<Vec<_>>()
+    };
+    for (value, extensions) in [
+        ("foo", &["foo"][..]),
+        ("foo, bar; baz=2", &["foo", "bar;baz=2"]),
+        ("foo;a;b=1\t;\tc , foo", &["foo;a;b=1;c", "foo"]),
+        (",foo,,", &["foo"]),
+        ("foo; bar=\"baz\"", &["foo;bar=baz"]),
+        ("foo; bar=\"b\\a\\z\", x", &["foo;bar=baz", "x"]),
+        ("permessage-deflate; client_max_window_bits", &["permessage-deflate;client_max_window_bits"]),
+        ("permessage-deflate; a=10, permessage-deflate", &["permessage-deflate;a=10", "permessage-deflate"]),
+    ] {
+        assert_eq!(offered(value), extensions, "{value:?}");
+    }
+}
+
+#[test]
+fn e1_malformed_extensions_are_answered_with_400() {
+    for value in [
+        " ",
+        ",",
+        "foo bar",
+        "foo;",
+        "foo;;a",
+        ";a",
+        "foo; =1",
+        "foo; a=",
+        "foo; a=1=2",
+        "foo; a b",
+        "foo=1",
+        "\"foo\"",
+        "foo; a=\"\"",
+        "foo; a=\"b c\"",
+        "foo; a=\"b,c\"",
+        "foo; a=\"b;c\"",
+        "foo; a=\"b",
+        "foo; a=\"b\\\"",
+        "foo; a=\"b\"c",
+        "foo; a=\"b\"c\"",
+        "foo; a=b\"c, d\"",
+        "foo; \"a\"=b",
+        "foo; a='b c'",
+        "foo/1",
+        "föo",
+    ] {
+        assert_eq!(why("Sec-WebSocket-Extensions", value), HandshakeError::InvalidExtensions, "{value:?}");
+    }
+}
+
+#[test]
+fn e2_neither_end_goes_beyond_the_offer() {
+    let mut pair = Pair::new(Config::default());
+    let events = pair.to_server();
+    let [Event::Request(request)] = events.as_slice() else { panic!("{events:?}") };
+    assert!(request.extensions().is_empty(), "our client offers none");
+    assert_eq!(request.subprotocols(), ["chat", "superchat"]);
+    let refused = pair.server.accept(Accept::new().subprotocol("other"));
+    assert_eq!(refused, Err(AcceptError::SubprotocolNotOffered("other".to_owned())));
+
+    let (client, request) = asking(Config::default(), &["chat"]);
+    let other = accepted_head(&request, &[("Sec-WebSocket-Protocol", "other")]);
+    assert_eq!(failure(client, &other), HandshakeError::SubprotocolNotOffered);
+    let (client, request) = asking(Config::default(), &["chat"]);
+    let extended = accepted_head(&request, &[("Sec-WebSocket-Extensions", "permessage-deflate")]);
+    assert_eq!(failure(client, &extended), HandshakeError::ExtensionNotOffered);
+}
+
+/// While the core negotiates no extension, the only order that a response may have is the empty one.
+#[test]
+fn e3_there_is_no_order_because_no_extension_is_agreed_on() {
+    for offer in ["foo, bar", "bar, foo", "permessage-deflate, permessage-deflate; client_no_context_takeover"] {
+        let mut server = server(Config::default());
+        feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Extensions", offer)]));
+        server.accept(Accept::new()).expect("a request waits");
+        let answer = drain(&mut server);
+        let plain = accepted_head(&request_head("/chat", &[]), &[]);
+        assert_eq!(answer.escape_ascii().to_string(), plain.escape_ascii().to_string(), "{offer}");
+    }
+}
+
+#[test]
+fn e4_subprotocols_are_compared_to_the_letter() {
+    for (offered, supported, agreed) in [
+        (&["chat", "superchat"][..], &["superchat", "chat"][..], Some("chat")),
+        (&["superchat", "chat"], &["superchat", "chat"], Some("superchat")),
+        (&["chat", "superchat"], &["superchat"], Some("superchat")),
+        (&["Chat"], &["chat"], None),
+        (&["chat"], &["chat2", "cha"], None),
+        (&["chat"], &[], None),
+        (&[], &["chat"], None),
+    ] {
+        let case = format!("{offered:?} and {supported:?}");
+        let (mut client, bytes) = asking(Config::default(), offered);
+        let mut server = server(Config::default());
+        let events = feed(&mut server, &bytes);
+        let [Event::Request(request)] = events.as_slice() else { panic!("{case}: {events:?}") };
+        server.accept(Accept::new().first_supported(request, supported)).expect(&case);
+        let answer = drain(&mut server);
+        let lines = String::from_utf8_lossy(&answer).matches("Sec-WebSocket-Protocol: ").count();
+        assert_eq!(lines, usize::from(agreed.is_some()), "{case}");
+        let events = feed(&mut client, &answer);
+        assert!(matches!(events.as_slice(), [Event::Accepted(_)]), "{case}: {events:?}");
+        assert_eq!((client.subprotocol(), server.subprotocol()), (agreed, agreed), "{case}");
+    }
+}
+
+#[test]
+fn e5_without_agreement_the_connection_is_still_open() {
+    let mut pair = Pair::open(Config::default());
+    assert_eq!((pair.client.phase(), pair.server.phase()), (Phase::Open, Phase::Open));
+    assert_eq!((pair.client.subprotocol(), pair.server.subprotocol()), (None, None));
+    pair.client.send_text("Hello").expect("open");
+    assert!(matches!(pair.to_server().as_slice(), [Event::Message(_)]));
+}
+
+/// A client cannot require an extension: it has no way even to offer one, since the header is the handshake's own. So
+/// no client closes with 1010 by itself; the code is there for applications whose subprotocol needs it.
+#[test]
+fn e6_a_mandatory_extension_cannot_be_asked_for_and_1010_is_the_applications() {
+    use statesocket::http::{HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
+    use statesocket::{CloseCode, CloseError, ConnectError, handshake::Connect};
+
+    let connect = Connect::new("ws://server.example.com/chat").expect("a valid URI");
+    let refused = connect.header(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static("foo")).err();
+    assert_eq!(refused, Some(ConnectError::ReservedHeader(SEC_WEBSOCKET_EXTENSIONS)));
+
+    let mut pair = Pair::open(Config::default());
+    let refused = pair.server.close(CloseCode::Extension, "foo");
+    assert_eq!(refused, Err(CloseError::InvalidCode(CloseCode::Extension)), "1010 is not used by the server");
+    pair.client.close(CloseCode::Extension, "foo").expect("a client may");
+    let events = pair.to_server();
+    let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::Extension, "foo"));
+}

@@ -1,0 +1,326 @@
+//! What a server answers (checklist rows HA, HS10 to HS12).
+
+use crate::support::{
+    Raw, config, drain, feed,
+    handshake::{self, assert_over, refusal, request, server},
+    request_head, requested_server,
+};
+use statesocket::handshake::{Accept, Response};
+use statesocket::http::{HeaderName, HeaderValue, StatusCode, header};
+use statesocket::{
+    AcceptError, Action, Cause, CloseCode, Config, Connection, Disconnect, Event, HandshakeError, Message, Party,
+    Phase, RejectError, SocketAction, State, TransitionError,
+};
+
+/// The answer that `server` has written, and the one event that follows its rejection.
+fn rejection(server: &mut Connection) -> (String, Box<Disconnect>) {
+    assert_eq!((server.client_state(), server.application_state()), (State::Disconnected, State::Disconnected));
+    assert_eq!(server.disconnect(), None, "nobody has been told yet");
+    let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("a rejection ends the connection") };
+    assert_eq!(disconnect.code, CloseCode::Abnormal);
+    assert_eq!((disconnect.initiator, disconnect.is_clean), (Some(Party::Application), false));
+    assert_eq!(server.poll_socket(), None, "the answer has not left");
+    let answer = String::from_utf8(drain(server)).expect("the answer is text");
+    assert_over(server, &answer);
+    (answer, disconnect)
+}
+
+#[test]
+fn ha1_the_answer_is_that_of_the_rfc() {
+    let mut server = requested_server(Config::default());
+    assert_eq!((server.client_state(), server.application_state()), (State::Connected, State::Connecting));
+    server.accept(Accept::new()).expect("a request waits");
+    assert_eq!(
+        drain(&mut server).escape_ascii().to_string(),
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+            .escape_ascii()
+            .to_string()
+    );
+    assert_eq!((server.client_state(), server.application_state()), (State::Connected, State::Connected));
+    assert_eq!((server.poll_event(), server.poll_socket(), server.subprotocol()), (None, None, None));
+}
+
+#[test]
+fn ha1_own_headers_follow_those_of_the_handshake() {
+    let mut server = server(Config::default());
+    feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Protocol", "chat, superchat")]));
+    let accept = Accept::new()
+        .header(header::SET_COOKIE, HeaderValue::from_static("a=1"))
+        .header(header::SET_COOKIE, HeaderValue::from_static("b=2"))
+        .subprotocol("superchat");
+    server.accept(accept).expect("a request waits");
+    assert_eq!(
+        String::from_utf8(drain(&mut server)).expect("text"),
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: superchat\r\n\
+            set-cookie: a=1\r\nset-cookie: b=2\r\n\r\n"
+    );
+    assert_eq!(server.subprotocol(), Some("superchat"));
+}
+
+#[test]
+fn ha2_only_an_offered_subprotocol_is_accepted() {
+    let mut server = server(Config::default());
+    feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Protocol", "chat, superchat")]));
+    for name in ["", "Chat", "chat ", "chat, superchat", "other", "chat\r\nX: y"] {
+        let refused = server.accept(Accept::new().subprotocol(name));
+        assert_eq!(refused, Err(AcceptError::SubprotocolNotOffered(name.to_owned())), "{name:?}");
+        assert_eq!((server.phase(), server.subprotocol()), (Phase::Requested, None), "{name:?}");
+        assert!(server.transmit().is_empty(), "{name:?}: an error writes nothing");
+    }
+    server.accept(Accept::new().subprotocol("chat")).expect("the errors have changed nothing");
+    assert_eq!(server.subprotocol(), Some("chat"));
+}
+
+#[test]
+fn ha3_no_extension_is_ever_accepted() {
+    let offer = "permessage-deflate; client_max_window_bits, x-webkit-deflate-frame, foo; bar=\"baz\"";
+    let mut server = server(Config::default());
+    let events = feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Extensions", offer)]));
+    let [Event::Request(request)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(request.extensions().len(), 3, "the application sees the offer");
+    server.accept(Accept::new()).expect("a request waits");
+    let answer = String::from_utf8(drain(&mut server)).expect("text").to_lowercase();
+    assert!(!answer.contains("sec-websocket-extensions"), "{answer}");
+}
+
+#[test]
+fn ha4_the_server_may_send_at_once() {
+    let mut server = requested_server(Config::default());
+    server.accept(Accept::new()).expect("a request waits");
+    server.send_text("Hello").expect("open at once");
+    let output = drain(&mut server);
+    assert!(output.starts_with(b"HTTP/1.1 101 ") && output.ends_with(b"\r\n\r\n\x81\x05Hello"), "{output:?}");
+}
+
+#[test]
+fn ha4_bytes_behind_the_request_wait_for_the_answer() {
+    let hello = Raw::new(Raw::TEXT, "Hello").masked().bytes();
+    let more = Raw::new(Raw::TEXT, "again").masked().bytes();
+    for split in 0..=hello.len() {
+        let mut server = server(Config::default());
+        let events = feed(&mut server, &[&request_head("/chat", &[]), &hello[..split]].concat());
+        assert!(matches!(events.as_slice(), [Event::Request(_)]), "{split}: {events:?}");
+        server.accept(Accept::new().subprotocol("not offered")).expect_err("an answer that is refused loses nothing");
+        server.accept(Accept::new()).expect("a request waits");
+        let mut texts: Vec<_> = server.poll_event().into_iter().collect();
+        texts.extend(feed(&mut server, &[&hello[split..], &more].concat()));
+        assert_eq!(texts, [Event::Message(Message::from("Hello")), Event::Message(Message::from("again"))], "{split}");
+    }
+}
+
+#[test]
+fn ha4_a_close_behind_the_request_is_answered_after_it_is_accepted() {
+    let early = [Raw::new(Raw::PING, "p").masked().bytes(), Raw::close(1001, "off").masked().bytes()].concat();
+    let mut server = server(Config::default());
+    feed(&mut server, &[request_head("/chat", &[]), early].concat());
+    assert_eq!(server.phase(), Phase::Requested, "nothing is known of frames before there are any");
+    server.accept(Accept::new()).expect("a request waits");
+    drain(&mut server);
+    let events = feed(&mut server, b"");
+    let [Event::Ping(_), Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((disconnect.code, disconnect.reason.as_str(), disconnect.is_clean), (CloseCode::Away, "off", true));
+    assert_eq!(drain(&mut server), b"\x8A\x01p\x88\x05\x03\xE9off");
+}
+
+#[test]
+fn ha5_headers_of_the_handshake_are_not_the_applications() {
+    for name in [
+        "Upgrade",
+        "connection",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Sec-WebSocket-Accept",
+        "sec-websocket-protocol",
+        "SEC-WEBSOCKET-EXTENSIONS",
+        "Sec-WebSocket-Version",
+        "Sec-WebSocket-Key",
+    ] {
+        let mut server = requested_server(Config::default());
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
+        let accept = Accept::new()
+            .header(header::SERVER, HeaderValue::from_static("fine"))
+            .header(name.clone(), HeaderValue::from_static("x"));
+        assert_eq!(server.accept(accept), Err(AcceptError::ReservedHeader(name.clone())));
+        assert!(server.transmit().is_empty() && server.phase() == Phase::Requested, "{name}");
+        server.accept(Accept::new()).expect("the error has changed nothing");
+    }
+}
+
+#[test]
+fn ha6_an_abort_during_the_handshake_just_closes() {
+    for mut server in [server(Config::default()), requested_server(Config::default())] {
+        server.abort();
+        let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("an abort is an end") };
+        assert_eq!((disconnect.code, disconnect.cause), (CloseCode::Abnormal, Cause::Aborted));
+        assert_eq!(server.phase(), Phase::Closed);
+        assert!(server.transmit().is_empty() && server.poll_event().is_none());
+        assert_eq!((server.poll_socket(), server.poll_socket()), (Some(SocketAction::Close), None));
+    }
+}
+
+#[test]
+fn ha6_a_client_that_leaves_during_the_handshake_is_lost() {
+    let mut begun = server(Config::default());
+    feed(&mut begun, b"GET /chat HTTP/1.1\r\nHost:");
+    for mut server in [server(Config::default()), begun, requested_server(Config::default())] {
+        let was_requested = server.phase() == Phase::Requested;
+        server.receive_eof();
+        if was_requested {
+            assert_eq!(server.accept(Accept::new()), Err(AcceptError::ClientGone), "there is nobody to accept");
+        }
+        let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("the end is an event") };
+        assert_eq!((disconnect.code, disconnect.cause), (CloseCode::Abnormal, Cause::TransportLost));
+        assert_eq!((server.phase(), server.poll_event()), (Phase::Closed, None));
+        assert!(server.transmit().is_empty(), "there is nobody to tell");
+        assert_eq!((server.poll_socket(), server.poll_socket()), (Some(SocketAction::Close), None));
+    }
+}
+
+#[test]
+fn ha6_nothing_is_written_to_a_transport_that_has_failed() {
+    let mut server = requested_server(Config::default());
+    server.transport_failed();
+    let _ = server.reject(Response::new(StatusCode::NOT_FOUND));
+    assert!(server.transmit().is_empty(), "an answer");
+    assert!(matches!(server.poll_event(), Some(Event::Disconnect(_))));
+    assert_eq!(server.poll_socket(), Some(SocketAction::Close));
+
+    let mut server = handshake::server(Config::default());
+    server.transport_failed();
+    assert!(matches!(feed(&mut server, b"\x16\x03\x01").as_slice(), [Event::Disconnect(_)]));
+    assert!(server.transmit().is_empty(), "an error response");
+    assert_eq!(server.poll_socket(), Some(SocketAction::Close));
+}
+
+#[test]
+fn ha7_an_answer_is_given_once() {
+    let mut server = requested_server(Config::default());
+    server.reject(Response::new(StatusCode::NOT_FOUND)).expect("a request waits");
+    let written = server.transmit().to_vec();
+    assert_eq!(
+        server.reject(Response::new(StatusCode::OK)),
+        Err(RejectError::Transition(illegal(Phase::Closed, Action::Reject)))
+    );
+    assert_eq!(server.accept(Accept::new()), Err(AcceptError::Transition(illegal(Phase::Closed, Action::Accept))));
+    assert_eq!(server.transmit(), written);
+    assert_eq!(rejection(&mut server).1.cause, Cause::Rejected(StatusCode::NOT_FOUND));
+}
+
+/// The error of an application that does `action` too early or too late.
+fn illegal(phase: Phase, action: Action) -> TransitionError {
+    phase.next(Party::Application, action).expect_err("no request waits")
+}
+
+#[test]
+fn ha7_there_is_nothing_to_answer_before_a_request() {
+    let mut server = server(Config::default());
+    assert_eq!(server.accept(Accept::new()), Err(AcceptError::Transition(illegal(Phase::Idle, Action::Accept))));
+    let response = Response::new(StatusCode::NOT_FOUND);
+    assert_eq!(server.reject(response), Err(RejectError::Transition(illegal(Phase::Idle, Action::Reject))));
+    assert_eq!((server.phase(), server.transmit(), server.request()), (Phase::Idle, &b""[..], None));
+}
+
+#[test]
+fn ha7_close_before_accept_is_a_403() {
+    let mut closed = requested_server(Config::default());
+    closed.close(CloseCode::Normal, "no").expect("it is legal");
+    let mut ensured = requested_server(Config::default());
+    ensured.ensure_closed(CloseCode::Normal, "no");
+    for mut server in [closed, ensured] {
+        let (answer, disconnect) = rejection(&mut server);
+        assert_eq!(answer, "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(disconnect.cause, Cause::Rejected(StatusCode::FORBIDDEN));
+    }
+}
+
+#[test]
+fn hs10_the_application_may_ask_for_credentials_or_redirect() {
+    let mut server = requested_server(Config::default());
+    let challenge = HeaderValue::from_static("Basic realm=\"chat\"");
+    let response = Response::new(StatusCode::UNAUTHORIZED).header(header::WWW_AUTHENTICATE, challenge).body("who?");
+    server.reject(response).expect("a request waits");
+    let (answer, disconnect) = rejection(&mut server);
+    assert_eq!(
+        answer,
+        "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"chat\"\r\nConnection: close\r\n\
+            Content-Length: 4\r\n\r\nwho?"
+    );
+    assert_eq!(disconnect.cause, Cause::Rejected(StatusCode::UNAUTHORIZED));
+
+    for status in [301, 302, 303, 307, 308] {
+        let mut server = requested_server(Config::default());
+        let status = StatusCode::from_u16(status).expect("a status");
+        let elsewhere = HeaderValue::from_static("wss://example.com/chat");
+        server.reject(Response::new(status).header(header::LOCATION, elsewhere)).expect("a request waits");
+        let (answer, _) = rejection(&mut server);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\nlocation: wss://example.com/chat\r\n")), "{answer}");
+    }
+}
+
+#[test]
+fn hs11_an_unwelcome_origin_is_answered_with_403() {
+    let mut server = server(Config::default());
+    let events = feed(&mut server, &request_head("/chat", &[("Origin", "https://evil.example")]));
+    let [Event::Request(request)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(request.origin(), Some("https://evil.example"));
+    server.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request waits");
+    assert!(rejection(&mut server).0.starts_with("HTTP/1.1 403 Forbidden\r\n"));
+}
+
+#[test]
+fn hs12_an_unknown_resource_is_answered_with_404() {
+    let mut server = requested_server(Config::default());
+    assert_eq!(server.request().map(|request| request.path()), Some("/chat"));
+    server.reject(Response::new(StatusCode::NOT_FOUND).body("no /chat here")).expect("a request waits");
+    let (answer, _) = rejection(&mut server);
+    assert_eq!(answer, "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 13\r\n\r\nno /chat here");
+}
+
+#[test]
+fn hs12_what_a_rejected_client_sent_early_is_dropped() {
+    let mut server = server(Config::default());
+    let second = request_head("/admin", &[]);
+    feed(&mut server, &[request_head("/chat", &[]), second].concat());
+    server.reject(Response::new(StatusCode::NOT_FOUND)).expect("a request waits");
+    assert_eq!(rejection(&mut server).1.cause, Cause::Rejected(StatusCode::NOT_FOUND));
+}
+
+#[test]
+fn ha7_a_response_without_content_says_no_length() {
+    for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED] {
+        let mut server = requested_server(Config::default());
+        let with_body = Response::new(status).body("x");
+        assert_eq!(server.reject(with_body), Err(RejectError::BodyNotAllowed(status)));
+        server.reject(Response::new(status)).expect("the error has changed nothing");
+        assert_eq!(rejection(&mut server).0, format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n"));
+    }
+}
+
+#[test]
+fn ha7_a_plain_request_is_handed_out_only_if_asked_for() {
+    let plain = b"GET /index.html HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n";
+    assert_eq!(refusal(Config::default(), plain).0, HandshakeError::UpgradeRequired);
+
+    let config = config(|config| config.plain_http = true);
+    assert!(!request(config.clone(), plain).is_websocket());
+    let mut server = server(config.clone());
+    feed(&mut server, plain);
+    assert_eq!(server.accept(Accept::new()), Err(AcceptError::NotWebSocket));
+    assert!(server.transmit().is_empty() && server.phase() == Phase::Requested);
+    let page = Response::new(StatusCode::OK).header(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    server.reject(page.body("<p>Hello")).expect("a request waits");
+    assert_eq!(
+        rejection(&mut server).0,
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nConnection: close\r\nContent-Length: 8\r\n\r\n<p>Hello"
+    );
+
+    let with_a_key = request_head("/chat", &[("Upgrade", "h2c")]);
+    let mut server = self::server(config.clone());
+    feed(&mut server, &with_a_key);
+    assert_eq!(server.accept(Accept::new()), Err(AcceptError::NotWebSocket), "a key alone asks for nothing");
+
+    let broken = request_head("/chat", &[("Sec-WebSocket-Key", "")]);
+    assert_eq!(refusal(config, &broken).0, HandshakeError::InvalidKey, "who asks for a WebSocket must ask rightly");
+}

@@ -1,0 +1,15 @@
+//! The server: what it reads, what it refuses, what it answers.
+
+mod answer;
+mod limits;
+mod request;
+mod target;
+
+use crate::support::{handshake::refusal, request_head};
+use statesocket::{Config, HandshakeError};
+
+/// The error with which a server refuses the request of RFC 6455 with `changes`.
+#[track_caller]
+fn why(changes: &[(&str, &str)]) -> HandshakeError {
+    refusal(Config::default(), &request_head("/chat", changes)).0
+}

@@ -1,0 +1,147 @@
+//! All runs, and what they come to.
+
+use super::{
+    CLIENT, SERVER,
+    network::Tampering,
+    plan::Plan,
+    rules,
+    script::Act,
+    statistics::Statistics,
+    world::{self, Log, Outcome},
+};
+use proptest::test_runner::Config as ProptestConfig;
+use std::{
+    env,
+    io::{self, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::LazyLock,
+};
+
+/// The runs with 256 cases.
+const RUNS: u64 = 2_000;
+
+/// What a thousand runs come to.
+const AT_LEAST: [(&str, usize); 14] = [
+    ("opened", 500),
+    ("clean", 400),
+    ("crossed", 30),
+    ("rejected", 100),
+    ("interfered", 60),
+    ("lossless", 350),
+    ("message", 2_000),
+    ("byte", 8_000_000),
+    ("fragment", 1_000),
+    ("chunks", 100),
+    ("ping", 3_000),
+    ("pong", 2_500),
+    ("superseded", 300),
+    ("manual reply", 100),
+];
+
+/// What all runs have come to, or the first that breaks a rule.
+static ALL: LazyLock<Result<Statistics, String>> = LazyLock::new(|| {
+    if let Some(seed) = chosen_seed() {
+        return repeat(seed);
+    }
+    let mut statistics = Statistics::default();
+    for seed in 0..runs() {
+        let plan = Plan::new(seed);
+        let outcome = run(&plan, None).map_err(|rule| {
+            format!("{rule}\nSIMULATION_SEED={seed} cargo test --test it simulation   # shows that run")
+        })?;
+        statistics.add(&plan, &outcome);
+    }
+    Ok(statistics)
+});
+
+fn runs() -> u64 {
+    RUNS * u64::from(ProptestConfig::default().cases) / 256
+}
+
+fn chosen_seed() -> Option<u64> {
+    env::var("SIMULATION_SEED").ok().map(|seed| seed.parse().expect("SIMULATION_SEED is a number"))
+}
+
+/// Runs one seed, and prints its plan and its log.
+fn repeat(seed: u64) -> Result<Statistics, String> {
+    let plan = Plan::new(seed);
+    let log = Log::default();
+    let result = run(&plan, Some(Rc::clone(&log)));
+    // Not by `println`, which only a failing test shows.
+    let mut out = io::stderr().lock();
+    let shown = writeln!(out, "{plan:#?}").and_then(|()| writeln!(out, "{}", log.borrow().join("\n")));
+    shown.expect("someone reads");
+    let mut statistics = Statistics::default();
+    statistics.add(&plan, &result?);
+    Ok(statistics)
+}
+
+/// Runs `plan`, and judges what came of it.
+fn run(plan: &Plan, log: Option<Log>) -> Result<Outcome, String> {
+    let judged = catch_unwind(AssertUnwindSafe(|| {
+        let outcome = world::run(plan, log)?;
+        rules::judge(plan, &outcome).map(|()| outcome)
+    }));
+    judged.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        Err(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+    })
+}
+
+#[test]
+fn i_23_whatever_network_and_applications_do_both_ends_keep_the_rules() {
+    if let Err(rule) = &*ALL {
+        panic!("{rule}");
+    }
+}
+
+/// A simulation in which nothing happens would break no rule.
+#[test]
+fn everything_that_can_happen_happens() {
+    let Ok(statistics) = &*ALL else { return };
+    // What fewer runs come to says nothing.
+    if chosen_seed().is_some() || runs() < RUNS {
+        return;
+    }
+    let missing = statistics.missing();
+    assert!(missing.is_empty(), "never seen: {missing:?}, in {statistics:#?}");
+    for (name, least) in AT_LEAST {
+        let seen = statistics.per_thousand(name);
+        assert!(seen >= least, "{name}: {seen}, and not {least}, in a thousand runs: {statistics:#?}");
+    }
+}
+
+#[test]
+fn a_seed_decides_everything() {
+    for seed in 0..40 {
+        let [first, again] = [(), ()].map(|()| {
+            let log = Log::default();
+            run(&Plan::new(seed), Some(Rc::clone(&log))).map(|_| log.take())
+        });
+        assert!(first.as_ref().is_ok_and(|log| !log.is_empty()), "{seed}: {first:?}");
+        assert_eq!(first, again, "the run of seed {seed} is another one the second time");
+    }
+}
+
+/// Each fault at each of many places, in either direction, in runs that have no other. They send whole messages only:
+/// of one that is never ended, and of a Pong behind a Close, nobody is told.
+#[test]
+fn what_tcp_does_not_do_is_noticed() {
+    for tampering in Tampering::ALL {
+        let mut noticed = 0;
+        for seed in 0..200 {
+            let mut plan = Plan::lossless(seed);
+            for end in &mut plan.ends {
+                end.acts.retain(|(_, act)| matches!(act, Act::Send(_) | Act::SendShared(_)));
+            }
+            let way = &mut plan.ways[if seed % 2 == 0 { CLIENT } else { SERVER }];
+            way.tampering = Some((usize::try_from(seed).unwrap_or_default(), tampering));
+            match run(&plan, None) {
+                Ok(outcome) => assert!(!outcome.network.has_interfered(), "{tampering:?} is not noticed in {seed}"),
+                Err(_) => noticed += 1,
+            }
+        }
+        assert!(noticed >= 40, "{tampering:?} has happened {noticed} times only");
+    }
+}

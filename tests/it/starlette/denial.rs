@@ -1,0 +1,89 @@
+//! Its tests that refuse a request.
+
+use super::{close_and_check, websocket_connect};
+use crate::support::Pair;
+use statesocket::{
+    Action, Cause, CloseCode, Disconnect, Event, Phase, RejectError,
+    handshake::{Accept, Response},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+
+/// What the client gets for a request that the application answered with anything but 101.
+fn denied(mut pair: Pair) -> (Response, Disconnect) {
+    let events = pair.to_client();
+    let [Event::Rejected(response), Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((pair.client.phase(), pair.server.phase()), (Phase::Closed, Phase::Closed));
+    assert_eq!(pair.client.history(), pair.server.history());
+    ((**response).clone(), (**disconnect).clone())
+}
+
+#[test]
+fn rejected_connection() {
+    let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
+    pair.server.close(CloseCode::Away, "").unwrap();
+    let (response, disconnect) = denied(pair);
+    // Starlette's test client shows the application's code; on the wire, as ASGI has it, is a 403.
+    assert_eq!(response.status, StatusCode::FORBIDDEN);
+    assert_eq!(disconnect.cause, Cause::Rejected(StatusCode::FORBIDDEN));
+}
+
+#[test]
+fn send_denial_response() {
+    let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
+    pair.server.reject(Response::new(StatusCode::NOT_FOUND).body("foo")).unwrap();
+    let (response, _) = denied(pair);
+    assert_eq!((response.status, &response.body[..]), (StatusCode::NOT_FOUND, &b"foo"[..]));
+}
+
+#[test]
+fn send_denial_response_with_streaming_response() {
+    let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
+    let body: Vec<u8> = [&b"first "[..], b"second"].concat();
+    pair.server.reject(Response::new(StatusCode::FORBIDDEN).body(body)).unwrap();
+    let (response, _) = denied(pair);
+    assert_eq!((response.status, &response.body[..]), (StatusCode::FORBIDDEN, &b"first second"[..]));
+}
+
+#[test]
+fn send_denial_response_with_file_response() {
+    let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
+    let file = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    pair.server.reject(Response::new(StatusCode::UNAUTHORIZED).body(file.clone())).unwrap();
+    let (response, _) = denied(pair);
+    assert_eq!((response.status, &response.body[..]), (StatusCode::UNAUTHORIZED, file.as_slice()));
+}
+
+#[test]
+fn send_response_multi() {
+    let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
+    let response = Response::new(StatusCode::NOT_FOUND)
+        .header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))
+        .header(HeaderName::from_static("foo"), HeaderValue::from_static("bar"))
+        .body("hardbody");
+    pair.server.reject(response).unwrap();
+    let (response, _) = denied(pair);
+    assert_eq!((response.status, &response.body[..]), (StatusCode::NOT_FOUND, &b"hardbody"[..]));
+    assert_eq!(response.headers["foo"], "bar");
+}
+
+#[test]
+fn send_response_unsupported() {
+    let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
+    let error = pair.server.reject(Response::new(StatusCode::NO_CONTENT).body("foo")).unwrap_err();
+    assert_eq!(error, RejectError::BodyNotAllowed(StatusCode::NO_CONTENT));
+    assert_eq!((pair.server.phase(), pair.server.transmit()), (Phase::Requested, &[][..]));
+    pair.server.accept(Accept::new()).unwrap();
+    pair.to_client();
+    close_and_check(pair);
+}
+
+#[test]
+fn send_response_duplicate_start() {
+    let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
+    let response = Response::new(StatusCode::NOT_FOUND).body("foo");
+    pair.server.reject(response.clone()).unwrap();
+    let wire = pair.server.transmit().to_vec();
+    let RejectError::Transition(error) = pair.server.reject(response).unwrap_err() else { panic!() };
+    assert_eq!((error.action, error.phase), (Action::Reject, Phase::Closed));
+    assert_eq!(pair.server.transmit(), wire, "one response");
+}

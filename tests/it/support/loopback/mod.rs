@@ -1,0 +1,52 @@
+//! Both roles over real sockets, on the loopback interface. Nothing waits longer than [`PATIENCE`].
+
+mod client;
+#[cfg(feature = "server")]
+mod neighbours;
+#[cfg(feature = "server")]
+mod raw_client;
+#[cfg(feature = "server")]
+mod served;
+#[cfg(feature = "server")]
+pub(crate) mod stops;
+#[cfg(feature = "server")]
+pub(crate) mod turns;
+#[cfg(feature = "server")]
+mod witness;
+
+pub(crate) use client::Client;
+#[cfg(feature = "server")]
+pub(crate) use neighbours::Neighbours;
+#[cfg(feature = "server")]
+pub(crate) use raw_client::RawClient;
+#[cfg(feature = "server")]
+pub(crate) use served::Served;
+#[cfg(feature = "server")]
+pub(crate) use witness::{Call, Calls, End, Witness};
+
+use statesocket::{Action, Party, Transition};
+use std::{
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// How long anything may take. It is what makes a test that would hang fail, and says nothing of speed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A blocking socket that is connected to `address`.
+pub(crate) fn dial(address: SocketAddr) -> TcpStream {
+    patient(TcpStream::connect(address).expect("someone listens"))
+}
+
+/// The same socket, with bounded waits.
+pub(crate) fn patient(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket has time-outs");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a socket has time-outs");
+    stream.set_nodelay(true).expect("a TCP socket");
+    stream
+}
+
+/// Who did what, in order.
+pub(crate) fn moves(history: &[Transition]) -> Vec<(Party, Action)> {
+    history.iter().map(|row| (row.party, row.action)).collect()
+}

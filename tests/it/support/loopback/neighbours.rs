@@ -1,0 +1,68 @@
+use super::{Client, PATIENCE};
+use statesocket::{Event, Message};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+const COUNT: usize = 3;
+
+/// Connections that echo all the while, on a thread of their own; they answer Pings, too.
+#[derive(Debug)]
+pub(crate) struct Neighbours {
+    rounds: Arc<AtomicUsize>,
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Neighbours {
+    pub(crate) fn start(url: &str) -> Self {
+        let mut clients: Vec<_> = (0..COUNT).map(|_| Client::open(url)).collect();
+        let (rounds, is_over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (rounds_there, is_over_there) = (Arc::clone(&rounds), Arc::clone(&is_over));
+        let thread = thread::spawn(move || {
+            while !is_over_there.load(Ordering::Relaxed) {
+                clients.iter_mut().for_each(|client| echo(client, "all is well"));
+                rounds_there.fetch_add(1, Ordering::Relaxed);
+                // The processor is others' too.
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Self { rounds, is_over, thread }
+    }
+
+    /// Waits until each has sent a message after this was called, and has it back.
+    #[track_caller]
+    pub(crate) fn go_on(&self) {
+        let (rounds, deadline) = (self.rounds.load(Ordering::Relaxed), Instant::now() + PATIENCE);
+        while self.rounds.load(Ordering::Relaxed) < rounds + 2 {
+            assert!(!self.thread.is_finished(), "the neighbours are gone");
+            assert!(Instant::now() < deadline, "the neighbours wait");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// The same, and ends them.
+    #[track_caller]
+    pub(crate) fn end(self) {
+        self.go_on();
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the neighbours get their echoes");
+    }
+}
+
+/// Sends `text`, and takes the same back.
+#[track_caller]
+fn echo(client: &mut Client, text: &str) {
+    client.connection.send_text(text).expect("the connection is open");
+    loop {
+        match client.next() {
+            Event::Ping(_) => {}
+            event => return assert_eq!(event, Event::Message(Message::from(text))),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Peers in every phase of a connection, for others to do something to.
+
+use super::{Calls, End, RawClient, Served, Witness};
+use crate::support::{Raw, request_head};
+use statesocket::{
+    Cause, CloseCode, CloseReply, Config, ProtocolError, handshake::Request, http::StatusCode, server::Peer,
+};
+use std::time::Duration;
+
+/// The end of a connection whose peer vanished.
+pub(crate) const LOST: (CloseCode, Cause) = (CloseCode::Abnormal, Cause::TransportLost);
+
+/// A peer of a server that has come as far as `name` says.
+pub(crate) struct Stop {
+    pub(crate) name: &'static str,
+    go: fn(&mut RawClient),
+    /// What the handler is told when the peer vanishes now; `None` if there is no handler.
+    pub(crate) end: Option<(CloseCode, Cause)>,
+}
+
+/// In the order of a connection's life.
+pub(crate) const STOPS: [Stop; 12] = [
+    Stop { name: "silent", go: |_| {}, end: None },
+    Stop { name: "in the head", go: |client| client.write(b"GET /ws HT"), end: None },
+    Stop { name: "no route", go: |client| refused(client, "/nowhere"), end: None },
+    Stop { name: "waiting for the answer", go: |client| client.write(&request_head("/ws?wait", &[])), end: Some(LOST) },
+    Stop {
+        name: "refused",
+        go: |client| refused(client, "/ws?refuse"),
+        end: Some((CloseCode::Abnormal, Cause::Rejected(StatusCode::FORBIDDEN))),
+    },
+    Stop { name: "open", go: |client| open(client, "/ws"), end: Some(LOST) },
+    Stop { name: "in a header", go: |client| begin(client, &[0x82, 0xFF, 0]), end: Some(LOST) },
+    Stop { name: "in a payload", go: |client| begin(client, &[0x82, 0x85, 0, 0, 0, 0, 1]), end: Some(LOST) },
+    Stop { name: "between fragments", go: |client| begin(client, &[0x02, 0x81, 0, 0, 0, 0, 1]), end: Some(LOST) },
+    Stop {
+        name: "after a violation",
+        go: |client| {
+            begin(client, &[0x8B, 0x80]);
+            assert_eq!(client.frame().payload[..2], 1002_u16.to_be_bytes());
+        },
+        end: Some((CloseCode::Abnormal, Cause::Protocol(ProtocolError::UnknownOpCode(0xB)))),
+    },
+    Stop {
+        name: "after the server's Close",
+        go: |client| {
+            open(client, "/ws?close");
+            assert_eq!(client.frame(), Raw::close(4000, ""));
+        },
+        end: Some(LOST),
+    },
+    Stop {
+        name: "after both Closes",
+        go: |client| {
+            open(client, "/ws?close");
+            assert_eq!(client.frame(), Raw::close(4000, ""));
+            client.send(Raw::close(4001, ""));
+        },
+        end: Some((CloseCode::Library(4001), Cause::LocalClosed)),
+    },
+];
+
+fn open(client: &mut RawClient, target: &str) {
+    client.write(&request_head(target, &[]));
+    assert!(client.head().starts_with("HTTP/1.1 101 "));
+}
+
+fn refused(client: &mut RawClient, target: &str) {
+    client.write(&request_head(target, &[]));
+    assert!(client.head().starts_with("HTTP/1.1 4"));
+}
+
+fn begin(client: &mut RawClient, bytes: &[u8]) {
+    open(client, "/ws");
+    client.write(bytes);
+}
+
+impl Stop {
+    /// A peer that has come here. The server is [`serve`]'s.
+    pub(crate) fn reach(&self, served: &Served) -> RawClient {
+        let mut client = RawClient::dial(served.address);
+        (self.go)(&mut client);
+        client
+    }
+}
+
+/// A server with an answer for each of [`STOPS`]. None of its time-outs runs out.
+pub(crate) fn serve() -> (Served, Calls) {
+    let mut config = Config::default();
+    config.linger_timeout = Some(Duration::from_secs(600));
+    Served::witnessed(config, answer)
+}
+
+/// The same, but the application answers a Close itself, and does not. Only that runs out.
+pub(crate) fn serve_undecided() -> (Served, Calls) {
+    let mut config = Config::default();
+    config.close_reply = CloseReply::Manual;
+    config.closing_timeout = Some(Duration::from_millis(300));
+    Served::witnessed(config, answer)
+}
+
+fn answer(peer: &mut Peer<'_>, request: &Request) {
+    match request.raw_query() {
+        Some("wait") => {}
+        Some("refuse") => peer.close(1008, "").expect("a request waits"),
+        Some("close") => {
+            Witness::accept(peer, request);
+            peer.close(4000, "").expect("the connection is open");
+        }
+        _ => Witness::accept(peer, request),
+    }
+}
+
+/// Checks that `end` is that of a peer that has closed, whose Close the application leaves unanswered.
+#[track_caller]
+pub(crate) fn assert_undecided(end: &End) {
+    assert_eq!((&end.disconnect.cause, u16::from(end.disconnect.code)), (&Cause::PeerClosed, 4001), "{end:?}");
+}

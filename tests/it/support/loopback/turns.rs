@@ -1,0 +1,77 @@
+//! A server whose loop the test turns itself, and the clients of it on the same thread.
+
+use super::{PATIENCE, dial};
+use crate::support::request_head;
+use statesocket::{
+    Config, Message,
+    server::{Handler, Peer, Server},
+};
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+pub(crate) struct Echo;
+
+impl Handler for Echo {
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        peer.send(message).expect("the connection is open");
+    }
+}
+
+pub(crate) fn server(config: Config) -> Server {
+    let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
+    server.route("/ws", || Echo).expect("the first route");
+    server
+}
+
+/// Turns until `is_done`.
+#[track_caller]
+pub(crate) fn turn_until(server: &mut Server, mut is_done: impl FnMut(&Server) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_done(server) {
+        assert!(Instant::now() < deadline, "it is never done");
+        server.turn(Some(Duration::from_millis(10))).expect("nothing fails");
+    }
+}
+
+/// Turns until `expected` has come.
+#[track_caller]
+pub(crate) fn turn_until_received(server: &mut Server, stream: &mut TcpStream, expected: &[u8]) {
+    stream.set_nonblocking(true).expect("a socket");
+    let mut received = Vec::new();
+    turn_until(server, |_| {
+        let mut buffer = vec![0; expected.len() - received.len()];
+        match stream.read(&mut buffer) {
+            Ok(n) => received.extend_from_slice(&buffer[..n]),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        received.len() == expected.len()
+    });
+    stream.set_nonblocking(false).expect("a socket");
+    assert_eq!(received, expected);
+}
+
+/// A socket, which does not block, with a request for `/ws` on its way.
+pub(crate) fn ask(server: &Server, changes: &[(&str, &str)]) -> TcpStream {
+    let mut stream = dial(server.local_addr());
+    stream.write_all(&request_head("/ws", changes)).expect("the socket has room");
+    stream.set_nonblocking(true).expect("a socket");
+    stream
+}
+
+/// Turns until the head of an answer has come. Returns the status.
+#[track_caller]
+pub(crate) fn turn_until_answered(server: &mut Server, stream: &mut TcpStream) -> u16 {
+    let mut head = Vec::new();
+    turn_until(server, |_| {
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+            head.extend(byte);
+        }
+        head.ends_with(b"\r\n\r\n")
+    });
+    let head = String::from_utf8(head).expect("a head is ASCII");
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}

@@ -1,0 +1,139 @@
+//! Programs in processes of their own: the examples, and what they print.
+
+mod fault_server;
+
+pub(crate) use fault_server::FaultServer;
+
+use super::loopback::PATIENCE;
+use std::{
+    env,
+    io::{BufRead, BufReader, Read, Write},
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+};
+
+/// A child process; it is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    pub(crate) stdout: Lines,
+    pub(crate) stderr: Lines,
+}
+
+/// The lines of a stream, as they come.
+#[derive(Debug)]
+pub(crate) struct Lines(mpsc::Receiver<String>);
+
+impl Lines {
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            // It goes on reading when nobody listens any more, so that the child is never held up.
+            BufReader::new(stream).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+        });
+        Self(lines)
+    }
+
+    /// The next line; `None` at the end of the stream.
+    #[track_caller]
+    pub(crate) fn next(&self) -> Option<String> {
+        match self.0.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no line came in {PATIENCE:?}"),
+        }
+    }
+
+    /// The next line that contains `text`.
+    #[track_caller]
+    pub(crate) fn find(&self, text: &str) -> String {
+        let mut before = Vec::new();
+        while let Some(line) = self.next() {
+            if line.contains(text) {
+                return line;
+            }
+            before.push(line);
+        }
+        panic!("no {text:?} in {before:#?}")
+    }
+
+    /// All lines that are left.
+    pub(crate) fn rest(&self) -> Vec<String> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+}
+
+/// Where the example `name` was built: beside the directory of the test binary.
+pub(crate) fn path_of(name: &str) -> PathBuf {
+    let this = env::current_exe().expect("the test binary has a path");
+    let target = this.parent().and_then(|deps| deps.parent()).expect("the test binary is in target/PROFILE/deps");
+    let path = target.join("examples").join(name).with_extension(env::consts::EXE_EXTENSION);
+    assert!(path.exists(), "{} is missing: run `cargo test`, or `cargo build --examples`", path.display());
+    path
+}
+
+impl Process {
+    /// Runs the example `name`.
+    pub(crate) fn start(name: &str, args: &[&str]) -> Self {
+        Self::spawn(Command::new(path_of(name)).args(args))
+    }
+
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let command = command.env_remove("RUST_LOG").env("NO_COLOR", "1");
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().expect("it can be run");
+        let stdin = child.stdin.take();
+        let stdout = Lines::of(child.stdout.take().expect("it is piped"));
+        let stderr = Lines::of(child.stderr.take().expect("it is piped"));
+        Self { child, stdin, stdout, stderr }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes to its standard input.
+    pub(crate) fn write(&mut self, text: &str) {
+        let stdin = self.stdin.as_mut().expect("the input has not ended");
+        stdin.write_all(text.as_bytes()).expect("it reads");
+    }
+
+    /// Has a client send a line, and takes the echo.
+    #[track_caller]
+    pub(crate) fn greeted(mut self) -> Self {
+        self.write("Hello\n");
+        assert_eq!(self.stdout.next().as_deref(), Some("Hello"));
+        self
+    }
+
+    /// Ends its standard input.
+    pub(crate) fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits for its end. Returns its status, and the lines of standard output and error that are left.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> (Option<i32>, Vec<String>, Vec<String>) {
+        let (stdout, stderr) = (self.stdout.rest(), self.stderr.rest());
+        let status = self.child.wait().expect("it is ours to wait for");
+        (status.code(), stdout, stderr)
+    }
+
+    /// Sends it a signal.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status();
+        assert!(kill.expect("kill can be run").success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

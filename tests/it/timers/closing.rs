@@ -1,0 +1,165 @@
+//! The closing and linger timeouts.
+
+use crate::support::{
+    ROLES, Raw, drain, pending,
+    timers::{
+        CLOSING, LINGER, SECOND, assert_lingers_from, assert_runs_until, assert_stands_still, assert_timed_out,
+        feed_at, open, timed,
+    },
+};
+use statesocket::{Connection, Role, SocketAction, Timer};
+use std::time::Instant;
+
+#[test]
+fn closing_runs_from_the_call_after_our_close_and_ends_in_1006() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, timed(), start);
+        assert_stands_still(&mut connection, start);
+        connection.close(1000, "").unwrap();
+        let begun = start + SECOND;
+        assert_eq!(connection.poll_timeout(begun), Some((begun + CLOSING, Timer::Closing)));
+        let ping = Raw::new(Raw::PING, "still here").for_endpoint(role);
+        assert_eq!(feed_at(&mut connection, &ping, begun + SECOND), 1, "what comes does not move the deadline");
+        assert_runs_until(&mut connection, begun + CLOSING, Timer::Closing);
+        connection.handle_timeout(begun + CLOSING);
+        assert_eq!(connection.transmit(), b"", "nothing more leaves");
+        assert_timed_out(&mut connection, Timer::Closing);
+        let sent =
+            connection.disconnect().and_then(|disconnect| disconnect.sent.as_ref()).map(|close| close.code.into());
+        assert_eq!(sent, Some(1000), "{role:?}");
+        assert_eq!((connection.poll_socket(), connection.poll_socket()), (Some(SocketAction::Close), None));
+        assert_stands_still(&mut connection, begun + CLOSING);
+    }
+}
+
+#[test]
+fn closing_may_begin_with_any_call_that_knows_the_time() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, timed(), start);
+        connection.close(1000, "").unwrap();
+        connection.handle_timeout(start + SECOND);
+        assert_eq!(connection.poll_timeout(start + SECOND * 2), Some((start + SECOND + CLOSING, Timer::Closing)));
+
+        let mut connection = open(role, timed(), start);
+        connection.close(1000, "").unwrap();
+        assert_eq!(feed_at(&mut connection, &[], start + SECOND), 0);
+        assert_eq!(connection.poll_timeout(start + SECOND * 2), Some((start + SECOND + CLOSING, Timer::Closing)));
+    }
+}
+
+#[test]
+fn linger_follows_the_closing_handshake_once_the_last_byte_has_left() {
+    let start = Instant::now();
+    for role in ROLES {
+        for we_begin in [true, false] {
+            let mut connection = open(role, timed(), start);
+            if we_begin {
+                connection.close(1000, "").unwrap();
+                drain(&mut connection);
+            }
+            assert_eq!(feed_at(&mut connection, &Raw::close(1000, "").for_endpoint(role), start), 1);
+            drain(&mut connection);
+            let action = connection.poll_socket();
+            assert_eq!(action, (role == Role::Server).then_some(SocketAction::ShutdownWrite));
+            assert_eq!(connection.poll_timeout(start).map(|(_, timer)| timer), Some(Timer::Linger));
+        }
+    }
+}
+
+#[test]
+fn linger_closes_the_socket_of_a_peer_that_does_not() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, timed(), start);
+        assert_eq!(feed_at(&mut connection, &Raw::new(0xB, "").for_endpoint(role), start), 1);
+        drain(&mut connection);
+        assert_eq!(connection.poll_socket(), Some(SocketAction::ShutdownWrite));
+        assert_lingers_from(&mut connection, start + SECOND);
+    }
+}
+
+#[test]
+fn last_bytes_that_never_leave_do_not_hold_the_socket_for_ever() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, timed(), start);
+        connection.send_binary(&[0; 1000]).unwrap();
+        assert_eq!(feed_at(&mut connection, &Raw::close(1000, "").for_endpoint(role), start), 1);
+        let (mut now, mut fired) = (start, 0);
+        while let Some((deadline, timer)) = connection.poll_timeout(now) {
+            assert!(deadline >= now && fired < 3, "{timer:?}");
+            now = deadline;
+            connection.handle_timeout(now);
+            fired += 1;
+        }
+        assert_eq!((pending(&mut connection), connection.transmit()), (vec![], &[][..]));
+        assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{role:?}");
+        assert!(now <= start + CLOSING + LINGER, "{role:?}");
+    }
+}
+
+#[test]
+fn bytes_that_trickle_out_do_not_move_the_deadline() {
+    let start = Instant::now();
+    for role in ROLES {
+        for we_begin in [true, false] {
+            let mut connection = open(role, timed(), start);
+            connection.send_binary(&[0; 1000]).unwrap();
+            if we_begin {
+                connection.close(1000, "").unwrap();
+            }
+            let now = start + SECOND;
+            assert_eq!(feed_at(&mut connection, &Raw::close(1000, "").for_endpoint(role), now), 1);
+            let expected = Some((now + CLOSING, Timer::Closing));
+            for i in 1..6 {
+                connection.advance(1);
+                assert_eq!(connection.poll_timeout(now + SECOND * i), expected, "{role:?}, {we_begin}");
+            }
+            connection.handle_timeout(now + CLOSING);
+            assert_eq!(connection.transmit(), b"");
+            assert_eq!(connection.poll_socket(), Some(SocketAction::Close));
+        }
+    }
+}
+
+#[test]
+fn nothing_is_waited_for_once_the_socket_has_been_closed() {
+    let start = Instant::now();
+    for role in ROLES {
+        for lose in [Connection::receive_eof, Connection::transport_failed] {
+            let mut connection = open(role, timed(), start);
+            assert_eq!(feed_at(&mut connection, &Raw::close(1000, "").for_endpoint(role), start), 1);
+            drain(&mut connection);
+            assert!(connection.poll_timeout(start).is_some());
+            lose(&mut connection);
+            assert_eq!(pending(&mut connection), []);
+            assert_eq!(connection.poll_socket(), Some(SocketAction::Close));
+            assert!(connection.is_finished());
+            assert_eq!(connection.poll_timeout(start), None, "a finished {role:?} waits for nothing");
+        }
+    }
+}
+
+/// A peer that takes long to read what is before our Close has its time from when that has left; one that only pings
+/// then has no more.
+#[test]
+fn closing_runs_from_when_our_close_has_left_whatever_is_answered_meanwhile() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, timed(), start);
+        connection.close(1000, "").unwrap();
+        assert_eq!(connection.poll_timeout(start), Some((start + CLOSING, Timer::Closing)));
+        drain(&mut connection);
+        let left = start + 3 * SECOND;
+        assert_eq!(connection.poll_timeout(left), Some((left + CLOSING, Timer::Closing)), "{role:?}");
+        for n in 1..5 {
+            assert_eq!(feed_at(&mut connection, &Raw::new(Raw::PING, "").for_endpoint(role), left + SECOND * n), 1);
+            drain(&mut connection);
+            assert_eq!(connection.poll_timeout(left + SECOND * n), Some((left + CLOSING, Timer::Closing)), "{role:?}");
+        }
+        connection.handle_timeout(left + CLOSING);
+        assert_timed_out(&mut connection, Timer::Closing);
+    }
+}

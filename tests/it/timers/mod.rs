@@ -1,0 +1,7 @@
+//! Deadlines, on a clock that the tests set.
+
+mod closing;
+mod edges;
+mod open;
+mod opening;
+mod stalled;

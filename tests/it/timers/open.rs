@@ -1,0 +1,320 @@
+//! The deadlines of an open connection: keepalive, idle, and messages that do not end.
+
+use crate::support::{
+    ROLES, Raw, config, disconnect_in, drain, pending, request_head, sent,
+    timers::{SECOND, assert_runs_until, feed_at},
+    without_timeouts,
+};
+use statesocket::{Agreed, Cause, Config, Connection, Delivery, Phase, Role, SocketAction, Timer, handshake::Accept};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const INTERVAL: Duration = Duration::from_secs(30);
+const PONG: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(60);
+const MESSAGE: Duration = Duration::from_secs(10);
+
+fn open(role: Role, change: impl FnOnce(&mut Config), now: Instant) -> Connection {
+    let config = config(|config| {
+        without_timeouts(config);
+        change(config);
+    });
+    Connection::established(role, Agreed::new().seed([7; 32]), Arc::new(config), now)
+}
+
+fn keepalive(config: &mut Config) {
+    (config.ping_interval, config.pong_timeout) = (Some(INTERVAL), Some(PONG));
+}
+
+/// Lets the keepalive send its Ping at `now`, and returns the payload.
+#[track_caller]
+fn ping_at(connection: &mut Connection, now: Instant) -> Vec<u8> {
+    connection.handle_timeout(now);
+    let frames = sent(connection);
+    let [ping] = frames.as_slice() else { panic!("one Ping is due: {frames:?}") };
+    assert_eq!(ping.first, 0x80 | Raw::PING);
+    ping.payload.clone()
+}
+
+#[track_caller]
+fn assert_failed(connection: &mut Connection, timer: Timer, code: u16) {
+    let disconnect = disconnect_in(&pending(connection));
+    assert_eq!(disconnect.cause, Cause::TimedOut(timer));
+    assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (1006, false));
+    assert_eq!(disconnect.sent.map(|close| u16::from(close.code)), Some(code));
+    assert_eq!(disconnect.initiator, Some(connection.local_party()));
+    assert_eq!(connection.phase(), Phase::Closed);
+    assert_eq!(sent(connection).len(), 1, "one Close leaves");
+    assert_eq!(connection.poll_socket(), Some(SocketAction::ShutdownWrite));
+}
+
+#[test]
+fn a_ping_is_sent_at_each_interval_and_its_pong_tells_the_round_trip() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        assert_eq!(connection.round_trip_time(), None);
+        let mut payloads = Vec::new();
+        for n in 1..4 {
+            let due = start + INTERVAL * n;
+            assert_runs_until(&mut connection, due, Timer::Ping);
+            let payload = ping_at(&mut connection, due);
+            let answered = due + Duration::from_millis(70 * u64::from(n));
+            assert_eq!(connection.poll_timeout(due), Some((due + PONG, Timer::Pong)));
+            feed_at(&mut connection, &Raw::new(Raw::PONG, &payload).for_endpoint(role), answered);
+            assert_eq!(connection.round_trip_time(), Some(answered - due), "{role:?}");
+            assert_eq!(connection.last_heard(), answered);
+            payloads.push(payload);
+        }
+        payloads.dedup();
+        assert_eq!(payloads.len(), 3, "each Ping can be told from the last");
+    }
+}
+
+#[test]
+fn silence_after_a_ping_fails_the_connection_with_1011() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        let due = start + INTERVAL;
+        ping_at(&mut connection, due);
+        assert_runs_until(&mut connection, due + PONG, Timer::Pong);
+        connection.handle_timeout(due + PONG);
+        assert_failed(&mut connection, Timer::Pong, 1011);
+    }
+}
+
+#[test]
+fn any_byte_is_a_sign_of_life_but_only_the_right_pong_is_an_answer() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        let due = start + INTERVAL;
+        let payload = ping_at(&mut connection, due);
+        let message = Raw::new(Raw::BINARY, [0; 100]).for_endpoint(role);
+        feed_at(&mut connection, &message[..50], due + SECOND);
+        assert_eq!(connection.poll_timeout(due + SECOND), Some((due + SECOND + PONG, Timer::Pong)), "{role:?}");
+        feed_at(&mut connection, &message[50..], due + SECOND);
+        feed_at(&mut connection, &Raw::new(Raw::PONG, "another").for_endpoint(role), due + SECOND);
+        assert_eq!(connection.poll_timeout(due + SECOND), Some((due + SECOND + PONG, Timer::Pong)), "{role:?}");
+        assert_eq!(connection.round_trip_time(), None);
+        feed_at(&mut connection, &Raw::new(Raw::PONG, payload).for_endpoint(role), due + 2 * SECOND);
+        assert_eq!(connection.poll_timeout(due + 2 * SECOND), Some((due + INTERVAL, Timer::Ping)), "{role:?}");
+    }
+}
+
+#[test]
+fn paused_reading_suspends_what_the_peer_is_waited_for() {
+    let start = Instant::now();
+    for role in ROLES {
+        let change = |config: &mut Config| {
+            keepalive(config);
+            (config.idle_timeout, config.message_timeout) = (Some(IDLE), Some(MESSAGE));
+        };
+        let mut connection = open(role, change, start);
+        let due = start + INTERVAL;
+        ping_at(&mut connection, due);
+        feed_at(&mut connection, &Raw::new(Raw::TEXT, "begun").more().for_endpoint(role), due);
+        connection.pause_reading();
+        assert!(connection.is_reading_paused() && !connection.wants_read());
+        assert_eq!(connection.poll_timeout(due), None, "{role:?}");
+        let late = due + Duration::from_secs(100_000);
+        connection.handle_timeout(late);
+        assert_eq!((pending(&mut connection), connection.phase()), (vec![], Phase::Open));
+
+        connection.resume_reading();
+        assert!(connection.wants_read());
+        assert_eq!(connection.poll_timeout(late), Some((late + PONG, Timer::Pong)), "it begins anew");
+        connection.handle_timeout(late + PONG);
+        assert_failed(&mut connection, Timer::Pong, 1011);
+    }
+}
+
+#[test]
+fn all_of_a_pause_is_left_out_however_often_the_time_is_told() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        let due = start + INTERVAL;
+        ping_at(&mut connection, due);
+        for pause in 0..3 {
+            let begun = due + SECOND * (1 + 50 * pause);
+            connection.handle_timeout(begun);
+            connection.pause_reading();
+            for n in 0..10 {
+                connection.handle_timeout(begun + SECOND * n);
+            }
+            connection.resume_reading();
+            let resumed = begun + SECOND * 49;
+            let left = PONG - SECOND * (1 + pause);
+            assert_eq!(connection.poll_timeout(resumed), Some((resumed + left, Timer::Pong)), "{role:?}, {pause}");
+        }
+    }
+}
+
+#[test]
+fn a_peer_without_messages_is_left_with_1001_whatever_it_pongs() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, |config| config.idle_timeout = Some(IDLE), start);
+        assert_runs_until(&mut connection, start + IDLE, Timer::Idle);
+        let last = start + 20 * SECOND;
+        feed_at(&mut connection, &Raw::new(Raw::TEXT, "Hello").for_endpoint(role), last);
+        feed_at(&mut connection, &Raw::new(Raw::PING, "").for_endpoint(role), last + SECOND);
+        drain(&mut connection);
+        assert_runs_until(&mut connection, last + IDLE, Timer::Idle);
+        connection.handle_timeout(last + IDLE);
+        assert_failed(&mut connection, Timer::Idle, 1001);
+    }
+}
+
+#[test]
+fn in_chunks_each_part_of_a_message_is_heard() {
+    let start = Instant::now();
+    let change = |config: &mut Config| {
+        (config.idle_timeout, config.delivery) = (Some(IDLE), Delivery::Chunks);
+    };
+    let mut connection = open(Role::Client, change, start);
+    let heard = start + 20 * SECOND;
+    assert_eq!(feed_at(&mut connection, &Raw::new(Raw::TEXT, "part").more().bytes(), heard), 1);
+    assert_eq!(connection.poll_timeout(heard), Some((heard + IDLE, Timer::Idle)));
+}
+
+/// A header, a payload, fragments: whatever has begun must end in time, counted from its first byte.
+#[test]
+fn a_message_that_trickles_in_fails_the_connection_with_1008() {
+    let start = Instant::now();
+    for role in ROLES {
+        let header = Raw::new(Raw::BINARY, [0; 300]).for_endpoint(role);
+        let fragments: Vec<u8> = [Raw::new(Raw::TEXT, "").more(), Raw::new(Raw::CONTINUATION, "").more()]
+            .map(|raw| raw.for_endpoint(role))
+            .concat();
+        let ping = Raw::new(Raw::PING, [0; 100]).for_endpoint(role);
+        for begun in [&header[..1], &header[..3], &header[..100], &fragments, &ping[..50]] {
+            let mut connection = open(role, |config| config.message_timeout = Some(MESSAGE), start);
+            assert_eq!(connection.poll_timeout(start), None);
+            let first = start + SECOND;
+            feed_at(&mut connection, &begun[..1], first);
+            for (n, byte) in begun[1..].iter().enumerate() {
+                feed_at(&mut connection, &[*byte], first + Duration::from_millis(n as u64));
+            }
+            assert_runs_until(&mut connection, first + MESSAGE, Timer::Message);
+            connection.handle_timeout(first + MESSAGE);
+            assert_failed(&mut connection, Timer::Message, 1008);
+        }
+    }
+}
+
+#[test]
+fn pings_inside_a_message_give_it_no_more_time() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, |config| config.message_timeout = Some(MESSAGE), start);
+        feed_at(&mut connection, &Raw::new(Raw::TEXT, "begun").more().for_endpoint(role), start);
+        for n in 1..9 {
+            let frames = [Raw::new(Raw::PING, ""), Raw::new(Raw::PONG, "")].map(|frame| frame.for_endpoint(role));
+            assert_eq!(feed_at(&mut connection, &frames.concat(), start + SECOND * n), 2);
+        }
+        drain(&mut connection);
+        assert_runs_until(&mut connection, start + MESSAGE, Timer::Message);
+    }
+}
+
+#[test]
+fn a_message_that_ends_in_time_is_counted_anew_from_the_next() {
+    let start = Instant::now();
+    let text = Raw::new(Raw::TEXT, "Hello").bytes();
+    let mut connection = open(Role::Client, |config| config.message_timeout = Some(MESSAGE), start);
+    feed_at(&mut connection, &text[..3], start);
+    let second = start + SECOND;
+    assert_eq!(feed_at(&mut connection, &[&text[3..], &text[..3]].concat(), second), 1);
+    assert_eq!(connection.poll_timeout(second), Some((second + MESSAGE, Timer::Message)));
+    assert_eq!(feed_at(&mut connection, &text[3..], second), 1);
+    assert_eq!(connection.poll_timeout(second), None);
+}
+
+#[test]
+fn a_clock_that_jumps_fires_each_timer_once() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        let jumped = start + Duration::from_secs(1 << 20);
+        ping_at(&mut connection, jumped);
+        connection.handle_timeout(jumped);
+        assert_eq!((sent(&mut connection), pending(&mut connection)), (vec![], vec![]), "{role:?}");
+        assert_eq!(connection.poll_timeout(jumped), Some((jumped + PONG, Timer::Pong)));
+    }
+}
+
+#[test]
+fn nothing_of_an_open_connection_is_waited_for_once_it_closes() {
+    let start = Instant::now();
+    for role in ROLES {
+        let change = |config: &mut Config| {
+            keepalive(config);
+            (config.idle_timeout, config.message_timeout) = (Some(IDLE), Some(MESSAGE));
+        };
+        let mut connection = open(role, change, start);
+        ping_at(&mut connection, start + INTERVAL);
+        connection.close(1000, "").unwrap();
+        assert_eq!(connection.poll_timeout(start + INTERVAL), None, "{role:?}");
+    }
+}
+
+#[test]
+fn no_ping_is_sent_over_a_transport_that_has_failed() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        connection.transport_failed();
+        connection.handle_timeout(start + INTERVAL);
+        assert_eq!(connection.transmit(), b"", "{role:?}");
+        assert_eq!(disconnect_in(&pending(&mut connection)).cause, Cause::TransportLost);
+    }
+}
+
+#[test]
+fn what_an_open_connection_waits_for_is_waited_for_from_its_opening() {
+    let start = Instant::now();
+    let opened = start + 20 * SECOND;
+    for (timer, timeout) in [(Timer::Ping, INTERVAL), (Timer::Idle, IDLE)] {
+        let config = config(|config| {
+            without_timeouts(config);
+            match timer {
+                Timer::Ping => config.ping_interval = Some(timeout),
+                _ => config.idle_timeout = Some(timeout),
+            }
+        });
+        let mut server = Connection::server(config.into(), start);
+        assert_eq!(feed_at(&mut server, &request_head("/", &[]), opened), 1);
+        server.accept(Accept::new()).expect("the request has just come");
+        drain(&mut server);
+        assert_eq!(server.poll_timeout(opened), Some((opened + timeout, timer)));
+    }
+}
+
+#[test]
+fn a_message_that_began_before_it_could_be_read_is_due_from_the_opening() {
+    let start = Instant::now();
+    let opened = start + 8 * SECOND;
+    let config = config(|config| {
+        without_timeouts(config);
+        config.message_timeout = Some(MESSAGE);
+    });
+    let mut server = Connection::server(config.into(), start);
+    assert_eq!(feed_at(&mut server, &[&request_head("/", &[])[..], &[0x82]].concat(), start), 1);
+    server.handle_timeout(opened);
+    server.accept(Accept::new()).expect("a request waits");
+    assert_eq!(pending(&mut server), []);
+    assert_eq!(server.poll_timeout(opened), Some((opened + MESSAGE, Timer::Message)));
+}
+
+#[test]
+fn of_two_deadlines_at_once_the_first_in_the_list_of_timers_is_the_one() {
+    let start = Instant::now();
+    let both = |config: &mut Config| (config.ping_interval, config.idle_timeout) = (Some(IDLE), Some(IDLE));
+    let mut connection = open(Role::Server, both, start);
+    assert_eq!(connection.poll_timeout(start), Some((start + IDLE, Timer::Ping)));
+}
