@@ -1,4 +1,4 @@
-"""Compares verdicts: ours, which a built `examples/verdicts.rs` prints, with those of websockets and wsproto."""
+"""Compares verdicts: ours, which a built `tests/tools/verdicts.rs` prints, with those of websockets and wsproto."""
 
 import argparse
 import collections

@@ -17,7 +17,7 @@ KINDS = {1: "text", 2: "binary", 9: "ping", 10: "pong"}
 
 @dataclass
 class Verdict:
-    """What `examples/verdicts.rs` prints. `failure` is the code that a violation is answered with, if there is one."""
+    """What `tests/tools/verdicts.rs` prints. `failure` is the code that a violation is answered with, if there is one."""
 
     events: list = field(default_factory=list)
     state: str = "open"

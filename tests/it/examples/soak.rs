@@ -1,4 +1,4 @@
-//! `examples/soak.rs`.
+//! `tests/tools/soak`.
 
 use crate::support::process::Process;
 

@@ -2,7 +2,7 @@ use super::{Process, path_of};
 use crate::support::loopback::RawClient;
 use std::{net::SocketAddr, process::Command};
 
-/// The server of `examples/faults`, in a process of its own: its heap is nobody else's.
+/// The server of `tests/tools/faults`, in a process of its own: its heap is nobody else's.
 #[derive(Debug)]
 pub(crate) struct FaultServer {
     pub(crate) process: Process,

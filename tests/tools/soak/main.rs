@@ -8,15 +8,10 @@
 //! What the clients do comes from the seed; when they do it does not, so another run with the same seed is alike, not
 //! the same.
 
-#[path = "soak/client.rs"]
 mod client;
-#[path = "soak/crowd.rs"]
 mod crowd;
-#[path = "soak/plan.rs"]
 mod plan;
-#[path = "soak/served.rs"]
 mod served;
-#[path = "soak/talker.rs"]
 mod talker;
 
 use clap::Parser;
