@@ -65,7 +65,7 @@ fn a_million_empty_fragments_are_refused_at_the_limit_in_little_memory() {
 #[test]
 fn a_million_fragments_of_one_byte_are_refused_at_the_limit() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let neighbours = Neighbours::start(&served.url("/ws"));
     write_a_million(&mut client, &Raw::new(Raw::CONTINUATION, "x"));
     let end = calls.end_after_all().disconnect;

@@ -3,12 +3,12 @@
 use crate::support::{
     Raw,
     loopback::{
-        Neighbours, RawClient, Served,
+        LONG, Neighbours, RawClient, Served,
         stops::{STOPS, assert_undecided, serve, serve_undecided},
     },
 };
 use statesocket::Config;
-use std::{net::Shutdown, time::Duration};
+use std::net::Shutdown;
 
 fn half_close(client: &RawClient) {
     client.stream().shutdown(Shutdown::Write).expect("the socket is connected");
@@ -30,14 +30,14 @@ fn the_server_ends_its_half_too() {
         }
     }
     neighbours.end();
-    served.handle.shutdown(1001, Duration::from_secs(600)).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the loop runs");
     served.wait_for_end();
 }
 
 #[test]
 fn what_came_before_the_end_is_echoed() {
     let served = Served::echo(Config::default());
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let messages: Vec<_> = (0..100).map(|n| Raw::new(Raw::BINARY, vec![n; 1000])).collect();
     let bytes: Vec<u8> = messages.iter().flat_map(|message| message.clone().masked().bytes()).collect();
     client.write(&bytes);
@@ -51,10 +51,10 @@ fn what_came_before_the_end_is_echoed() {
 #[test]
 fn a_half_close_while_the_application_has_not_answered_the_close() {
     let (served, calls) = serve_undecided();
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     client.send(Raw::close(4001, ""));
     half_close(&client);
     assert_undecided(&calls.end_after_all());
     assert_eq!(client.rest().expect("the server ends in order"), b"");
-    RawClient::open(served.address, "/ws").echo("a newcomer");
+    served.open().echo("a newcomer");
 }

@@ -3,16 +3,16 @@
 //!
 //! `FAULTS=n` makes the floods and crowds n times as large.
 
-mod claims;
 mod cut;
 mod floods;
 mod half_closes;
-mod handlers;
-mod late;
+mod heads;
 mod processes;
 mod resets;
 mod silent;
 mod slow;
+mod vanishing;
+mod violations;
 
 /// How many times as large as usual the floods and crowds are to be.
 fn scale() -> usize {

@@ -3,7 +3,7 @@
 use crate::support::{
     Raw,
     loopback::{
-        Calls, Neighbours, RawClient, Served,
+        Calls, LONG, Neighbours, RawClient, Served, beside_an_echo,
         stops::{STOPS, Stop, assert_undecided, serve, serve_undecided},
     },
 };
@@ -28,7 +28,7 @@ fn reset_at(stop: &Stop, served: &Served, calls: &Calls) {
 fn a_reset_ends_that_connection_only_and_leaves_nothing() {
     let (mut served, calls) = serve();
     for stop in &STOPS {
-        let mut neighbour = RawClient::open(served.address, "/ws");
+        let mut neighbour = served.open();
         neighbour.echo("before");
         reset_at(stop, &served, &calls);
         neighbour.echo("after");
@@ -37,7 +37,7 @@ fn a_reset_ends_that_connection_only_and_leaves_nothing() {
         calls.end_after_all();
     }
     // The loop ends only when nothing is left.
-    served.handle.shutdown(1001, Duration::from_secs(600)).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the loop runs");
     served.wait_for_end();
     drop(served);
     calls.assert_no_more();
@@ -60,11 +60,19 @@ fn many_resets_at_once_everywhere() {
 #[test]
 fn a_reset_while_the_application_has_not_answered_the_close() {
     let (mut served, calls) = serve_undecided();
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     client.send(Raw::close(4001, ""));
     assert_undecided(&calls.end_after_all());
     reset(client);
     RawClient::open(served.address, "/ws?close").send(Raw::close(4000, ""));
-    served.handle.shutdown(1001, Duration::from_secs(600)).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the loop runs");
     served.wait_for_end();
+}
+
+#[test]
+fn a_reset_in_mid_frame() {
+    beside_an_echo(|served| {
+        let frame = Raw::new(Raw::BINARY, vec![7; 100_000]).masked().bytes();
+        served.open().reset_after(&frame[..50_000]);
+    });
 }

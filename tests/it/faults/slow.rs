@@ -61,7 +61,7 @@ fn a_handshake_byte_by_byte_is_answered_with_408() {
 /// Clients that send `bytes` slowly once they are open are closed with 1008.
 fn assert_too_slow(bytes: &[u8]) {
     let (served, calls, neighbours) = serve();
-    let mut clients: Vec<_> = (0..CROWD).map(|_| RawClient::open(served.address, "/ws")).collect();
+    let mut clients: Vec<_> = (0..CROWD).map(|_| served.open()).collect();
     trickle(&mut clients, bytes);
     for client in &mut clients {
         assert_eq!(client.frame(), Raw::close(1008, "message too slow"));

@@ -2,7 +2,7 @@
 
 use crate::support::{
     ROLES, Raw, established,
-    loopback::{Client, PATIENCE, RawClient, Served, Witness},
+    loopback::{Client, PATIENCE, Served, Witness},
     sent,
 };
 use statesocket::{Agreed, Config, Connection, Message, Role, SendError, SharedMessage};
@@ -106,7 +106,7 @@ fn a_broadcast_reaches_those_that_are_named_and_open() {
         clients.push(Client::open(&served.url("/ws")));
         ids.push(calls.request().0);
     }
-    let mut gone = RawClient::open(served.address, "/ws");
+    let mut gone = served.open();
     let (gone_id, _) = calls.request();
     gone.send(Raw::close(1000, ""));
     gone.frame();
@@ -130,7 +130,7 @@ fn a_broadcast_reaches_those_that_are_named_and_open() {
 #[test]
 fn a_broadcast_is_queued_once_for_peers_that_do_not_read() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut clients = [(); 3].map(|()| RawClient::open(served.address, "/ws"));
+    let mut clients = [(); 3].map(|()| served.open());
     let ids = [(); 3].map(|()| calls.request().0);
     let message = SharedMessage::binary(&vec![7; 32 << 20]);
     served.handle.broadcast(ids, message.clone()).expect("the loop runs");

@@ -2,21 +2,13 @@
 
 use crate::support::{
     Raw,
-    loopback::{Client, RawClient, Served, Witness},
+    loopback::{Client, Served, Witness},
 };
 use statesocket::{
     Config, Message,
-    server::{Handle, Peer, PeerId, Server, Stopped},
+    server::{Server, Stopped},
 };
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
-    thread,
-    time::Duration,
-};
+use std::{sync::mpsc, thread, time::Duration};
 
 const THREADS: usize = 4;
 const MESSAGES: usize = 500;
@@ -58,7 +50,7 @@ fn threads_send_each_in_its_own_order() {
 #[test]
 fn what_cannot_be_sent_any_more_is_dropped() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let (id, _) = calls.request();
     let handle = &served.handle;
     handle.close(id, 4000, "").expect("the loop runs");
@@ -97,41 +89,10 @@ fn a_handler_has_a_handle_and_the_address_of_its_peer() {
         let (handle, id) = (peer.handle().clone(), peer.id());
         handle.send_text(id, peer.address().to_string()).expect("the loop runs");
     });
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let address = client.stream().local_addr().expect("a connected socket");
     assert_eq!(client.frame(), Raw::new(Raw::TEXT, address.to_string()));
     calls.request();
-}
-
-/// Has the loop do nothing again and again, until `is_enough`.
-fn keep_busy(handle: &Handle, id: PeerId, is_enough: Arc<AtomicBool>) {
-    let again = move |peer: &mut Peer<'_>| {
-        if !is_enough.load(Ordering::Relaxed) {
-            keep_busy(peer.handle(), id, is_enough);
-        }
-    };
-    // It is stopped at the latest when the server goes.
-    let _ = handle.with_peer(id, again);
-}
-
-/// Sets what it holds when it is dropped, so that a test that fails leaves no busy loop behind.
-struct Enough(Arc<AtomicBool>);
-
-impl Drop for Enough {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-#[test]
-fn commands_without_end_starve_no_connection() {
-    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
-    let (id, _) = calls.request();
-    let enough = Enough(Arc::default());
-    keep_busy(&served.handle, id, Arc::clone(&enough.0));
-    client.echo("Hello");
-    RawClient::open(served.address, "/ws").echo("a newcomer");
 }
 
 #[test]

@@ -2,16 +2,16 @@
 
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served},
+    loopback::{LONG, RawClient, Served, allowed_connections},
     request_head,
 };
 use statesocket::Config;
-use std::{fs, io::Write, thread};
+use std::{io::Write, thread};
 
 #[test]
 fn ten_thousand_messages_in_one_write() {
     let served = Served::echo(Config::default());
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let messages = (0..10_000_u32).map(|n| Raw::new(Raw::TEXT, n.to_string()));
     let bytes: Vec<u8> = messages.clone().flat_map(|message| message.masked().bytes()).collect();
     let mut writer = client.stream().try_clone().expect("a socket can be shared");
@@ -52,20 +52,11 @@ fn byte_by_byte() {
     assert_eq!(client.frame(), message);
 }
 
-/// How many connections, both ends in this process, the system allows beside what the other tests use: a quarter of the
-/// descriptors that are allowed, and not more than `most`.
-pub(super) fn allowed_connections(most: usize) -> usize {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    let soft = open_files.and_then(|line| line.split_whitespace().next()).unwrap_or("1024");
-    soft.parse().map_or(most, |soft: usize| (soft / 4).min(most))
-}
-
 #[test]
 fn a_thousand_connections_each_echo() {
     let served = Served::echo(Config::default());
     let count = allowed_connections(1000);
-    let mut clients: Vec<_> = (0..count).map(|_| RawClient::open(served.address, "/ws")).collect();
+    let mut clients: Vec<_> = (0..count).map(|_| served.open()).collect();
     for round in 0..3 {
         for (i, client) in clients.iter_mut().enumerate() {
             client.send(Raw::new(Raw::TEXT, format!("{round} of {i}")));
@@ -74,7 +65,7 @@ fn a_thousand_connections_each_echo() {
             assert_eq!(client.frame(), Raw::new(Raw::TEXT, format!("{round} of {i}")));
         }
     }
-    served.handle.shutdown(1001, super::shutdown::LONG).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the loop runs");
     for client in &mut clients {
         assert_eq!(client.frame(), Raw::close(1001, ""));
     }

@@ -2,22 +2,27 @@
 
 mod backpressure;
 mod broadcast;
-mod callbacks;
-mod departure;
-mod full;
+mod ending;
+mod handlers;
 mod handles;
-mod isolation;
-mod last_requests;
 mod limits;
+mod listening;
 mod load;
-mod peer;
+mod panics;
 mod policy;
-mod pressure;
 mod readiness;
-mod robustness;
 mod routes;
-mod shutdown;
-mod sockets;
+mod slow_handlers;
+mod stopping;
 mod tally;
-mod time;
+mod timeouts;
 mod turns;
+
+use statesocket::Config;
+
+/// A server that waits without limit for the end of a client's stream.
+fn without_linger_timeout() -> Config {
+    let mut config = Config::default();
+    config.linger_timeout = None;
+    config
+}

@@ -1,7 +1,10 @@
 //! What became of all connections.
 
-use crate::support::loopback::turns::{ask, turn_until, turn_until_answered, turn_until_received};
-use crate::support::{Raw, accepted_head, loopback::dial, request_head};
+use crate::support::loopback::{
+    LONG, dial,
+    turns::{ask, turn_until, turn_until_answered, turn_until_received},
+};
+use crate::support::{Raw, accepted_head, request_head};
 use statesocket::{
     Config,
     handshake::{Request, Response},
@@ -135,7 +138,7 @@ fn it_adds_up_after_a_stop() {
         let _silent = ask_and_turn(&mut server, "", 3);
         let handle = server.handle();
         if is_graceful {
-            handle.shutdown(1001, Duration::from_secs(600)).expect("the loop runs");
+            handle.shutdown(1001, LONG).expect("the loop runs");
             turn_until_received(&mut server, &mut open, &Raw::close(1001, "").bytes());
             open.write_all(&Raw::close(1001, "").masked().bytes()).expect("the socket has room");
         } else {

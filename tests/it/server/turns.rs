@@ -8,16 +8,8 @@ use crate::support::{
     },
     request_head,
 };
-use statesocket::{
-    CloseReply, Config, Disconnect,
-    server::{Handler, Peer, Server},
-};
-use std::{
-    cell::Cell,
-    io::{Read, Write},
-    rc::Rc,
-    time::Duration,
-};
+use statesocket::{Config, server::Server};
+use std::{io::Write, thread, time::Duration};
 
 #[test]
 fn a_program_may_turn_the_loop_itself() {
@@ -44,7 +36,7 @@ fn a_program_may_turn_the_loop_itself() {
 fn many_connections_come_and_go_and_none_is_left() {
     let mut server = server(Config::default());
     let address = server.local_addr();
-    let clients = std::thread::spawn(move || {
+    let clients = thread::spawn(move || {
         for round in 0..100 {
             let mut clients = [(); 4].map(|()| RawClient::open(address, "/ws"));
             clients.iter_mut().for_each(|client| client.echo("Hello"));
@@ -62,53 +54,4 @@ fn many_connections_come_and_go_and_none_is_left() {
     turn_until(&mut server, |server| server.connections() == 0);
     assert!(!server.is_stopped());
     server.turn(Some(Duration::ZERO)).expect("nothing fails");
-}
-
-#[test]
-fn a_client_that_keeps_its_socket_is_left_after_a_while() {
-    let mut config = Config::default();
-    config.linger_timeout = Some(Duration::from_millis(100));
-    let mut server = server(config);
-    let mut stream = dial(server.local_addr());
-    let bytes = [request_head("/ws", &[]), Raw::close(1000, "").masked().bytes()].concat();
-    stream.write_all(&bytes).expect("the socket has room");
-    turn_until(&mut server, |server| server.connections() == 1);
-    turn_until(&mut server, |server| server.connections() == 0);
-    let mut all = Vec::new();
-    stream.read_to_end(&mut all).expect("the server ends in order");
-    assert!(all.ends_with(&Raw::close(1000, "").bytes()));
-}
-
-/// Answers a Close not at once, but when `may_answer` is set and it is looked after.
-struct Late(Rc<Cell<Option<statesocket::server::PeerId>>>);
-
-impl Handler for Late {
-    fn on_disconnect(&mut self, peer: &mut Peer<'_>, disconnect: &Disconnect) {
-        assert!(!disconnect.is_clean, "our Close is still to come");
-        peer.send_text("last words").expect("the application has not closed");
-        self.0.set(Some(peer.id()));
-    }
-}
-
-#[test]
-fn a_handler_may_answer_a_close_later() {
-    let mut config = Config::default();
-    config.close_reply = CloseReply::Manual;
-    let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
-    let asked = Rc::new(Cell::new(None));
-    let factory_asked = Rc::clone(&asked);
-    server.route("/ws", move || Late(Rc::clone(&factory_asked))).expect("the first route");
-    let mut stream = dial(server.local_addr());
-    let bytes = [request_head("/ws", &[]), Raw::close(4001, "bye").masked().bytes()].concat();
-    stream.write_all(&bytes).expect("the socket has room");
-    turn_until(&mut server, |_| asked.get().is_some());
-    let id = asked.get().expect("it was asked");
-    server.handle().close(id, 4001, "bye yourself").expect("the loop has not ended");
-    server.turn(Some(PATIENCE)).expect("nothing fails");
-    let mut all = Vec::new();
-    stream.read_to_end(&mut all).expect("the server ends in order");
-    let expected = [Raw::new(Raw::TEXT, "last words").bytes(), Raw::close(4001, "bye yourself").bytes()].concat();
-    assert!(all.ends_with(&expected));
-    drop(stream);
-    turn_until(&mut server, |server| server.connections() == 0);
 }

@@ -16,7 +16,7 @@ mod witness;
 
 pub(crate) use client::Client;
 #[cfg(feature = "server")]
-pub(crate) use neighbours::Neighbours;
+pub(crate) use neighbours::{Neighbours, beside_an_echo};
 #[cfg(feature = "server")]
 pub(crate) use raw_client::RawClient;
 #[cfg(feature = "server")]
@@ -32,6 +32,10 @@ use std::{
 
 /// How long anything may take. It is what makes a test that would hang fail, and says nothing of speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A timeout that no test reaches.
+#[cfg(feature = "server")]
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// A blocking socket that is connected to `address`.
 pub(crate) fn dial(address: SocketAddr) -> TcpStream {
@@ -49,4 +53,14 @@ pub(crate) fn patient(stream: TcpStream) -> TcpStream {
 /// Who did what, in order.
 pub(crate) fn moves(history: &[Transition]) -> Vec<(Party, Action)> {
     history.iter().map(|row| (row.party, row.action)).collect()
+}
+
+/// How many connections, both ends in this process, the system allows beside what the other tests use: a quarter of the
+/// descriptors that are allowed, and not more than `most`.
+#[cfg(feature = "server")]
+pub(crate) fn allowed_connections(most: usize) -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = open_files.and_then(|line| line.split_whitespace().next()).unwrap_or("1024");
+    soft.parse().map_or(most, |soft: usize| (soft / 4).min(most))
 }

@@ -1,5 +1,6 @@
-use super::{Client, PATIENCE};
-use statesocket::{Event, Message};
+use super::{Client, PATIENCE, Served};
+use crate::support::Raw;
+use statesocket::{Config, Event, Message};
 use std::{
     sync::{
         Arc,
@@ -64,5 +65,20 @@ fn echo(client: &mut Client, text: &str) {
             Event::Ping(_) => {}
             event => return assert_eq!(event, Event::Message(Message::from(text))),
         }
+    }
+}
+
+/// Calls `misbehave` while another client is in the middle of a message, and checks that it gets its echo.
+pub(crate) fn beside_an_echo(misbehave: impl Fn(&Served)) {
+    let served = Served::echo(Config::default());
+    let mut neighbour = served.open();
+    let half = Raw::new(Raw::TEXT, "in two halves").masked().bytes();
+    for round in 0..3 {
+        neighbour.echo(&format!("before {round}"));
+        neighbour.write(&half[..10]);
+        misbehave(&served);
+        neighbour.write(&half[10..]);
+        assert_eq!(neighbour.frame(), Raw::new(Raw::TEXT, "in two halves"));
+        served.open().echo("a newcomer");
     }
 }

@@ -77,6 +77,14 @@ impl RawClient {
         String::from_utf8(self.rest().expect("the stream ends in order")).expect("text")
     }
 
+    /// Reads a Close with `code`, then the end of the stream.
+    #[track_caller]
+    pub(crate) fn assert_closed(&mut self, code: u16) {
+        let close = self.frame();
+        assert_eq!((close.first, &close.payload[..2]), (0x80 | Raw::CLOSE, &code.to_be_bytes()[..]), "{close:?}");
+        assert_eq!(self.rest().expect("the server ends in order"), b"");
+    }
+
     /// Goes away without a word, and has the kernel reset the connection: it does so when what was received has not
     /// been read. The server must echo.
     pub(crate) fn reset_after(mut self, last_bytes: &[u8]) {

@@ -1,4 +1,4 @@
-use super::{Calls, PATIENCE, Witness};
+use super::{Calls, PATIENCE, RawClient, Witness};
 use statesocket::{
     Config,
     handshake::Request,
@@ -60,6 +60,12 @@ impl Served {
 
     pub(crate) fn url(&self, target: &str) -> String {
         format!("ws://{}{target}", self.address)
+    }
+
+    /// A client that is open at `/ws`.
+    #[track_caller]
+    pub(crate) fn open(&self) -> RawClient {
+        RawClient::open(self.address, "/ws")
     }
 
     /// Waits until the loop has ended.

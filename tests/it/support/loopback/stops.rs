@@ -1,6 +1,6 @@
 //! Peers in every phase of a connection, for others to do something to.
 
-use super::{Calls, End, RawClient, Served, Witness};
+use super::{Calls, End, LONG, RawClient, Served, Witness};
 use crate::support::{Raw, request_head};
 use statesocket::{
     Cause, CloseCode, CloseReply, Config, ProtocolError, handshake::Request, http::StatusCode, server::Peer,
@@ -87,7 +87,7 @@ impl Stop {
 /// A server with an answer for each of [`STOPS`]. None of its time-outs runs out.
 pub(crate) fn serve() -> (Served, Calls) {
     let mut config = Config::default();
-    config.linger_timeout = Some(Duration::from_secs(600));
+    config.linger_timeout = Some(LONG);
     Served::witnessed(config, answer)
 }
 

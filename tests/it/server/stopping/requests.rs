@@ -1,14 +1,18 @@
 //! Requests that a server has not read when it is told to stop.
 
-use crate::support::Raw;
-use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
+use crate::support::{
+    Raw,
+    loopback::{
+        LONG, dial,
+        turns::{ask, server, turn_until, turn_until_answered, turn_until_received},
+    },
+    request_head,
+};
 use statesocket::{
     Config,
     server::{Limits, Server},
 };
 use std::{io::Write, time::Duration};
-
-const LONG: Duration = Duration::from_secs(600);
 
 #[test]
 fn those_in_the_backlog_are_answered_with_503() {
@@ -30,11 +34,11 @@ fn those_whose_request_has_come_unread_are_answered_with_503() {
     let mut limits = Limits::default();
     limits.max_connections = 2;
     server.set_limits(limits);
-    let mut silent = [(); 2].map(|()| crate::support::loopback::dial(server.local_addr()));
+    let mut silent = [(); 2].map(|()| dial(server.local_addr()));
     turn_until(&mut server, |server| server.connections() == 2);
     server.handle().shutdown(1001, LONG).expect("it runs");
     for client in &mut silent {
-        client.write_all(&crate::support::request_head("/ws", &[])).expect("the socket has room");
+        client.write_all(&request_head("/ws", &[])).expect("the socket has room");
     }
     for client in &mut silent {
         client.set_nonblocking(true).expect("a socket");

@@ -53,11 +53,11 @@ fn config() -> Config {
 #[test]
 fn a_sender_that_does_not_read_is_held_up_and_loses_nothing() {
     let (served, calls) = Served::witnessed(config(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let mut writer = client.stream().try_clone().expect("a socket can be shared");
     let (count, rest) = write_until_blocked(&mut writer);
 
-    RawClient::open(served.address, "/ws").echo("others go on");
+    served.open().echo("others go on");
     thread::scope(|scope| {
         scope.spawn(move || writer.write_all(&rest).expect("the server reads again"));
         for n in 0..count {
@@ -71,7 +71,7 @@ fn a_sender_that_does_not_read_is_held_up_and_loses_nothing() {
 #[test]
 fn a_sender_that_does_not_read_may_vanish() {
     let (served, calls) = Served::witnessed(config(), Witness::accept);
-    let client = RawClient::open(served.address, "/ws");
+    let client = served.open();
     let mut writer = client.stream().try_clone().expect("a socket can be shared");
     write_until_blocked(&mut writer);
     drop((client, writer));
@@ -84,7 +84,7 @@ fn a_sender_that_does_not_read_may_vanish() {
 #[test]
 fn a_close_is_heard_though_what_was_to_be_written_before_cannot_be() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let (id, _) = calls.request();
     served.handle.send_binary(id, vec![7; 48 << 20]).expect("the loop runs");
     let (sender, queued) = mpsc::channel();
@@ -136,14 +136,14 @@ fn send_until_blocked(served: &Served, calls: &Calls, id: PeerId, client: &mut R
 #[test]
 fn a_client_that_has_closed_and_ended_its_stream_gets_what_waits() {
     let (served, calls) = Served::witnessed(config(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let (id, _) = calls.request();
     let count = send_until_blocked(&served, &calls, id, &mut client);
     client.send(Raw::close(1000, ""));
     client.stream().shutdown(Shutdown::Write).expect("the stream is up");
     assert!(calls.end().disconnect.is_clean);
     // The end of the stream has been seen when this one has been served.
-    RawClient::open(served.address, "/ws").echo("Hello");
+    served.open().echo("Hello");
     for n in 0..count {
         assert!(client.frame() == frame(n), "frame {n} of {count} came changed");
     }
@@ -160,7 +160,7 @@ fn what_does_not_fit_the_output_of_a_peer_that_does_not_read_is_not_queued() {
         assert!(matches!(error, statesocket::SendError::OutputFull { .. }), "{error}");
         peer.close(4000, "enough").expect("a Close fits");
     });
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let count = (1 << 20) / (PAYLOAD as u32 + 10);
     for n in 0..count {
         assert!(client.frame() == frame(n), "frame {n} of {count} came back changed");

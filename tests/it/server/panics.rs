@@ -2,11 +2,11 @@
 
 use crate::support::{
     Raw,
-    loopback::{Neighbours, RawClient, Served, Witness},
+    loopback::{Neighbours, RawClient, Served, Witness, turns::Echo},
     request_head,
 };
 use statesocket::{
-    Config, Disconnect, Message,
+    Config, Disconnect, Message, Phase,
     handshake::Request,
     server::{Handler, Peer},
 };
@@ -127,13 +127,66 @@ fn a_panic_at_the_end_changes_nothing() {
     assert_eq!((tally.ended["peer closed"], tally.clean), (3, 3), "{tally}");
 }
 
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Handler for Bomb {}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        give_up();
+    }
+}
+
 #[test]
-fn a_command_that_panics_ends_its_connection() {
+fn a_handler_that_panics_while_it_is_dropped_ends_its_own_connection() {
+    let served = Served::start(Config::default(), |server| {
+        server.route("/bomb", || Bomb).expect("the first route");
+        server.route("/ws", || Echo).expect("another");
+    });
+    let mut other = served.open();
+    let mut bomb = RawClient::open(served.address, "/bomb");
+    bomb.send(Raw::close(1000, ""));
+    assert_eq!(bomb.frame(), Raw::close(1000, ""));
+    drop(bomb);
+    other.echo("still here");
+    served.open().echo("and for newcomers");
+}
+
+#[test]
+fn a_command_that_panics_ends_its_connection_only() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let (id, _) = calls.request();
     let neighbours = Neighbours::start(&served.url("/ws"));
-    served.handle.with_peer(id, |_| give_up()).expect("the loop runs");
+    let command = |peer: &mut Peer<'_>| {
+        assert_eq!(peer.phase(), Phase::Open);
+        give_up();
+    };
+    served.handle.with_peer(id, command).expect("the loop runs");
     assert_eq!(client.frame(), Raw::close(1011, ""));
     neighbours.end();
+}
+
+/// Leaves a command for its own connection, which has gone when the turn of the command comes.
+struct Leaving;
+
+impl Handler for Leaving {
+    fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
+        let (id, bomb) = (peer.id(), Bomb);
+        peer.abort();
+        peer.handle().with_peer(id, move |_| drop(bomb)).expect("the loop runs");
+    }
+}
+
+#[test]
+fn a_command_for_a_connection_that_has_gone_may_panic_when_it_is_dropped() {
+    let served = Served::start(Config::default(), |server| {
+        server.route("/leaving", || Leaving).expect("the first route");
+        server.route("/ws", || Echo).expect("another");
+    });
+    let mut client = RawClient::dial(served.address);
+    client.write(&request_head("/leaving", &[]));
+    let _ = client.rest();
+    served.open();
 }

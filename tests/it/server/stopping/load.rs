@@ -1,10 +1,9 @@
 //! A graceful stop with thousands of connections under load: nothing that the server has answered is lost, and
 //! everybody is told.
 
-use super::{load::allowed_connections, shutdown::LONG};
 use crate::support::{
     Raw,
-    loopback::{Client, PATIENCE, RawClient},
+    loopback::{Client, LONG, PATIENCE, RawClient, allowed_connections},
     request_head,
 };
 use statesocket::{

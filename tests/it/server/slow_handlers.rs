@@ -43,7 +43,7 @@ fn serve(config: Config) -> (Served, mpsc::Receiver<()>, mpsc::Sender<()>) {
 fn others_wait_and_nothing_is_lost() {
     let (served, begin, go_on) = serve(Config::default());
     let mut slow = RawClient::open(served.address, "/slow");
-    let mut others: Vec<_> = (0..50).map(|_| RawClient::open(served.address, "/ws")).collect();
+    let mut others: Vec<_> = (0..50).map(|_| served.open()).collect();
     slow.send(Raw::new(Raw::TEXT, "take your time"));
     begin.recv_timeout(PATIENCE).expect("the handler is called");
     let mut newcomer = RawClient::dial(served.address);
@@ -76,12 +76,12 @@ fn what_came_in_time_is_not_too_late_when_the_loop_is() {
     config.pong_timeout = Some(TIMEOUT);
     let (served, begin, go_on) = serve(config);
     let mut slow = RawClient::open(served.address, "/slow");
-    let mut awaited = RawClient::open(served.address, "/ws");
+    let mut awaited = served.open();
     let ping = awaited.frame();
     let mut in_mid_head = RawClient::dial(served.address);
     let head = request_head("/ws", &[]);
     in_mid_head.write(&head[..20]);
-    let mut in_mid_message = RawClient::open(served.address, "/ws");
+    let mut in_mid_message = served.open();
     let message = Raw::new(Raw::TEXT, "in two halves").masked().bytes();
     in_mid_message.write(&message[..8]);
     slow.send(Raw::new(Raw::TEXT, "take your time"));

@@ -1,16 +1,16 @@
-//! What a handler is told, in which order, and that it is told of the end once, whenever that comes.
+//! The calls of a handler and their order, what a handler can do in them, and the one call for the end.
 
 use crate::support::{
     Raw,
-    loopback::{Call, Calls, RawClient, Served, Witness, moves},
+    loopback::{Call, Calls, Client, RawClient, Served, Witness},
     request_head,
 };
 use statesocket::{
-    Action, Cause, Config, Delivery, Message, Party, Phase, ProtocolError,
-    handshake::Accept,
-    server::{Handle, PeerId},
+    Cause, Config, Delivery, Message, ProtocolError,
+    handshake::{Accept, Request},
+    server::{Handle, Handler, Peer, PeerId},
 };
-use std::thread;
+use std::{net::Shutdown, thread};
 
 #[test]
 fn the_calls_come_in_order() {
@@ -43,7 +43,7 @@ fn the_calls_come_in_order() {
 /// Ends the stream, and waits for the end as the handler sees it.
 fn client_end(client: &mut RawClient, calls: &Calls) -> (u16, Cause) {
     client.rest().expect("the server ends in order");
-    client.stream().shutdown(std::net::Shutdown::Both).unwrap_or_default();
+    client.stream().shutdown(Shutdown::Both).unwrap_or_default();
     let disconnect = calls.end().disconnect;
     (disconnect.code.into(), disconnect.cause)
 }
@@ -53,7 +53,7 @@ fn chunks_are_handed_out_as_they_come() {
     let mut config = Config::default();
     config.delivery = Delivery::Chunks;
     let (served, calls) = Served::witnessed(config, Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     calls.request();
     let bytes = Raw::new(Raw::TEXT, "Hello").masked().bytes();
     client.write(&bytes[..8]);
@@ -63,88 +63,9 @@ fn chunks_are_handed_out_as_they_come() {
 }
 
 #[test]
-fn a_client_that_vanishes_before_its_request_needs_no_handler() {
-    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    drop(RawClient::dial(served.address));
-    let mut client = RawClient::dial(served.address);
-    client.write(&request_head("/ws", &[])[..40]);
-    drop(client);
-    // Those before it have had their turn when this one has.
-    RawClient::open(served.address, "/ws").echo("Hello");
-    calls.request();
-    drop(served);
-    calls.end_after_all();
-    calls.assert_no_more();
-}
-
-#[test]
-fn a_client_that_vanishes_while_it_waits_for_the_answer() {
-    let (served, calls) = Served::witnessed(Config::default(), Witness::leave_waiting);
-    let mut client = RawClient::dial(served.address);
-    client.write(&request_head("/ws", &[]));
-    let (id, _) = calls.request();
-    drop(client);
-    let end = calls.end();
-    assert_eq!((u16::from(end.disconnect.code), end.disconnect.cause), (1006, Cause::TransportLost));
-    assert_eq!(moves(&end.history), [(Party::Client, Action::Open), (Party::Client, Action::Abort)]);
-    served.handle.with_peer(id, |_| panic!("it has gone")).expect("the loop runs");
-    drop(served);
-    calls.assert_no_more();
-}
-
-/// What a client does before it vanishes, and what the handler is told of the end.
-type Vanishing = (&'static str, fn(RawClient), u16, Cause);
-
-const VANISHING: [Vanishing; 8] = [
-    ("open", drop, 1006, Cause::TransportLost),
-    ("open, by a reset", |client| client.reset_after(b""), 1006, Cause::TransportLost),
-    (
-        "in a header",
-        |mut client| client.write(&Raw::new(Raw::TEXT, [0; 200]).masked().bytes()[..3]),
-        1006,
-        Cause::TransportLost,
-    ),
-    (
-        "in a payload",
-        |mut client| client.write(&Raw::new(Raw::TEXT, "Hello").masked().bytes()[..9]),
-        1006,
-        Cause::TransportLost,
-    ),
-    (
-        "in a payload, by a reset",
-        |client| client.reset_after(&Raw::new(Raw::TEXT, "Hello").masked().bytes()[..9]),
-        1006,
-        Cause::TransportLost,
-    ),
-    ("between fragments", |mut client| client.send(Raw::new(Raw::TEXT, "Hello").more()), 1006, Cause::TransportLost),
-    (
-        "after its Close, by a reset",
-        |client| client.reset_after(&Raw::close(1001, "off").masked().bytes()),
-        1001,
-        Cause::PeerClosed,
-    ),
-    ("after its Close", |mut client| client.send(Raw::close(1001, "off")), 1001, Cause::PeerClosed),
-];
-
-#[test]
-fn a_client_that_vanishes_while_open() {
-    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    for (case, vanish, code, cause) in VANISHING {
-        let client = RawClient::open(served.address, "/ws");
-        calls.request();
-        vanish(client);
-        let end = calls.end_after_all();
-        assert_eq!((u16::from(end.disconnect.code), end.disconnect.cause), (code, cause), "{case}");
-        assert_eq!(end.phase, Phase::Closed, "{case}");
-    }
-    drop(served);
-    calls.assert_no_more();
-}
-
-#[test]
 fn a_violation_ends_with_one_disconnect() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     calls.request();
     client.write(&[&[0x83, 0x80, 0, 0, 0, 0][..], &Raw::new(Raw::TEXT, "late").masked().bytes()].concat());
     assert_eq!(client.frame(), Raw::close(1002, "opcode 0x3 is not known"));
@@ -157,7 +78,7 @@ fn a_violation_ends_with_one_disconnect() {
 /// Answers from another thread.
 fn accept_elsewhere(handle: &Handle, id: PeerId) {
     let handle = handle.clone();
-    let accept = move |peer: &mut statesocket::server::Peer<'_>| {
+    let accept = move |peer: &mut Peer<'_>| {
         let headers = peer.request().expect("the request still waits").headers().len();
         peer.accept(Accept::new()).expect("a request waits");
         peer.send_text(&format!("{headers} headers")).expect("messages may be sent at once");
@@ -202,4 +123,63 @@ fn a_close_before_the_answer_refuses() {
     served.handle.close(id, 1008, "not you").expect("the loop runs");
     assert!(client.head().starts_with("HTTP/1.1 403 "));
     assert!(matches!(client_end(&mut client, &calls), (1006, Cause::Rejected(status)) if status == 403));
+}
+
+/// Sends by every method that has no test of its own, and tells what it knows.
+struct Sender;
+
+impl Handler for Sender {
+    fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
+        peer.accept(Accept::new()).expect("a request waits");
+        let known = (peer.param("room"), peer.param("other"), peer.params().get("room"), peer.id().to_string());
+        let text = format!("{known:?}");
+        peer.send_text(&text).expect("messages may be sent at once");
+        peer.send_text_fragment("one, ", false).expect("nothing is in progress");
+        peer.send_text_fragment("two", true).expect("the same message goes on");
+        peer.send_binary_fragment(b"\0", false).expect("nothing is in progress");
+        peer.send_binary_fragment(b"\xFF", true).expect("the same message goes on");
+        #[cfg(feature = "serde")]
+        {
+            peer.send_json(&[1, 2]).expect("numbers have a JSON form");
+            peer.send_json_binary(&[3]).expect("numbers have a JSON form");
+        }
+    }
+}
+
+#[test]
+fn a_peer_sends_whatever_its_connection_can_send() {
+    let served = Served::start(Config::default(), |server| {
+        server.route("/ws/{room}", || Sender).expect("the first route");
+    });
+    let mut client = Client::open(&served.url("/ws/lobby"));
+    let known = r##"(Some("lobby"), None, Some("lobby"), "#1")"##;
+    let mut expected = vec![Message::from(known), Message::from("one, two"), Message::from(&b"\0\xFF"[..])];
+    if cfg!(feature = "serde") {
+        expected.extend([Message::from("[1,2]"), Message::from(&b"[3]"[..])]);
+    }
+    for message in expected {
+        assert_eq!(client.message(), message);
+    }
+}
+
+/// Implements nothing.
+struct Silent;
+
+impl Handler for Silent {}
+
+#[test]
+fn a_handler_that_implements_nothing_accepts_and_says_nothing() {
+    for delivery in [Delivery::Messages, Delivery::Chunks] {
+        let mut config = Config::default();
+        config.delivery = delivery;
+        let served = Served::start(config, |server| server.route("/ws", || Silent).expect("the first route"));
+        let mut client = served.open();
+        client.send(Raw::new(Raw::TEXT, "Hello"));
+        client.send(Raw::new(Raw::PONG, "unasked"));
+        client.send(Raw::new(Raw::PING, "are you there?"));
+        assert_eq!(client.frame(), Raw::new(Raw::PONG, "are you there?"), "{delivery:?}: the connection answers");
+        client.send(Raw::close(1000, "bye"));
+        assert_eq!(client.frame(), Raw::close(1000, "bye"), "{delivery:?}: the connection answers");
+        assert_eq!(client.rest().expect("the server ends in order"), b"", "{delivery:?}");
+    }
 }

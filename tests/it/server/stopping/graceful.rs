@@ -1,25 +1,25 @@
-//! The end of the loop, and of its connections with it.
+//! `Handle::shutdown` and `Handle::stop`, for clients in every phase.
 
-use crate::support::{
-    Raw,
-    loopback::{Call, PATIENCE, RawClient, Served, Witness, dial},
-    request_head,
+use crate::{
+    server::without_linger_timeout,
+    support::{
+        Raw,
+        loopback::{Call, LONG, PATIENCE, RawClient, Served, Witness},
+        request_head,
+    },
 };
-use statesocket::{Cause, Config, handshake::Response, http::StatusCode};
-use std::{
-    io::{self, Read},
-    net::TcpStream,
-    time::Duration,
+use statesocket::{
+    Cause, Config,
+    http::StatusCode,
+    server::{Handler, Limits, Server, WhenFull},
 };
-
-/// A deadline that is not meant to be reached.
-pub(super) const LONG: Duration = Duration::from_secs(600);
+use std::{io, net::TcpStream, sync::mpsc, thread, time::Duration};
 
 #[test]
 fn clients_are_told_and_the_loop_ends_when_they_are_gone() {
     for code in [1001, 1012] {
         let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
-        let mut clients = [(); 3].map(|()| RawClient::open(served.address, "/ws"));
+        let mut clients = [(); 3].map(|()| served.open());
         served.handle.shutdown(code, LONG).expect("the loop runs");
         for client in &mut clients {
             assert_eq!(client.frame(), Raw::close(code, ""));
@@ -39,7 +39,7 @@ fn clients_are_told_and_the_loop_ends_when_they_are_gone() {
 #[test]
 fn a_client_that_is_already_closing_finishes() {
     let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let (id, _) = calls.request();
     served.handle.close(id, 4000, "first").expect("the loop runs");
     served.handle.shutdown(1001, LONG).expect("the loop runs");
@@ -72,7 +72,7 @@ fn connections_without_a_request_are_ended() {
     let mut slow = RawClient::dial(served.address);
     slow.write(&request_head("/ws", &[])[..30]);
     // Those before it have been accepted when this one has.
-    RawClient::open(served.address, "/ws").echo("Hello");
+    served.open().echo("Hello");
     calls.request();
     served.handle.shutdown(1001, LONG).expect("the loop runs");
     served.wait_for_end();
@@ -83,7 +83,7 @@ fn connections_without_a_request_are_ended() {
 #[test]
 fn stubborn_clients_are_cut_off_and_new_ones_refused() {
     let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     calls.request();
     served.handle.shutdown(1012, Duration::from_millis(300)).expect("the loop runs");
     assert_eq!(client.frame(), Raw::close(1012, ""));
@@ -99,18 +99,11 @@ fn stubborn_clients_are_cut_off_and_new_ones_refused() {
 
 /// Both parties are done, and the client keeps its socket.
 fn linger(served: &Served) -> RawClient {
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     client.send(Raw::close(1000, ""));
     assert_eq!(client.frame(), Raw::close(1000, ""));
     assert_eq!(client.rest().expect("the server ends its direction"), b"");
     client
-}
-
-/// A server that waits for the end of a client's stream as long as it takes.
-fn without_linger_timeout() -> Config {
-    let mut config = Config::default();
-    config.linger_timeout = None;
-    config
 }
 
 #[test]
@@ -141,7 +134,7 @@ fn stop_ends_at_once() {
     let mut waiting = RawClient::dial(served.address);
     waiting.write(&request_head("/ws?wait", &[]));
     calls.request();
-    let mut open = RawClient::open(served.address, "/ws");
+    let mut open = served.open();
     calls.request();
     served.handle.stop().expect("the loop runs");
     served.wait_for_end();
@@ -158,7 +151,7 @@ fn stop_ends_at_once() {
 #[test]
 fn stop_cuts_a_shutdown_short() {
     let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     calls.request();
     served.handle.shutdown(1001, LONG).expect("the loop runs");
     assert_eq!(client.frame(), Raw::close(1001, ""));
@@ -168,60 +161,41 @@ fn stop_cuts_a_shutdown_short() {
     assert_eq!(calls.end().disconnect.cause, Cause::Aborted);
 }
 
-#[test]
-fn the_last_bytes_arrive_though_the_client_goes_on_sending() {
-    let served = Served::echo(Config::default());
-    let mut client = RawClient::open(served.address, "/ws");
-    let unmasked = Raw::new(Raw::BINARY, vec![7; 1 << 20]).bytes();
-    client.write(&unmasked);
-    let close = client.frame();
-    assert_eq!(&close.payload[..2], 1002_u16.to_be_bytes());
-    client.write(&unmasked);
-    assert_eq!(client.rest().expect("no reset"), b"");
-    client.write(&unmasked);
-}
+struct Plain;
+
+impl Handler for Plain {}
 
 #[test]
-fn a_refusal_arrives_though_the_client_goes_on_sending() {
-    let body = "no\n".repeat(100_000);
-    let refusal = Response::new(StatusCode::FORBIDDEN).body(body.clone());
-    let (served, _calls) = Served::witnessed(Config::default(), move |peer, _| {
-        peer.reject(refusal.clone()).expect("a request waits");
+fn those_that_wait_for_room_are_answered_with_503_when_the_server_stops() {
+    let mut served = Served::start(Config::default(), |server| {
+        let mut limits = Limits::default();
+        (limits.max_connections, limits.when_full) = (1, WhenFull::Wait);
+        server.set_limits(limits);
+        server.route("/", || Plain).unwrap();
     });
-    let mut client = RawClient::dial(served.address);
-    client.write(&[&request_head("/ws", &[])[..], &[0; 100_000]].concat());
-    assert!(client.head().starts_with("HTTP/1.1 403 "));
-    client.write(&[0; 100_000]);
-    assert_eq!(client.rest_as_text(), body);
+    let mut inside = RawClient::open(served.address, "/");
+    let mut waiting: Vec<_> = (0..100).map(|_| RawClient::dial(served.address)).collect();
+    for client in &mut waiting {
+        client.write(&request_head("/", &[]));
+    }
+    served.handle.shutdown(1001, LONG).unwrap();
+    for client in &mut waiting {
+        assert!(client.head().starts_with("HTTP/1.1 503 "));
+    }
+    assert_eq!(inside.frame(), Raw::close(1001, ""));
+    drop((inside, waiting));
+    served.wait_for_end();
 }
 
 #[test]
-fn a_slow_reader_gets_all_that_was_sent_before_the_close() {
-    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
-    let (id, _) = calls.request();
-    served.handle.send_binary(id, vec![7; 16 << 20]).expect("the loop runs");
-    served.handle.close(id, 1000, "all sent").expect("the loop runs");
-    // What the client sends may be read before what has only been asked for is done.
-    let (done, is_done) = std::sync::mpsc::channel();
-    served.handle.with_peer(id, move |_| done.send(()).expect("the test waits")).expect("the loop runs");
-    is_done.recv_timeout(PATIENCE).expect("the loop runs");
-    client.send(Raw::new(Raw::TEXT, "meanwhile"));
-    client.send(Raw::close(1000, ""));
-    assert!(client.frame() == Raw::new(Raw::BINARY, vec![7; 16 << 20]));
-    assert_eq!(client.frame(), Raw::close(1000, "all sent"));
-    assert_eq!(client.rest().expect("the server ends in order"), b"");
-}
-
-#[test]
-fn an_answered_close_of_ours_ends_the_stream_at_once() {
-    let (served, calls) = Served::witnessed(without_linger_timeout(), Witness::accept);
-    let mut stream = dial(served.address);
-    io::Write::write_all(&mut stream, &request_head("/ws", &[])).expect("the server reads");
-    let (id, _) = calls.request();
-    served.handle.close(id, 1000, "").expect("the loop runs");
-    io::Write::write_all(&mut stream, &Raw::close(1000, "").masked().bytes()).expect("the server reads");
-    let mut all = Vec::new();
-    stream.read_to_end(&mut all).expect("the server ends in order");
-    assert!(all.ends_with(&Raw::close(1000, "").bytes()));
+fn a_turn_of_a_server_that_has_stopped_waits_for_nothing() {
+    let (sender, end) = mpsc::channel();
+    thread::spawn(move || {
+        let mut server = Server::bind("127.0.0.1:0", Config::default()).unwrap();
+        server.handle().stop().unwrap();
+        server.run().unwrap();
+        server.turn(None).unwrap();
+        sender.send(()).unwrap();
+    });
+    assert_eq!(end.recv_timeout(PATIENCE), Ok(()));
 }

@@ -1,12 +1,22 @@
-//! Deadlines, which are short here. Nothing says how early they are kept, only that they are.
+//! Deadlines of the loop, which are short here. The tests show that each is kept, not how early.
 
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served, Witness},
+    loopback::{
+        PATIENCE, RawClient, Served, Witness, dial,
+        turns::{server, turn_until},
+    },
     request_head,
 };
-use statesocket::{Cause, Config, Timer};
-use std::time::Duration;
+use statesocket::{
+    Cause, Config, Disconnect, Message, Timer,
+    server::{Handler, Peer},
+};
+use std::{
+    io::{Read, Write},
+    sync::mpsc,
+    time::Duration,
+};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -32,24 +42,6 @@ fn a_client_that_never_asks_is_left() {
 }
 
 #[test]
-fn a_slow_trickle_does_not_put_the_deadline_off() {
-    let served = Served::echo(config(Timer::Opening));
-    let mut client = RawClient::dial(served.address);
-    client.stream().set_read_timeout(Some(Duration::from_millis(20))).expect("a socket has time-outs");
-    client.write(b"GET /ws HTTP/1.1\r\nX: ");
-    let trickle = (0..1000).find(|_| {
-        let has_answer = client.stream().peek(&mut [0]).is_ok();
-        if !has_answer {
-            client.write(b"x");
-        }
-        has_answer
-    });
-    assert!(trickle.is_some(), "the server goes on listening");
-    client.stream().set_read_timeout(Some(crate::support::loopback::PATIENCE)).expect("a socket has time-outs");
-    assert!(client.head().starts_with("HTTP/1.1 408 "));
-}
-
-#[test]
 fn an_application_that_thinks_is_not_hurried() {
     let (served, calls) = Served::witnessed(config(Timer::Opening), Witness::leave_waiting);
     let mut client = RawClient::dial(served.address);
@@ -65,11 +57,50 @@ fn an_application_that_thinks_is_not_hurried() {
 #[test]
 fn a_close_that_is_not_answered() {
     let (served, calls) = Served::witnessed(config(Timer::Closing), Witness::accept);
-    let mut client = RawClient::open(served.address, "/ws");
+    let mut client = served.open();
     let (id, _) = calls.request();
     served.handle.close(id, 1000, "").expect("the loop runs");
     let end = calls.end().disconnect;
     assert_eq!((end.cause, u16::from(end.code)), (Cause::TimedOut(Timer::Closing), 1006));
     assert_eq!(client.frame(), Raw::close(1000, ""));
     assert_eq!(client.rest().expect("the server ends in order"), b"");
+}
+
+#[test]
+fn a_client_that_keeps_its_socket_is_left_after_a_while() {
+    let mut config = Config::default();
+    config.linger_timeout = Some(Duration::from_millis(100));
+    let mut server = server(config);
+    let mut stream = dial(server.local_addr());
+    let bytes = [request_head("/ws", &[]), Raw::close(1000, "").masked().bytes()].concat();
+    stream.write_all(&bytes).expect("the socket has room");
+    turn_until(&mut server, |server| server.connections() == 1);
+    turn_until(&mut server, |server| server.connections() == 0);
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).expect("the server ends in order");
+    assert!(all.ends_with(&Raw::close(1000, "").bytes()));
+}
+
+/// Answers with more than any socket holds, and tells of the end.
+struct Flood(mpsc::Sender<Cause>);
+
+impl Handler for Flood {
+    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
+        peer.send_binary(&vec![0; 32 << 20]).unwrap();
+    }
+
+    fn on_disconnect(&mut self, _: &mut Peer<'_>, disconnect: &Disconnect) {
+        self.0.send(disconnect.cause.clone()).unwrap();
+    }
+}
+
+#[test]
+fn a_peer_that_never_reads_is_left_after_the_write_timeout() {
+    let mut config = Config::default();
+    config.write_timeout = Some(Duration::from_millis(300));
+    let (sender, ends) = mpsc::channel();
+    let served = Served::start(config, move |server| server.route("/", move || Flood(sender.clone())).unwrap());
+    let mut client = RawClient::open(served.address, "/");
+    client.send(Raw::new(Raw::TEXT, "go"));
+    assert_eq!(ends.recv_timeout(PATIENCE), Ok(Cause::TimedOut(Timer::Write)));
 }

@@ -1,0 +1,113 @@
+//! One busy connection does not keep the others waiting.
+
+use super::{Seen, idle, open, send_some, server};
+use crate::support::{
+    Raw, accepted_head,
+    loopback::{
+        PATIENCE, Served, Witness, dial,
+        turns::{Echo, turn_until_received},
+    },
+    request_head,
+};
+use statesocket::{
+    Config,
+    server::{Handle, Peer, PeerId},
+};
+use std::{
+    io::{Read, Write},
+    net::Shutdown,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+#[test]
+fn a_handler_that_always_has_more_does_not_keep_the_others_waiting() {
+    fn send_for_ever(seen: &Seen, peer: &mut Peer<'_>) {
+        seen.left.set(u32::MAX);
+        send_some(seen, peer);
+    }
+    let (mut server, _seen) = server(send_for_ever, send_for_ever);
+    server.route("/quiet", || Echo).expect("another route");
+    let mut greedy = open(&mut server);
+    let reader = thread::spawn(move || {
+        greedy.set_nonblocking(false).expect("a socket");
+        let mut buffer = vec![0; 1 << 20];
+        while greedy.read(&mut buffer).is_ok_and(|count| count > 0) {}
+    });
+    let mut other = dial(server.local_addr());
+    let bytes = [request_head("/quiet", &[]), Raw::new(Raw::TEXT, "Hello").masked().bytes()].concat();
+    other.write_all(&bytes).expect("the socket has room");
+    let echo = Raw::new(Raw::TEXT, "Hello").bytes();
+    let head = accepted_head(&request_head("/quiet", &[]), &[]);
+    turn_until_received(&mut server, &mut other, &[head, echo].concat());
+    drop(server);
+    reader.join().expect("no panic");
+}
+
+#[test]
+fn a_flood_of_one_peer_does_not_keep_the_others_waiting() {
+    let (mut server, seen) = server(idle, idle);
+    let mut flooder = open(&mut server);
+    let frame = Raw::new(Raw::BINARY, [1; 100]).masked().bytes().repeat(1_000);
+    // So much waits in the socket that one turn cannot take it.
+    let mut written = 0;
+    while let Ok(count) = flooder.write(&frame[written % frame.len()..]) {
+        written += count;
+    }
+    assert!(written > 1 << 20, "the system takes only {written} bytes");
+    server.turn(Some(PATIENCE)).expect("nothing fails");
+    let in_one_turn = seen.messages.get();
+    assert!(in_one_turn <= 4 * (128 << 10) / 106 + 1, "{in_one_turn} messages were read in one turn");
+}
+
+#[test]
+fn others_echo_while_one_floods() {
+    let served = Served::echo(Config::default());
+    let flooder = served.open();
+    let mut writer = flooder.stream().try_clone().expect("a socket can be shared");
+    let reader = flooder.stream().try_clone().expect("a socket can be shared");
+    let frames = Raw::new(Raw::BINARY, [1; 10_000]).masked().bytes().repeat(10);
+    thread::scope(|scope| {
+        scope.spawn(move || while writer.write_all(&frames).is_ok() {});
+        scope.spawn(move || std::io::copy(&mut &reader, &mut std::io::sink()));
+        let mut client = served.open();
+        for n in 0..200 {
+            client.echo(&n.to_string());
+        }
+        flooder.stream().shutdown(Shutdown::Both).expect("the socket is open");
+    });
+}
+
+/// Has the loop do nothing again and again, until `is_enough`.
+fn keep_busy(handle: &Handle, id: PeerId, is_enough: Arc<AtomicBool>) {
+    let again = move |peer: &mut Peer<'_>| {
+        if !is_enough.load(Ordering::Relaxed) {
+            keep_busy(peer.handle(), id, is_enough);
+        }
+    };
+    // It is stopped at the latest when the server goes.
+    let _ = handle.with_peer(id, again);
+}
+
+/// Sets what it holds when it is dropped, so that a test that fails leaves no busy loop behind.
+struct Enough(Arc<AtomicBool>);
+
+impl Drop for Enough {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn commands_without_end_starve_no_connection() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = served.open();
+    let (id, _) = calls.request();
+    let enough = Enough(Arc::default());
+    keep_busy(&served.handle, id, Arc::clone(&enough.0));
+    client.echo("Hello");
+    served.open().echo("a newcomer");
+}

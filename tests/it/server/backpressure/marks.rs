@@ -1,0 +1,244 @@
+//! The high-water and the low-water mark, turn by turn, so that each step is seen; pauses of the application.
+
+use super::{FLOOD, HIGH, LOW, ask, idle, numbered, open, read_all, send_some, server, write_until_blocked};
+use crate::support::{
+    Raw,
+    loopback::{
+        PATIENCE, RawClient, Served,
+        turns::{Echo, turn_until, turn_until_received},
+    },
+};
+use statesocket::{
+    Config, Message, SendError,
+    server::{Handler, Peer},
+};
+use std::{io::Write, sync::mpsc, time::Duration};
+
+#[test]
+fn a_peer_that_does_not_read_is_not_read_until_it_has_taken_most() {
+    let (mut server, seen) = server(idle, idle);
+    let mut stream = open(&mut server);
+    let id = seen.id.get().expect("it has asked");
+    let message = Raw::new(Raw::BINARY, [7; 4000]);
+    let written = write_until_blocked(&mut server, &mut stream, &message.clone().masked().bytes());
+
+    let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.queued()));
+    assert!(is_paused, "{queued} bytes wait");
+    // Reading stops within the one buffer that is being read.
+    assert!(queued > LOW && queued < HIGH + (256 << 10), "{queued}");
+    assert!(seen.drains.borrow().is_empty());
+    let before = seen.messages.get();
+    for _ in 0..10 {
+        server.turn(Some(Duration::ZERO)).expect("nothing fails");
+    }
+    assert_eq!(seen.messages.get(), before, "nothing is read meanwhile");
+
+    let frame = message.bytes();
+    let count = written / message.masked().bytes().len();
+    let received = read_all(&mut server, &mut stream, count * frame.len());
+    assert!(received.chunks(frame.len()).all(|echo| echo == frame), "an echo was changed");
+    assert_eq!(seen.messages.get(), count);
+    assert!(!ask(&mut server, id, |peer| peer.is_reading_paused()));
+    let drains = seen.drains.borrow();
+    assert!(!drains.is_empty() && drains.iter().all(|queued| *queued <= LOW), "{drains:?}");
+}
+
+#[test]
+fn a_handler_is_told_once_for_each_time_that_too_much_waited() {
+    let (mut server, seen) = server(idle, idle);
+    let mut stream = open(&mut server);
+    let id = seen.id.get().expect("it has asked");
+    for round in 1..=3 {
+        ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("there is room"));
+        let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.queued()));
+        assert!(is_paused && queued > HIGH, "{queued} of {FLOOD} bytes wait");
+        // Further messages make it no second crossing.
+        ask(&mut server, id, |peer| peer.send_binary(&vec![2; FLOOD / 2]).expect("there is room"));
+        assert_eq!(seen.drains.borrow().len(), round - 1, "not before it has drained");
+        read_all(&mut server, &mut stream, FLOOD + FLOOD / 2 + 20);
+        turn_until(&mut server, |_| seen.drains.borrow().len() >= round);
+        for _ in 0..10 {
+            server.turn(Some(Duration::ZERO)).expect("nothing fails");
+        }
+        assert_eq!(seen.drains.borrow().len(), round);
+        assert_eq!(ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.queued())), (false, 0));
+    }
+}
+
+#[test]
+fn the_high_water_mark_itself_is_not_over_it() {
+    for (len, drains) in [(HIGH - 10, 0), (HIGH - 9, 1)] {
+        let (mut server, seen) = server(idle, idle);
+        let mut stream = open(&mut server);
+        let id = seen.id.get().expect("it has asked");
+        ask(&mut server, id, move |peer| {
+            peer.send_binary(&vec![1; len]).expect("there is room");
+            assert_eq!(peer.queued(), len + 10);
+        });
+        read_all(&mut server, &mut stream, len + 10);
+        assert_eq!(seen.drains.borrow().len(), drains, "{len}");
+    }
+}
+
+/// What is sent through the socket takes with it what waits, which may have been over the mark.
+#[test]
+fn a_handler_is_told_also_if_a_large_message_takes_with_it_what_waited() {
+    for count in [1, 2] {
+        let (mut server, seen) = server(idle, idle);
+        let mut stream = open(&mut server);
+        let id = seen.id.get().expect("it has asked");
+        let waits = ask(&mut server, id, move |peer| {
+            peer.send_binary(&vec![1; HIGH]).expect("there is room");
+            let waits = peer.queued();
+            for _ in 0..count {
+                peer.send(vec![2; LOW]).expect("there is room");
+            }
+            waits
+        });
+        assert!(waits > HIGH);
+        read_all(&mut server, &mut stream, HIGH + 10 + count * (LOW + 4));
+        turn_until(&mut server, |_| seen.drains.borrow().len() == 1);
+    }
+}
+
+#[test]
+fn a_handler_stops_at_the_high_water_mark_and_goes_on_when_it_is_told() {
+    const COUNT: u32 = 20_000;
+    let (mut server, seen) = server(send_some, send_some);
+    seen.left.set(COUNT);
+    let mut stream = open(&mut server);
+    let first = Raw::new(Raw::BINARY, numbered(COUNT)).bytes();
+    let received = read_all(&mut server, &mut stream, COUNT as usize * first.len());
+    for (n, frame) in (1..=COUNT).rev().zip(received.chunks(first.len())) {
+        assert!(frame == Raw::new(Raw::BINARY, numbered(n)).bytes(), "message {n} is out of order or changed");
+    }
+    assert!(seen.drains.borrow().len() > 10, "it stopped now and then");
+}
+
+#[test]
+fn a_pause_of_the_application_is_its_own() {
+    let (mut server, seen) = server(idle, idle);
+    let mut stream = open(&mut server);
+    let id = seen.id.get().expect("it has asked");
+    ask(&mut server, id, |peer| peer.pause_reading());
+    stream.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket has room");
+    ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("there is room"));
+    read_all(&mut server, &mut stream, FLOOD + 10);
+    turn_until(&mut server, |_| seen.drains.borrow().len() == 1);
+    assert!(ask(&mut server, id, |peer| peer.is_reading_paused()), "the loop did not pause it");
+    assert_eq!(seen.messages.get(), 0);
+    ask(&mut server, id, |peer| peer.resume_reading());
+    turn_until_received(&mut server, &mut stream, &Raw::new(Raw::TEXT, "Hello").bytes());
+}
+
+#[test]
+fn a_connection_that_is_closed_while_much_waits_ends_all_the_same() {
+    let (mut server, seen) = server(idle, idle);
+    let mut stream = open(&mut server);
+    let id = seen.id.get().expect("it has asked");
+    ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("there is room"));
+    assert!(ask(&mut server, id, |peer| peer.is_reading_paused()));
+    stream.write_all(&Raw::close(1000, "").masked().bytes()).expect("the socket has room");
+    ask(&mut server, id, |peer| peer.ensure_closed(4000, "enough"));
+    let received = read_all(&mut server, &mut stream, FLOOD + 10 + 10);
+    assert!(received.ends_with(&Raw::close(4000, "enough").bytes()));
+    drop(stream);
+    turn_until(&mut server, |server| server.connections() == 0);
+    assert_eq!(server.tally().clean, 1);
+    assert!(seen.drains.borrow().is_empty(), "who has closed has nothing more to send");
+}
+
+/// Sends so many messages, but no more than the high-water mark at a time.
+struct Stream(usize);
+
+impl Stream {
+    fn pump(&mut self, peer: &mut Peer<'_>) {
+        while self.0 > 0 && peer.queued() <= 64 << 10 {
+            peer.send_binary(&[0; 10_000]).unwrap();
+            self.0 -= 1;
+        }
+        if self.0 == 0 {
+            peer.ensure_closed(1000, "");
+        }
+    }
+}
+
+impl Handler for Stream {
+    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
+        self.pump(peer);
+    }
+
+    fn on_drain(&mut self, peer: &mut Peer<'_>) {
+        self.pump(peer);
+    }
+}
+
+#[test]
+fn a_stream_goes_on_also_if_the_socket_takes_everything_at_once() {
+    let served = Served::start(Config::default(), |server| server.route("/", || Stream(1000)).unwrap());
+    let mut client = RawClient::open(served.address, "/");
+    client.send(Raw::new(Raw::TEXT, "go"));
+    for n in 0..1000 {
+        assert_eq!(client.frame().payload.len(), 10_000, "message {n}");
+    }
+    assert_eq!(client.frame(), Raw::close(1000, ""));
+}
+
+/// Pauses at its first message, and tells of each.
+struct Pauser(mpsc::Sender<&'static str>);
+
+impl Handler for Pauser {
+    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
+        self.0.send("message").unwrap();
+        peer.pause_reading();
+        let id = peer.id();
+        peer.handle().with_peer(id, |peer| assert!(peer.is_reading_paused())).unwrap();
+    }
+
+    fn on_drain(&mut self, _: &mut Peer<'_>) {
+        self.0.send("drain").unwrap();
+    }
+}
+
+#[test]
+fn what_the_application_has_paused_stays_paused_until_it_resumes() {
+    let (sender, calls) = mpsc::channel();
+    let served = Served::start(Config::default(), move |server| {
+        server.route("/", move || Pauser(sender.clone())).unwrap();
+        server.route("/echo", || Echo).unwrap();
+    });
+    let mut client = RawClient::open(served.address, "/");
+    client.send(Raw::new(Raw::TEXT, "first"));
+    client.send(Raw::new(Raw::TEXT, "second"));
+    assert_eq!(calls.recv_timeout(PATIENCE), Ok("message"));
+    // Both messages may have come in one read; what comes after that is not read.
+    let _ = calls.recv_timeout(Duration::from_millis(200));
+    client.send(Raw::new(Raw::TEXT, "third"));
+    RawClient::open(served.address, "/echo").echo("a turn has passed");
+    assert_eq!(calls.recv_timeout(Duration::from_millis(200)), Err(mpsc::RecvTimeoutError::Timeout));
+}
+
+/// Fills the output, and tells when it is told that there is room again.
+struct Stuffed(mpsc::Sender<()>);
+
+impl Handler for Stuffed {
+    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
+        while peer.send_binary(&[0; 10_000]).is_ok() {}
+        assert!(matches!(peer.send_binary(&[0; 10_000]), Err(SendError::OutputFull { .. })));
+    }
+
+    fn on_drain(&mut self, _: &mut Peer<'_>) {
+        self.0.send(()).unwrap();
+    }
+}
+
+#[test]
+fn who_was_told_that_the_output_is_full_is_told_when_it_is_not_any_more() {
+    let mut config = Config::default();
+    config.max_output_bytes = 64 << 10;
+    let (sender, drained) = mpsc::channel();
+    let served = Served::start(config, move |server| server.route("/", move || Stuffed(sender.clone())).unwrap());
+    let mut client = RawClient::open(served.address, "/");
+    client.send(Raw::new(Raw::TEXT, "go"));
+    assert_eq!(drained.recv_timeout(PATIENCE), Ok(()), "the output is smaller than the high-water mark");
+}

@@ -1,0 +1,145 @@
+//! Back-pressure: a peer that does not read is not read, and its handler learns when there is room again.
+
+mod fairness;
+mod marks;
+mod unread;
+
+use crate::support::loopback::{
+    PATIENCE,
+    turns::{ask as ask_for, turn_until, turn_until_answered},
+};
+use statesocket::{
+    Config, Message,
+    handshake::{Accept, Request},
+    server::{Handler, Limits, Peer, PeerId, Server},
+};
+use std::{
+    cell::{Cell, RefCell},
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    rc::Rc,
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+const HIGH: usize = 100_000;
+const LOW: usize = 30_000;
+
+/// More than the buffers of the system between two sockets take.
+const FLOOD: usize = 32 << 20;
+
+/// What the handlers of a server have seen.
+#[derive(Debug, Default)]
+struct Seen {
+    id: Cell<Option<PeerId>>,
+    drains: RefCell<Vec<usize>>,
+    messages: Cell<usize>,
+    /// What a handler that sends by itself has still to send.
+    left: Cell<u32>,
+}
+
+type Behaviour = fn(&Seen, &mut Peer<'_>);
+
+/// Echoes, keeps count, and does what it is told when it may send.
+struct Observer {
+    seen: Rc<Seen>,
+    at_start: Behaviour,
+    at_drain: Behaviour,
+}
+
+impl Handler for Observer {
+    fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
+        self.seen.id.set(Some(peer.id()));
+        peer.accept(Accept::new()).expect("a request waits");
+        (self.at_start)(&self.seen, peer);
+    }
+
+    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+        self.seen.messages.set(self.seen.messages.get() + 1);
+        peer.send(message).expect("reading stops before the output is full");
+    }
+
+    fn on_drain(&mut self, peer: &mut Peer<'_>) {
+        self.seen.drains.borrow_mut().push(peer.queued());
+        (self.at_drain)(&self.seen, peer);
+    }
+}
+
+fn idle(_: &Seen, _: &mut Peer<'_>) {}
+
+/// Sends messages until so much waits that it is wise to stop.
+fn send_some(seen: &Seen, peer: &mut Peer<'_>) {
+    while peer.queued() <= HIGH && seen.left.get() > 0 {
+        peer.send_binary(&numbered(seen.left.get())).expect("there is room");
+        seen.left.set(seen.left.get() - 1);
+    }
+}
+
+fn numbered(n: u32) -> Vec<u8> {
+    n.to_be_bytes().repeat(1_000)
+}
+
+fn server(at_start: Behaviour, at_drain: Behaviour) -> (Server, Rc<Seen>) {
+    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    let mut limits = Limits::default();
+    (limits.high_water, limits.low_water) = (HIGH, LOW);
+    server.set_limits(limits);
+    let seen = Rc::new(Seen::default());
+    let handlers = Rc::clone(&seen);
+    let factory = move || Observer { seen: Rc::clone(&handlers), at_start, at_drain };
+    server.route("/ws", factory).expect("the first route");
+    (server, seen)
+}
+
+/// A client whose connection is open on `server`, which this thread turns.
+fn open(server: &mut Server) -> TcpStream {
+    let mut stream = ask_for(server, &[]);
+    assert_eq!(turn_until_answered(server, &mut stream), 101);
+    stream
+}
+
+/// Turns until `ask` has been answered by the connection.
+fn ask<T: Send + 'static>(server: &mut Server, id: PeerId, ask: impl FnOnce(&mut Peer<'_>) -> T + Send + 'static) -> T {
+    let (answer, answers) = mpsc::channel();
+    server.handle().with_peer(id, move |peer| answer.send(ask(peer)).expect("the test waits")).expect("it runs");
+    server.turn(Some(PATIENCE)).expect("nothing fails");
+    answers.try_recv().expect("the connection is there")
+}
+
+/// Writes `bytes` round and round while turning, until nothing has gone for a while. Returns how many have gone.
+fn write_until_blocked(server: &mut Server, stream: &mut TcpStream, bytes: &[u8]) -> usize {
+    let mut written = 0;
+    let mut last = Instant::now();
+    while last.elapsed() < Duration::from_millis(500) {
+        match stream.write(&bytes[written % bytes.len()..]) {
+            Ok(count) => {
+                written += count;
+                last = Instant::now();
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        assert!(written < 4 * FLOOD, "the server takes what it cannot get rid of");
+        server.turn(Some(Duration::from_millis(5))).expect("nothing fails");
+    }
+    written
+}
+
+/// Reads and turns until `len` bytes have come.
+fn read_all(server: &mut Server, stream: &mut TcpStream, len: usize) -> Vec<u8> {
+    let mut received = vec![0; len];
+    let mut at = 0;
+    turn_until(server, |_| {
+        while at < len {
+            match stream.read(&mut received[at..]) {
+                Ok(0) => panic!("the server has gone after {at} bytes of {len}"),
+                Ok(count) => at += count,
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+        }
+        at == len
+    });
+    received
+}
