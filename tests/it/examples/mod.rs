@@ -1,4 +1,4 @@
-//! The example binaries, run as a user runs them. `cargo test` builds them; `cargo test --test it` alone does not.
+//! The example programs, run as a user runs them. `support::process` builds them.
 
 mod client;
 #[cfg(target_os = "linux")]

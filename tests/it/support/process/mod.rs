@@ -1,14 +1,14 @@
 //! Programs in processes of their own: the examples, and what they print.
 
+mod built;
 mod fault_server;
 
+pub(crate) use built::path_of;
 pub(crate) use fault_server::FaultServer;
 
 use super::loopback::PATIENCE;
 use std::{
-    env,
     io::{BufRead, BufReader, Read, Write},
-    path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -64,15 +64,6 @@ impl Lines {
     pub(crate) fn rest(&self) -> Vec<String> {
         std::iter::from_fn(|| self.next()).collect()
     }
-}
-
-/// Where the example `name` was built: beside the directory of the test binary.
-pub(crate) fn path_of(name: &str) -> PathBuf {
-    let this = env::current_exe().expect("the test binary has a path");
-    let target = this.parent().and_then(|deps| deps.parent()).expect("the test binary is in target/PROFILE/deps");
-    let path = target.join("examples").join(name).with_extension(env::consts::EXE_EXTENSION);
-    assert!(path.exists(), "{} is missing: run `cargo test`, or `cargo build --examples`", path.display());
-    path
 }
 
 impl Process {
