@@ -18,6 +18,7 @@ mod proof;
 mod properties;
 mod readme;
 mod reconnect;
+mod rows;
 mod security;
 #[cfg(feature = "server")]
 mod server;

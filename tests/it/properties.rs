@@ -56,8 +56,9 @@ fn holds(name: &str, data: &[u8]) {
     (property.check)(data);
 }
 
-macro_rules! invariants {
-    ($($number:literal $name:ident)*) => { proptest! { $(
+/// Tests of the invariant of this number.
+macro_rules! of_a_trace {
+    ($(#[test] fn $name:ident($number:literal);)*) => { proptest! { $(
         #[test]
         fn $name(script in script()) {
             let invariant = invariants::OF_A_TRACE.iter().find(|invariant| invariant.number == $number);
@@ -66,25 +67,60 @@ macro_rules! invariants {
     )* } };
 }
 
-invariants! {
-    1 i_1_the_joint_state_is_one_of_six
-    2 i_2_a_party_only_moves_forward
-    3 i_3_closed_is_for_ever
-    6 i_6_messages_may_be_sent_exactly_while_both_have_opened_and_we_not_closed
-    7 i_7_there_is_exactly_one_disconnect
-    8 i_8_events_come_in_order_and_none_is_lost
-    9 i_9_the_code_is_that_of_the_close_received
-    11 i_11_after_a_close_only_pongs_leave
-    12 i_12_at_most_one_close_leaves
-    13 i_13_messages_leave_as_they_were_sent
-    14 i_14_after_a_violation_nothing_is_read
-    15 i_15_one_http_head_comes_before_any_frame
-    16 i_16_the_socket_is_shut_once_and_nothing_is_written_after
-    17 i_17_pings_are_answered_in_order
-    18 i_18_what_leaves_can_be_read
-    21 i_21_what_waits_is_bounded
-    22 i_22_the_clock_alone_brings_the_end
-    25 i_25_after_the_end_nothing_changes_anything
+of_a_trace! {
+    #[test]
+    fn i_1_the_joint_state_is_one_of_six(1);
+
+    #[test]
+    fn i_2_a_party_only_moves_forward(2);
+
+    #[test]
+    fn i_3_closed_is_for_ever(3);
+
+    #[test]
+    fn i_6_messages_may_be_sent_only_between_opening_and_our_close(6);
+
+    #[test]
+    fn i_7_there_is_exactly_one_disconnect(7);
+
+    #[test]
+    fn i_8_events_come_in_order_and_none_is_lost(8);
+
+    #[test]
+    fn i_9_the_code_is_that_of_the_close_received(9);
+
+    #[test]
+    fn i_11_after_a_close_only_pongs_leave(11);
+
+    #[test]
+    fn i_12_at_most_one_close_leaves(12);
+
+    #[test]
+    fn i_13_messages_leave_as_they_were_sent(13);
+
+    #[test]
+    fn i_14_after_a_violation_nothing_is_read(14);
+
+    #[test]
+    fn i_15_one_http_head_comes_before_any_frame(15);
+
+    #[test]
+    fn i_16_the_socket_is_shut_once_and_nothing_is_written_after(16);
+
+    #[test]
+    fn i_17_pings_are_answered_in_order(17);
+
+    #[test]
+    fn i_18_what_leaves_can_be_read(18);
+
+    #[test]
+    fn i_21_what_waits_is_bounded(21);
+
+    #[test]
+    fn i_22_the_clock_alone_brings_the_end(22);
+
+    #[test]
+    fn i_25_after_the_end_nothing_changes_anything(25);
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 /// ws-rs queued for a peer that did not read whatever there was to queue.
 #[test]
-fn rustsec_2020_0043_cve_2020_35896_output_does_not_grow_for_a_peer_that_does_not_read() {
+fn rustsec_2020_0043_cve_2020_35896_unread_output_does_not_grow() {
     let limit = 10_000;
     let mut server = established(Role::Server, config(|config| config.max_output_bytes = limit));
     let full = (0..).find_map(|_| server.send_binary(&[0; 1000]).err());

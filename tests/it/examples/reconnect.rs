@@ -175,7 +175,7 @@ fn attempts(lines: &[String]) -> usize {
 }
 
 #[test]
-fn it_gives_up_after_so_many_attempts_and_at_once_where_waiting_does_not_help() {
+fn reconnecting_stops_after_the_last_attempt_and_for_final_refusals() {
     let (listener, url) = listen();
     let options = ["--reconnect", "--reconnect-attempts", "2", "--reconnect-delay-max", "5"];
     let patient = client(&url, &options);

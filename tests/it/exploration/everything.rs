@@ -61,7 +61,7 @@ fn i_5_i_24_two_ends_that_answer_a_close_at_once_keep_every_property() {
 }
 
 #[test]
-fn two_ends_whose_applications_answer_a_close_keep_every_property_and_take_every_row() {
+fn two_ends_with_manual_replies_keep_every_property_and_take_every_row() {
     let explored = [
         explore_pair("splits", CloseReply::Manual, SPLITS, 8_000),
         explore_pair("pings", CloseReply::Manual, PINGS, 8_000),

@@ -131,7 +131,7 @@ fn f21_the_frame_limit_is_exact_and_checked_before_the_payload() {
 }
 
 #[test]
-fn f21_the_message_limit_counts_all_fragments_and_is_checked_before_the_payload() {
+fn f21_the_message_limit_counts_all_fragments_before_their_payload() {
     let config = config(|config| config.max_message_bytes = 10);
     for role in ROLES {
         for sizes in [&[11][..], &[10, 1], &[4, 0, 6, 1], &[6, 5], &[0, 0, 11], &[10, 0, 0, 2]] {

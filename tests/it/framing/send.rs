@@ -194,7 +194,7 @@ fn a_large_message_that_is_handed_over_is_not_copied() {
 }
 
 #[test]
-fn a_message_that_is_handed_over_counts_against_the_limit_and_is_gone_if_it_is_refused() {
+fn an_owned_message_counts_against_the_limit_and_is_dropped_if_refused() {
     for role in ROLES {
         let mut config = Config::default();
         config.max_output_bytes = 20_000;

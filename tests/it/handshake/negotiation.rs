@@ -164,7 +164,7 @@ fn e5_without_agreement_the_connection_is_still_open() {
 /// A client cannot require an extension: it has no way even to offer one, since the header is the handshake's own. So
 /// no client closes with 1010 by itself; the code is there for applications whose subprotocol needs it.
 #[test]
-fn e6_a_mandatory_extension_cannot_be_asked_for_and_1010_is_the_applications() {
+fn e6_no_extension_can_be_required_and_only_a_client_may_send_1010() {
     use statesocket::http::{HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
     use statesocket::{CloseCode, CloseError, ConnectError, handshake::Connect};
 

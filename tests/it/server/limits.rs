@@ -133,7 +133,7 @@ fn a_server_with_no_room_refuses_everybody() {
 }
 
 #[test]
-fn one_too_many_of_an_address_is_refused_with_429_and_there_is_room_when_another_has_gone() {
+fn an_address_over_its_limit_is_refused_with_429_until_a_peer_leaves() {
     let mut server = limited(|limits| limits.max_connections_per_address = 2);
     let (first, mut second) = (open(&mut server), open(&mut server));
     let _refused = [refused(&mut server, 429), refused(&mut server, 429)];

@@ -24,7 +24,7 @@ fn status_of_origin(policy: &OriginPolicy, origin: &str) -> u16 {
 }
 
 #[test]
-fn s5_unless_told_otherwise_any_page_is_served() {
+fn s1_unless_told_otherwise_any_page_is_served() {
     assert_eq!(Policy::default().origin, OriginPolicy::Any);
     for origin in ["", "null", "https://evil.example", "nonsense"] {
         assert_eq!(status_of_origin(&OriginPolicy::Any, origin), 101, "{origin}");
@@ -32,7 +32,7 @@ fn s5_unless_told_otherwise_any_page_is_served() {
 }
 
 #[test]
-fn s5_only_pages_of_the_same_host_are_served() {
+fn s1_only_pages_of_the_same_host_are_served() {
     for (origin, expected) in [
         ("", 101),
         ("http://server.example.com", 101),
@@ -51,7 +51,7 @@ fn s5_only_pages_of_the_same_host_are_served() {
 }
 
 #[test]
-fn s5_only_pages_of_the_list_are_served() {
+fn s1_only_pages_of_the_list_are_served() {
     let list = ["https://example.com", "http://Localhost:3000", "http://[::1]:3000", "https://[2001:DB8::1]"];
     let list = OriginPolicy::List(list.map(str::to_owned).to_vec());
     for (origin, expected) in [
@@ -125,7 +125,7 @@ fn the_host_comes_before_the_origin_and_both_before_the_route() {
 }
 
 #[test]
-fn s5_what_is_of_the_same_origin() {
+fn s1_what_is_of_the_same_origin() {
     for (host, origin, expected) in [
         ("example.com", "http://example.com", true),
         ("example.com", "https://example.com", true),

@@ -91,7 +91,7 @@ fn a_reset_that_comes_after_the_last_bytes_were_read_is_seen() {
 }
 
 #[test]
-fn messages_that_fill_a_read_and_fall_short_of_it_by_a_byte_come_back_and_so_do_those_after_them() {
+fn messages_as_long_as_a_read_and_one_byte_off_are_echoed() {
     let mut server = server(config());
     let mut stream = open(&mut server);
     for len in READS.into_iter().flat_map(|len| [len - 1, len, len + 1]) {

@@ -24,7 +24,7 @@ fn opening_of_a_server_that_hears_nothing() {
 
 /// A loop that asked for the time before it made the connection hands in an earlier one.
 #[test]
-fn opening_of_a_server_that_hears_bytes_before_it_was_made_is_due_when_it_was() {
+fn bytes_from_before_a_server_was_made_do_not_move_its_opening_deadline() {
     let before = Instant::now();
     let start = before + SECOND;
     let mut server = Connection::server(timed(), start);

@@ -25,7 +25,7 @@ pub(crate) const OF_A_TRACE: [Invariant; 18] = [
     Invariant { number: 1, check: states::i_1_the_joint_state_is_one_of_six },
     Invariant { number: 2, check: states::i_2_a_party_only_moves_forward },
     Invariant { number: 3, check: states::i_3_closed_is_for_ever },
-    Invariant { number: 6, check: states::i_6_messages_may_be_sent_exactly_while_both_have_opened_and_we_not_closed },
+    Invariant { number: 6, check: states::i_6_messages_may_be_sent_only_between_opening_and_our_close },
     Invariant { number: 7, check: events::i_7_there_is_exactly_one_disconnect },
     Invariant { number: 8, check: events::i_8_events_come_in_order_and_none_is_lost },
     Invariant { number: 9, check: events::i_9_the_code_is_that_of_the_close_received },

@@ -35,7 +35,7 @@ pub(super) fn i_3_closed_is_for_ever(trace: &Trace) {
     }
 }
 
-pub(super) fn i_6_messages_may_be_sent_exactly_while_both_have_opened_and_we_not_closed(trace: &Trace) {
+pub(super) fn i_6_messages_may_be_sent_only_between_opening_and_our_close(trace: &Trace) {
     for view in &trace.views {
         let (local, peer) = match trace.role {
             Role::Client => (view.client_state, view.application_state),
