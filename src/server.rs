@@ -31,7 +31,7 @@ mod drive;
 mod handle;
 mod handler;
 mod limits;
-mod log;
+mod logging;
 mod params;
 mod peer;
 mod peer_id;

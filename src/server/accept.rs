@@ -2,7 +2,7 @@
 
 use super::{
     limits::{Limits, WhenFull},
-    log::LOG,
+    logging::LOG,
     peers::Peers,
     tally::Tally,
 };
@@ -122,7 +122,7 @@ impl Acceptor {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut self.is_starved, true) {
-                        ::log::warn!(target: LOG, "cannot accept, trying again every {PAUSE:?}: {error}");
+                        log::warn!(target: LOG, "cannot accept, trying again every {PAUSE:?}: {error}");
                     }
                     self.paused_until = now.checked_add(PAUSE);
                 }
@@ -159,7 +159,7 @@ impl Surroundings<'_> {
         }
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.registry.register(&mut stream, Token(self.peers.vacant_key()), interest) {
-            ::log::warn!(target: LOG, "a connection from {address} cannot be waited for: {error}");
+            log::warn!(target: LOG, "a connection from {address} cannot be waited for: {error}");
             self.tally.dropped += 1;
             return;
         }

@@ -3,14 +3,11 @@
 use super::{
     Server,
     handle::{self, Command},
-    log::LOG,
+    logging::caught,
     peer::Peer,
 };
 use crate::{CloseCode, Phase};
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Instant,
-};
+use std::time::Instant;
 
 /// What handles ask for that is done in a turn, before the connections have theirs.
 const COMMANDS_A_TURN: usize = 1024;
@@ -93,7 +90,5 @@ impl Server {
 
 /// Drops what an application wants done, whose own code that may run, and panic.
 fn drop_caught(act: Box<dyn FnOnce(&mut Peer<'_>) + Send>) {
-    if catch_unwind(AssertUnwindSafe(|| drop(act))).is_err() {
-        ::log::error!(target: LOG, "what was asked for a connection that has gone panicked while it was dropped");
-    }
+    caught("dropping a command for an ended session", || drop(act));
 }

@@ -1,17 +1,20 @@
 //! Driving one connection: read, hand out events, write, do what is to be done with the socket.
 
 use super::{
-    handle::Handle, handler::Handler, limits::Limits, log::LOG, peer::Peer, peers::Entry, policy::Policy,
-    routes::Routes, socket::ReadOutcome, tally::Tally,
+    handle::Handle,
+    handler::Handler,
+    limits::Limits,
+    logging::{LOG, caught},
+    peer::Peer,
+    peers::Entry,
+    policy::Policy,
+    routes::Routes,
+    socket::ReadOutcome,
+    tally::Tally,
 };
 use crate::{CloseCode, Config, Event, OutputBuffer, Phase, SocketAction, handshake::Request, handshake::Response};
 use http::StatusCode;
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Instant,
-};
+use std::{fmt, sync::Arc, time::Instant};
 
 /// One buffer for all connections: nothing stays in it.
 const READ_BUFFER: usize = 128 << 10;
@@ -71,9 +74,10 @@ impl Driver {
     /// Lets `act` use the connection, and does what follows from that.
     pub(super) fn with_peer(&mut self, key: usize, entry: &mut Entry, now: Instant, act: impl FnOnce(&mut Peer<'_>)) {
         entry.connection.lend_buffer(&mut self.output_buffer);
+        let (id, address) = (entry.id(key), entry.address);
         let mut peer = entry.peer(key, &self.handle, self.high_water()).0;
-        if catch_unwind(AssertUnwindSafe(|| act(&mut peer))).is_err() {
-            recover(key, entry);
+        if caught(format_args!("{id} {address}: a command"), || act(&mut peer)).is_none() {
+            recover(entry);
         }
         self.react_to_all(key, entry, &mut [], now);
         self.write(key, entry, now);
@@ -205,7 +209,7 @@ impl Driver {
             Event::Pong(payload) => self.call(key, entry, |handler, peer| handler.on_pong(peer, &payload)),
             Event::Disconnect(disconnect) => {
                 entry.log_moves(key);
-                ::log::info!(target: LOG, "{} {}: disconnect {disconnect}", entry.id(key), entry.address);
+                log::info!(target: LOG, "{} {}: disconnect {disconnect}", entry.id(key), entry.address);
                 self.tally.note(&disconnect);
                 self.call(key, entry, |handler, peer| handler.on_disconnect(peer, &disconnect));
             }
@@ -233,17 +237,17 @@ impl Driver {
     /// Calls the handler, if there is one. One that panics is gone, and its connection with it; the others do not
     /// notice.
     fn call(&self, key: usize, entry: &mut Entry, act: impl FnOnce(&mut dyn Handler, &mut Peer<'_>)) {
+        let (id, address) = (entry.id(key), entry.address);
         let (mut peer, handler) = entry.peer(key, &self.handle, self.high_water());
         let Some(handler) = handler else { return };
-        if catch_unwind(AssertUnwindSafe(|| act(handler, &mut peer))).is_err() {
-            recover(key, entry);
+        if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut peer)).is_none() {
+            recover(entry);
         }
     }
 }
 
 /// Ends a connection whose handler has panicked: 500 to a request, Close 1011 to an open connection.
-fn recover(key: usize, entry: &mut Entry) {
-    ::log::error!(target: LOG, "{} {}: the handler panicked", entry.id(key), entry.address);
+fn recover(entry: &mut Entry) {
     entry.drop_handler();
     if entry.connection.request().is_some() {
         let answered = entry.connection.reject(Response::new(StatusCode::INTERNAL_SERVER_ERROR));

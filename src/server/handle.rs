@@ -1,6 +1,6 @@
 //! How other threads, and handlers, reach the connections of a loop.
 
-use super::{log::LOG, peer::Peer, peer_id::PeerId};
+use super::{logging::LOG, peer::Peer, peer_id::PeerId};
 use crate::{SendError, SharedMessage};
 use mio::Waker;
 use std::{
@@ -133,7 +133,7 @@ impl Handle {
 
 pub(super) fn report(sent: Result<(), SendError>) {
     if let Err(error) = sent {
-        ::log::debug!(target: LOG, "not sent: {error}");
+        log::debug!(target: LOG, "not sent: {error}");
     }
 }
 

@@ -1,8 +1,15 @@
 //! The connections that there are, which of them have work, and which a deadline.
 
 use super::{
-    deadlines::Deadlines, handle::Handle, handler::Handler, limits::Limits, log::LOG, params::Params, peer::Peer,
-    peer_id::PeerId, socket::Socket,
+    deadlines::Deadlines,
+    handle::Handle,
+    handler::Handler,
+    limits::Limits,
+    logging::{LOG, caught},
+    params::Params,
+    peer::Peer,
+    peer_id::PeerId,
+    socket::Socket,
 };
 use crate::{Connection, Phase};
 use http::StatusCode;
@@ -12,7 +19,6 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt,
     net::{IpAddr, SocketAddr},
-    panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
 };
 
@@ -272,7 +278,7 @@ impl Entry {
     pub(super) fn log_moves(&mut self, key: usize) {
         let history = self.connection.history();
         for transition in &history[usize::from(self.logged)..] {
-            ::log::debug!(target: LOG, "{} {}: {transition}", self.id(key), self.address);
+            log::debug!(target: LOG, "{} {}: {transition}", self.id(key), self.address);
         }
         self.logged = history.len() as u8;
     }
@@ -280,9 +286,7 @@ impl Entry {
     /// Drops the handler, whose own code that may run, and panic.
     pub(super) fn drop_handler(&mut self) {
         let handler = self.handler.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(handler))).is_err() {
-            ::log::error!(target: LOG, "{}: a handler panicked while it was dropped", self.address);
-        }
+        caught(format_args!("{}: dropping the handler", self.address), || drop(handler));
     }
 
     /// Whether a deadline may have come: there is none before the one that is kept.

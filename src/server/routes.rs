@@ -1,12 +1,9 @@
 //! Which path is handled by what.
 
-use super::{handler::Handler, log::LOG, params::Params};
+use super::{handler::Handler, logging::caught, params::Params};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::fmt;
 
 /// Makes a handler for a connection.
 pub(super) type Factory = Box<dyn FnMut() -> Box<dyn Handler>>;
@@ -44,10 +41,8 @@ impl Routes {
         let decoded = found.params.iter().map(|(name, value)| decode(value).map(|value| (name.into(), value.into())));
         let params = Params::new(decoded.collect::<Result<Vec<_>, _>>()?);
         // A factory is the application's too: when it panics that is the end of one request, as when its handler does.
-        let handler = catch_unwind(AssertUnwindSafe(found.value)).map_err(|_| {
-            ::log::error!(target: LOG, "the factory of a handler for {path} panicked");
-            StatusCode::INTERNAL_SERVER_ERROR
-        })?;
+        let handler = caught(format_args!("the factory of a handler for {path}"), found.value)
+            .ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
         Ok((handler, params))
     }
 }
