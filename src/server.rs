@@ -39,6 +39,7 @@ mod peers;
 mod policy;
 mod routes;
 mod socket;
+mod stream;
 mod tally;
 
 pub use handle::{Handle, Stopped};

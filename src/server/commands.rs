@@ -72,7 +72,7 @@ impl Server {
         drop(acceptor);
         for key in self.peers.keys() {
             if let Some(entry) = self.peers.get_mut(key).filter(|entry| entry.connection.phase() == Phase::Idle) {
-                entry.socket.try_all();
+                entry.socket.assume_ready();
                 self.drive(key, now);
             }
         }

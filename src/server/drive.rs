@@ -9,12 +9,14 @@ use super::{
     peers::Entry,
     policy::Policy,
     routes::Routes,
-    socket::ReadOutcome,
+    stream::ByteStream,
     tally::Tally,
 };
-use crate::{CloseCode, Config, Event, OutputBuffer, Phase, SocketAction, handshake::Request, handshake::Response};
+use crate::{
+    BytesRead, CloseCode, Config, Event, OutputBuffer, Phase, SocketAction, handshake::Request, handshake::Response,
+};
 use http::StatusCode;
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, io::ErrorKind, sync::Arc, time::Instant};
 
 /// One buffer for all connections: nothing stays in it.
 const READ_BUFFER: usize = 128 << 10;
@@ -34,6 +36,14 @@ pub(super) struct Driver {
     buffer: Box<[u8]>,
     /// Lent to each connection while it is driven, to queue its output in.
     output_buffer: OutputBuffer,
+}
+
+/// How a read ended.
+enum Read {
+    Some,
+    WouldBlock,
+    Eof,
+    Failed,
 }
 
 impl Driver {
@@ -91,22 +101,35 @@ impl Driver {
 
     /// Reads once, and hands out the events.
     fn read(&mut self, key: usize, entry: &mut Entry, now: Instant) {
+        match self.read_once(key, entry, now) {
+            Read::Some => return,
+            Read::WouldBlock => {}
+            Read::Eof => entry.connection.receive_eof(),
+            Read::Failed => entry.connection.transport_failed(),
+        }
+        self.react_to_all(key, entry, &mut [], now);
+    }
+
+    /// Reads once, and hands out the events of what has come.
+    fn read_once(&mut self, key: usize, entry: &mut Entry, now: Instant) -> Read {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let Entry { connection, socket, .. } = &mut *entry;
-        let input = match socket.read_with(|stream| connection.read_from(stream, &mut buffer, now)) {
-            ReadOutcome::Some(read) => &mut buffer[..read.in_buffer],
-            ReadOutcome::WouldBlock => &mut [],
-            ReadOutcome::Eof => {
-                entry.connection.receive_eof();
-                &mut []
-            }
-            ReadOutcome::Failed => {
-                entry.connection.transport_failed();
-                &mut []
+        let result = loop {
+            match entry.connection.read_from(&mut entry.socket, &mut buffer, now) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result,
             }
         };
-        self.react_to_all(key, entry, input, now);
+        let read = match result {
+            Ok(BytesRead { total: 0, .. }) => Read::Eof,
+            Ok(read) => {
+                self.react_to_all(key, entry, &mut buffer[..read.in_buffer], now);
+                Read::Some
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Read::WouldBlock,
+            Err(_) => Read::Failed,
+        };
         self.buffer = buffer;
+        read
     }
 
     /// Writes what waits, unless the last write was cut short, and then sees to the socket.
@@ -179,15 +202,12 @@ impl Driver {
 
     /// The peer may have sent a Close before it went: what it says of the end is worth more than that writing failed.
     fn write_failed(&mut self, key: usize, entry: &mut Entry, now: Instant) {
-        let mut buffer = std::mem::take(&mut self.buffer);
         for _ in 0..READS_A_TURN {
-            let Entry { connection, socket, .. } = &mut *entry;
-            match socket.read_with(|stream| connection.read_from(stream, &mut buffer, now)) {
-                ReadOutcome::Some(read) => self.react_to_all(key, entry, &mut buffer[..read.in_buffer], now),
-                ReadOutcome::WouldBlock | ReadOutcome::Eof | ReadOutcome::Failed => break,
+            match self.read_once(key, entry, now) {
+                Read::Some => {}
+                Read::WouldBlock | Read::Eof | Read::Failed => break,
             }
         }
-        self.buffer = buffer;
         entry.connection.transport_failed();
         self.react_to_all(key, entry, &mut [], now);
     }

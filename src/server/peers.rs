@@ -10,6 +10,7 @@ use super::{
     peer::Peer,
     peer_id::PeerId,
     socket::Socket,
+    stream::ByteStream,
 };
 use crate::{Connection, Phase};
 use http::StatusCode;
@@ -160,7 +161,7 @@ impl Peers {
     /// The socket of `key` has something to read, or room to write.
     pub(super) fn set_ready(&mut self, key: usize, event: &Event) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.socket.note(event);
+            entry.socket.update(event);
             if !entry.is_ready {
                 entry.is_ready = true;
                 self.ready.push_back(key);
@@ -192,7 +193,7 @@ impl Peers {
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
         let key = self.deadlines.due(now)?;
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.socket.try_all();
+            entry.socket.assume_ready();
             self.deadlines.remove(key, &mut entry.deadline);
         }
         Some(key)

@@ -1,15 +1,14 @@
-//! A socket, and what the system has said of it.
+//! The socket of a session, and what the system has reported about it.
 
-use crate::BytesRead;
+use super::stream::ByteStream;
 use mio::{event::Event, net::TcpStream};
 use std::{
-    io::{self, ErrorKind, IoSlice, Write},
+    io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write},
     net::Shutdown,
 };
 
-/// Whether a read, or a write, that does less than it was asked for has emptied, or filled, the socket, so that the
-/// system will say when to go on. That is how epoll and kqueue tell of edges; elsewhere mio tells again only after
-/// `WouldBlock`.
+/// Whether the system reports readiness anew after a read, or write, of fewer bytes than were asked for. epoll and
+/// kqueue, which report edges, do. Elsewhere mio reports again only after `WouldBlock`.
 const SHORT_IS_LAST: bool = cfg!(all(
     not(mio_unsupported_force_poll_poll),
     any(
@@ -29,87 +28,56 @@ const SHORT_IS_LAST: bool = cfg!(all(
     )
 ));
 
+/// A non-blocking socket that makes no system call of which it knows that it would block.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
-    /// There may be something to read: it has not been read empty since the system said that there was.
+    /// The system has reported input, and no read has emptied the socket since.
     is_readable: bool,
-    /// The system has said that the peer's direction has ended, or that the connection has failed.
+    /// The system has reported the end of the peer's direction, or a failure.
     is_ending: bool,
-    /// The last write was cut short: the next one waits for the system to say that it may go on.
-    is_blocked: bool,
-    /// It is to be closed, and the connection forgotten.
+    /// A write has filled the socket, and the system has reported nothing since.
+    is_full: bool,
     is_closed: bool,
-}
-
-/// What reading has come to.
-pub(super) enum ReadOutcome {
-    Some(BytesRead),
-    WouldBlock,
-    Eof,
-    Failed,
 }
 
 impl Socket {
     pub(super) const fn new(stream: TcpStream) -> Self {
-        Self { stream, is_readable: false, is_ending: false, is_blocked: false, is_closed: false }
+        Self { stream, is_readable: false, is_ending: false, is_full: false, is_closed: false }
     }
 
-    pub(super) const fn is_readable(&self) -> bool {
-        self.is_readable
-    }
-
-    /// The system tells of it.
-    pub(super) fn note(&mut self, event: &Event) {
+    /// Takes over what the system reports.
+    pub(super) fn update(&mut self, event: &Event) {
         self.is_ending |= event.is_read_closed() || event.is_error();
         self.is_readable |= event.is_readable() || self.is_ending;
-        self.is_blocked = false;
+        self.is_full = false;
     }
 
-    /// It is to be read and written whatever the system has said.
-    pub(super) const fn try_all(&mut self) {
+    /// Lets the next read and the next write reach the system, whatever it has reported.
+    pub(super) const fn assume_ready(&mut self) {
         self.is_readable = true;
-        self.is_blocked = false;
+        self.is_full = false;
     }
 
-    /// Has `read` read once.
-    pub(super) fn read_with(&mut self, mut read: impl FnMut(&mut TcpStream) -> io::Result<BytesRead>) -> ReadOutcome {
-        loop {
-            return match read(&mut self.stream) {
-                Ok(BytesRead { total: 0, .. }) => ReadOutcome::Eof,
-                Ok(read) => {
-                    // An end that the system has told of is not told of again.
-                    self.is_readable = !read.is_short || self.is_ending || !SHORT_IS_LAST;
-                    ReadOutcome::Some(read)
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.is_readable = false;
-                    ReadOutcome::WouldBlock
-                }
-                Err(_) => ReadOutcome::Failed,
-            };
+    /// Reads into `room` bytes by `read`.
+    fn read_by(&mut self, room: usize, read: impl FnOnce(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        let result = read(&mut self.stream);
+        match &result {
+            Ok(0) => {}
+            // The system does not report an end twice.
+            Ok(count) => self.is_readable = *count == room || self.is_ending || !SHORT_IS_LAST,
+            Err(error) => self.is_readable &= error.kind() != ErrorKind::WouldBlock,
         }
+        result
     }
 
-    pub(super) fn shut_down_writing(&self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
-    }
-
-    pub(super) const fn close(&mut self) {
-        self.is_closed = true;
-    }
-
-    pub(super) const fn is_closed(&self) -> bool {
-        self.is_closed
-    }
-
-    fn write_with(&mut self, len: usize, write: impl FnOnce(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
-        if self.is_blocked {
+    /// Writes `len` bytes by `write`, unless the socket is full.
+    fn write_by(&mut self, len: usize, write: impl FnOnce(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        if self.is_full {
             return Err(ErrorKind::WouldBlock.into());
         }
         let result = write(&mut self.stream);
-        self.is_blocked = match &result {
+        self.is_full = match &result {
             Ok(written) => SHORT_IS_LAST && *written < len,
             Err(error) => error.kind() == ErrorKind::WouldBlock,
         };
@@ -117,18 +85,46 @@ impl Socket {
     }
 }
 
-/// Once it is full it would block, until the system has told of room.
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_by(buffer.len(), |stream| stream.read(buffer))
+    }
+
+    fn read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let room = slices.iter().map(|slice| slice.len()).sum();
+        self.read_by(room, |stream| stream.read_vectored(slices))
+    }
+}
+
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_with(bytes.len(), |stream| stream.write(bytes))
+        self.write_by(bytes.len(), |stream| stream.write(bytes))
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let len = slices.iter().map(|slice| slice.len()).sum();
-        self.write_with(len, |stream| stream.write_vectored(slices))
+        self.write_by(len, |stream| stream.write_vectored(slices))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
+    }
+}
+
+impl ByteStream for Socket {
+    fn is_readable(&self) -> bool {
+        self.is_readable
+    }
+
+    fn shut_down_writing(&mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+
+    fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed
     }
 }
