@@ -37,6 +37,7 @@ mod peer;
 mod peer_id;
 mod peers;
 mod policy;
+mod pressure;
 mod routes;
 mod socket;
 mod stream;

@@ -8,6 +8,7 @@ use super::{
     peer::Peer,
     peers::Entry,
     policy::Policy,
+    pressure::Marks,
     routes::Routes,
     stream::ByteStream,
     tally::Tally,
@@ -64,19 +65,19 @@ impl Driver {
     /// Does all that `entry` can do now, within its budget.
     pub(super) fn drive(&mut self, key: usize, entry: &mut Entry, now: Instant) {
         entry.connection.lend_buffer(&mut self.output_buffer);
-        self.write(key, entry, now);
+        self.flush(key, entry, now);
         for _ in 0..READS_A_TURN {
             if entry.socket.is_closed() || !entry.may_read() {
                 break;
             }
             self.read(key, entry, now);
-            self.write(key, entry, now);
+            self.flush(key, entry, now);
         }
         // Only now: what lies in the socket came in time, however late a slow handler has made this loop.
         if entry.may_be_due(now) {
             entry.connection.handle_timeout(now);
             self.react_to_all(key, entry, &mut [], now);
-            self.write(key, entry, now);
+            self.flush(key, entry, now);
         }
         entry.connection.reclaim_buffer(&mut self.output_buffer);
     }
@@ -84,13 +85,13 @@ impl Driver {
     /// Lets `act` use the connection, and does what follows from that.
     pub(super) fn with_peer(&mut self, key: usize, entry: &mut Entry, now: Instant, act: impl FnOnce(&mut Peer<'_>)) {
         entry.connection.lend_buffer(&mut self.output_buffer);
-        let (id, address) = (entry.id(key), entry.address);
-        let mut peer = entry.peer(key, &self.handle, self.high_water()).0;
+        let (id, address, marks) = (entry.id(key), entry.address, self.marks(entry));
+        let mut peer = entry.peer(key, &self.handle, marks.high).0;
         if caught(format_args!("{id} {address}: a command"), || act(&mut peer)).is_none() {
             recover(entry);
         }
         self.react_to_all(key, entry, &mut [], now);
-        self.write(key, entry, now);
+        self.flush(key, entry, now);
         entry.connection.reclaim_buffer(&mut self.output_buffer);
     }
 
@@ -132,10 +133,19 @@ impl Driver {
         read
     }
 
-    /// Writes what waits, unless the last write was cut short, and then sees to the socket.
-    fn write(&mut self, key: usize, entry: &mut Entry, now: Instant) {
-        if entry.connection.queued() > 0 || entry.is_pressed {
-            self.write_under_pressure(key, entry, now);
+    /// Writes what is queued, lets the handler react to the room that this makes, and writes what it adds.
+    fn flush(&mut self, key: usize, entry: &mut Entry, now: Instant) {
+        if entry.connection.queued() > 0 || !entry.pressure.is_low() {
+            self.push(key, entry, now);
+            if entry.pressure.take_drained() {
+                if entry.connection.phase() == Phase::Open {
+                    self.call(key, entry, |handler, peer| handler.on_drain(peer));
+                }
+                self.react_to_all(key, entry, &mut [], now);
+                // If this drains the output again, `on_drain` waits for the next turn: a handler that always has more
+                // must not keep the others waiting.
+                self.push(key, entry, now);
+            }
         }
         while let Some(action) = entry.connection.poll_socket() {
             match action {
@@ -149,55 +159,18 @@ impl Driver {
         }
     }
 
-    fn write_under_pressure(&mut self, key: usize, entry: &mut Entry, now: Instant) {
-        // Before writing: a handler that has stopped at the high-water mark is to be told also if the system then takes
-        // everything at once.
-        entry.is_pressed |= self.is_over_high_water(entry);
-        self.write_once(key, entry, now);
-        if self.is_relieved(entry) {
-            self.relieve(key, entry);
-            self.react_to_all(key, entry, &mut [], now);
-            entry.is_pressed |= self.is_over_high_water(entry);
-            self.write_once(key, entry, now);
-        }
-        // What this comes to is for the next turn: a handler that always has more must not keep the others waiting.
-        entry.is_relieved = self.is_relieved(entry);
-        if entry.is_pressed && !entry.is_relieved && !entry.connection.is_reading_paused() {
-            entry.has_paused = true;
-            entry.connection.pause_reading();
-        }
-    }
-
-    fn write_once(&mut self, key: usize, entry: &mut Entry, now: Instant) {
-        if entry.connection.write_to(&mut entry.socket).is_err() {
+    /// Writes what is queued. If that fails, hands out what the peer had sent before.
+    fn push(&mut self, key: usize, entry: &mut Entry, now: Instant) {
+        let marks = self.marks(entry);
+        let result = entry.write(marks);
+        if result.is_err() {
             self.write_failed(key, entry, now);
         }
+        entry.settle_pressure(marks);
     }
 
-    /// A peer that does not take what waits for it is not read, until it has taken most of it.
-    fn is_over_high_water(&self, entry: &Entry) -> bool {
-        entry.connection.phase() == Phase::Open && entry.connection.queued() > self.high_water()
-    }
-
-    /// An output that is full is over it, so that a handler whose messages are refused is told when there is room.
-    fn high_water(&self) -> usize {
-        self.limits.high_water.min(self.config.max_output_bytes / 2)
-    }
-
-    fn is_relieved(&self, entry: &Entry) -> bool {
-        let has_drained = entry.connection.queued() <= self.limits.low_water.min(self.high_water());
-        entry.is_pressed && (has_drained || entry.connection.phase() != Phase::Open)
-    }
-
-    /// Reads again, and tells the handler, unless it may not send any more.
-    fn relieve(&self, key: usize, entry: &mut Entry) {
-        entry.is_pressed = false;
-        if std::mem::take(&mut entry.has_paused) {
-            entry.connection.resume_reading();
-        }
-        if entry.connection.phase() == Phase::Open {
-            self.call(key, entry, |handler, peer| handler.on_drain(peer));
-        }
+    fn marks(&self, entry: &Entry) -> Marks {
+        Marks::new(&self.limits, entry.connection.config())
     }
 
     /// The peer may have sent a Close before it went: what it says of the end is worth more than that writing failed.
@@ -257,8 +230,8 @@ impl Driver {
     /// Calls the handler, if there is one. One that panics is gone, and its connection with it; the others do not
     /// notice.
     fn call(&self, key: usize, entry: &mut Entry, act: impl FnOnce(&mut dyn Handler, &mut Peer<'_>)) {
-        let (id, address) = (entry.id(key), entry.address);
-        let (mut peer, handler) = entry.peer(key, &self.handle, self.high_water());
+        let (id, address, marks) = (entry.id(key), entry.address, self.marks(entry));
+        let (mut peer, handler) = entry.peer(key, &self.handle, marks.high);
         let Some(handler) = handler else { return };
         if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut peer)).is_none() {
             recover(entry);

@@ -1,6 +1,6 @@
 //! What an application is given.
 
-use super::{handle::Handle, params::Params, peer_id::PeerId, socket::Socket};
+use super::{handle::Handle, params::Params, peer_id::PeerId, pressure::Pressure, socket::Socket};
 use crate::{
     AcceptError, CloseCode, CloseError, Connection, Message, PingError, RejectError, SendError, SharedMessage,
     handshake::{Accept, Response},
@@ -20,8 +20,7 @@ use std::{net::SocketAddr, ops::Deref};
 pub struct Peer<'l> {
     pub(super) connection: &'l mut Connection,
     pub(super) socket: &'l mut Socket,
-    /// Reading is paused by the loop.
-    pub(super) has_paused: &'l mut bool,
+    pub(super) pressure: &'l mut Pressure,
     pub(super) high_water: usize,
     pub(super) id: PeerId,
     pub(super) address: SocketAddr,
@@ -189,14 +188,14 @@ impl<'l> Peer<'l> {
 
     /// [`Connection::pause_reading`]: until [`resume_reading`](Self::resume_reading), whatever the loop does.
     pub fn pause_reading(&mut self) {
-        *self.has_paused = false;
+        self.pressure.program_pauses();
         self.connection.pause_reading();
     }
 
     /// [`Connection::resume_reading`]. If the loop does not read because too much waits for the peer, it goes on when
     /// that has left.
     pub fn resume_reading(&mut self) {
-        if !*self.has_paused {
+        if !self.pressure.is_paused_by_loop() {
             self.connection.resume_reading();
         }
     }

@@ -9,6 +9,7 @@ use super::{
     params::Params,
     peer::Peer,
     peer_id::PeerId,
+    pressure::{Marks, Pressure, Reading},
     socket::Socket,
     stream::ByteStream,
 };
@@ -18,7 +19,7 @@ use mio::{event::Event, net::TcpStream};
 use slab::Slab;
 use std::{
     collections::{HashMap, VecDeque},
-    fmt,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     time::Instant,
 };
@@ -35,12 +36,7 @@ pub(super) struct Entry {
     generation: u32,
     /// What its request is to be answered with, because it is one too many.
     pub(super) refusal: Option<StatusCode>,
-    /// So much waited for the peer that its handler is to be told when most of that has gone.
-    pub(super) is_pressed: bool,
-    /// Until then it is not read. Not set if the application had paused reading, and will say itself when it goes on.
-    pub(super) has_paused: bool,
-    /// Most of it has gone, and the handler is to be told.
-    pub(super) is_relieved: bool,
+    pub(super) pressure: Pressure,
     /// It has work, and is in the list of those that have.
     pub(super) is_ready: bool,
     /// It counts as a handshake in progress.
@@ -103,9 +99,7 @@ impl Peers {
             deadline: None,
             generation: self.generation,
             refusal,
-            is_pressed: false,
-            has_paused: false,
-            is_relieved: false,
+            pressure: Pressure::default(),
             is_ready: false,
             is_opening: true,
             logged: 0,
@@ -214,7 +208,7 @@ impl Peers {
         }
         let deadline = entry.connection.poll_timeout(now).map(|(deadline, _)| deadline);
         self.deadlines.set_if_earlier(key, &mut entry.deadline, deadline);
-        if (entry.may_read() || entry.is_relieved) && !entry.is_ready {
+        if (entry.may_read() || entry.pressure.is_drained()) && !entry.is_ready {
             entry.is_ready = true;
             self.ready.push_back(key);
         }
@@ -262,7 +256,7 @@ impl Entry {
         let peer = Peer {
             connection: &mut self.connection,
             socket: &mut self.socket,
-            has_paused: &mut self.has_paused,
+            pressure: &mut self.pressure,
             high_water,
             id,
             address: self.address,
@@ -270,6 +264,26 @@ impl Entry {
             handle,
         };
         (peer, self.handler.as_deref_mut())
+    }
+
+    /// Writes what is queued, as far as the socket takes it.
+    pub(super) fn write(&mut self, marks: Marks) -> io::Result<usize> {
+        self.pressure.before_write(self.backlog(), marks);
+        self.connection.write_to(&mut self.socket)
+    }
+
+    /// After a write: pauses reading, or resumes it.
+    pub(super) fn settle_pressure(&mut self, marks: Marks) {
+        match self.pressure.after_write(self.backlog(), marks, self.connection.is_reading_paused()) {
+            Reading::Keep => {}
+            Reading::Pause => self.connection.pause_reading(),
+            Reading::Resume => self.connection.resume_reading(),
+        }
+    }
+
+    /// The bytes that count for back-pressure: none once the program cannot send any more.
+    fn backlog(&self) -> usize {
+        if self.connection.phase() == Phase::Open { self.connection.queued() } else { 0 }
     }
 
     const fn has_opened(&self) -> bool {
