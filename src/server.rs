@@ -42,6 +42,7 @@ mod routes;
 mod socket;
 mod stream;
 mod tally;
+mod view;
 
 pub use handle::{Handle, Stopped};
 pub use handler::Handler;
@@ -56,7 +57,7 @@ pub use tally::Tally;
 use crate::Config;
 use accept::{Acceptor, Surroundings};
 use drive::Driver;
-use handle::Command;
+use handle::{Command, Wake};
 use mio::{Events, Poll, Token, Waker};
 use peers::Peers;
 use std::{
@@ -71,6 +72,12 @@ const WAKER: Token = Token(usize::MAX - 1);
 
 /// Events taken from the operating system at a time.
 const EVENTS: usize = 1024;
+
+impl Wake for Waker {
+    fn wake(&self) -> io::Result<()> {
+        self.wake()
+    }
+}
 
 /// The event loop: a listening socket, the connections it has accepted, and the routes that say who handles them.
 ///
@@ -240,7 +247,7 @@ impl Server {
         }
         if self.cut_off.is_some_and(|cut_off| cut_off <= now) {
             self.cut_off = None;
-            self.for_each_peer(now, |peer| peer.abort());
+            self.for_each_session(now, |view| view.connection.abort());
         }
         if self.is_stopped() {
             self.commands = None;

@@ -2,11 +2,12 @@
 
 use super::{
     Server,
-    handle::{self, Command},
-    logging::caught,
-    peer::Peer,
+    handle::{Act, Command, Handle},
+    logging::{LOG, caught},
+    peer_id::PeerId,
+    view::View,
 };
-use crate::{CloseCode, Phase};
+use crate::{CloseCode, Phase, SendError};
 use std::time::Instant;
 
 /// What handles ask for that is done in a turn, before the connections have theirs.
@@ -31,21 +32,27 @@ impl Server {
     fn obey(&mut self, command: Command, now: Instant) {
         match command {
             Command::With(id, act) => {
-                let Some((key, entry)) = self.peers.find(id) else { return drop_caught(act) };
-                self.driver.with_peer(key, entry, now, act);
-                self.settle(key, now);
+                if self.peers.find(id).is_some() {
+                    self.with_view(id, now, act);
+                } else {
+                    discard(act);
+                }
+            }
+            Command::Send(id, message) => {
+                self.with_view(id, now, |view, _| report(view.connection.send(&message)));
             }
             Command::Broadcast(ids, message) => {
                 for id in ids {
-                    let Some((key, entry)) = self.peers.find(id) else { continue };
-                    self.driver.with_peer(key, entry, now, |peer| handle::report(peer.send_shared(&message)));
-                    self.settle(key, now);
+                    self.with_view(id, now, |view, _| report(view.connection.send_shared(&message)));
                 }
+            }
+            Command::Close { id, code, reason } => {
+                self.with_view(id, now, |view, _| view.connection.ensure_closed(code, &reason));
             }
             Command::Shutdown { code, deadline } => self.begin_shutdown(code, now.checked_add(deadline), now),
             Command::Stop => {
                 self.acceptor = None;
-                self.for_each_peer(now, |peer| peer.abort());
+                self.for_each_session(now, |view| view.connection.abort());
             }
         }
     }
@@ -53,7 +60,7 @@ impl Server {
     fn begin_shutdown(&mut self, code: CloseCode, cut_off: Option<Instant>, now: Instant) {
         self.accept_the_last(now);
         self.cut_off = cut_off;
-        self.for_each_peer(now, |peer| peer.shutdown(code));
+        self.for_each_session(now, |view| view.connection.shutdown(code));
     }
 
     /// Closes the listener, after those that have been waiting for it and those whose request has come unread: closing
@@ -78,17 +85,30 @@ impl Server {
         }
     }
 
-    pub(super) fn for_each_peer(&mut self, now: Instant, mut act: impl FnMut(&mut Peer<'_>)) {
+    fn with_view(&mut self, id: PeerId, now: Instant, act: impl FnOnce(View<'_>, &Handle)) {
+        let Some((key, entry)) = self.peers.find(id) else { return };
+        self.driver.with_view(key, entry, now, act);
+        self.settle(key, now);
+    }
+
+    pub(super) fn for_each_session(&mut self, now: Instant, mut act: impl FnMut(View<'_>)) {
         for key in self.peers.keys() {
             if let Some(entry) = self.peers.get_mut(key) {
-                self.driver.with_peer(key, entry, now, &mut act);
+                self.driver.with_view(key, entry, now, |view, _| act(view));
                 self.settle(key, now);
             }
         }
     }
 }
 
-/// Drops what an application wants done, whose own code that may run, and panic.
-fn drop_caught(act: Box<dyn FnOnce(&mut Peer<'_>) + Send>) {
+/// Drops code of the program that is not called. It may own values whose drop panics.
+fn discard(act: Act) {
     caught("dropping a command for an ended session", || drop(act));
+}
+
+/// Logs a message that cannot be sent.
+fn report(sent: Result<(), SendError>) {
+    if let Err(error) = sent {
+        log::debug!(target: LOG, "not sent: {error}");
+    }
 }

@@ -12,6 +12,7 @@ use super::{
     routes::Routes,
     stream::ByteStream,
     tally::Tally,
+    view::View,
 };
 use crate::{
     BytesRead, CloseCode, Config, Event, OutputBuffer, Phase, SocketAction, handshake::Request, handshake::Response,
@@ -83,11 +84,17 @@ impl Driver {
     }
 
     /// Lets `act` use the connection, and does what follows from that.
-    pub(super) fn with_peer(&mut self, key: usize, entry: &mut Entry, now: Instant, act: impl FnOnce(&mut Peer<'_>)) {
+    pub(super) fn with_view(
+        &mut self,
+        key: usize,
+        entry: &mut Entry,
+        now: Instant,
+        act: impl FnOnce(View<'_>, &Handle),
+    ) {
         entry.connection.lend_buffer(&mut self.output_buffer);
         let (id, address, marks) = (entry.id(key), entry.address, self.marks(entry));
-        let mut peer = entry.peer(key, &self.handle, marks.high).0;
-        if caught(format_args!("{id} {address}: a command"), || act(&mut peer)).is_none() {
+        let (view, _) = entry.view(key, marks.high);
+        if caught(format_args!("{id} {address}: a command"), || act(view, &self.handle)).is_none() {
             recover(entry);
         }
         self.react_to_all(key, entry, &mut [], now);
@@ -231,9 +238,11 @@ impl Driver {
     /// notice.
     fn call(&self, key: usize, entry: &mut Entry, act: impl FnOnce(&mut dyn Handler, &mut Peer<'_>)) {
         let (id, address, marks) = (entry.id(key), entry.address, self.marks(entry));
-        let (mut peer, handler) = entry.peer(key, &self.handle, marks.high);
+        let (view, handler) = entry.view(key, marks.high);
         let Some(handler) = handler else { return };
-        if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut peer)).is_none() {
+        if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut Peer::new(view, &self.handle)))
+            .is_none()
+        {
             recover(entry);
         }
     }

@@ -1,31 +1,42 @@
-//! How other threads, and handlers, reach the connections of a loop.
+//! How the program reaches a loop from anywhere.
 
-use super::{logging::LOG, peer::Peer, peer_id::PeerId};
-use crate::{SendError, SharedMessage};
-use mio::Waker;
+use super::{peer_id::PeerId, view::View};
+use crate::{CloseCode, Message, SharedMessage};
 use std::{
-    fmt,
+    fmt, io,
+    panic::{RefUnwindSafe, UnwindSafe},
     sync::{Arc, mpsc},
     time::Duration,
 };
-use tungstenite::protocol::frame::coding::CloseCode;
 
-/// The loop has ended: nothing reaches a connection any more.
+/// The error of a [`Handle`] whose loop has ended: no session is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server has stopped")]
 pub struct Stopped;
 
+/// What a handle has its loop do.
 pub(super) enum Command {
-    With(PeerId, Box<dyn FnOnce(&mut Peer<'_>) + Send>),
+    With(PeerId, Act),
+    Send(PeerId, Message<'static>),
     Broadcast(Vec<PeerId>, SharedMessage),
+    Close { id: PeerId, code: CloseCode, reason: String },
     Shutdown { code: CloseCode, deadline: Duration },
     Stop,
 }
 
-/// Reaches the connections of a [`Server`](super::Server) from any thread, and stops it. Cheap to clone.
+/// Code of the program that is lent a session, and the handle of its loop.
+pub(super) type Act = Box<dyn FnOnce(View<'_>, &Handle) + Send>;
+
+/// Ends the wait of a loop, so that it executes commands.
+pub(super) trait Wake: Send + Sync + UnwindSafe + RefUnwindSafe {
+    fn wake(&self) -> io::Result<()>;
+}
+
+/// Reaches the sessions of a [`Server`](super::Server) from any thread, and stops the server. Cheap to clone.
 ///
-/// What is asked is done by the loop, in the order in which one thread asks. It is not done if the connection has ended
-/// before its turn: the handler hears of that by [`on_disconnect`](super::Handler::on_disconnect).
+/// Every method sends the loop a command and returns at once. The loop executes commands in the order in which each
+/// thread sent them. It drops one for a session that has ended; the handler of that session has been told by
+/// [`on_disconnect`](super::Handler::on_disconnect).
 ///
 /// ```
 /// use statesocket::{Config, server::{Handler, Peer, PeerId, Server}};
@@ -41,75 +52,50 @@ pub(super) enum Command {
 #[derive(Clone)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
-    waker: Arc<Waker>,
+    waker: Arc<dyn Wake>,
 }
 
 impl Handle {
-    pub(super) const fn new(commands: mpsc::Sender<Command>, waker: Arc<Waker>) -> Self {
+    pub(super) const fn new(commands: mpsc::Sender<Command>, waker: Arc<dyn Wake>) -> Self {
         Self { commands, waker }
     }
 
-    /// Has the loop call `act` with a connection. This can do anything, such as answer a request that was left waiting.
+    /// Queues a text message, if the session is open and its output has room.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
-    ///
-    /// ```
-    /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, PeerId, Stopped}};
-    /// fn decide(handle: &Handle, id: PeerId, is_welcome: bool) -> Result<(), Stopped> {
-    ///     handle.with_peer(id, move |peer| {
-    ///         // The client may have gone: then there is nobody to answer.
-    ///         if is_welcome {
-    ///             let _ = peer.accept(Accept::new());
-    ///         } else {
-    ///             let _ = peer.reject(Response::new(StatusCode::FORBIDDEN));
-    ///         }
-    ///     })
-    /// }
-    /// ```
-    pub fn with_peer(&self, id: PeerId, act: impl FnOnce(&mut Peer<'_>) + Send + 'static) -> Result<(), Stopped> {
-        self.command(Command::With(id, Box::new(act)))
-    }
-
-    /// Sends a text message, if the connection is open and its output has room.
-    ///
-    /// # Errors
-    /// As [`with_peer`](Self::with_peer).
     pub fn send_text(&self, id: PeerId, text: impl Into<String>) -> Result<(), Stopped> {
-        let text = text.into();
-        self.with_peer(id, move |peer| report(peer.send_text(&text)))
+        self.command(Command::Send(id, text.into().into()))
     }
 
-    /// Sends a binary message, if the connection is open and its output has room.
+    /// Queues a binary message, if the session is open and its output has room.
     ///
     /// # Errors
-    /// As [`with_peer`](Self::with_peer).
+    /// [`Stopped`] if the loop has ended.
     pub fn send_binary(&self, id: PeerId, bytes: impl Into<Vec<u8>>) -> Result<(), Stopped> {
-        let bytes = bytes.into();
-        self.with_peer(id, move |peer| report(peer.send_binary(&bytes)))
+        self.command(Command::Send(id, bytes.into().into()))
     }
 
-    /// Sends one message to each of `ids` that is open and whose output has room. The frame is made once, and if it is
-    /// large the bytes are queued once for all.
+    /// Queues one message in each of the sessions `ids` that is open and whose output has room. The frame is encoded
+    /// once; all sessions share the bytes of a large one.
     ///
     /// # Errors
-    /// As [`with_peer`](Self::with_peer).
+    /// [`Stopped`] if the loop has ended.
     pub fn broadcast(&self, ids: impl IntoIterator<Item = PeerId>, message: SharedMessage) -> Result<(), Stopped> {
         self.command(Command::Broadcast(ids.into_iter().collect(), message))
     }
 
-    /// Closes a connection, as [`ensure_closed`](crate::Connection::ensure_closed) does.
+    /// Closes a session, as [`ensure_closed`](crate::Connection::ensure_closed) does.
     ///
     /// # Errors
-    /// As [`with_peer`](Self::with_peer).
+    /// [`Stopped`] if the loop has ended.
     pub fn close(&self, id: PeerId, code: impl Into<CloseCode>, reason: impl Into<String>) -> Result<(), Stopped> {
-        let (code, reason) = (code.into(), reason.into());
-        self.with_peer(id, move |peer| peer.ensure_closed(code, &reason))
+        self.command(Command::Close { id, code: code.into(), reason: reason.into() })
     }
 
-    /// Stops the loop gracefully: it accepts no more connections, answers requests that wait with 503, sends a Close
-    /// with `code` to the others, usually 1001 (going away) or 1012 (service restart), and ends when all are gone, at
-    /// the latest after `deadline`.
+    /// Stops the server in order. It closes the listener, answers requests with 503, and closes every open session with
+    /// `code`, usually 1001 (going away) or 1012 (service restart). The loop ends when all sessions have ended; those
+    /// that are left after `deadline` are aborted.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
@@ -117,7 +103,7 @@ impl Handle {
         self.command(Command::Shutdown { code: code.into(), deadline })
     }
 
-    /// Stops the loop at once: every connection is broken off.
+    /// Stops the server at once: closes the listener and aborts every session.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
@@ -125,15 +111,10 @@ impl Handle {
         self.command(Command::Stop)
     }
 
-    fn command(&self, command: Command) -> Result<(), Stopped> {
+    /// Sends the loop `command`.
+    pub(super) fn command(&self, command: Command) -> Result<(), Stopped> {
         self.commands.send(command).map_err(|_| Stopped)?;
         self.waker.wake().map_err(|_| Stopped)
-    }
-}
-
-pub(super) fn report(sent: Result<(), SendError>) {
-    if let Err(error) = sent {
-        log::debug!(target: LOG, "not sent: {error}");
     }
 }
 

@@ -1,6 +1,11 @@
-//! What an application is given.
+//! A session in the hands of its handler.
 
-use super::{handle::Handle, params::Params, peer_id::PeerId, pressure::Pressure, socket::Socket};
+use super::{
+    handle::{Command, Handle, Stopped},
+    params::Params,
+    peer_id::PeerId,
+    view::View,
+};
 use crate::{
     AcceptError, CloseCode, CloseError, Connection, Message, PingError, RejectError, SendError, SharedMessage,
     handshake::{Accept, Response},
@@ -11,55 +16,53 @@ use http::{
 };
 use std::{net::SocketAddr, ops::Deref};
 
-/// A connection in the hands of its [`Handler`](super::Handler): all that a [`Connection`] can be asked, by [`Deref`], what an
-/// application can do with one, and what the loop knows besides.
+/// A session, our end of one connection of a [`Server`](super::Server), lent to its [`Handler`](super::Handler) or to
+/// code that a [`Handle`] brings.
 ///
-/// What is sent leaves when the handler has returned; a large message that is [sent](Self::send) whole, at once, unless
-/// too much waits.
+/// It has the commands of a [`Connection`] and, by [`Deref`], its getters. The loop writes the queued bytes when the
+/// handler has returned; [`send`](Self::send) writes a large message at once.
 #[derive(Debug)]
 pub struct Peer<'l> {
-    pub(super) connection: &'l mut Connection,
-    pub(super) socket: &'l mut Socket,
-    pub(super) pressure: &'l mut Pressure,
-    pub(super) high_water: usize,
-    pub(super) id: PeerId,
-    pub(super) address: SocketAddr,
-    pub(super) params: &'l Params,
-    pub(super) handle: &'l Handle,
+    view: View<'l>,
+    handle: &'l Handle,
 }
 
 impl<'l> Peer<'l> {
-    /// The name of the connection, with which a [`Handle`] finds it again.
+    pub(super) const fn new(view: View<'l>, handle: &'l Handle) -> Self {
+        Self { view, handle }
+    }
+
+    /// The name by which a [`Handle`] finds the session again.
     #[must_use]
     pub const fn id(&self) -> PeerId {
-        self.id
+        self.view.id
     }
 
-    /// The address of the client, or of the proxy before it.
+    /// The address of the client, or of the proxy in front of the server.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.view.address
     }
 
-    /// The decoded value of a parameter of the route: of `/ws/{room_id}` the `room_id`.
+    /// The value of a parameter of the route, percent-decoded: `room_id` for the route `/ws/{room_id}`.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params.get(name)
+        self.view.params.get(name)
     }
 
     /// All parameters of the route.
     #[must_use]
     pub const fn params(&self) -> &Params {
-        self.params
+        self.view.params
     }
 
-    /// The handle of the loop, with which a handler reaches other connections.
+    /// The handle of the server, by which a handler reaches other sessions.
     #[must_use]
     pub const fn handle(&self) -> &Handle {
         self.handle
     }
 
-    /// Answers a plain HTTP request with 426 and `Upgrade: websocket`; does nothing if no request waits.
+    /// Answers a plain HTTP request with 426 and `Upgrade: websocket`. Does nothing if no request waits.
     pub fn require_upgrade(&mut self) {
         let response = Response::new(StatusCode::UPGRADE_REQUIRED)
             .header(UPGRADE, HeaderValue::from_static("websocket"))
@@ -68,136 +71,133 @@ impl<'l> Peer<'l> {
         let _ = self.reject(response);
     }
 
-    /// [`Connection::accept`].
+    /// Accepts the request that waits for an answer, and opens the session. See [`Connection::accept`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::accept`].
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
-        self.connection.accept(accept)
+        self.view.connection.accept(accept)
     }
 
-    /// [`Connection::reject`].
+    /// Answers the request that waits with `response` instead of opening the session. See [`Connection::reject`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::reject`].
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
-        self.connection.reject(response)
+        self.view.connection.reject(response)
     }
 
-    /// [`Connection::send_through`] the socket; [`Connection::send`] if more waits than
-    /// [`Limits::high_water`](super::Limits::high_water), so that [`on_drain`](super::Handler::on_drain) says when it
-    /// has left.
+    /// Sends a message. A short one is queued. One of 8 KiB or more is written at once, behind everything queued; the
+    /// bytes that the socket takes are not copied. If more than [`Limits::high_water`](super::Limits::high_water) bytes
+    /// are queued already, a message of any length is queued, and [`on_drain`](super::Handler::on_drain) reports when
+    /// there is room again. See [`Connection::send`] and [`Connection::send_through`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::send`].
     pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
-        if self.connection.queued() > self.high_water {
-            return self.connection.send(message);
-        }
-        self.connection.send_through(message, &mut *self.socket)
+        self.view.send(message)
     }
 
-    /// [`Connection::send_text`].
+    /// Queues a text message. See [`Connection::send_text`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::send_text`].
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.connection.send_text(text)
+        self.view.connection.send_text(text)
     }
 
-    /// [`Connection::send_binary`].
+    /// Queues a binary message. See [`Connection::send_binary`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::send_binary`].
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
-        self.connection.send_binary(bytes)
+        self.view.connection.send_binary(bytes)
     }
 
-    /// [`Connection::send_shared`].
+    /// Queues a message that other sessions send, too. See [`Connection::send_shared`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::send_shared`].
     pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
-        self.connection.send_shared(message)
+        self.view.connection.send_shared(message)
     }
 
-    /// [`Connection::send_text_fragment`].
+    /// Queues the next fragment of a text message. See [`Connection::send_text_fragment`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::send_text_fragment`].
     pub fn send_text_fragment(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
-        self.connection.send_text_fragment(text, is_last)
+        self.view.connection.send_text_fragment(text, is_last)
     }
 
-    /// [`Connection::send_binary_fragment`].
+    /// Queues the next fragment of a binary message. See [`Connection::send_binary_fragment`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::send_binary_fragment`].
     pub fn send_binary_fragment(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
-        self.connection.send_binary_fragment(bytes, is_last)
+        self.view.connection.send_binary_fragment(bytes, is_last)
     }
 
-    /// [`Connection::send_json`].
+    /// Queues `value` as JSON in a text message. See [`Connection::send_json`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::send_json`].
     #[cfg(feature = "serde")]
     pub fn send_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
-        self.connection.send_json(value)
+        self.view.connection.send_json(value)
     }
 
-    /// [`Connection::send_json_binary`].
+    /// Queues `value` as JSON in a binary message. See [`Connection::send_json_binary`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::send_json_binary`].
     #[cfg(feature = "serde")]
     pub fn send_json_binary<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
-        self.connection.send_json_binary(value)
+        self.view.connection.send_json_binary(value)
     }
 
-    /// [`Connection::ping`].
+    /// Queues a Ping with at most 125 bytes. See [`Connection::ping`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::ping`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
-        self.connection.ping(payload)
+        self.view.connection.ping(payload)
     }
 
-    /// [`Connection::close`].
+    /// Begins the closing handshake, or answers the client's Close. See [`Connection::close`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Connection::close`].
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
-        self.connection.close(code, reason)
+        self.view.connection.close(code, reason)
     }
 
+    /// Closes the session in whatever phase it is, for clean-up code that must not fail. See
     /// [`Connection::ensure_closed`].
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
-        self.connection.ensure_closed(code, reason);
+        self.view.connection.ensure_closed(code, reason);
     }
 
-    /// [`Connection::shutdown`].
+    /// Ends the session because the server stops. See [`Connection::shutdown`].
     pub fn shutdown(&mut self, code: impl Into<CloseCode>) {
-        self.connection.shutdown(code);
+        self.view.connection.shutdown(code);
     }
 
-    /// [`Connection::abort`].
+    /// Ends the session without a closing handshake; queued bytes are lost. See [`Connection::abort`].
     pub fn abort(&mut self) {
-        self.connection.abort();
+        self.view.connection.abort();
     }
 
-    /// [`Connection::pause_reading`]: until [`resume_reading`](Self::resume_reading), whatever the loop does.
+    /// Pauses reading until [`resume_reading`](Self::resume_reading), even if the output drains meanwhile. See
+    /// [`Connection::pause_reading`].
     pub fn pause_reading(&mut self) {
-        self.pressure.program_pauses();
-        self.connection.pause_reading();
+        self.view.pause_reading();
     }
 
-    /// [`Connection::resume_reading`]. If the loop does not read because too much waits for the peer, it goes on when
-    /// that has left.
+    /// Resumes reading. If the loop has paused it, because more than [`Limits::high_water`](super::Limits::high_water)
+    /// bytes are queued, it goes on when they have left. See [`Connection::resume_reading`].
     pub fn resume_reading(&mut self) {
-        if !self.pressure.is_paused_by_loop() {
-            self.connection.resume_reading();
-        }
+        self.view.resume_reading();
     }
 }
 
@@ -205,6 +205,31 @@ impl Deref for Peer<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection
+        self.view.connection
+    }
+}
+
+impl Handle {
+    /// Calls `act` with a session, on the thread of the loop. `act` can do all that a handler can, such as answer a
+    /// request that waits.
+    ///
+    /// # Errors
+    /// [`Stopped`] if the loop has ended.
+    ///
+    /// ```
+    /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, PeerId, Stopped}};
+    /// fn decide(handle: &Handle, id: PeerId, is_welcome: bool) -> Result<(), Stopped> {
+    ///     handle.with_peer(id, move |peer| {
+    ///         // The client may have gone: then there is nobody to answer.
+    ///         if is_welcome {
+    ///             let _ = peer.accept(Accept::new());
+    ///         } else {
+    ///             let _ = peer.reject(Response::new(StatusCode::FORBIDDEN));
+    ///         }
+    ///     })
+    /// }
+    /// ```
+    pub fn with_peer(&self, id: PeerId, act: impl FnOnce(&mut Peer<'_>) + Send + 'static) -> Result<(), Stopped> {
+        self.command(Command::With(id, Box::new(move |view, handle| act(&mut Peer::new(view, handle)))))
     }
 }

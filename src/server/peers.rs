@@ -2,16 +2,15 @@
 
 use super::{
     deadlines::Deadlines,
-    handle::Handle,
     handler::Handler,
     limits::Limits,
     logging::{LOG, caught},
     params::Params,
-    peer::Peer,
     peer_id::PeerId,
     pressure::{Marks, Pressure, Reading},
     socket::Socket,
     stream::ByteStream,
+    view::View,
 };
 use crate::{Connection, Phase};
 use http::StatusCode;
@@ -246,24 +245,22 @@ impl Entry {
     }
 
     /// What a handler is given, and the handler.
-    pub(super) fn peer<'l>(
+    pub(super) fn view<'l>(
         &'l mut self,
         key: usize,
-        handle: &'l Handle,
         high_water: usize,
-    ) -> (Peer<'l>, Option<&'l mut (dyn Handler + 'static)>) {
+    ) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
         let id = self.id(key);
-        let peer = Peer {
+        let view = View {
             connection: &mut self.connection,
-            socket: &mut self.socket,
+            stream: &mut self.socket,
             pressure: &mut self.pressure,
             high_water,
             id,
             address: self.address,
             params: &self.params,
-            handle,
         };
-        (peer, self.handler.as_deref_mut())
+        (view, self.handler.as_deref_mut())
     }
 
     /// Writes what is queued, as far as the socket takes it.

@@ -1,0 +1,51 @@
+//! A session as it is lent to the program for one call.
+
+use super::{params::Params, peer_id::PeerId, pressure::Pressure};
+use crate::{Connection, Message, SendError};
+use std::{fmt, io, net::SocketAddr};
+
+/// A session, without its handler, lent for one call.
+pub(super) struct View<'l> {
+    pub(super) connection: &'l mut Connection,
+    pub(super) stream: &'l mut (dyn io::Write + Send + Sync + 'static),
+    pub(super) pressure: &'l mut Pressure,
+    pub(super) high_water: usize,
+    pub(super) id: PeerId,
+    pub(super) address: SocketAddr,
+    pub(super) params: &'l Params,
+}
+
+impl View<'_> {
+    /// Sends a message, a large one at once. Above the high-water mark even a large one is queued, so that `on_drain`
+    /// follows when it has left.
+    pub(super) fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
+        if self.connection.queued() > self.high_water {
+            return self.connection.send(message);
+        }
+        self.connection.send_through(message, &mut *self.stream)
+    }
+
+    pub(super) fn pause_reading(&mut self) {
+        self.pressure.program_pauses();
+        self.connection.pause_reading();
+    }
+
+    /// Resumes reading, unless the loop has paused it: then the loop resumes it.
+    pub(super) fn resume_reading(&mut self) {
+        if !self.pressure.is_paused_by_loop() {
+            self.connection.resume_reading();
+        }
+    }
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("id", &self.id)
+            .field("address", &self.address)
+            .field("params", &self.params)
+            .field("connection", &self.connection)
+            .field("pressure", &self.pressure)
+            .finish_non_exhaustive()
+    }
+}
