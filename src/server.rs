@@ -19,26 +19,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It is one way to drive a [`Connection`](crate::Connection), and knows nothing of one that its public methods do not
-//! tell. What one peer does never touches another: its errors end its own connection only, it is read for a bounded
-//! number of bytes a turn, and it is not read while it does not read.
+//! The loop is one way to drive a [`Connection`](crate::Connection), and uses only its public methods. No peer affects
+//! another: its faults end its own session only, it is read for a bounded number of bytes per turn, and it is not read
+//! while it does not read.
 
 mod accept;
 mod clock;
 mod commands;
 mod deadlines;
-mod drive;
 mod handle;
 mod handler;
+mod intake;
+mod life;
 mod limits;
 mod logging;
 mod params;
 mod peer;
 mod peer_id;
-mod peers;
 mod policy;
 mod pressure;
+mod ready;
 mod routes;
+mod session_core;
+mod sessions;
+mod shared;
+mod shutdown;
 mod socket;
 mod stream;
 mod tally;
@@ -55,11 +60,14 @@ pub use routes::RouteError;
 pub use tally::Tally;
 
 use crate::Config;
-use accept::{Acceptor, Surroundings};
-use drive::Driver;
-use handle::{Command, Wake};
+use accept::{AcceptContext, Acceptor};
+use handle::Wake;
+use life::Life;
 use mio::{Events, Poll, Token, Waker};
-use peers::Peers;
+use session_core::turn::Turn;
+use sessions::Sessions;
+use shared::Shared;
+use socket::Socket;
 use std::{
     io,
     net::{SocketAddr, TcpListener, ToSocketAddrs},
@@ -70,8 +78,8 @@ use std::{
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 
-/// Events taken from the operating system at a time.
-const EVENTS: usize = 1024;
+/// The most events that one wait returns.
+const EVENTS_PER_TURN: usize = 1024;
 
 impl Wake for Waker {
     fn wake(&self) -> io::Result<()> {
@@ -79,46 +87,43 @@ impl Wake for Waker {
     }
 }
 
-/// The event loop: a listening socket, the connections it has accepted, and the routes that say who handles them.
+/// The event loop: a listening socket, the sessions of its connections, and the routes to their handlers.
 ///
-/// It stays on the thread that made it, since handlers may share what only one thread may have: to run several loops,
-/// make each on its own thread. See the [module](self) for an example.
+/// A server stays on the thread that made it, since its handlers need not be `Send`. To run several loops, make each on
+/// its own thread. See the [module](self) for an example.
 #[derive(Debug)]
 pub struct Server {
     poll: Poll,
     events: Events,
-    acceptor: Option<Acceptor>,
-    driver: Driver,
-    peers: Peers,
-    /// Gone when the loop has ended, so that nobody waits for what nobody will do.
-    commands: Option<mpsc::Receiver<Command>>,
+    life: Life,
+    config: Arc<Config>,
+    shared: Shared,
+    sessions: Sessions,
     local_addr: SocketAddr,
-    /// The last turn left some.
+    /// The last turn has left commands.
     has_commands: bool,
-    /// When those that are still there after a shutdown are cut off.
-    cut_off: Option<Instant>,
 }
 
 impl Server {
-    /// Listens on the first of `address` that can be listened on.
+    /// Listens on the first of the addresses that can be listened on.
     ///
     /// # Errors
-    /// The operating system's, if there is none.
+    /// The error of the operating system for the last address, if none can be listened on.
     pub fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
         Self::with_acceptor(Acceptor::bind(address)?, config)
     }
 
-    /// Takes over a socket that listens already, set up as the caller likes: with `SO_REUSEPORT`, say, several loops on
+    /// Takes over a listening socket that the caller has set up. With `SO_REUSEPORT`, for example, several loops on
     /// several threads can share a port.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The error of the operating system.
     pub fn from_listener(listener: TcpListener, config: Config) -> io::Result<Self> {
         Self::with_acceptor(Acceptor::from_listener(listener)?, config)
     }
 
     fn with_acceptor(mut acceptor: Acceptor, config: Config) -> io::Result<Self> {
-        #[expect(clippy::disallowed_methods, reason = "the event loop is what waits on sockets")]
+        #[expect(clippy::disallowed_methods, reason = "the event loop waits on sockets")]
         let poll = Poll::new()?;
         acceptor.register(poll.registry(), LISTENER)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -126,75 +131,73 @@ impl Server {
         Ok(Self {
             local_addr: acceptor.local_addr()?,
             poll,
-            events: Events::with_capacity(EVENTS),
-            acceptor: Some(acceptor),
-            driver: Driver::new(Arc::new(config), Handle::new(sender, waker)),
-            peers: Peers::new(clock::now()),
-            commands: Some(commands),
+            events: Events::with_capacity(EVENTS_PER_TURN),
+            life: Life::Running { acceptor, commands },
+            config: Arc::new(config),
+            shared: Shared::new(Handle::new(sender, waker)),
+            sessions: Sessions::new(clock::now()),
             has_commands: false,
-            cut_off: None,
         })
     }
 
-    /// Has `path` handled by what `factory` makes, one for each connection.
+    /// Routes `path` to handlers made by `factory`, which is called once per connection.
     ///
-    /// A path may have parameters, each a whole segment or a part of one: `/ws/{room_id}`; the last may take the rest
-    /// of the path: `/files/{*path}`. A literal path goes before a parameter. Handlers find the values, decoded, with
-    /// [`Peer::param`].
+    /// A path may have parameters. Each is a whole segment or a part of one: `/ws/{room_id}`. The last may be the rest of
+    /// the path: `/files/{*path}`. A literal path takes precedence over a parameter. Handlers get the percent-decoded
+    /// values by [`Peer::param`].
     ///
-    /// A request for a path that has no route is answered with 404.
+    /// A request for a path without a route is answered with 404.
     ///
     /// # Errors
-    /// [`RouteError`] if the path is none, or is in conflict with another.
+    /// [`RouteError`] if `path` is not a path, or conflicts with another route.
     pub fn route<H: Handler + 'static>(
         &mut self,
         path: &str,
         mut factory: impl FnMut() -> H + 'static,
     ) -> Result<(), RouteError> {
-        self.driver.routes.insert(path, Box::new(move || Box::new(factory())))
+        self.shared.routes.insert(path, Box::new(move || Box::new(factory())))
     }
 
-    /// Sets how much the server takes on. What is there already stays. A low-water mark over the high one is taken for
-    /// it.
+    /// Sets the limits for new connections. `low_water` is capped at `high_water`.
     pub fn set_limits(&mut self, limits: Limits) {
         let low_water = limits.low_water.min(limits.high_water);
-        self.driver.limits = Limits { low_water, ..limits };
+        self.shared.limits = Limits { low_water, ..limits };
     }
 
-    /// Sets whose requests the server takes.
+    /// Sets the origins and hosts that the server serves.
     pub fn set_policy(&mut self, policy: Policy) {
-        self.driver.policy = policy;
+        self.shared.policy = policy;
     }
 
-    /// How many connections have come, and how they ended.
+    /// The numbers of connections that have come, and of those that have ended, by cause.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
-        &self.driver.tally
+        &self.shared.tally
     }
 
-    /// The address that it listens on: the port that the system chose if port 0 was asked for.
+    /// The address of the listening socket. If port 0 was asked for, it has the port that the system has chosen.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// How many connections there are, in any phase.
+    /// The number of connections, in any phase.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.peers.len()
+        self.sessions.len()
     }
 
-    /// A handle that other threads, and handlers, use to reach the connections and to stop the loop.
+    /// A handle, by which other threads and handlers reach the sessions and stop the loop.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.driver.handle.clone()
+        self.shared.handle.clone()
     }
 
-    /// Runs until it has been stopped with [`Handle::shutdown`] or [`Handle::stop`], and every connection is gone.
+    /// Runs until [`Handle::shutdown`] or [`Handle::stop`] has stopped the server and every connection has ended.
     ///
     /// # Errors
-    /// The operating system's, if it cannot wait for events any more. What goes wrong with one connection, or while
-    /// accepting one, ends only that.
+    /// The error of the operating system, if it cannot wait for events any more. An error of one connection ends only
+    /// that connection.
     pub fn run(&mut self) -> io::Result<()> {
         while !self.is_stopped() {
             self.turn(None)?;
@@ -202,14 +205,14 @@ impl Server {
         Ok(())
     }
 
-    /// Whether it has been stopped, and every connection is gone.
+    /// Whether the server has been stopped and every connection has ended.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.acceptor.is_none() && self.peers.is_empty()
+    pub const fn is_stopped(&self) -> bool {
+        self.life.is_stopped()
     }
 
-    /// Waits for something to happen, at most `max_wait`, and does all that is to be done then: for programs that have
-    /// a loop of their own. Once it is [stopped](Self::is_stopped) there is nothing to wait for.
+    /// Waits for events, at most `max_wait`, and handles them: for programs that have a loop of their own. Returns at
+    /// once when the server has [stopped](Self::is_stopped).
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -223,76 +226,83 @@ impl Server {
             Ok(()) | Err(_) => {}
         }
         let now = clock::now();
-        for event in &self.events {
-            match event.token() {
-                LISTENER => self.acceptor.iter_mut().for_each(Acceptor::set_ready),
-                // The commands are looked at in every turn.
-                WAKER => {}
-                Token(key) => self.peers.set_ready(key, event),
-            }
+        self.take_events();
+        self.execute_commands(now);
+        if let (Some(acceptor), mut context) = self.accepting() {
+            acceptor.accept(&mut context, now);
         }
-        self.obey_commands(now);
-        if let Some(mut acceptor) = self.acceptor.take() {
-            self.accept(&mut acceptor, now);
-            self.acceptor = Some(acceptor);
-        }
-        // Who has more to do after its part is ready again, for the next turn.
-        for _ in 0..self.peers.ready_count() {
-            if let Some(key) = self.peers.take_ready() {
+        // A session that has more to do is ready again afterwards, for the next turn.
+        for _ in 0..self.sessions.ready_count() {
+            if let Some(key) = self.sessions.take_ready() {
                 self.drive(key, now);
             }
         }
-        while let Some(key) = self.peers.take_due(now) {
+        while let Some(key) = self.sessions.take_due(now) {
             self.drive(key, now);
         }
-        if self.cut_off.is_some_and(|cut_off| cut_off <= now) {
-            self.cut_off = None;
+        if self.life.take_cut_off(now) {
             self.for_each_session(now, |view| view.connection.abort());
         }
-        if self.is_stopped() {
-            self.commands = None;
+        if self.sessions.is_empty() {
+            self.life.end();
         }
         Ok(())
     }
 
+    fn take_events(&mut self) {
+        for event in &self.events {
+            match event.token() {
+                LISTENER => self.life.acceptor_mut().into_iter().for_each(Acceptor::set_ready),
+                // Every turn executes commands.
+                WAKER => {}
+                Token(key) => self.sessions.set_ready(key, event),
+            }
+        }
+    }
+
     /// How long to wait: not at all if there is work, else until the next deadline.
     fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
-        let acceptor = self.acceptor.as_ref();
-        let may_accept = acceptor.is_some_and(|it| it.has_work(&self.peers, &self.driver.limits));
-        if self.has_commands || self.peers.ready_count() > 0 || may_accept {
+        let acceptor = self.life.acceptor();
+        let may_accept =
+            acceptor.is_some_and(|it| it.has_work(&self.sessions, &self.shared.limits, self.life.intake()));
+        if self.has_commands || self.sessions.ready_count() > 0 || may_accept {
             return Some(Duration::ZERO);
         }
         let accept = acceptor.and_then(Acceptor::paused_until);
-        let deadline = [self.peers.next_deadline(), accept, self.cut_off].into_iter().flatten().min();
+        let deadline = [self.sessions.next_deadline(), accept, self.life.cut_off()].into_iter().flatten().min();
         let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         [max_wait, until_deadline].into_iter().flatten().min()
     }
 
-    fn accept(&mut self, acceptor: &mut Acceptor, now: Instant) {
-        let mut around = Surroundings {
-            peers: &mut self.peers,
+    /// The acceptor, if the server is running, and the rest of what accepting needs.
+    fn accepting(&mut self) -> (Option<&mut Acceptor>, AcceptContext<'_>) {
+        let context = AcceptContext {
+            sessions: &mut self.sessions,
             registry: self.poll.registry(),
-            config: &self.driver.config,
-            limits: &self.driver.limits,
-            tally: &mut self.driver.tally,
+            config: &self.config,
+            limits: &self.shared.limits,
+            tally: &mut self.shared.tally,
+            intake: self.life.intake(),
         };
-        acceptor.accept(&mut around, now);
+        (self.life.acceptor_mut(), context)
     }
 
+    /// Gives a session its turn.
     fn drive(&mut self, key: usize, now: Instant) {
-        let Some(entry) = self.peers.get_mut(key) else { return };
-        self.driver.drive(key, entry, now);
-        self.settle(key, now);
+        self.take_turn(key, now, |turn, may_be_due| turn.run(may_be_due));
     }
 
-    /// Forgets what is closed; of what stays, keeps the next deadline and whether there is more to do.
-    fn settle(&mut self, key: usize, now: Instant) {
-        if self.peers.settle(key, now) {
-            if let Some(acceptor) = &mut self.acceptor {
+    /// Calls `act` with a turn of the session `key`, and removes the session if it has ended.
+    fn take_turn(&mut self, key: usize, now: Instant, act: impl FnOnce(Turn<'_, Socket>, bool)) {
+        let Some(entry) = self.sessions.get_mut(key) else { return };
+        let may_be_due = entry.may_be_due(now);
+        act(entry.turn(&mut self.shared, self.life.intake(), now), may_be_due);
+        if self.sessions.finish_turn(key, now) {
+            if let Some(acceptor) = self.life.acceptor_mut() {
                 acceptor.end_pause();
             }
-            if self.peers.is_empty() {
-                self.driver.give_back();
+            if self.sessions.is_empty() {
+                self.shared.release_memory();
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Accepting connections.
 
 use super::{
+    intake::Intake,
     limits::{Limits, WhenFull},
     logging::LOG,
-    peers::Peers,
+    sessions::Sessions,
     tally::Tally,
 };
 use crate::{Config, Connection};
@@ -20,36 +21,37 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Connections accepted in a turn, before those that are there have theirs.
-const BATCH: usize = 256;
+/// The most connections that one turn accepts, so that the sessions do not wait for new ones.
+const ACCEPTS_PER_TURN: usize = 256;
 
-/// Connections beyond a limit that are kept to be told so; others are dropped.
-const MAX_REFUSALS: usize = 256;
+/// The most connections beyond a limit that are kept until their request has been refused. Others are dropped.
+const MAX_REFUSED: usize = 256;
 
-/// Connections that the system keeps until they are accepted, if it allows so many.
+/// The most connections that the system keeps until they are accepted, if its own limit is not lower.
 const BACKLOG: i32 = 4096;
 
-/// How long to wait when the system has no descriptor or memory for another connection. It is tried at once when a
-/// connection of ours ends.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long to wait when the system has no descriptor or memory for another connection. The end of a session ends the
+/// wait.
+const STARVED_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Acceptor {
     listener: TcpListener,
-    /// The listener has not said `WouldBlock` since it said that someone waits.
+    /// The listener has not returned `WouldBlock` since it was last reported ready.
     is_ready: bool,
     paused_until: Option<Instant>,
-    /// The system was out of something at the last attempt.
+    /// The last attempt has failed for lack of a descriptor or memory.
     is_starved: bool,
 }
 
-/// What accepting needs besides the listener.
-pub(super) struct Surroundings<'a> {
-    pub(super) peers: &'a mut Peers,
+/// What accepting needs besides the acceptor.
+pub(super) struct AcceptContext<'a> {
+    pub(super) sessions: &'a mut Sessions,
     pub(super) registry: &'a Registry,
     pub(super) config: &'a Arc<Config>,
     pub(super) limits: &'a Limits,
     pub(super) tally: &'a mut Tally,
+    pub(super) intake: Intake,
 }
 
 impl Acceptor {
@@ -81,61 +83,67 @@ impl Acceptor {
         registry.register(&mut self.listener, token, Interest::READABLE)
     }
 
-    /// Someone waits.
+    /// The system reports that connections wait.
     pub(super) fn set_ready(&mut self) {
         self.is_ready = true;
     }
 
-    /// A connection of ours has ended: there may be room again.
+    /// A session has ended: there may be room again.
     pub(super) fn end_pause(&mut self) {
         self.paused_until = None;
     }
 
-    /// When accepting goes on after a pause.
+    /// The end of the pause in accepting.
     pub(super) const fn paused_until(&self) -> Option<Instant> {
         self.paused_until
     }
 
-    /// Whether someone may wait who can be accepted now.
-    pub(super) fn has_work(&self, peers: &Peers, limits: &Limits) -> bool {
-        let has_room = peers.served() < limits.max_connections || limits.when_full == WhenFull::Refuse;
-        self.is_ready && self.paused_until.is_none() && has_room && peers.may_open(limits)
+    /// Whether a connection may wait that can be accepted now.
+    pub(super) fn has_work(&self, sessions: &Sessions, limits: &Limits, intake: Intake) -> bool {
+        let has_room = match intake {
+            Intake::Normal => {
+                let is_full = sessions.served() >= limits.max_connections;
+                (!is_full || limits.when_full == WhenFull::Refuse) && sessions.has_room_for_handshake(limits)
+            }
+            Intake::RefuseAll => true,
+        };
+        self.is_ready && self.paused_until.is_none() && has_room
     }
 
-    /// Accepts those that wait.
-    pub(super) fn accept(&mut self, around: &mut Surroundings<'_>, now: Instant) {
+    /// Accepts waiting connections, within the budget of a turn.
+    pub(super) fn accept(&mut self, context: &mut AcceptContext<'_>, now: Instant) {
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
         }
-        for _ in 0..BATCH {
-            if !self.has_work(around.peers, around.limits) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            if !self.has_work(context.sessions, context.limits, context.intake) {
                 return;
             }
             match self.listener.accept() {
                 Ok((stream, address)) => {
                     self.is_starved = false;
-                    around.admit(stream, address, now);
+                    context.admit(stream, address, now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_ready = false,
-                // The client has given up before its turn came.
+                // The client has given up before it was accepted.
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut self.is_starved, true) {
-                        log::warn!(target: LOG, "cannot accept, trying again every {PAUSE:?}: {error}");
+                        log::warn!(target: LOG, "cannot accept, trying again every {STARVED_PAUSE:?}: {error}");
                     }
-                    self.paused_until = now.checked_add(PAUSE);
+                    self.paused_until = now.checked_add(STARVED_PAUSE);
                 }
             }
         }
     }
 }
 
-/// What `TcpListener::bind` does, with a longer backlog: the 128 that the standard library and mio ask for are full in
-/// a moment when many come at once, and the system then lets those beyond wait for a second and more.
+/// Like `TcpListener::bind`, with a longer backlog. When many clients come at once, the 128 places of the standard library
+/// and mio are taken in a moment, and the system makes further clients wait for a second or more.
 fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // Elsewhere it would let another program take the port over.
+    // On other systems the option lets another program take over the port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -143,28 +151,37 @@ fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
-impl Surroundings<'_> {
+impl AcceptContext<'_> {
+    /// The status that refuses the request of a connection beyond a limit.
+    fn refusal(&self, address: SocketAddr) -> Option<StatusCode> {
+        match self.intake {
+            // Every request is refused anyway.
+            Intake::RefuseAll => None,
+            Intake::Normal if self.sessions.served() >= self.limits.max_connections => {
+                Some(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Intake::Normal => {
+                let from_address = self.sessions.served_from(address.ip());
+                (from_address >= self.limits.max_connections_per_address).then_some(StatusCode::TOO_MANY_REQUESTS)
+            }
+        }
+    }
+
     fn admit(&mut self, mut stream: TcpStream, address: SocketAddr, now: Instant) {
         self.tally.accepted += 1;
-        let is_full = self.peers.served() >= self.limits.max_connections;
-        let are_many = self.peers.count_from(address.ip()) >= self.limits.max_connections_per_address;
-        let refusal = match (is_full, are_many) {
-            (true, _) => Some(StatusCode::SERVICE_UNAVAILABLE),
-            (false, true) => Some(StatusCode::TOO_MANY_REQUESTS),
-            (false, false) => None,
-        };
-        if refusal.is_some() && self.peers.refused() >= MAX_REFUSALS {
+        let refusal = self.refusal(address);
+        if refusal.is_some() && self.sessions.refused() >= MAX_REFUSED {
             self.tally.dropped += 1;
             return;
         }
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.registry.register(&mut stream, Token(self.peers.vacant_key()), interest) {
-            log::warn!(target: LOG, "a connection from {address} cannot be waited for: {error}");
+        if let Err(error) = self.registry.register(&mut stream, Token(self.sessions.vacant_key()), interest) {
+            log::warn!(target: LOG, "cannot wait for the connection from {address}: {error}");
             self.tally.dropped += 1;
             return;
         }
-        // Without it small messages are delayed, but they arrive.
+        // Without the option small messages are late, but they arrive.
         let _ = stream.set_nodelay(true);
-        self.peers.insert(Connection::server(Arc::clone(self.config), now), stream, address, refusal, now);
+        self.sessions.insert(Connection::server(Arc::clone(self.config), now), stream, address, refusal, now);
     }
 }

@@ -18,7 +18,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn note(&mut self, disconnect: &Disconnect) {
+    pub(super) fn count(&mut self, disconnect: &Disconnect) {
         *self.ended.entry(name(&disconnect.cause)).or_default() += 1;
         self.clean += u64::from(disconnect.is_clean);
     }

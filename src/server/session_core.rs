@@ -1,0 +1,161 @@
+//! Our end of one connection in a server, over any byte stream.
+
+#[cfg(test)]
+mod tests;
+pub(super) mod turn;
+
+use super::{
+    handler::Handler,
+    logging::{LOG, caught},
+    params::Params,
+    peer_id::PeerId,
+    pressure::{Marks, Pressure, Reading},
+    stream::ByteStream,
+    view::View,
+};
+use crate::{CloseCode, Connection, Phase, handshake::Response};
+use http::StatusCode;
+use std::{io, net::SocketAddr, time::Instant};
+
+/// Our end of one connection: the connection, its handler, the parameters of its route, and its back-pressure.
+///
+/// It has neither socket nor clock. Its owner keeps the [byte stream](ByteStream) beside it and gives it a
+/// [turn](turn::Turn) whenever the stream has become readable or writable, or a deadline has come. After each turn the
+/// owner removes the session if the stream [is closed](ByteStream::is_closed); else it asks for the
+/// [next deadline](Self::next_deadline), and whether the session [has work](Self::has_work) without waiting.
+pub(super) struct SessionCore {
+    id: PeerId,
+    address: SocketAddr,
+    connection: Connection,
+    handler: Option<Box<dyn Handler>>,
+    params: Params,
+    pressure: Pressure,
+    /// The status that answers the request of one session too many.
+    refusal: Option<StatusCode>,
+    /// The end of the opening handshake has not been [reported](Self::opening_has_ended).
+    is_opening: bool,
+    /// How many of the connection's transitions have been logged.
+    logged_transitions: u8,
+}
+
+impl SessionCore {
+    /// A session without a request. If there is a `refusal`, the request is answered with it.
+    pub(super) fn new(id: PeerId, address: SocketAddr, connection: Connection, refusal: Option<StatusCode>) -> Self {
+        Self {
+            id,
+            address,
+            connection,
+            handler: None,
+            params: Params::default(),
+            pressure: Pressure::default(),
+            refusal,
+            is_opening: true,
+            logged_transitions: 0,
+        }
+    }
+
+    pub(super) const fn id(&self) -> PeerId {
+        self.id
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) const fn phase(&self) -> Phase {
+        self.connection.phase()
+    }
+
+    pub(super) const fn is_refused(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// The earliest time at which the session needs a turn, whatever the stream does.
+    pub(super) fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
+        self.connection.poll_timeout(now).map(|(deadline, _)| deadline)
+    }
+
+    /// Whether the session needs another turn at once.
+    pub(super) fn has_work(&self, stream: &impl ByteStream) -> bool {
+        self.may_read(stream) || self.pressure.is_drained()
+    }
+
+    /// Whether the opening handshake is over, successful or not. Reported once.
+    pub(super) fn opening_has_ended(&mut self, stream: &impl ByteStream) -> bool {
+        let is_waiting = matches!(self.phase(), Phase::Idle | Phase::Requested) && !stream.is_closed();
+        std::mem::replace(&mut self.is_opening, is_waiting) && !is_waiting
+    }
+
+    pub(super) fn log_transitions(&mut self) {
+        let history = self.connection.history();
+        for transition in &history[usize::from(self.logged_transitions)..] {
+            log::debug!(target: LOG, "{} {}: {transition}", self.id, self.address);
+        }
+        self.logged_transitions = history.len() as u8;
+    }
+
+    /// Drops the handler, whose `Drop` may panic.
+    pub(super) fn drop_handler(&mut self) {
+        let handler = self.handler.take();
+        caught(format_args!("{} {}: dropping the handler", self.id, self.address), || drop(handler));
+    }
+
+    /// The session as it is lent to the program, and its handler.
+    fn lend<'l>(
+        &'l mut self,
+        stream: &'l mut impl ByteStream,
+        marks: Marks,
+    ) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
+        let view = View {
+            connection: &mut self.connection,
+            stream,
+            pressure: &mut self.pressure,
+            high_water: marks.high,
+            id: self.id,
+            address: self.address,
+            params: &self.params,
+        };
+        (view, self.handler.as_deref_mut())
+    }
+
+    fn may_read(&self, stream: &impl ByteStream) -> bool {
+        stream.is_readable() && self.connection.wants_read()
+    }
+
+    /// Writes queued bytes, as far as the stream takes them.
+    fn write(&mut self, stream: &mut impl ByteStream, marks: Marks) -> io::Result<usize> {
+        self.pressure.before_write(self.backlog(), marks);
+        self.connection.write_to(stream)
+    }
+
+    /// Pauses or resumes reading after a write.
+    fn settle_reading(&mut self, marks: Marks) {
+        match self.pressure.after_write(self.backlog(), marks, self.connection.is_reading_paused()) {
+            Reading::Keep => {}
+            Reading::Pause => self.connection.pause_reading(),
+            Reading::Resume => self.connection.resume_reading(),
+        }
+    }
+
+    /// The bytes that count for back-pressure: none once the handler cannot send any more.
+    fn backlog(&self) -> usize {
+        if self.phase() == Phase::Open { self.connection.queued() } else { 0 }
+    }
+
+    /// Answers the request that waits with `status` and no body.
+    fn refuse(&mut self, status: StatusCode) {
+        self.connection
+            .reject(Response::new(status))
+            .expect("a response without a body answers any request that waits");
+    }
+
+    /// Ends the session after a panic of its handler: with 500 if a request waits, else with Close 1011.
+    fn fail(&mut self) {
+        self.drop_handler();
+        if self.connection.request().is_some() {
+            self.refuse(StatusCode::INTERNAL_SERVER_ERROR);
+        } else {
+            self.connection.ensure_closed(CloseCode::Error, "");
+        }
+    }
+}

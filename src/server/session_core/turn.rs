@@ -1,0 +1,223 @@
+//! One turn of a session.
+
+use super::SessionCore;
+use crate::{
+    BytesRead, Event, Phase, SocketAction,
+    handshake::Request,
+    server::{
+        handle::Handle,
+        handler::Handler,
+        intake::Intake,
+        logging::{LOG, caught},
+        peer::Peer,
+        pressure::Marks,
+        shared::Shared,
+        stream::ByteStream,
+        view::View,
+    },
+};
+use std::{io::ErrorKind, time::Instant};
+
+/// Reads of one session per turn, so that one peer that sends much does not keep the others waiting.
+const READS_PER_TURN: usize = 4;
+
+/// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
+pub(in crate::server) struct Turn<'a, S> {
+    session: &'a mut SessionCore,
+    stream: &'a mut S,
+    shared: &'a mut Shared,
+    marks: Marks,
+    intake: Intake,
+    now: Instant,
+}
+
+/// How a read ended.
+enum ReadOutcome {
+    HandedOut,
+    WouldBlock,
+    EndOfStream,
+    Failed,
+}
+
+impl<'a, S: ByteStream> Turn<'a, S> {
+    pub(in crate::server) fn new(
+        session: &'a mut SessionCore,
+        stream: &'a mut S,
+        shared: &'a mut Shared,
+        intake: Intake,
+        now: Instant,
+    ) -> Self {
+        let marks = Marks::new(&shared.limits, session.connection.config());
+        Self { session, stream, shared, marks, intake, now }
+    }
+
+    /// Reads and writes what the stream allows, within the budget of a turn, and calls the handler with every event.
+    /// `may_be_due` may only be false if no deadline has come.
+    pub(in crate::server) fn run(mut self, may_be_due: bool) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.flush();
+        for _ in 0..READS_PER_TURN {
+            if self.stream.is_closed() || !self.session.may_read(self.stream) {
+                break;
+            }
+            self.read();
+            self.flush();
+        }
+        // Deadlines come last: bytes that wait in the stream came in time, however late a slow handler has made the
+        // loop.
+        if may_be_due {
+            self.session.connection.handle_timeout(self.now);
+            self.hand_out(&mut []);
+            self.flush();
+        }
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Lends the session to `act`, and does what follows from its commands.
+    pub(in crate::server) fn lend(mut self, act: impl FnOnce(View<'_>, &Handle)) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
+        let (view, _) = self.session.lend(self.stream, self.marks);
+        if caught(format_args!("{id} {address}: a command"), || act(view, handle)).is_none() {
+            self.session.fail();
+        }
+        self.hand_out(&mut []);
+        self.flush();
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Reads once, and hands out what follows from that.
+    fn read(&mut self) {
+        match self.read_and_hand_out() {
+            ReadOutcome::HandedOut => return,
+            ReadOutcome::WouldBlock => {}
+            ReadOutcome::EndOfStream => self.session.connection.receive_eof(),
+            ReadOutcome::Failed => self.session.connection.transport_failed(),
+        }
+        self.hand_out(&mut []);
+    }
+
+    fn read_and_hand_out(&mut self) -> ReadOutcome {
+        let mut buffer = std::mem::take(&mut self.shared.read_buffer);
+        let result = loop {
+            match self.session.connection.read_from(&mut *self.stream, &mut buffer, self.now) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        let outcome = match result {
+            Ok(BytesRead { total: 0, .. }) => ReadOutcome::EndOfStream,
+            Ok(read) => {
+                self.hand_out(&mut buffer[..read.in_buffer]);
+                ReadOutcome::HandedOut
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => ReadOutcome::WouldBlock,
+            Err(_) => ReadOutcome::Failed,
+        };
+        self.shared.read_buffer = buffer;
+        outcome
+    }
+
+    /// Writes what is queued, lets the handler use the room that this makes, and ends the stream when it is time.
+    fn flush(&mut self) {
+        if self.session.connection.queued() > 0 || !self.session.pressure.is_low() {
+            self.write_and_settle();
+            if self.session.pressure.take_drained() {
+                self.announce_room();
+                // If this drains the output again, `on_drain` waits for the next turn: a handler that always has more
+                // must not keep the other sessions waiting.
+                self.write_and_settle();
+            }
+        }
+        self.act_on_stream();
+    }
+
+    /// Writes what is queued. If the stream has failed, hands out what the peer had sent before.
+    fn write_and_settle(&mut self) {
+        if self.session.write(self.stream, self.marks).is_err() {
+            self.receive_last();
+        }
+        self.session.settle_reading(self.marks);
+    }
+
+    /// The stream has failed, but the peer may have closed before: its Close says more of the end than a failed write.
+    fn receive_last(&mut self) {
+        for _ in 0..READS_PER_TURN {
+            match self.read_and_hand_out() {
+                ReadOutcome::HandedOut => {}
+                ReadOutcome::WouldBlock | ReadOutcome::EndOfStream | ReadOutcome::Failed => break,
+            }
+        }
+        self.session.connection.transport_failed();
+        self.hand_out(&mut []);
+    }
+
+    fn announce_room(&mut self) {
+        if self.session.phase() == Phase::Open {
+            self.call(|handler, session| handler.on_drain(session));
+        }
+        self.hand_out(&mut []);
+    }
+
+    fn act_on_stream(&mut self) {
+        while let Some(action) = self.session.connection.poll_socket() {
+            match action {
+                SocketAction::ShutdownWrite => {
+                    if self.stream.shut_down_writing().is_err() {
+                        self.session.connection.transport_failed();
+                    }
+                }
+                SocketAction::Close => self.stream.close(),
+            }
+        }
+    }
+
+    /// Calls the handler with every event of `input`, and with those that need no input.
+    fn hand_out(&mut self, mut input: &mut [u8]) {
+        while let Some(event) = self.session.connection.receive(&mut input, self.now) {
+            self.react(event);
+        }
+    }
+
+    fn react(&mut self, event: Event<'_>) {
+        match event {
+            Event::Request(request) => self.route(&request),
+            Event::Message(message) => self.call(|handler, session| handler.on_message(session, message)),
+            Event::Chunk { data, is_last } => self.call(|handler, session| handler.on_chunk(session, data, is_last)),
+            Event::Ping(payload) => self.call(|handler, session| handler.on_ping(session, &payload)),
+            Event::Pong(payload) => self.call(|handler, session| handler.on_pong(session, &payload)),
+            Event::Disconnect(disconnect) => {
+                self.session.log_transitions();
+                log::info!(target: LOG, "{} {}: disconnect {disconnect}", self.session.id, self.session.address);
+                self.shared.tally.count(&disconnect);
+                self.call(|handler, session| handler.on_disconnect(session, &disconnect));
+            }
+            Event::Accepted(_) | Event::Rejected(_) => unreachable!("only a client receives a response"),
+        }
+    }
+
+    /// Gives a request to a new handler, or refuses it.
+    fn route(&mut self, request: &Request) {
+        let shared = &mut *self.shared;
+        let refusal = self.intake.refusal().or(self.session.refusal).or_else(|| shared.policy.refusal(request));
+        match refusal.map_or_else(|| shared.routes.find(request.path()), Err) {
+            Ok((handler, params)) => {
+                self.session.handler = Some(handler);
+                self.session.params = params;
+                self.call(|handler, session| handler.on_request(session, request));
+            }
+            Err(status) => self.session.refuse(status),
+        }
+    }
+
+    /// Calls the handler, if there is one. One that panics is dropped, and its session ends; the others go on.
+    fn call(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Peer<'_>)) {
+        let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
+        let (view, handler) = self.session.lend(self.stream, self.marks);
+        let Some(handler) = handler else { return };
+        let mut session = Peer::new(view, handle);
+        if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut session)).is_none() {
+            self.session.fail();
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The sessions of a server with their sockets, and which of them need a turn.
+
+use super::{
+    deadlines::Deadlines, intake::Intake, limits::Limits, peer_id::PeerId, ready::ReadyQueue,
+    session_core::SessionCore, session_core::turn::Turn, shared::Shared, socket::Socket, stream::ByteStream,
+};
+use crate::Connection;
+use http::StatusCode;
+use mio::{event::Event, net::TcpStream};
+use slab::Slab;
+use std::{
+    collections::HashMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
+
+/// A session with the socket that carries it.
+pub(super) struct Entry {
+    session: SessionCore,
+    socket: Socket,
+    /// The deadline in [`Sessions::deadlines`].
+    deadline: Option<Instant>,
+}
+
+/// A server may have a hundred thousand idle sessions, so every byte counts. The socket is larger when mio checks its
+/// use, in debug builds.
+const _: () = assert!(size_of::<Entry>() - size_of::<Socket>() <= 416);
+
+/// Slots that an empty server keeps memory for.
+const KEPT_SLOTS: usize = 64;
+
+/// The sessions of a server, each under the key that its socket is registered with.
+pub(super) struct Sessions {
+    entries: Slab<Entry>,
+    ready: ReadyQueue,
+    deadlines: Deadlines,
+    /// How many served sessions each address has. A refused one takes nobody's place.
+    served_by_address: HashMap<IpAddr, usize>,
+    refused: usize,
+    /// How many opening handshakes are in progress.
+    handshakes: usize,
+    /// The number of the newest session.
+    generation: u32,
+}
+
+impl Sessions {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            entries: Slab::new(),
+            ready: ReadyQueue::default(),
+            deadlines: Deadlines::new(now),
+            served_by_address: HashMap::new(),
+            refused: 0,
+            handshakes: 0,
+            generation: 0,
+        }
+    }
+
+    /// Adds a session under [`vacant_key`](Self::vacant_key). If there is a `refusal`, it answers the request.
+    pub(super) fn insert(
+        &mut self,
+        connection: Connection,
+        stream: TcpStream,
+        address: SocketAddr,
+        refusal: Option<StatusCode>,
+        now: Instant,
+    ) {
+        self.generation = self.generation.wrapping_add(1);
+        self.handshakes += 1;
+        match refusal {
+            None => *self.served_by_address.entry(address.ip()).or_default() += 1,
+            Some(_) => self.refused += 1,
+        }
+        let id = PeerId::new(self.vacant_key(), self.generation);
+        let session = SessionCore::new(id, address, connection, refusal);
+        let key = self.entries.insert(Entry { session, socket: Socket::new(stream), deadline: None });
+        self.finish_turn(key, now);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many sessions only exist to be refused.
+    pub(super) const fn refused(&self) -> usize {
+        self.refused
+    }
+
+    pub(super) fn served(&self) -> usize {
+        self.entries.len() - self.refused
+    }
+
+    pub(super) fn served_from(&self, address: IpAddr) -> usize {
+        self.served_by_address.get(&address).copied().unwrap_or_default()
+    }
+
+    pub(super) const fn has_room_for_handshake(&self, limits: &Limits) -> bool {
+        self.handshakes < limits.max_handshakes
+    }
+
+    pub(super) fn keys(&self) -> Vec<usize> {
+        self.entries.iter().map(|(key, _)| key).collect()
+    }
+
+    /// The key of the next session.
+    pub(super) fn vacant_key(&self) -> usize {
+        self.entries.vacant_key()
+    }
+
+    pub(super) fn get_mut(&mut self, key: usize) -> Option<&mut Entry> {
+        self.entries.get_mut(key)
+    }
+
+    /// The key of the session `id`, unless it has ended.
+    pub(super) fn find(&self, id: PeerId) -> Option<usize> {
+        self.entries.get(id.key()).filter(|entry| entry.session.id() == id).map(|_| id.key())
+    }
+
+    /// The system reports that the socket of `key` can be read or written.
+    pub(super) fn set_ready(&mut self, key: usize, event: &Event) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.socket.update(event);
+            self.ready.push(key);
+        }
+    }
+
+    pub(super) fn ready_count(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The next key that needs a turn. Its session may have ended, and a new one may have its key.
+    pub(super) fn take_ready(&mut self) -> Option<usize> {
+        self.ready.pop()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// A key whose deadline has come. The session may have postponed it; its turn finds out. In that turn it also reads
+    /// and writes: the system reports only so many sockets at a time, so this one may be ready unreported.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
+        let key = self.deadlines.due(now)?;
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.socket.assume_ready();
+            self.deadlines.remove(key, &mut entry.deadline);
+        }
+        Some(key)
+    }
+
+    /// After a turn of the session `key`: removes the session if it has ended, and returns whether it has; else notes
+    /// when it needs the next turn.
+    pub(super) fn finish_turn(&mut self, key: usize, now: Instant) -> bool {
+        let Some(Entry { session, socket, deadline }) = self.entries.get_mut(key) else { return false };
+        session.log_transitions();
+        if session.opening_has_ended(socket) {
+            self.handshakes -= 1;
+        }
+        if socket.is_closed() {
+            self.remove(key);
+            return true;
+        }
+        self.deadlines.set_if_earlier(key, deadline, session.next_deadline(now));
+        if session.has_work(socket) {
+            self.ready.push(key);
+        }
+        false
+    }
+
+    fn remove(&mut self, key: usize) {
+        let Entry { mut session, mut deadline, .. } = self.entries.remove(key);
+        self.deadlines.remove(key, &mut deadline);
+        session.drop_handler();
+        let ip = session.address().ip();
+        if session.is_refused() {
+            self.refused -= 1;
+        } else if let Some(count) = self.served_by_address.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                self.served_by_address.remove(&ip);
+            }
+        }
+        if self.entries.is_empty() && self.entries.capacity() > KEPT_SLOTS {
+            self.release_memory();
+        }
+    }
+
+    /// Frees the memory that many sessions took, when all have ended.
+    fn release_memory(&mut self) {
+        self.entries = Slab::with_capacity(KEPT_SLOTS);
+        self.ready.reset(KEPT_SLOTS);
+        self.served_by_address.shrink_to(KEPT_SLOTS);
+    }
+}
+
+impl Entry {
+    pub(super) fn turn<'a>(&'a mut self, shared: &'a mut Shared, intake: Intake, now: Instant) -> Turn<'a, Socket> {
+        Turn::new(&mut self.session, &mut self.socket, shared, intake, now)
+    }
+
+    /// Whether a deadline may have come. None comes before the one that is kept.
+    pub(super) fn may_be_due(&self, now: Instant) -> bool {
+        self.deadline.is_none_or(|deadline| deadline <= now)
+    }
+
+    pub(super) const fn session(&self) -> &SessionCore {
+        &self.session
+    }
+
+    pub(super) const fn socket_mut(&mut self) -> &mut Socket {
+        &mut self.socket
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sessions({})", self.entries.len())
+    }
+}

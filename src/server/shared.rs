@@ -1,0 +1,45 @@
+//! What the sessions of one server share.
+
+use super::{handle::Handle, limits::Limits, policy::Policy, routes::Routes, tally::Tally};
+use crate::OutputBuffer;
+use std::fmt;
+
+const READ_BUFFER_BYTES: usize = 128 << 10;
+
+/// What the sessions of one server share.
+pub(super) struct Shared {
+    pub(super) limits: Limits,
+    pub(super) policy: Policy,
+    pub(super) routes: Routes,
+    pub(super) tally: Tally,
+    pub(super) handle: Handle,
+    /// What every session is read into. Nothing stays in it between two reads.
+    pub(super) read_buffer: Box<[u8]>,
+    /// What every session queues its output in, as long as its turn lasts.
+    pub(super) output_buffer: OutputBuffer,
+}
+
+impl Shared {
+    pub(super) fn new(handle: Handle) -> Self {
+        Self {
+            limits: Limits::default(),
+            policy: Policy::default(),
+            routes: Routes::default(),
+            tally: Tally::default(),
+            handle,
+            read_buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            output_buffer: OutputBuffer::default(),
+        }
+    }
+
+    /// Frees the memory that only sessions of the future need.
+    pub(super) fn release_memory(&mut self) {
+        self.output_buffer = OutputBuffer::default();
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("limits", &self.limits).field("tally", &self.tally).finish_non_exhaustive()
+    }
+}

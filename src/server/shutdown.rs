@@ -1,0 +1,40 @@
+//! Stopping a server.
+
+use super::Server;
+use crate::{CloseCode, Phase};
+use std::time::Instant;
+
+/// Batches accepted before the listener closes: 16 x 256 = 4,096, the longest default backlog.
+const LAST_BATCHES: usize = 16;
+
+impl Server {
+    /// Stops accepting, closes every session, and aborts those left at `cut_off`.
+    pub(super) fn shut_down(&mut self, code: CloseCode, cut_off: Option<Instant>, now: Instant) {
+        self.accept_last(now);
+        self.life.set_cut_off(cut_off);
+        self.for_each_session(now, |view| view.connection.shutdown(code));
+    }
+
+    /// Stops accepting and aborts every session.
+    pub(super) fn abort_all(&mut self, now: Instant) {
+        self.life.stop_accepting();
+        self.for_each_session(now, |view| view.connection.abort());
+    }
+
+    /// Closes the listener. The clients in its backlog, and those whose request is unread, are owed a 503: closing their
+    /// sockets unread would reset them.
+    fn accept_last(&mut self, now: Instant) {
+        let Some(mut acceptor) = self.life.stop_accepting() else { return };
+        acceptor.set_ready();
+        for _ in 0..LAST_BATCHES {
+            acceptor.accept(&mut self.accepting().1, now);
+        }
+        drop(acceptor);
+        for key in self.sessions.keys() {
+            if let Some(entry) = self.sessions.get_mut(key).filter(|entry| entry.session().phase() == Phase::Idle) {
+                entry.socket_mut().assume_ready();
+                self.drive(key, now);
+            }
+        }
+    }
+}
