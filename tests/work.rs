@@ -81,7 +81,7 @@ fn messages_that_are_echoed_and_not_read() {
     let (now, mut bytes) = (Instant::now(), frame(0x81, b"hello").repeat(size() / 5));
     let mut input = bytes.as_mut_slice();
     while let Some(Event::Message(message)) = connection.receive(&mut input, now) {
-        connection.send(&message).expect("there is room");
+        connection.send(&message).expect("the output has room");
     }
     assert_eq!(connection.queued(), size() / 5 * 7);
     while connection.queued() > 0 {
@@ -92,7 +92,7 @@ fn messages_that_are_echoed_and_not_read() {
 #[test]
 fn pings_that_are_answered_behind_what_is_not_read() {
     let mut connection = open(Delivery::Messages);
-    connection.send_binary(&vec![7; size()]).expect("there is room");
+    connection.send_binary(&vec![7; size()]).expect("the output has room");
     assert_eq!(feed(&mut connection, frame(0x89, b"ping").repeat(size() / 10), 4096), size() / 10);
     assert!(connection.queued() < size() + 1_000, "a few Pongs wait, not all");
 }
@@ -106,7 +106,7 @@ fn messages_before_the_answer() {
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     let frames = frame(0x81, b"hello").repeat(size() / 5);
     assert_eq!(feed(&mut server, [head.to_vec(), frames].concat(), 100), 1);
-    server.accept(Accept::new()).expect("a request waits");
+    server.accept(Accept::new()).expect("a request is pending");
     let messages = std::iter::from_fn(|| server.poll_event()).count();
     assert_eq!(messages, size() / 5);
 }

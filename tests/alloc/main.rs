@@ -202,14 +202,14 @@ fn echo_in_pieces(connection: &mut Connection, lent: &mut OutputBuffer, wire: &m
         let mut input = piece;
         while let Some(event) = connection.receive(&mut input, now) {
             let Event::Message(message) = event else { panic!("a message was sent: {event:?}") };
-            connection.send(message).expect("there is room");
+            connection.send(message).expect("the output has room");
         }
-        connection.write_to(Socket(room)).expect("it only blocks");
+        connection.write_to(Socket(room)).expect("the write only blocks");
         connection.reclaim_buffer(lent);
     }
     while connection.queued() > 0 {
         connection.lend_buffer(lent);
-        connection.write_to(Socket(room)).expect("it only blocks");
+        connection.write_to(Socket(room)).expect("the write only blocks");
         connection.reclaim_buffer(lent);
     }
 }

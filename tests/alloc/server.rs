@@ -63,11 +63,11 @@ fn an_idle_connection_of_a_server_takes_half_a_kibibyte_in_all() {
     let opened = Rc::new(Cell::new(0));
     let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a port");
     let counted = Rc::clone(&opened);
-    server.route("/", move || Echo(Rc::clone(&counted))).expect("the first route");
+    server.route("/", move || Echo(Rc::clone(&counted))).expect("the route is new");
     let address = server.local_addr();
     let connect = || {
         let client = TcpStream::connect(address).expect("room in the backlog");
-        client.set_nonblocking(true).expect("a socket");
+        client.set_nonblocking(true).expect("the socket is open");
         client
     };
     let request = super::head(0);

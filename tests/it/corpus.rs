@@ -1,10 +1,10 @@
-//! The properties, on the bytes that the fuzz targets found and that are kept in `fuzz/corpus`.
+//! The properties, on the bytes in `fuzz/corpus` that the fuzz targets have found.
 
 use crate::proof;
 use std::{fs, path::Path};
 
 #[test]
-fn every_property_holds_of_every_entry_of_its_corpus() {
+fn every_property_holds_for_its_corpus() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     if !root.parent().is_some_and(Path::exists) {
         // The published package has no fuzz targets.

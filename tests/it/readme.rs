@@ -1,4 +1,4 @@
-//! The table and the diagram in the README are what the code says.
+//! The table, the diagram and the limits in the README match the code.
 
 use statesocket::{Action, Config, Party, Phase, Transition};
 use std::{
@@ -25,7 +25,7 @@ fn readme_shows_the_table_of_the_code() {
     }
 }
 
-/// The phases and the two states that each is.
+/// The phases and their two states.
 fn phases() -> String {
     let mut table = String::from("| phase | client_state | application_state |\n|---|---|---|\n");
     for phase in Phase::ALL {
@@ -35,7 +35,7 @@ fn phases() -> String {
     table
 }
 
-/// For each phase and action, what it leads to: a cell names who may do it.
+/// The transitions, by party, action and phase.
 fn moves() -> String {
     let mut table = String::from("| party | action |");
     for phase in Phase::ALL {
@@ -57,7 +57,7 @@ fn moves() -> String {
     table
 }
 
-/// The moves that change the phase, as a Mermaid state diagram.
+/// The transitions that change the phase, as a Mermaid state diagram.
 fn diagram() -> String {
     let mut arrows: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for row in Transition::all().filter(|row| row.from != row.to && row.action != Action::Abort) {
@@ -87,7 +87,7 @@ fn readme_shows_each_limit_and_timeout_with_its_default() {
     }
 }
 
-/// The names and defaults of those fields that are numbers or times, as the README writes them.
+/// The names and defaults of the fields that are numbers or times, as the README writes them.
 fn numbers(defaults: &impl Debug) -> Vec<(String, String)> {
     let text = format!("{defaults:?}").replace("Some(", "").replace(')', "");
     let (_, fields) = text.split_once(" { ").expect("a struct with fields");

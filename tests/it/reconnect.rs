@@ -1,4 +1,4 @@
-//! When a client connects again.
+//! Whether and when a client reconnects.
 
 use proptest::{collection::vec, prelude::*};
 use statesocket::{
@@ -32,17 +32,17 @@ fn end_after(connection: &mut Connection, bytes: &[u8], now: Instant) -> Disconn
             return *disconnect;
         }
     }
-    panic!("the connection goes on")
+    panic!("the connection has not ended")
 }
 
 fn take_disconnect(connection: &mut Connection) -> Disconnect {
     match connection.poll_event() {
         Some(Event::Disconnect(disconnect)) => *disconnect,
-        other => panic!("{other:?} is no end"),
+        other => panic!("{other:?} is not an end"),
     }
 }
 
-/// An end of which only what the policy looks at is set.
+/// An end with only the fields that the policy reads.
 fn end(cause: Cause, code: u16) -> Disconnect {
     let mut connection = client(Instant::now());
     connection.abort();
@@ -68,11 +68,11 @@ fn seeded(policy: &Policy, seed: u64) -> Reconnect {
     Reconnect::new(policy)
 }
 
-/// What the table in the documentation says, value by value.
+/// The table in the documentation, value by value.
 fn should_retry(cause: &Cause, code: u16) -> bool {
     match cause {
         Cause::PeerClosed => [1001, 1011, 1012, 1013, 1014].contains(&code),
-        // From 509 on, those that are not registered.
+        // Codes from 509 on that are not registered.
         Cause::Rejected(status) => {
             let status = status.as_u16();
             [408, 425, 429, 500, 502, 503, 504, 509].contains(&status) || (512..600).contains(&status)
@@ -127,7 +127,7 @@ fn policies() -> impl Strategy<Value = Policy> {
 
 proptest! {
     #[test]
-    fn what_is_not_worth_a_retry_is_never_retried(
+    fn an_end_that_is_final_is_never_retried(
         policy in policies(), ends in vec((causes(), codes()), 1..20), seed: u64,
     ) {
         let mut reconnect = seeded(&policy, seed);
@@ -159,7 +159,7 @@ proptest! {
     }
 
     #[test]
-    fn the_ceiling_doubles_until_it_is_truncated(policy in policies(), attempts: u32) {
+    fn the_ceiling_of_the_delay_doubles_up_to_the_maximum(policy in policies(), attempts: u32) {
         let doubled = |times: u32| (0..times).try_fold(policy.first_delay, |delay, _| delay.checked_mul(2));
         for few in 0..130 {
             let untruncated = doubled(few).unwrap_or(Duration::MAX);
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn it_is_given_up_after_exactly_the_attempts_allowed(max_attempts in 0u32..200, is_connected: bool) {
+    fn reconnecting_stops_after_exactly_the_allowed_attempts(max_attempts in 0u32..200, is_connected: bool) {
         let mut policy = Policy::default();
         policy.max_attempts = max_attempts;
         let (mut reconnect, now, lost) = (Reconnect::new(policy), Instant::now(), lost());
@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn only_a_stable_connection_makes_up_for_the_attempts(
+    fn only_a_stable_connection_resets_the_attempts(
         stable_after in 0u64..1000, open_for in proptest::option::of(0u64..2000), failures in 0u32..20, is_retryable: bool,
     ) {
         let mut policy = Policy::default();
@@ -202,7 +202,7 @@ proptest! {
         for _ in 0..failures {
             prop_assert!(reconnect.retry(start).is_some());
         }
-        // Exactly as long as it takes is an age of its own.
+        // A connection that is exactly stable_after old counts as stable.
         let open_for = open_for.unwrap_or(stable_after);
         reconnect.opened(start);
         let now = start + Duration::from_millis(open_for);
@@ -210,13 +210,13 @@ proptest! {
         let before = if open_for >= stable_after { 0 } else { failures };
         let expected = (before + u32::from(is_retryable)).min(20);
         prop_assert_eq!(reconnect.attempts(), expected);
-        // That connection is over: however much later, the next failure is one more.
+        // That connection is over: the next failure is one more, however late it comes.
         let _ = reconnect.retry(now + 100 * SECOND);
         prop_assert_eq!(reconnect.attempts(), (expected + 1).min(20));
     }
 
     #[test]
-    fn retry_after_comes_before_the_jitter(seconds: u64, max in 0u64..10_000, seed: u64) {
+    fn retry_after_is_a_minimum_to_which_the_jitter_is_added(seconds: u64, max in 0u64..10_000, seed: u64) {
         let mut policy = Policy::default();
         policy.max_retry_after = Duration::from_secs(max);
         let mut reconnect = seeded(&policy, seed);
@@ -270,7 +270,7 @@ fn c16_delays_spread_over_their_whole_range() {
         let (first, last) = (SECOND * *range.start(), SECOND * *range.end());
         let delay = |seed| seeded(&policy, seed).disconnected(&disconnect, Instant::now()).expect("a retry");
         let delays: Vec<_> = (0..1000).map(delay).collect();
-        // Of 1000 even draws, each quarter has 250, give or take 14.
+        // Each quarter of 1000 even draws has 250, give or take 14.
         for quarter in 0..4 {
             let from = first + (last - first) * quarter / 4;
             let within = from..from + (last - first) / 4;
@@ -281,7 +281,7 @@ fn c16_delays_spread_over_their_whole_range() {
 }
 
 #[test]
-fn the_delays_of_a_restart_grow_with_the_back_off() {
+fn the_delays_after_a_restart_grow_with_the_back_off() {
     let after_four_failures = |seed| {
         let (mut reconnect, now) = (seeded(&Policy::default(), seed), Instant::now());
         for _ in 0..4 {
@@ -293,7 +293,7 @@ fn the_delays_of_a_restart_grow_with_the_back_off() {
 }
 
 #[test]
-fn retry_after_that_is_not_a_number_is_ignored() {
+fn a_retry_after_that_is_not_a_number_is_ignored() {
     for text in ["Wed, 21 Oct 2026 07:28:00 GMT", "-5", "+5", "1.5", "", "5 6"] {
         let mut reconnect = Reconnect::new(Policy::default());
         let value = HeaderValue::from_static(text);
@@ -303,7 +303,7 @@ fn retry_after_that_is_not_a_number_is_ignored() {
 }
 
 #[test]
-fn a_connection_tells_itself_whether_its_end_is_worth_a_retry() {
+fn a_connection_reports_whether_its_end_is_retryable() {
     let now = Instant::now();
     for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 4999] {
         let (mut client, mut server) = open_pair(now);
@@ -319,12 +319,12 @@ fn a_connection_tells_itself_whether_its_end_is_worth_a_retry() {
 }
 
 #[test]
-fn whoever_has_sent_a_close_does_not_come_back() {
+fn a_party_that_has_sent_a_close_does_not_reconnect() {
     let start = Instant::now();
     for is_lost in [true, false] {
         let (mut client, _) = open_pair(start);
         client.close(CloseCode::Normal, "").expect("an open connection can be closed");
-        let (deadline, timer) = client.poll_timeout(start).expect("an answer is waited for");
+        let (deadline, timer) = client.poll_timeout(start).expect("the client waits for an answer");
         client.handle_timeout(if is_lost { start } else { deadline });
         client.receive_eof();
         let disconnect = take_disconnect(&mut client);
@@ -334,14 +334,14 @@ fn whoever_has_sent_a_close_does_not_come_back() {
 }
 
 #[test]
-fn a_peer_that_fell_silent_is_worth_a_retry() {
+fn a_silent_peer_is_worth_a_retry() {
     let mut now = Instant::now();
     let (mut client, _) = open_pair(now);
     while client.disconnect().is_none() {
-        (now, _) = client.poll_timeout(now).expect("a sign of life is waited for");
+        (now, _) = client.poll_timeout(now).expect("the connection waits for a sign of life");
         client.handle_timeout(now);
         if let Some(Event::Disconnect(disconnect)) = client.poll_event() {
-            // Our Close 1011 is in it, but we did not want to end.
+            // Our Close 1011 is in it, but the application did not want to end.
             assert_eq!(disconnect.cause, Cause::TimedOut(Timer::Pong));
             assert!(disconnect.sent.is_some() && disconnect.is_retryable());
         }

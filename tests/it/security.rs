@@ -14,7 +14,7 @@ use statesocket::{
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
 #[test]
-fn s1_a_server_can_tell_where_a_page_comes_from() {
+fn s1_a_server_sees_the_origin_of_a_page() {
     let allowed = "https://example.com";
     for (origin, is_welcome) in [
         (Some("https://example.com"), true),
@@ -26,8 +26,9 @@ fn s1_a_server_can_tell_where_a_page_comes_from() {
         let mut pair = Pair::new(Config::default());
         let mut connect = Connect::new("ws://server.example.com/chat").expect("a valid URI");
         if let Some(origin) = origin {
-            connect =
-                connect.header(HeaderName::from_static("origin"), HeaderValue::from_static(origin)).expect("not ours");
+            connect = connect
+                .header(HeaderName::from_static("origin"), HeaderValue::from_static(origin))
+                .expect("the header is not reserved");
         }
         pair.client = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
         let events = pair.to_server();
@@ -35,7 +36,7 @@ fn s1_a_server_can_tell_where_a_page_comes_from() {
         assert_eq!(request.origin(), origin);
         assert_eq!(request.origin().is_none_or(|origin| origin == allowed), is_welcome, "{origin:?}");
         if !is_welcome {
-            pair.server.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request waits");
+            pair.server.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
             let events = pair.to_client();
             let [Event::Rejected(_), Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
             assert_eq!(disconnect.cause, Cause::Rejected(StatusCode::FORBIDDEN));
@@ -47,7 +48,7 @@ fn s1_a_server_can_tell_where_a_page_comes_from() {
 fn mask_keys(client: &mut Connection, n: usize) -> Vec<[u8; 4]> {
     (0..n)
         .map(|_| {
-            client.send_binary(b"").expect("open");
+            client.send_binary(b"").expect("the connection is open");
             let frame = drain(client);
             frame[2..].try_into().expect("a header, a key, no payload")
         })
@@ -61,11 +62,11 @@ fn s2_masking_keys_are_fresh_for_each_frame_and_connection() {
     assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len(), "{keys:?}");
     let distances: HashSet<_> =
         keys.windows(2).map(|pair| u32::from_be_bytes(pair[1]).wrapping_sub(u32::from_be_bytes(pair[0]))).collect();
-    assert_eq!(distances.len(), keys.len() - 1, "no key is a fixed step from the one before");
+    assert_eq!(distances.len(), keys.len() - 1, "the difference of two keys is never the same");
 }
 
 #[test]
-fn s2_a_client_that_did_the_handshake_masks_as_freshly() {
+fn s2_masking_keys_are_fresh_after_an_opening_handshake_too() {
     let connect = Connect::new("ws://server.example.com/chat").expect("a valid URI");
     let mut all = HashSet::new();
     for _ in 0..4 {
@@ -81,11 +82,11 @@ fn s2_a_client_that_did_the_handshake_masks_as_freshly() {
 fn s3_a_client_always_masks_and_a_server_never_does() {
     for role in [Role::Client, Role::Server] {
         let mut connection = established(role, Config::default());
-        connection.send_text("Hello").expect("open");
-        connection.send_binary_fragment(&[0; 70_000], false).expect("open");
-        connection.ping(b"p").expect("open");
-        connection.send_binary_fragment(&[0; 200], true).expect("open");
-        connection.close(CloseCode::Normal, "bye").expect("open");
+        connection.send_text("Hello").expect("the connection is open");
+        connection.send_binary_fragment(&[0; 70_000], false).expect("the connection is open");
+        connection.ping(b"p").expect("the connection is open");
+        connection.send_binary_fragment(&[0; 200], true).expect("the connection is open");
+        connection.close(CloseCode::Normal, "bye").expect("the connection is open");
         let mut output = drain(&mut connection);
         let mut frames = 0;
         while !output.is_empty() {
@@ -106,7 +107,7 @@ fn s3_a_client_always_masks_and_a_server_never_does() {
 }
 
 #[test]
-fn s3_the_wrong_masking_is_refused() {
+fn s3_wrong_masking_is_refused() {
     let frame = Raw::new(Raw::TEXT, "Hello");
     for (role, frame, error) in [
         (Role::Server, frame.clone(), ProtocolError::UnmaskedFrame),
@@ -141,7 +142,7 @@ fn s4_every_limit_is_finite_by_default() {
 }
 
 #[test]
-fn s5_invalid_data_is_answered_with_a_status_before_and_a_code_after() {
+fn s5_invalid_data_gets_a_status_before_the_101_and_a_code_after() {
     let (error, answer) = refusal(Config::default(), b"\x16\x03\x01\x02\x00");
     assert_eq!(error, HandshakeError::Malformed);
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"));
@@ -160,13 +161,13 @@ fn s5_invalid_data_is_answered_with_a_status_before_and_a_code_after() {
     }
 }
 
-/// SHA-1 only shows that the server has read the request: the answer follows from the key and nothing else.
+/// SHA-1 only shows that the server has read the request: the answer depends on the key and nothing else.
 #[test]
-fn s7_the_answer_follows_from_the_key_alone() {
+fn s7_the_answer_depends_on_the_key_alone() {
     let accept = |changes: &[(&str, &str)]| {
         let mut server = server(Config::default());
         feed(&mut server, &request_head("/any", changes));
-        server.accept(Default::default()).expect("a request waits");
+        server.accept(Default::default()).expect("a request is pending");
         drain(&mut server)
     };
     let plain = accept(&[]);
@@ -177,10 +178,10 @@ fn s7_the_answer_follows_from_the_key_alone() {
 #[test]
 fn s9_a_server_under_attack_may_drop_the_connection() {
     let mut server = opened_server(Config::default());
-    server.send_binary(&[0; 100_000]).expect("open");
+    server.send_binary(&[0; 100_000]).expect("the connection is open");
     server.abort();
-    assert!(server.transmit().is_empty(), "what is queued is not worth a byte");
-    let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("the end is an event") };
+    assert!(server.transmit().is_empty(), "the output is dropped");
+    let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("the end is reported") };
     assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::Abnormal, &Cause::Aborted));
     assert_eq!(
         (server.phase(), server.poll_socket(), server.poll_socket()),
@@ -189,10 +190,10 @@ fn s9_a_server_under_attack_may_drop_the_connection() {
 }
 
 #[test]
-fn s10_nothing_that_is_written_can_hold_a_line_end_or_nul() {
+fn s10_no_written_header_can_contain_a_line_end_or_nul() {
     for text in ["a\r\nX: y", "a\nb", "a\rb", "a\0b"] {
-        assert!(HeaderValue::from_str(text).is_err(), "{text:?}: a header cannot be built");
-        assert!(HeaderName::from_bytes(text.as_bytes()).is_err(), "{text:?}: nor its name");
+        assert!(HeaderValue::from_str(text).is_err(), "{text:?}: no header has this value");
+        assert!(HeaderName::from_bytes(text.as_bytes()).is_err(), "{text:?}: no header has this name");
         for uri in
             [format!("ws://h/{text}"), format!("ws://h/?{text}"), format!("ws://{text}/"), format!("ws://h:{text}/")]
         {
@@ -205,7 +206,7 @@ fn s10_nothing_that_is_written_can_hold_a_line_end_or_nul() {
 }
 
 #[test]
-fn s10_nothing_that_is_read_can_hold_a_line_end_or_nul() {
+fn s10_no_read_header_can_contain_a_line_end_or_nul() {
     for value in ["a\0b", "a\rb", "a\nb", "\0", "a\r\n b"] {
         for name in ["X", "Sec-WebSocket-Protocol", "Origin"] {
             let (error, _) = refusal(Config::default(), &request_head("/chat", &[(name, value)]));
@@ -218,11 +219,11 @@ fn s10_nothing_that_is_read_can_hold_a_line_end_or_nul() {
         assert_eq!(error, HandshakeError::Malformed, "{value:?}");
     }
     let escaped = request(Config::default(), &request_head("/chat", &[("X", "a%0D%0Ab")]));
-    assert_eq!(escaped.headers()["x"], "a%0D%0Ab", "what is escaped stays so");
+    assert_eq!(escaped.headers()["x"], "a%0D%0Ab", "an escape stays an escape");
 }
 
 #[test]
-fn s10_an_answer_to_garbage_holds_none_of_it() {
+fn s10_the_answer_to_garbage_repeats_none_of_it() {
     let garbage =
         request_head("/<script>", &[("X", "<script>"), ("Sec-WebSocket-Key", "<script>"), ("Host", "<script>")]);
     assert!(!refusal(Config::default(), &garbage).1.contains("script"));
@@ -234,7 +235,7 @@ fn s11_a_flood_of_pings_is_answered_in_constant_memory() {
     let flood = Raw::new(Raw::PING, [b'p'; 125]).masked().bytes().repeat(10_000);
     assert_eq!(feed(&mut server, &flood).len(), 10_000);
     let pongs = drain(&mut server).len();
-    assert!((127..=64 * 127).contains(&pongs), "F18: the latest are enough, and {pongs} bytes are too many");
+    assert!((127..=64 * 127).contains(&pongs), "F18: the latest Pongs suffice, and {pongs} bytes are too many");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use statesocket::{Action, Party, Phase, State, Transition};
 use std::collections::HashSet;
 
-/// The rows of RFC 6455 in words, written apart from the table: what a party may do follows from the two states alone.
+/// The rules of RFC 6455 in words, written without the table: the two states alone decide what a party may do.
 fn is_legal(phase: Phase, party: Party, action: Action) -> bool {
     let (local, peer) = (phase.state_of(party), phase.state_of(party.peer()));
     let both_have_opened = local > State::Connecting && peer > State::Connecting;
@@ -17,7 +17,7 @@ fn is_legal(phase: Phase, party: Party, action: Action) -> bool {
 }
 
 #[test]
-fn every_entry_of_the_table_is_the_one_that_the_states_ask_for() {
+fn every_entry_of_the_table_follows_from_the_two_states() {
     for phase in Phase::ALL {
         for party in Party::ALL {
             for action in Action::ALL {
@@ -33,10 +33,10 @@ fn every_entry_of_the_table_is_the_one_that_the_states_ask_for() {
 }
 
 #[test]
-fn a_refusal_says_who_cannot_do_what_and_why() {
+fn a_refusal_names_the_party_the_action_and_the_states() {
     let verbs = ["send the opening request", "accept", "reject", "send a message", "ping", "pong", "close", "abort"];
     for (action, verb) in Action::ALL.into_iter().zip(verbs) {
-        let refused = Phase::Closed.next(Party::Client, action).expect_err("nothing may be done in phase Closed");
+        let refused = Phase::Closed.next(Party::Client, action).expect_err("no action is legal in phase Closed");
         let words =
             format!("client cannot {verb} while the client is disconnected and the application is disconnected");
         assert_eq!(refused.to_string(), words);
@@ -44,7 +44,7 @@ fn a_refusal_says_who_cannot_do_what_and_why() {
 }
 
 #[test]
-fn a_move_is_one_line_for_a_log() {
+fn a_transition_is_one_line_in_a_log() {
     let lines: Vec<String> = Transition::all().map(|row| row.to_string()).collect();
     for line in [
         "client Open: client_state connecting -> connected application_state connecting",
@@ -65,7 +65,7 @@ fn a_close_ends_only_the_party_that_sends_it() {
 }
 
 #[test]
-fn parties_only_move_forward_and_closed_is_terminal() {
+fn parties_only_move_forward_and_closed_is_final() {
     for row in Transition::all() {
         for party in Party::ALL {
             assert!(row.from.state_of(party) <= row.to.state_of(party), "{row:?}");
@@ -75,14 +75,14 @@ fn parties_only_move_forward_and_closed_is_terminal() {
 }
 
 #[test]
-fn an_abort_ends_both_from_anywhere() {
+fn an_abort_ends_both_parties_in_every_phase() {
     let aborts: HashSet<_> = Transition::all().filter(|row| row.action == Action::Abort).collect();
     assert!(aborts.iter().all(|row| row.to == Phase::Closed));
     assert_eq!(aborts.len(), 2 * (Phase::ALL.len() - 1));
 }
 
 #[test]
-fn every_phase_is_reached_and_each_is_a_pair_of_its_own() {
+fn every_phase_is_reachable_and_a_pair_of_its_own() {
     let mut reached = HashSet::from([Phase::Idle]);
     for _ in Phase::ALL {
         reached

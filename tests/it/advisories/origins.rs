@@ -53,7 +53,7 @@ mod policy {
             let mut policy = Policy::default();
             policy.origin = OriginPolicy::Same;
             server.set_policy(policy);
-            server.route("/", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the first route");
+            server.route("/", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the route is new");
         });
         for (host, origin, is_same) in CASES {
             // No `Origin` at all is no browser.

@@ -77,9 +77,9 @@ fn cve_2024_36387_a_connection_without_a_handshake_of_ours() {
     let mut pair = Pair { client: established(Role::Client), server: established(Role::Server) };
     assert!(pair.server.request().is_none());
     pair.server.accept(Accept::new()).expect_err("there is no request");
-    pair.client.send_text("Hello").expect("it is open");
+    pair.client.send_text("Hello").expect("the connection is open");
     assert_eq!(pair.to_server().len(), 1);
-    pair.server.close(1000, "").expect("it is open");
+    pair.server.close(1000, "").expect("the connection is open");
     assert_eq!(pair.to_client().len(), 1);
     assert_eq!(pair.to_server().len(), 1);
 }

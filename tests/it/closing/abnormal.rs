@@ -1,4 +1,4 @@
-//! Ends without a closing handshake, in every phase: end of stream, transport failure, `abort`; and `ensure_closed` and
+//! Ends without a closing handshake, in every phase: end of stream, transport failure, `abort`, `ensure_closed` and
 //! `shutdown`.
 
 use crate::support::{
@@ -10,13 +10,13 @@ use statesocket::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// Whether the one Disconnect has been handed out by the time [`in_every_phase`] returns the connection.
+/// Whether [`in_every_phase`] has already taken the one Disconnect of the connection.
 fn is_told(connection: &Connection) -> bool {
     connection.disconnect().is_some()
 }
 
 #[test]
-fn c15_the_end_of_the_stream_is_a_loss_until_the_peer_has_closed() {
+fn c15_the_end_of_the_stream_is_a_loss_unless_the_peer_has_closed() {
     for (case, mut connection) in in_every_phase() {
         let (before, was_told) = (connection.phase(), is_told(&connection));
         let peer_is_gone = before.state_of(connection.local_party().peer()) == State::Disconnected;
@@ -41,7 +41,7 @@ fn c15_the_end_of_the_stream_is_a_loss_until_the_peer_has_closed() {
 }
 
 #[test]
-fn c15_a_failed_transport_ends_the_connection_in_any_phase() {
+fn c15_a_failed_transport_ends_the_connection_in_every_phase() {
     for (case, mut connection) in in_every_phase() {
         let (before, was_told) = (connection.phase(), is_told(&connection));
         if connection.can_send() {
@@ -67,7 +67,7 @@ fn c15_a_failed_transport_ends_the_connection_in_any_phase() {
 }
 
 #[test]
-fn c15_what_came_before_the_loss_is_handed_out_first() {
+fn c15_messages_from_before_the_loss_are_reported_first() {
     for role in ROLES {
         for lose in [Connection::receive_eof, Connection::transport_failed] {
             let mut connection = established(role, Config::default());
@@ -86,7 +86,7 @@ fn c15_what_came_before_the_loss_is_handed_out_first() {
 }
 
 #[test]
-fn c15_a_close_that_came_before_the_loss_counts() {
+fn c15_a_close_from_before_the_loss_counts() {
     for role in ROLES {
         for lose in [Connection::receive_eof, Connection::transport_failed] {
             let mut connection = established(role, Config::default());
@@ -98,21 +98,21 @@ fn c15_a_close_that_came_before_the_loss_counts() {
 }
 
 #[test]
-fn c15_nothing_waits_to_be_written_to_a_transport_that_has_failed() {
+fn c15_a_failed_transport_leaves_no_output() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.transport_failed();
         peer_sends(&mut connection, [Raw::new(Raw::PING, "p"), Raw::close(1000, "")]);
-        assert_eq!(connection.transmit(), b"", "{role:?}: the replies cannot leave");
+        assert_eq!(connection.transmit(), b"", "{role:?}: the replies cannot be sent");
         assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{role:?}");
     }
 }
 
 #[test]
-fn c15_no_pong_is_queued_for_a_transport_that_has_failed() {
+fn c15_no_pong_is_queued_after_the_transport_failed() {
     let mut server = requested_server(Config::default());
     feed(&mut server, &Raw::new(Raw::PING, "early").for_endpoint(Role::Server));
-    server.accept(Accept::new()).expect("a request waits");
+    server.accept(Accept::new()).expect("a request is pending");
     server.transport_failed();
     assert!(matches!(server.poll_event(), Some(Event::Ping(payload)) if *payload == *b"early"));
     assert_eq!(server.transmit(), b"");
@@ -120,7 +120,7 @@ fn c15_no_pong_is_queued_for_a_transport_that_has_failed() {
 }
 
 #[test]
-fn c15_a_server_cannot_accept_a_client_that_has_gone() {
+fn c15_a_server_cannot_accept_a_client_that_is_gone() {
     for lose in [Connection::receive_eof, Connection::transport_failed] {
         let mut server = requested_server(Config::default());
         lose(&mut server);
@@ -131,7 +131,7 @@ fn c15_a_server_cannot_accept_a_client_that_has_gone() {
 }
 
 #[test]
-fn abort_in_every_phase() {
+fn abort_ends_every_phase() {
     for (case, mut connection) in in_every_phase() {
         let (before, was_told) = (connection.phase(), is_told(&connection));
         let socket_is_done = connection.is_finished();
@@ -159,7 +159,7 @@ fn abort_in_every_phase() {
 }
 
 #[test]
-fn the_party_that_sent_the_first_close_began_the_end_however_it_ended() {
+fn the_party_with_the_first_close_is_the_initiator_of_any_end() {
     for role in ROLES {
         for lose in [Connection::receive_eof, Connection::transport_failed, Connection::abort] {
             let mut connection = established(role, Config::default());
@@ -170,12 +170,12 @@ fn the_party_that_sent_the_first_close_began_the_end_however_it_ended() {
         }
         let mut connection = established(role, Config::default());
         connection.receive_eof();
-        assert_eq!(disconnect_in(&pending(&mut connection)).initiator, None, "{role:?}: the network did");
+        assert_eq!(disconnect_in(&pending(&mut connection)).initiator, None, "{role:?}: the network ended it");
     }
 }
 
 #[test]
-fn ensure_closed_in_every_phase() {
+fn ensure_closed_closes_in_every_phase() {
     for (code, reason, sent_code) in [(1001, "away", 1001), (1005, "", 1000), (999, "x", 1011), (4000, "y", 4000)] {
         for (case, mut connection) in in_every_phase() {
             let (before, was_told, role) = (connection.phase(), is_told(&connection), connection.role());
@@ -197,7 +197,7 @@ fn ensure_closed_in_every_phase() {
                     assert_eq!(Raw { key: None, ..Raw::parse(&mut wire.as_slice()) }, Raw::close(sent_code, reason));
                 }
                 Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed => {
-                    assert_eq!((phase, wire.len()), (before, 0), "{case}: it had closed already");
+                    assert_eq!((phase, wire.len()), (before, 0), "{case}: it had already closed");
                 }
             }
             let events = pending(&mut connection);
@@ -211,7 +211,7 @@ fn ensure_closed_in_every_phase() {
 }
 
 #[test]
-fn shutdown_in_every_phase() {
+fn shutdown_ends_every_phase() {
     let mut begun = Connection::server(Arc::new(Config::default()), Instant::now());
     assert_eq!(feed(&mut begun, b"GET / HT"), []);
     let all = in_every_phase().into_iter().map(|(case, connection)| (case, connection, false));
@@ -230,15 +230,15 @@ fn shutdown_in_every_phase() {
             assert!(!connection.can(Action::Close), "{case}");
         } else {
             let is_aborted = matches!(before, Phase::Idle | Phase::Requested);
-            assert_eq!((wire.len(), cause), (0, is_aborted.then_some(Cause::Aborted)), "{case}: nobody is told");
+            assert_eq!((wire.len(), cause), (0, is_aborted.then_some(Cause::Aborted)), "{case}: nothing is sent");
         }
     }
 }
 
 #[test]
-fn close_before_the_connection_is_open() {
+fn close_before_the_connection_is_open_refuses_or_leaves() {
     let mut server = requested_server(Config::default());
-    assert!(server.close(1005, "").is_err(), "the code is checked all the same");
+    assert!(server.close(1005, "").is_err(), "the code is still checked");
     assert_eq!((server.phase(), server.transmit()), (Phase::Requested, &[][..]));
     server.close(1008, "not you").unwrap();
     assert_eq!(server.phase(), Phase::Closed);
@@ -250,13 +250,13 @@ fn close_before_the_connection_is_open() {
 
     let mut client = client(Config::default(), &[]);
     client.close(1000, "").unwrap();
-    assert_eq!((client.phase(), client.transmit()), (Phase::Closed, &[][..]), "a client sends nothing then");
+    assert_eq!((client.phase(), client.transmit()), (Phase::Closed, &[][..]), "a client sends nothing at that point");
     assert_eq!(disconnect_in(&pending(&mut client)).cause, Cause::Aborted);
     assert_eq!(client.poll_socket(), Some(SocketAction::Close));
 }
 
 #[test]
-fn a_disconnect_is_visible_only_once_it_has_been_handed_out() {
+fn a_disconnect_is_visible_only_after_it_was_reported() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.abort();

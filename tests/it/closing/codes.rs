@@ -3,7 +3,7 @@
 use crate::support::{Pair, ROLES, Raw, assert_fails, disconnect_in, established, peer_sends, sent};
 use statesocket::{CloseCode, CloseError, Config, Phase, ProtocolError, Role};
 
-/// The table of RFC 6455 section 7.4 and the IANA registry, row by row: whether a Close on the wire may carry `code`.
+/// The table of RFC 6455 section 7.4 and of the IANA registry: whether a Close on the wire may carry `code`.
 fn is_on_the_wire(code: u16) -> bool {
     match code {
         0..=999 => false,
@@ -65,7 +65,7 @@ fn c2_every_close_code_sent() {
 }
 
 #[test]
-fn c6_no_spelling_of_a_local_code_gets_out() {
+fn c6_no_local_code_is_sent_however_it_is_written() {
     for role in ROLES {
         for code in [
             CloseCode::Status,
@@ -87,7 +87,7 @@ fn c6_no_spelling_of_a_local_code_gets_out() {
 }
 
 #[test]
-fn c12_the_peer_gets_every_code_that_may_be_sent() {
+fn c12_every_code_that_may_be_sent_reaches_the_peer() {
     for code in (0..=u16::MAX).filter(|code| is_on_the_wire(*code)).step_by(37).chain([1000, 1014, 3000, 4999]) {
         for role in ROLES.into_iter().filter(|role| may_send(code, *role)) {
             let mut pair = Pair::open(Config::default());

@@ -19,7 +19,7 @@ fn frame(code: u16, reason: &str) -> Option<CloseFrame> {
 }
 
 #[test]
-fn c7_when_both_have_closed_the_connection_is_closed() {
+fn c7_the_connection_is_closed_once_both_parties_have_closed() {
     for role in ROLES {
         let mut pair = Pair::open(Config::default());
         let (closer, other) = match role {
@@ -31,7 +31,7 @@ fn c7_when_both_have_closed_the_connection_is_closed() {
         assert_eq!(other.phase(), Phase::Open);
         let theirs = disconnect_in(&feed(other, &drain(closer)));
         assert_eq!(other.phase(), Phase::Closed);
-        assert_eq!(closer.phase(), after_own_close(role), "the answer has not come");
+        assert_eq!(closer.phase(), after_own_close(role), "the answer has not arrived");
         let ours = disconnect_in(&feed(closer, &drain(other)));
         assert_eq!(closer.phase(), Phase::Closed);
 
@@ -40,7 +40,7 @@ fn c7_when_both_have_closed_the_connection_is_closed() {
         assert!(ours.is_clean && theirs.is_clean);
         assert_eq!((&ours.sent, &ours.received), (&theirs.received, &theirs.sent));
         assert_eq!(ours.initiator, theirs.initiator);
-        assert_eq!(pair.client.history(), pair.server.history(), "both ends have seen the same moves");
+        assert_eq!(pair.client.history(), pair.server.history(), "both ends have seen the same transitions");
         let closer = if role == Role::Client { Party::Client } else { Party::Application };
         let moves: Vec<_> = pair.client.history().iter().map(|row| (row.party, row.action)).collect();
         let opening = [(Party::Client, Action::Open), (Party::Application, Action::Accept)];
@@ -50,20 +50,20 @@ fn c7_when_both_have_closed_the_connection_is_closed() {
 }
 
 #[test]
-fn c8_a_server_shuts_down_writing_as_soon_as_its_close_has_left() {
+fn c8_a_server_shuts_down_writing_once_its_close_is_written() {
     let peer_first: fn(&mut Connection) = |server| drop(peer_sends(server, [Raw::close(1000, "")]));
     let we_first: fn(&mut Connection) = |server| {
         server.close(1000, "").unwrap();
-        assert_eq!(server.poll_socket(), None, "the peer's close has not come");
+        assert_eq!(server.poll_socket(), None, "the peer's Close has not arrived");
         drop(peer_sends(server, [Raw::close(1000, "")]));
     };
     for close in [peer_first, we_first] {
         let mut server = established(Role::Server, Config::default());
         assert_eq!(server.poll_socket(), None);
         close(&mut server);
-        assert_eq!(server.poll_socket(), None, "the close has not left");
+        assert_eq!(server.poll_socket(), None, "the Close is not written");
         server.advance(server.transmit().len() - 1);
-        assert_eq!(server.poll_socket(), None, "the last byte has not left");
+        assert_eq!(server.poll_socket(), None, "the last byte is not written");
         server.advance(1);
         assert_eq!(server.poll_socket(), Some(SocketAction::ShutdownWrite));
         assert_eq!(server.poll_socket(), None, "each once");
@@ -77,19 +77,19 @@ fn c8_a_server_shuts_down_writing_as_soon_as_its_close_has_left() {
 }
 
 #[test]
-fn c9_a_client_waits_for_the_servers_end_but_not_for_ever() {
+fn c9_a_client_waits_for_the_end_of_the_stream_within_a_timeout() {
     for ends_in_time in [true, false] {
         let now = Instant::now();
         let mut client = established(Role::Client, Config::default());
         peer_sends(&mut client, [Raw::close(1000, "")]);
-        assert_eq!(client.poll_socket(), None, "the close has not left");
+        assert_eq!(client.poll_socket(), None, "the Close is not written");
         drain(&mut client);
-        assert_eq!(client.poll_socket(), None, "the server is to close first");
+        assert_eq!(client.poll_socket(), None, "the server closes first");
         assert!(client.wants_read());
         if ends_in_time {
             client.receive_eof();
         } else {
-            let (deadline, timer) = client.poll_timeout(now).expect("the wait is bounded");
+            let (deadline, timer) = client.poll_timeout(now).expect("the wait has a deadline");
             assert_eq!(timer, Timer::Linger);
             client.handle_timeout(deadline);
         }
@@ -100,7 +100,7 @@ fn c9_a_client_waits_for_the_servers_end_but_not_for_ever() {
 }
 
 #[test]
-fn c10_in_a_simultaneous_close_each_sees_the_others_code() {
+fn c10_with_simultaneous_closes_each_end_sees_the_others_code() {
     let mut pair = Pair::open(Config::default());
     pair.client.close(4001, "client").unwrap();
     pair.server.close(4002, "server").unwrap();
@@ -113,13 +113,13 @@ fn c10_in_a_simultaneous_close_each_sees_the_others_code() {
     assert_eq!((by_client.initiator, by_server.initiator), (Some(Party::Client), Some(Party::Application)));
     assert!(by_client.is_clean && by_server.is_clean);
     for connection in [&mut pair.client, &mut pair.server] {
-        assert_eq!(connection.transmit(), b"", "no third close");
+        assert_eq!(connection.transmit(), b"", "no third Close");
         assert_eq!(connection.phase(), Phase::Closed);
     }
 }
 
 #[test]
-fn c11_clean_means_that_both_closes_have_passed() {
+fn c11_an_end_is_clean_if_both_closes_were_exchanged() {
     for role in ROLES {
         let mut answered = established(role, Config::default());
         assert!(disconnect_in(&peer_sends(&mut answered, [Raw::close(1000, "")])).is_clean);
@@ -140,7 +140,7 @@ fn c11_clean_means_that_both_closes_have_passed() {
 type End = fn(&mut Connection) -> Vec<Event<'static>>;
 
 #[test]
-fn c12_the_code_is_that_of_the_first_close_received_or_1005_or_1006() {
+fn c12_the_code_is_that_of_the_first_close_or_1005_or_1006() {
     for role in ROLES {
         let ends: [(&str, u16, End); 6] = [
             ("a code", 1011, |c| peer_sends(c, [Raw::close(1011, ""), Raw::close(1001, "")])),
@@ -170,7 +170,7 @@ fn c12_the_code_is_that_of_the_first_close_received_or_1005_or_1006() {
 }
 
 #[test]
-fn c13_the_reason_is_that_of_the_first_close_received() {
+fn c13_the_reason_is_that_of_the_first_close() {
     for role in ROLES {
         for (reason, ours) in [("", ""), ("why", ""), ("", "our own"), ("why", "our own")] {
             let mut connection = established(role, Config::default());
@@ -184,7 +184,7 @@ fn c13_the_reason_is_that_of_the_first_close_received() {
 }
 
 #[test]
-fn c14_a_violation_sends_one_close_and_parses_not_a_byte_more() {
+fn c14_a_violation_sends_one_close_and_ends_all_parsing() {
     let late = [Raw::new(Raw::TEXT, "late"), Raw::new(Raw::PING, "late"), Raw::close(1000, "")];
     for role in ROLES {
         let mut connection = established(role, Config::default());
@@ -208,13 +208,13 @@ fn c14_a_violation_sends_one_close_and_parses_not_a_byte_more() {
         let events = peer_sends(&mut connection, [Raw::new(0x5, "")].into_iter().chain(late.clone()));
         let disconnect = disconnect_in(&events);
         assert_eq!((disconnect.cause, disconnect.sent), (Cause::Protocol(error), frame(1001, "")), "{role:?}");
-        assert_eq!(sent(&mut connection), [Raw::close(1001, "")], "no second close from a {role:?}");
-        assert_deaf(&mut connection, &format!("{role:?} after its close"));
+        assert_eq!(sent(&mut connection), [Raw::close(1001, "")], "no second Close from a {role:?}");
+        assert_deaf(&mut connection, &format!("{role:?} after its Close"));
     }
 }
 
 #[test]
-fn c19_a_server_drains_before_it_closes() {
+fn c19_a_server_reads_to_the_end_before_it_closes() {
     let mut server = established(Role::Server, Config::default());
     let mut bytes = Raw::close(1000, "").masked().bytes();
     bytes.extend(Raw::new(Raw::BINARY, vec![0; 100_000]).masked().bytes());
@@ -231,7 +231,7 @@ fn c19_a_server_drains_before_it_closes() {
 }
 
 #[test]
-fn an_end_is_one_line_for_a_log() {
+fn a_disconnect_is_one_line_in_a_log() {
     for role in ROLES {
         let ends: [(&str, End); 6] = [
             ("1001 \"away\" (closed by the peer)", |c| peer_sends(c, [Raw::close(1001, "away")])),
@@ -263,7 +263,7 @@ fn an_end_is_one_line_for_a_log() {
 }
 
 #[test]
-fn a_cause_says_in_words_why() {
+fn a_cause_explains_itself() {
     for (cause, words) in [
         (Cause::PeerClosed, "closed by the peer"),
         (Cause::LocalClosed, "closed by us"),
@@ -280,7 +280,7 @@ fn a_cause_says_in_words_why() {
     }
     let awaited = Timer::ALL.map(|timer| Cause::TimedOut(timer).to_string());
     assert_eq!(
-        awaited.map(|words| words.strip_prefix("timed out: ").expect("the cause first").to_owned()),
+        awaited.map(|words| words.strip_prefix("timed out: ").expect("the cause comes first").to_owned()),
         [
             "opening handshake",
             "answer to the request",

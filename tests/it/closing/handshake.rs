@@ -17,7 +17,7 @@ fn frame(code: u16, reason: &str) -> Option<CloseFrame> {
 }
 
 #[test]
-fn c1_the_body_of_a_close_is_empty_or_a_code_and_a_text() {
+fn c1_the_body_of_a_close_is_empty_or_a_code_and_utf8() {
     let long = [&1000u16.to_be_bytes()[..], &[b'r'; 123]].concat();
     for role in ROLES {
         for (body, code, reason) in [
@@ -50,7 +50,7 @@ fn c1_the_body_of_a_close_is_empty_or_a_code_and_a_text() {
 }
 
 #[test]
-fn c2_a_reason_is_at_most_123_bytes_and_cut_between_characters() {
+fn c2_a_reason_is_cut_to_123_bytes_between_characters() {
     let fits = ["x".repeat(123), format!("{}x", "\u{e9}".repeat(61)), "\u{20ac}".repeat(41)];
     let cut = [
         ("x".repeat(124), "x".repeat(123)),
@@ -80,7 +80,7 @@ fn c2_a_reason_is_at_most_123_bytes_and_cut_between_characters() {
 }
 
 #[test]
-fn c3_a_client_masks_each_kind_of_close() {
+fn c3_a_client_masks_every_close() {
     let closers: [fn(&mut Connection); 5] = [
         |client| client.close(1000, "ours").unwrap(),
         |client| client.ensure_closed(1000, "ours"),
@@ -98,7 +98,7 @@ fn c3_a_client_masks_each_kind_of_close() {
 }
 
 #[test]
-fn c4_after_our_close_nothing_but_pongs() {
+fn c4_after_our_close_only_pongs_are_sent() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.send_text_fragment("never ended", false).unwrap();
@@ -146,7 +146,7 @@ fn c6_an_empty_close_is_answered_with_an_empty_one() {
 }
 
 #[test]
-fn c16_a_connection_is_not_closed_without_a_cause() {
+fn c16_nothing_ends_a_connection_without_a_cause() {
     for role in ROLES {
         let now = Instant::now();
         let mut connection = established(role, config(|config| config.ping_interval = None));
@@ -158,7 +158,7 @@ fn c16_a_connection_is_not_closed_without_a_cause() {
 }
 
 #[test]
-fn c17_what_follows_a_close_is_discarded() {
+fn c17_bytes_after_a_close_are_discarded() {
     let late = [Raw::new(Raw::PING, "p"), Raw::new(Raw::TEXT, "t"), Raw::close(1001, "second"), Raw::new(0xF, "")];
     for role in ROLES {
         for config in [Config::default(), manual()] {
@@ -184,7 +184,7 @@ fn c18_a_close_inside_a_fragmented_message_is_clean() {
             Raw::close(1001, "leaving"),
         ];
         let events = peer_sends(&mut connection, frames);
-        assert_eq!(events.len(), 1, "the message is dropped: {events:?}");
+        assert_eq!(events.len(), 1, "the unfinished message is dropped: {events:?}");
         let disconnect = disconnect_in(&events);
         assert_eq!((code_and_reason(&disconnect), disconnect.is_clean), ((1001, "leaving"), true), "{role:?}");
         assert_eq!(sent(&mut connection), [Raw::close(1001, "leaving")], "{role:?}");
@@ -192,7 +192,7 @@ fn c18_a_close_inside_a_fragmented_message_is_clean() {
 }
 
 #[test]
-fn c1_a_close_is_read_whatever_the_limits() {
+fn c1_limits_do_not_apply_to_a_close() {
     let tiny = config(|config| {
         (config.max_frame_bytes, config.max_message_bytes, config.max_fragments) = (0, 0, 0);
         config.max_output_bytes = 0;

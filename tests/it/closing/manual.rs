@@ -1,4 +1,4 @@
-//! A peer's Close that the application answers: `CloseReply::Manual`.
+//! The application answers the peer's Close: `CloseReply::Manual`.
 
 use crate::support::{
     ROLES, Raw, after_own_close, after_peer_close, assert_deaf, disconnect_in, drain, established, manual, peer_sends,
@@ -7,21 +7,21 @@ use crate::support::{
 use statesocket::{Cause, Config, Connection, Event, Phase, Role, SocketAction, Timer};
 use std::time::Instant;
 
-/// A connection whose peer has sent Close(4001, "bye"); the event has been handed out.
+/// A connection whose peer has sent Close(4001, "bye"); the event is already reported.
 fn peer_closed(role: Role) -> Connection {
     let mut connection = established(role, manual());
     connection.send_text_fragment("begun ", false).unwrap();
     sent(&mut connection);
     let disconnect = disconnect_in(&peer_sends(&mut connection, [Raw::close(4001, "bye")]));
     assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (4001, "bye"));
-    assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::PeerClosed, false), "ours has not been sent");
+    assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::PeerClosed, false), "our Close is not sent yet");
     assert_eq!(disconnect.sent, None);
     assert_eq!(connection.phase(), after_peer_close(role));
     connection
 }
 
 #[test]
-fn c5_the_application_may_finish_what_it_sends_before_it_answers() {
+fn c5_the_application_may_finish_sending_before_it_answers() {
     for role in ROLES {
         let mut connection = peer_closed(role);
         assert_eq!((connection.poll_socket(), connection.transmit()), (None, &[][..]));
@@ -37,11 +37,11 @@ fn c5_the_application_may_finish_what_it_sends_before_it_answers() {
             Raw::close(4002, "me too"),
         ];
         assert_eq!(sent(&mut connection), expected, "{role:?}");
-        assert_eq!(pending(&mut connection), [], "the one disconnect has been handed out");
+        assert_eq!(pending(&mut connection), [], "the only Disconnect is already reported");
 
-        let disconnect = connection.disconnect().expect("it has ended");
+        let disconnect = connection.disconnect().expect("the connection has ended");
         assert!(disconnect.is_clean);
-        assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (4001, "bye"), "the peer's stays");
+        assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (4001, "bye"), "the peer's code stays");
         assert_eq!(disconnect.sent.as_ref().map(|close| u16::from(close.code)), Some(4002));
         assert_eq!(
             (&disconnect.cause, disconnect.initiator),
@@ -54,7 +54,7 @@ fn c5_the_application_may_finish_what_it_sends_before_it_answers() {
 }
 
 #[test]
-fn c17_what_comes_while_the_application_has_not_answered_is_discarded() {
+fn c17_bytes_before_the_applications_answer_are_discarded() {
     for role in ROLES {
         let mut connection = peer_closed(role);
         assert_deaf(&mut connection, &format!("{role:?}"));
@@ -63,7 +63,7 @@ fn c17_what_comes_while_the_application_has_not_answered_is_discarded() {
 }
 
 #[test]
-fn c5_a_close_after_ours_needs_no_answer() {
+fn c5_a_close_that_follows_ours_needs_no_answer() {
     for role in ROLES {
         let mut connection = established(role, manual());
         connection.close(1000, "").unwrap();
@@ -75,11 +75,11 @@ fn c5_a_close_after_ours_needs_no_answer() {
 }
 
 #[test]
-fn c6_the_answer_to_an_empty_close_may_have_a_code() {
+fn c6_the_application_may_answer_an_empty_close_with_a_code() {
     for role in ROLES {
         let mut connection = established(role, manual());
         peer_sends(&mut connection, [Raw::new(Raw::CLOSE, "")]);
-        assert!(connection.close(1005, "").is_err(), "1005 is not for the wire");
+        assert!(connection.close(1005, "").is_err(), "1005 is never sent");
         connection.ensure_closed(1005, "so be it");
         assert_eq!(sent(&mut connection), [Raw::close(1000, "so be it")]);
         let disconnect = connection.disconnect().unwrap();
@@ -88,12 +88,12 @@ fn c6_the_answer_to_an_empty_close_may_have_a_code() {
 }
 
 #[test]
-fn c11_the_ends_of_the_transport_before_the_answer() {
+fn c11_the_transport_may_end_before_the_application_answers() {
     for role in ROLES {
         let mut at_eof = peer_closed(role);
         at_eof.receive_eof();
-        assert_eq!(pending(&mut at_eof), [], "the peer has said that it is done");
-        assert_eq!(at_eof.phase(), after_peer_close(role), "what is left can still be sent");
+        assert_eq!(pending(&mut at_eof), [], "the peer has already closed");
+        assert_eq!(at_eof.phase(), after_peer_close(role), "the rest can still be sent");
         at_eof.close(1000, "").unwrap();
         assert_eq!((at_eof.phase(), at_eof.poll_socket()), (Phase::Closed, None));
         drain(&mut at_eof);
@@ -104,7 +104,7 @@ fn c11_the_ends_of_the_transport_before_the_answer() {
         for (i, lose) in lose.iter().enumerate() {
             let mut connection = peer_closed(role);
             lose(&mut connection);
-            assert_eq!(pending(&mut connection), [], "no second disconnect, end {i}");
+            assert_eq!(pending(&mut connection), [], "no second Disconnect, end {i}");
             assert_eq!((connection.phase(), connection.poll_socket()), (Phase::Closed, Some(SocketAction::Close)));
             let disconnect = connection.disconnect().unwrap();
             assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (4001, false), "end {i}");
@@ -114,28 +114,28 @@ fn c11_the_ends_of_the_transport_before_the_answer() {
 }
 
 #[test]
-fn c9_the_application_has_as_long_to_answer_as_a_peer_has() {
+fn c9_the_closing_timeout_applies_to_the_application_too() {
     let now = Instant::now();
     for role in ROLES {
         let mut connection = peer_closed(role);
-        let (deadline, timer) = connection.poll_timeout(now).expect("the answer is waited for");
+        let (deadline, timer) = connection.poll_timeout(now).expect("the client waits for the answer");
         assert_eq!(timer, Timer::Closing);
         let mut answered = peer_closed(role);
         assert!(answered.poll_timeout(now).is_some());
         answered.close(1000, "").unwrap();
         drain(&mut answered);
-        let (_, timer) = answered.poll_timeout(now).expect("the end of stream is waited for");
+        let (_, timer) = answered.poll_timeout(now).expect("the client waits for the end of the stream");
         assert_eq!(timer, Timer::Linger);
 
         connection.handle_timeout(deadline);
-        assert_eq!(pending(&mut connection), [], "no second disconnect");
+        assert_eq!(pending(&mut connection), [], "no second Disconnect");
         assert_eq!((connection.phase(), connection.poll_socket()), (Phase::Closed, Some(SocketAction::Close)));
         assert!(!connection.disconnect().unwrap().is_clean);
     }
 }
 
 #[test]
-fn c14_a_violation_is_answered_at_once_in_manual_mode_too() {
+fn c14_a_violation_is_answered_at_once_in_manual_mode() {
     for role in ROLES {
         let mut connection = established(role, manual());
         let events = peer_sends(&mut connection, [Raw::new(Raw::TEXT, "good"), Raw::new(Raw::CLOSE, "1")]);
@@ -146,6 +146,6 @@ fn c14_a_violation_is_answered_at_once_in_manual_mode_too() {
 }
 
 #[test]
-fn c5_automatic_is_the_default() {
+fn c5_the_automatic_reply_is_the_default() {
     assert_eq!(Config::default().close_reply, statesocket::CloseReply::Automatic);
 }

@@ -1,4 +1,5 @@
-//! Every error of an open connection: what produces it, what it says, and that a refused call changed nothing.
+//! Every error of an open connection: the call that produces it, its message, and that the refused call changed
+//! nothing.
 
 use crate::support::{ROLES, Raw, assert_fails, config, drain, established, in_every_phase};
 use statesocket::{
@@ -7,7 +8,7 @@ use statesocket::{
 };
 use std::{collections::HashSet, error::Error, fmt::Debug, mem, time::Instant};
 
-/// A violation, what brings it about on an endpoint of one role, and the words and the code it is reported with.
+/// A violation, the frames that cause it at an endpoint of one role, and its message and code.
 struct Violation {
     error: ProtocolError,
     role: Role,
@@ -20,7 +21,7 @@ fn violation(error: ProtocolError, frames: &[Raw], code: u16, words: &'static st
     Violation { error, role: Role::Client, frames: frames.to_vec(), words, code }
 }
 
-/// The limits that the violations run into.
+/// The limits that the violations exceed.
 fn limits() -> Config {
     config(|config| {
         config.max_frame_bytes = 200;
@@ -101,7 +102,7 @@ fn violations() -> Vec<Violation> {
 }
 
 #[test]
-fn each_protocol_error_is_produced_and_reported_with_its_code_and_words() {
+fn every_protocol_error_has_its_code_and_message() {
     let mut seen = HashSet::new();
     for Violation { error, role, frames, words, code } in violations() {
         let mut connection = established(role, limits());
@@ -111,7 +112,7 @@ fn each_protocol_error_is_produced_and_reported_with_its_code_and_words() {
         assert_eq!(u16::from(error.close_code()), code, "{words}");
         seen.insert(mem::discriminant(&error));
     }
-    // Lengths that the frames above cannot have.
+    // Lengths that no frame above can have.
     for (error, wire, words) in [
         (
             ProtocolError::LengthNotMinimal,
@@ -133,7 +134,7 @@ fn each_protocol_error_is_produced_and_reported_with_its_code_and_words() {
 }
 
 #[test]
-fn every_protocol_error_fits_a_close_as_its_reason() {
+fn the_message_of_every_protocol_error_fits_into_a_close() {
     let (size, limit) = (u64::MAX, u64::MAX);
     let longest = [
         ProtocolError::FrameTooLarge { size, limit },
@@ -147,12 +148,14 @@ fn every_protocol_error_fits_a_close_as_its_reason() {
     for error in violations().into_iter().map(|violation| violation.error).chain(longest) {
         assert!(error.to_string().len() <= 123, "{error}");
         for role in ROLES {
-            established(role, Config::default()).close(error.close_code(), &error.to_string()).expect("fits a close");
+            established(role, Config::default())
+                .close(error.close_code(), &error.to_string())
+                .expect("the reason fits a Close");
         }
     }
 }
 
-/// Checks the words of an error: lower case, no full stop, and its source not repeated.
+/// Checks the message of an error: lower case, no full stop, and its source not repeated.
 #[track_caller]
 fn assert_says(error: &dyn Error, words: &str) {
     assert_eq!(error.to_string(), words);
@@ -162,7 +165,7 @@ fn assert_says(error: &dyn Error, words: &str) {
     }
 }
 
-/// Makes a call that is refused, and checks that nothing at all has changed.
+/// Makes a call that is refused, and checks that nothing has changed.
 #[track_caller]
 fn refused<T: Debug, E: Debug>(connection: &mut Connection, call: impl FnOnce(&mut Connection) -> Result<T, E>) -> E {
     let now = Instant::now();
@@ -170,7 +173,7 @@ fn refused<T: Debug, E: Debug>(connection: &mut Connection, call: impl FnOnce(&m
     let inside = format!("{connection:?}");
     let phase = connection.phase();
     let wire = connection.transmit().to_vec();
-    let error = call(connection).expect_err("a call that is refused");
+    let error = call(connection).expect_err("the call is refused");
     assert_eq!((connection.phase(), connection.transmit()), (phase, wire.as_slice()), "{error:?}");
     assert_eq!(connection.poll_timeout(now), deadline, "{error:?}");
     assert_eq!(format!("{connection:?}"), inside, "{error:?}");
@@ -192,7 +195,7 @@ fn full(role: Role) -> Connection {
 type Send = fn(&mut Connection) -> Result<(), SendError>;
 
 #[test]
-fn each_send_error_is_produced_and_changes_nothing() {
+fn every_send_error_has_its_message_and_changes_nothing() {
     let sends: [Send; 3] = [
         |c| c.send_text("a text that is longer than what is left"),
         |c| c.send_binary(b"bytes that are longer than what is left"),
@@ -224,7 +227,7 @@ fn each_send_error_is_produced_and_changes_nothing() {
 }
 
 #[test]
-fn each_ping_error_is_produced_and_changes_nothing() {
+fn every_ping_error_has_its_message_and_changes_nothing() {
     for role in ROLES {
         let error = refused(&mut established(role, Config::default()), |c| c.ping(&[0; 126]));
         assert_eq!(error, PingError::PayloadTooLong(126));
@@ -244,7 +247,7 @@ fn each_ping_error_is_produced_and_changes_nothing() {
 }
 
 #[test]
-fn each_close_error_is_produced_and_changes_nothing() {
+fn every_close_error_has_its_message_and_changes_nothing() {
     for role in ROLES {
         for mut connection in [established(role, Config::default()), begun(role), full(role)] {
             let error = refused(&mut connection, |c| c.close(1006, ""));
@@ -253,7 +256,7 @@ fn each_close_error_is_produced_and_changes_nothing() {
             let error = refused(&mut connection, |c| c.close(1000, &"x".repeat(124)));
             assert_eq!(error, CloseError::ReasonTooLong(124));
             assert_says(&error, "a close reason of 124 bytes is over the limit of 123");
-            connection.close(1000, "").expect("it is still open");
+            connection.close(1000, "").expect("the connection is still open");
             let error = refused(&mut connection, |c| c.close(1000, ""));
             assert!(matches!(error, CloseError::Transition(TransitionError { action: Action::Close, .. })));
         }
@@ -283,7 +286,7 @@ fn a_refused_call_draws_no_masking_key() {
 }
 
 #[test]
-fn what_the_table_forbids_is_refused_in_every_phase_and_changes_nothing() {
+fn calls_that_the_table_forbids_are_refused_and_change_nothing() {
     let names = ["send_text", "send_text_fragment", "ping", "close"];
     for (case, mut connection) in in_every_phase() {
         let may_close = connection.can(Action::Close) || connection.phase() == Phase::Requested;
@@ -307,7 +310,7 @@ fn what_the_table_forbids_is_refused_in_every_phase_and_changes_nothing() {
 
 #[cfg(feature = "serde")]
 #[test]
-fn each_send_json_error_is_produced_and_changes_nothing() {
+fn every_send_json_error_has_its_message_and_changes_nothing() {
     use statesocket::SendJsonError;
     use std::collections::HashMap;
 
@@ -329,9 +332,6 @@ fn each_send_json_error_is_produced_and_changes_nothing() {
         let mut closed = established(role, Config::default());
         closed.abort();
         let error = refused(&mut closed, |c| c.send_json(&no_json));
-        assert!(
-            matches!(error, SendJsonError::Send(SendError::Transition(_))),
-            "the state is looked at first: {error}"
-        );
+        assert!(matches!(error, SendJsonError::Send(SendError::Transition(_))), "the state is checked first: {error}");
     }
 }

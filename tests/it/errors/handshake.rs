@@ -1,4 +1,4 @@
-//! Every error of the opening handshake, produced, and in words.
+//! Every error of the opening handshake: the input or call that produces it, and its message.
 
 use crate::support::{
     accepted_head, config, feed,
@@ -9,15 +9,16 @@ use statesocket::handshake::{Accept, Connect, Response};
 use statesocket::http::{HeaderValue, StatusCode, header};
 use statesocket::{AcceptError, Action, Config, ConnectError, HandshakeError, Party, Phase, RejectError};
 
-/// Messages are lower case, unless they begin with a value or a name, and have no full stop.
+/// Checks the message of an error: lower case, unless it begins with a value or a name, and no full stop.
 fn assert_words(error: &dyn std::error::Error, words: &str) {
     let text = error.to_string();
     assert_eq!(text, words);
     assert!(!text.starts_with(char::is_uppercase) && !text.ends_with('.'), "{text}");
-    assert!(error.source().is_none(), "{text}: its source would say the same again");
+    assert!(error.source().is_none(), "{text}: a source would repeat the message");
 }
 
-/// A server refuses `request` with `error`. That the answer has its status and words, `refusal` checks.
+/// Checks that a server refuses `request` with `error`. `refusal` checks that the answer has the status and the
+/// message.
 fn assert_refused(config: Config, request: &[u8], error: &HandshakeError, status: u16, words: &str) {
     assert_eq!(&refusal(config, request).0, error);
     assert_eq!(error.status().as_u16(), status, "{error:?}");
@@ -25,7 +26,7 @@ fn assert_refused(config: Config, request: &[u8], error: &HandshakeError, status
 }
 
 #[test]
-fn each_handshake_error_of_http_has_its_status_and_words() {
+fn every_http_error_of_a_request_has_its_status_and_message() {
     use HandshakeError as Error;
 
     let get = request_head("/chat", &[]);
@@ -59,7 +60,7 @@ fn each_handshake_error_of_http_has_its_status_and_words() {
 }
 
 #[test]
-fn each_handshake_error_of_a_websocket_request_has_its_status_and_words() {
+fn every_websocket_error_of_a_request_has_its_status_and_message() {
     use HandshakeError as Error;
 
     let twice = Error::DuplicateHeader("Sec-WebSocket-Version");
@@ -84,7 +85,7 @@ fn each_handshake_error_of_a_websocket_request_has_its_status_and_words() {
 }
 
 #[test]
-fn early_bytes_over_the_limit_are_an_error_too() {
+fn early_bytes_over_the_limit_are_an_error() {
     let server = requested_server(config(|config| config.max_early_bytes = 2));
     let (error, _) = refusal_by(server, b"xxx");
     assert_eq!(error, HandshakeError::TooMuchEarlyData { limit: 2 });
@@ -92,9 +93,9 @@ fn early_bytes_over_the_limit_are_an_error_too() {
     assert_words(&error, "more than 2 bytes came before the handshake was answered");
 }
 
-/// Every error that only a response can have. A server would pass them on as 502.
+/// The errors that only a response can have. A proxy would pass them on as 502.
 #[test]
-fn each_handshake_error_of_a_response_has_its_words() {
+fn every_error_of_a_response_has_its_message() {
     for (name, value, error, status, words) in [
         ("Upgrade", "", HandshakeError::UpgradeMissing, 502, "the Upgrade header does not list websocket"),
         (
@@ -127,7 +128,7 @@ fn each_handshake_error_of_a_response_has_its_words() {
 }
 
 #[test]
-fn each_accept_error_has_its_words_and_changes_nothing() {
+fn every_accept_error_has_its_message_and_changes_nothing() {
     let plain = || {
         let mut server = server(config(|config| config.plain_http = true));
         feed(&mut server, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -138,7 +139,7 @@ fn each_accept_error_has_its_words_and_changes_nothing() {
         server.receive_eof();
         server
     };
-    let too_early = Phase::Idle.next(Party::Application, Action::Accept).expect_err("nothing was asked");
+    let too_early = Phase::Idle.next(Party::Application, Action::Accept).expect_err("no request has arrived");
     let cookie = HeaderValue::from_static("x");
     for (mut server, accept, error, words) in [
         (
@@ -170,8 +171,8 @@ fn each_accept_error_has_its_words_and_changes_nothing() {
 }
 
 #[test]
-fn each_reject_error_has_its_words_and_changes_nothing() {
-    let too_early = Phase::Idle.next(Party::Application, Action::Reject).expect_err("nothing was asked");
+fn every_reject_error_has_its_message_and_changes_nothing() {
+    let too_early = Phase::Idle.next(Party::Application, Action::Reject).expect_err("no request has arrived");
     let refused = |error: RejectError, response, words: &str| {
         let mut server = requested_server(Config::default());
         assert_eq!(server.reject(response), Err(error.clone()));
@@ -206,7 +207,7 @@ fn each_reject_error_has_its_words_and_changes_nothing() {
 
 /// RFC 9110 section 15.3.6: "a server MUST NOT generate content in a 205 response".
 #[test]
-fn a_205_has_no_body_either() {
+fn a_205_response_has_no_body() {
     let mut server = requested_server(Config::default());
     let error = RejectError::BodyNotAllowed(StatusCode::RESET_CONTENT);
     assert_eq!(server.reject(Response::new(StatusCode::RESET_CONTENT).body("x")), Err(error));
@@ -216,7 +217,7 @@ fn a_205_has_no_body_either() {
 }
 
 #[test]
-fn each_connect_error_has_its_words() {
+fn every_connect_error_has_its_message() {
     let connect = Connect::new("ws://h/").and_then(|connect| connect.subprotocol("chat")).expect("a valid request");
     for (result, error, words) in [
         (Connect::new("ws://a b/"), ConnectError::InvalidUri("ws://a b/".to_owned()), "\"ws://a b/\" is not a URI"),

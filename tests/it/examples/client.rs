@@ -31,7 +31,7 @@ fn lines_are_sent_and_what_comes_is_printed() {
     let server = EchoServer::start(&[]);
     let mut client = Process::start("client", &[&server.url("/echo")]);
     client.write("Hello\n\nκόσμε\n");
-    let lines = [(); 3].map(|()| client.stdout.next().expect("the echo comes"));
+    let lines = [(); 3].map(|()| client.stdout.next().expect("the echo arrives"));
     assert_eq!(lines, ["Hello", "", "κόσμε"]);
     client.write("without a line end");
     client.end_input();
@@ -57,7 +57,7 @@ fn it_closes_with_the_code_that_it_is_told() {
 #[test]
 fn headers_and_subprotocols_are_sent() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
-        peer.accept(Accept::new().first_supported(request, &["b"])).expect("a request waits");
+        peer.accept(Accept::new().first_supported(request, &["b"])).expect("a request is pending");
     });
     let url = served.url("/ws");
     let args = [&url, "--header", "X-One: 1", "--header", "X-Two:two: 2", "--subprotocol", "a", "--subprotocol", "b"];
@@ -75,7 +75,7 @@ fn a_server_that_closes_with_an_error_is_status_1() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let client = Process::start("client", &[&served.url("/ws")]);
     let (id, _) = calls.request();
-    served.handle.close(id, 1011, "broken").expect("the loop runs");
+    served.handle.close(id, 1011, "broken").expect("the server is running");
     let (status, _, stderr) = client.wait();
     assert_eq!((status, stderr), (Some(1), vec!["disconnect 1011 \"broken\" (closed by the peer)".to_owned()]));
 }
@@ -85,7 +85,7 @@ fn a_server_that_vanishes_is_status_1() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let client = Process::start("client", &[&served.url("/ws")]);
     let (id, _) = calls.request();
-    served.handle.with_peer(id, |peer| peer.abort()).expect("the loop runs");
+    served.handle.with_peer(id, |peer| peer.abort()).expect("the server is running");
     let (status, _, stderr) = client.wait();
     assert_eq!((status, stderr), (Some(1), vec!["disconnect 1006 (transport lost)".to_owned()]));
 }
@@ -102,7 +102,7 @@ fn answer_once(answer: &'static [u8]) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}/", listener.local_addr().expect("a bound socket"));
     let thread = thread::spawn(move || {
-        let mut stream = patient(listener.accept().expect("the client dials").0);
+        let mut stream = patient(listener.accept().expect("the client connects").0);
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -120,7 +120,7 @@ fn what_never_opened_is_status_2() {
         let (url, server) = answer_once(answer);
         let (status, _, stderr) = run(&[&url], "");
         assert_eq!(status, Some(2), "{:?}: {stderr:?}", String::from_utf8_lossy(answer));
-        server.join().expect("no panic");
+        server.join().expect("the thread does not panic");
     }
 }
 
@@ -154,7 +154,7 @@ impl Handler for Silent {
 fn a_long_input_goes_out_whole_though_nothing_comes_back() {
     let (sender, count) = mpsc::channel();
     let served = Served::start(Config::default(), move |server| {
-        server.route("/", move || Silent(sender.clone(), 0)).expect("the first route");
+        server.route("/", move || Silent(sender.clone(), 0)).expect("the route is new");
     });
     let line = "x".repeat(100_000);
     let mut client = Process::start("client", &[&served.url("/")]);

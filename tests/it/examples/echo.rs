@@ -120,7 +120,7 @@ fn the_log_has_each_transition_and_each_disconnect() {
     let log = &server.process.stderr;
     let mut client = server.open("/ws");
     client.send(Raw::close(4001, "bye"));
-    client.rest().expect("the server ends in order");
+    client.rest().expect("the server ends the stream cleanly");
     for (party, states) in [
         ("client", ["client_state connecting -> connected", "application_state connecting"]),
         ("application", ["client_state connected", "application_state connecting -> connected"]),
@@ -152,7 +152,7 @@ mod signals {
             for client in &mut clients {
                 assert_eq!(client.frame(), Raw::close(1001, ""));
                 client.send(Raw::close(1001, ""));
-                assert_eq!(client.rest().expect("the server ends in order"), b"");
+                assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
             }
             drop(clients);
             let (status, _, stderr) = server.process.wait();
@@ -166,7 +166,7 @@ mod signals {
             let server = EchoServer::start(args);
             let mut client = server.open("/ws");
             client.send(Raw::close(1000, ""));
-            client.rest().expect("the server ends in order");
+            client.rest().expect("the server ends the stream cleanly");
             drop(client);
             server.process.signal("TERM");
             let (_, _, stderr) = server.process.wait();
@@ -192,7 +192,7 @@ mod signals {
         let mut client = server.open("/ws");
         server.process.signal("TERM");
         assert_eq!(client.frame(), Raw::close(1001, ""));
-        assert_eq!(client.rest().expect("the server ends in order"), b"");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
         assert_aborted(server);
     }
 
@@ -203,7 +203,7 @@ mod signals {
         server.process.signal("TERM");
         assert_eq!(client.frame(), Raw::close(1001, ""));
         server.process.signal("TERM");
-        assert_eq!(client.rest().expect("the server ends in order"), b"");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
         assert_aborted(server);
     }
 }

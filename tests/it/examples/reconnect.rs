@@ -45,12 +45,12 @@ fn listen() -> (TcpListener, String) {
 
 /// The next connection; a client that never comes fails the test instead of hanging it.
 fn accept(listener: &TcpListener) -> TcpStream {
-    listener.set_nonblocking(true).expect("a socket");
+    listener.set_nonblocking(true).expect("the socket is open");
     let start = Instant::now();
     loop {
         match listener.accept() {
             Ok((stream, _)) => {
-                stream.set_nonblocking(false).expect("a socket");
+                stream.set_nonblocking(false).expect("the socket is open");
                 return patient(stream);
             }
             Err(error) => assert!(start.elapsed() < PATIENCE, "nobody connects: {error}"),
@@ -96,7 +96,7 @@ fn serve(
 }
 
 fn yes(connection: &mut Connection) {
-    connection.accept(Accept::new()).expect("a request waits");
+    connection.accept(Accept::new()).expect("a request is pending");
 }
 
 fn restart(connection: &mut Connection) {
@@ -105,7 +105,7 @@ fn restart(connection: &mut Connection) {
 }
 
 fn busy(connection: &mut Connection) {
-    connection.reject(Response::new(StatusCode::SERVICE_UNAVAILABLE)).expect("a request waits");
+    connection.reject(Response::new(StatusCode::SERVICE_UNAVAILABLE)).expect("a request is pending");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn after_the_end_of_the_input_there_is_no_wait() {
     thread::sleep(Duration::from_millis(100));
     let later = |connection: &mut Connection| {
         let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, 60.into());
-        connection.reject(response).expect("a request waits");
+        connection.reject(response).expect("a request is pending");
     };
     serve(stream, later, 0, |_| {});
     assert_eq!(client.wait().0, Some(2));

@@ -30,7 +30,7 @@ fn the_server_ends_its_half_too() {
         }
     }
     neighbours.end();
-    served.handle.shutdown(1001, LONG).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the server is running");
     served.wait_for_end();
 }
 
@@ -45,7 +45,7 @@ fn what_came_before_the_end_is_echoed() {
     for message in messages {
         assert_eq!(client.frame(), message);
     }
-    assert_eq!(client.rest().expect("the server ends in order"), b"");
+    assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
 }
 
 #[test]
@@ -55,6 +55,6 @@ fn a_half_close_while_the_application_has_not_answered_the_close() {
     client.send(Raw::close(4001, ""));
     half_close(&client);
     assert_undecided(&calls.end_after_all());
-    assert_eq!(client.rest().expect("the server ends in order"), b"");
+    assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
     served.open().echo("a newcomer");
 }

@@ -27,7 +27,7 @@ fn an_endless_head() {
         let head = request_head("/ws", &[("X", &"x".repeat(100_000))]);
         client.write(&head);
         assert!(client.head().starts_with("HTTP/1.1 431 "));
-        client.rest().expect("the server ends in order");
+        client.rest().expect("the server ends the stream cleanly");
     });
 }
 

@@ -37,7 +37,7 @@ fn a_reset_ends_that_connection_only_and_leaves_nothing() {
         calls.end_after_all();
     }
     // The loop ends only when nothing is left.
-    served.handle.shutdown(1001, LONG).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the server is running");
     served.wait_for_end();
     drop(served);
     calls.assert_no_more();
@@ -65,7 +65,7 @@ fn a_reset_while_the_application_has_not_answered_the_close() {
     assert_undecided(&calls.end_after_all());
     reset(client);
     RawClient::open(served.address, "/ws?close").send(Raw::close(4000, ""));
-    served.handle.shutdown(1001, LONG).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the server is running");
     served.wait_for_end();
 }
 

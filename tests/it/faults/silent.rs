@@ -25,7 +25,7 @@ fn ten_thousand_who_say_nothing_are_let_go_and_cost_little() {
     let mut silent: Vec<_> = (0..crowd).map(|_| RawClient::dial(server.address)).collect();
     neighbours.go_on();
     for client in &mut silent {
-        assert_eq!(client.rest().expect("the server ends in order"), b"", "nothing was asked");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"", "nothing was asked");
     }
     server.open().echo("a newcomer");
     neighbours.end();

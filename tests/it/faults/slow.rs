@@ -24,9 +24,9 @@ fn serve() -> (Served, Calls, Neighbours) {
 }
 
 fn is_answered(client: &RawClient) -> bool {
-    client.stream().set_nonblocking(true).expect("a socket");
+    client.stream().set_nonblocking(true).expect("the socket is open");
     let peeked = client.stream().peek(&mut [0]);
-    client.stream().set_nonblocking(false).expect("a socket");
+    client.stream().set_nonblocking(false).expect("the socket is open");
     !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
@@ -65,7 +65,7 @@ fn assert_too_slow(bytes: &[u8]) {
     trickle(&mut clients, bytes);
     for client in &mut clients {
         assert_eq!(client.frame(), Raw::close(1008, "message too slow"));
-        assert_eq!(client.rest().expect("the server ends in order"), b"");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
         assert_eq!(calls.end_after_all().disconnect.cause, Cause::TimedOut(Timer::Message));
     }
     neighbours.end();

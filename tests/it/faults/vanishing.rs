@@ -32,7 +32,7 @@ fn a_client_that_vanishes_while_it_waits_for_the_answer() {
     let end = calls.end();
     assert_eq!((u16::from(end.disconnect.code), end.disconnect.cause), (1006, Cause::TransportLost));
     assert_eq!(moves(&end.history), [(Party::Client, Action::Open), (Party::Client, Action::Abort)]);
-    served.handle.with_peer(id, |_| panic!("it has gone")).expect("the loop runs");
+    served.handle.with_peer(id, |_| panic!("it has gone")).expect("the server is running");
     drop(served);
     calls.assert_no_more();
 }

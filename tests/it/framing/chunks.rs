@@ -1,4 +1,4 @@
-//! Messages handed out as their bytes come: `Delivery::Chunks`.
+//! Messages in chunks, as their bytes arrive: `Delivery::Chunks`.
 
 use crate::support::{ROLES, Raw, assert_fails, config, established, feed, peer_sends, sent};
 use statesocket::{Config, Delivery, Event, Message, ProtocolError};
@@ -21,7 +21,7 @@ fn fragment(payload: impl AsRef<[u8]>) -> Raw {
 }
 
 #[test]
-fn f22_a_chunk_is_what_came_and_only_the_end_of_the_message_is_last() {
+fn f22_a_chunk_holds_the_bytes_read_and_only_the_last_one_is_last() {
     for role in ROLES {
         let mut connection = established(role, chunks());
         assert_eq!(peer_sends(&mut connection, [Raw::new(Raw::TEXT, "whole")]), [text("whole", true)]);
@@ -33,7 +33,7 @@ fn f22_a_chunk_is_what_came_and_only_the_end_of_the_message_is_last() {
 }
 
 #[test]
-fn f22_chunks_of_one_frame_come_byte_by_byte() {
+fn f22_chunks_of_one_frame_arrive_byte_by_byte() {
     for role in ROLES {
         let mut connection = established(role, chunks());
         let wire = Raw::new(Raw::TEXT, "abc").for_endpoint(role);
@@ -61,7 +61,7 @@ fn f15_an_empty_message_is_one_empty_last_chunk() {
 }
 
 #[test]
-fn f16_chunks_of_text_are_whole_code_points() {
+fn f16_every_chunk_of_text_ends_between_code_points() {
     let whole = "\u{e9}\u{20ac}\u{1f600}!";
     for role in ROLES {
         let mut connection = established(role, chunks());
@@ -84,12 +84,12 @@ fn f16_chunks_of_text_are_whole_code_points() {
 }
 
 fn chunk_text<'a>(event: &'a Event<'_>) -> &'a str {
-    let Event::Chunk { data, .. } = event else { panic!("{event:?} is no chunk") };
+    let Event::Chunk { data, .. } = event else { panic!("{event:?} is not a chunk") };
     data.as_text().expect("a chunk of a text is text")
 }
 
 #[test]
-fn f16_text_before_the_bad_byte_is_handed_out_if_it_came_before() {
+fn f16_chunks_before_an_invalid_byte_are_reported() {
     for role in ROLES {
         let mut connection = established(role, chunks());
         let frame = Raw::new(Raw::TEXT, b"good\xE2\x82\xFF....").for_endpoint(role);
@@ -101,12 +101,12 @@ fn f16_text_before_the_bad_byte_is_handed_out_if_it_came_before() {
         let events = peer_sends(&mut connection, [Raw::new(Raw::TEXT, b"good\xE2\x82").more()]);
         assert_eq!(events, [text("good", false)]);
         let end = fragment("").for_endpoint(role);
-        assert_fails(&mut connection, &end, ProtocolError::InvalidText, "the end inside a code point");
+        assert_fails(&mut connection, &end, ProtocolError::InvalidText, "a message that ends inside a code point");
     }
 }
 
 #[test]
-fn f21_the_limits_hold_for_chunks_too() {
+fn f21_the_limits_apply_to_chunks() {
     let config = config(|config| {
         config.delivery = Delivery::Chunks;
         config.max_frame_bytes = 8;
@@ -132,7 +132,7 @@ fn f21_the_limits_hold_for_chunks_too() {
 }
 
 #[test]
-fn f22_chunks_are_lent_except_for_a_completed_code_point() {
+fn f22_chunks_are_lent_unless_a_code_point_is_completed() {
     for role in ROLES {
         let mut connection = established(role, chunks());
         let frames = [Raw::new(Raw::TEXT, b"\xE2\x82").more(), fragment(b"\xACuro")];
@@ -150,7 +150,7 @@ fn f22_chunks_are_lent_except_for_a_completed_code_point() {
 }
 
 #[test]
-fn c18_a_close_ends_a_message_of_which_chunks_were_handed_out() {
+fn c18_a_close_ends_a_message_that_was_reported_in_chunks() {
     for role in ROLES {
         let mut connection = established(role, chunks());
         let frames = [Raw::new(Raw::TEXT, "beginning").more(), Raw::close(1001, "")];

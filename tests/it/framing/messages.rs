@@ -1,4 +1,4 @@
-//! How received frames become messages: RFC 6455 sections 5.4, 5.6, 8.1 and 10.4.
+//! From received frames to messages: RFC 6455 sections 5.4, 5.6, 8.1 and 10.4.
 
 use crate::support::{ROLES, Raw, assert_fails, config, established, feed, peer_sends, sent};
 use statesocket::{Config, Event, Message, Phase, ProtocolError, Role};
@@ -17,7 +17,7 @@ fn fragment(payload: impl AsRef<[u8]>) -> Raw {
 }
 
 #[test]
-fn f13_control_frames_come_between_fragments() {
+fn f13_control_frames_may_come_between_fragments() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         let frames = [
@@ -58,16 +58,21 @@ fn f14_messages_do_not_interleave() {
 }
 
 #[test]
-fn f14_a_continuation_needs_a_beginning() {
+fn f14_a_continuation_without_a_first_fragment_fails() {
     for role in ROLES {
         for frame in [fragment("a"), fragment(""), fragment("a").more(), fragment("").more()] {
             let bytes = frame.for_endpoint(role);
             let mut connection = established(role, Config::default());
-            assert_fails(&mut connection, &bytes, ProtocolError::UnexpectedContinuation, "at the beginning");
+            assert_fails(&mut connection, &bytes, ProtocolError::UnexpectedContinuation, "as the first frame");
 
             let mut connection = established(role, Config::default());
             assert_eq!(peer_sends(&mut connection, [Raw::new(Raw::TEXT, "whole")]), [text("whole")]);
-            assert_fails(&mut connection, &bytes, ProtocolError::UnexpectedContinuation, "after a whole message");
+            assert_fails(
+                &mut connection,
+                &bytes,
+                ProtocolError::UnexpectedContinuation,
+                "after an unfragmented message",
+            );
 
             let mut connection = established(role, Config::default());
             let events = peer_sends(&mut connection, [Raw::new(Raw::BINARY, "a").more(), fragment("b")]);
@@ -78,7 +83,7 @@ fn f14_a_continuation_needs_a_beginning() {
 }
 
 #[test]
-fn f15_fragments_of_any_size_make_one_message_of_the_first_ones_type() {
+fn f15_fragments_of_any_size_make_a_message_of_the_first_type() {
     let parts: [&[&str]; 6] =
         [&[""], &["", ""], &["a", "", "b"], &["", "", "", "x"], &["x", "", ""], &["one", "two", "three", "four"]];
     for role in ROLES {
@@ -97,7 +102,7 @@ fn f15_fragments_of_any_size_make_one_message_of_the_first_ones_type() {
 }
 
 #[test]
-fn f19_an_unsolicited_pong_is_told_and_not_answered() {
+fn f19_an_unsolicited_pong_is_reported_and_not_answered() {
     for role in ROLES {
         for len in [0, 1, 125] {
             let payload = vec![7; len];
@@ -139,7 +144,7 @@ fn f21_the_message_limit_counts_all_fragments_before_their_payload() {
             let mut connection = established(role, config.clone());
             let whole = [Raw::new(Raw::TEXT, [b'x'; 10]), Raw::new(Raw::TEXT, [b'y'; 4]).more(), fragment([b'y'; 6])];
             let expected = [text("xxxxxxxxxx"), text("yyyyyyyyyy")];
-            assert_eq!(peer_sends(&mut connection, whole), expected, "{case}: nothing is counted twice");
+            assert_eq!(peer_sends(&mut connection, whole), expected, "{case}: no byte counts twice");
 
             let mut frames: Vec<Raw> = sizes.iter().map(|size| fragment(vec![b'z'; *size]).more()).collect();
             frames[0].first |= Raw::TEXT;
@@ -153,7 +158,7 @@ fn f21_the_message_limit_counts_all_fragments_before_their_payload() {
 }
 
 #[test]
-fn f21_a_limit_of_nothing_leaves_empty_messages() {
+fn f21_a_message_limit_of_0_allows_empty_messages() {
     let config = config(|config| {
         config.max_frame_bytes = 0;
         config.max_message_bytes = 0;
@@ -165,7 +170,7 @@ fn f21_a_limit_of_nothing_leaves_empty_messages() {
 }
 
 #[test]
-fn f21_the_limit_of_fragments_is_exact_and_counts_empty_ones() {
+fn f21_the_fragment_limit_is_exact_and_counts_empty_fragments() {
     let config = config(|config| config.max_fragments = 3);
     for role in ROLES {
         let mut connection = established(role, config.clone());
@@ -189,7 +194,7 @@ fn f21_the_limit_of_fragments_is_exact_and_counts_empty_ones() {
 }
 
 #[test]
-fn f21_a_limit_of_no_fragments_leaves_no_messages() {
+fn f21_a_fragment_limit_of_0_allows_no_message() {
     let config = config(|config| config.max_fragments = 0);
     for role in ROLES {
         let mut connection = established(role, config.clone());
@@ -200,7 +205,7 @@ fn f21_a_limit_of_no_fragments_leaves_no_messages() {
 }
 
 #[test]
-fn f22_a_whole_message_in_the_buffer_is_lent_wherever_its_frame_lies() {
+fn f22_a_message_that_is_whole_in_the_buffer_is_lent() {
     let frames = [
         Raw::new(Raw::TEXT, "text"),
         Raw::new(Raw::BINARY, "binary"),
@@ -219,11 +224,11 @@ fn f22_a_whole_message_in_the_buffer_is_lent_wherever_its_frame_lies() {
             | Event::Ping(Cow::Borrowed(_))
             | Event::Pong(Cow::Borrowed(_))) = &event
             else {
-                panic!("{event:?} is owned, or not expected")
+                panic!("{event:?} is owned or unexpected")
             };
             if let Event::Message(message) = event {
                 let bytes = message.as_bytes();
-                assert!(bytes.is_empty() || range.contains(&bytes.as_ptr()), "{message:?} lies elsewhere");
+                assert!(bytes.is_empty() || range.contains(&bytes.as_ptr()), "{message:?} is not in the buffer");
                 connection.send(&message).expect("the event does not borrow from the connection");
             }
             lent += 1;
@@ -233,7 +238,7 @@ fn f22_a_whole_message_in_the_buffer_is_lent_wherever_its_frame_lies() {
 }
 
 #[test]
-fn the_length_of_a_message_is_that_of_its_bytes() {
+fn the_length_of_a_message_is_its_length_in_bytes() {
     for (message, len) in [(Message::from(""), 0), ("t".into(), 1), ("\u{20ac}".into(), 3), (vec![0; 130].into(), 130)]
     {
         assert_eq!((message.len(), message.is_empty(), message.as_bytes().len()), (len, len == 0, len), "{message:?}");
@@ -241,7 +246,7 @@ fn the_length_of_a_message_is_that_of_its_bytes() {
 }
 
 #[test]
-fn f22_a_message_that_straddles_reads_or_frames_is_owned() {
+fn f22_a_message_across_reads_or_frames_is_owned() {
     for role in ROLES {
         for opcode in [Raw::TEXT, Raw::BINARY] {
             let one = Raw::new(opcode, "straddles").for_endpoint(role);
@@ -260,7 +265,7 @@ fn f22_a_message_that_straddles_reads_or_frames_is_owned() {
 }
 
 #[test]
-fn f24_a_script_gives_the_same_events_however_it_is_cut() {
+fn f24_the_events_do_not_depend_on_how_the_bytes_are_cut() {
     let frames = [
         Raw::new(Raw::TEXT, "\u{e9}t\u{e9}").more(),
         Raw::new(Raw::PING, "p"),

@@ -1,4 +1,4 @@
-//! The queue of bytes that wait to be written: what is in it, how much, and how it leaves.
+//! The output: what is queued, how much, and how it is written.
 
 use crate::support::{ROLES, Raw, config, drain, established, peer_sends, sent};
 use statesocket::{Config, Connection, Event, Message, OutputBuffer, Phase, PingError, Role, SendError};
@@ -17,7 +17,7 @@ fn frames(mut wire: &[u8]) -> Vec<Raw> {
 }
 
 #[test]
-fn f11_a_pong_that_has_begun_to_leave_is_not_changed() {
+fn f11_a_pong_whose_transmission_has_begun_does_not_change() {
     for role in ROLES {
         let pinged = || {
             let mut connection = established(role, Config::default());
@@ -39,13 +39,13 @@ fn f11_a_pong_that_has_begun_to_leave_is_not_changed() {
                 expected.pop();
             }
             expected.push(Raw::new(Raw::PONG, "new"));
-            assert_eq!(frames(&wire), expected, "{gone} bytes of a {role:?} had left");
+            assert_eq!(frames(&wire), expected, "{gone} bytes of a {role:?} were written");
         }
     }
 }
 
 #[test]
-fn f18_few_pings_are_each_answered_and_of_many_the_latest() {
+fn f18_few_pings_are_all_answered_and_of_many_the_latest() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         for count in [1, 10, 1000u16] {
@@ -64,7 +64,7 @@ fn f18_few_pings_are_each_answered_and_of_many_the_latest() {
 }
 
 #[test]
-fn f18_a_pong_that_replaces_another_is_behind_what_was_queued_meanwhile() {
+fn f18_a_pong_that_replaces_another_stays_behind_later_output() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         peer_sends(&mut connection, (0..100).map(|n| Raw::new(Raw::PING, [n])));
@@ -79,7 +79,7 @@ fn f18_a_pong_that_replaces_another_is_behind_what_was_queued_meanwhile() {
 }
 
 #[test]
-fn f18_a_million_pings_that_nobody_drains_take_little_memory() {
+fn f18_a_million_unread_pongs_take_little_memory() {
     for (role, ping) in [(Role::Server, &b"\x89\x82\0\0\0\0hi"[..]), (Role::Client, b"\x89\x02hi")] {
         let mut connection = established(role, Config::default());
         let mut buffer = ping.repeat(1000);
@@ -91,18 +91,22 @@ fn f18_a_million_pings_that_nobody_drains_take_little_memory() {
                 pings += 1;
             }
             assert_eq!(pings, 1000);
-            // A peer that takes a byte now and then keeps a pong from being replaced.
+            // A peer that takes a byte from time to time keeps a Pong from being replaced.
             if round % 2 == 0 {
                 connection.advance(1);
             }
-            assert!(connection.transmit().len() <= 32 * (2 + 4 + 2), "{} bytes wait", connection.transmit().len());
+            assert!(
+                connection.transmit().len() <= 32 * (2 + 4 + 2),
+                "{} bytes are queued",
+                connection.transmit().len()
+            );
         }
         assert_eq!(connection.phase(), Phase::Open);
     }
 }
 
 #[test]
-fn f21_the_output_is_bounded_and_takes_more_once_it_is_drained() {
+fn f21_the_output_has_a_limit_and_takes_more_once_written() {
     let config = config(|config| config.max_output_bytes = 100);
     for role in ROLES {
         let mut connection = established(role, config.clone());
@@ -110,7 +114,7 @@ fn f21_the_output_is_bounded_and_takes_more_once_it_is_drained() {
         while connection.send_binary(&[0; 10]).is_ok() {
             assert!(connection.transmit().len() > queued);
             queued = connection.transmit().len();
-            assert!(queued <= 100, "{queued} bytes of a {role:?} wait");
+            assert!(queued <= 100, "{queued} bytes of a {role:?} are queued");
         }
         assert!(queued > 100 - (14 + 10), "only {queued} bytes fit");
         let full = SendError::OutputFull { queued, limit: 100 };
@@ -120,21 +124,21 @@ fn f21_the_output_is_bounded_and_takes_more_once_it_is_drained() {
         assert_eq!((connection.transmit().len(), connection.phase()), (queued, Phase::Open));
 
         peer_sends(&mut connection, [Raw::new(Raw::PING, [0; 125])]);
-        connection.close(1000, &"x".repeat(123)).expect("a close always has room");
+        connection.close(1000, &"x".repeat(123)).expect("a Close always has room");
         let frames = sent(&mut connection);
         assert_eq!(frames[frames.len() - 2..], [Raw::new(Raw::PONG, [0; 125]), Raw::close(1000, &"x".repeat(123))]);
 
         let mut connection = established(role, config.clone());
-        assert!(connection.send_binary(&[0; 101]).is_err(), "more than the limit never fits");
+        assert!(connection.send_binary(&[0; 101]).is_err(), "a message over the limit is refused");
         while connection.send_binary(&[0; 10]).is_ok() {}
         drain(&mut connection);
-        connection.send_text_fragment("0123456789", true).expect("a refused fragment began nothing");
+        connection.send_text_fragment("0123456789", true).expect("a refused fragment begins no message");
         drain(&mut connection);
-        connection.send_binary(&[0; 100 - 14]).expect("the longest frame whose longest header fits");
+        connection.send_binary(&[0; 100 - 14]).expect("the longest frame fits with its header");
     }
 }
 
-/// Takes what its script says, call by call.
+/// A writer that follows a script, call by call.
 struct Scripted {
     script: Vec<io::Result<usize>>,
     taken: Vec<u8>,
@@ -159,7 +163,7 @@ fn hello() -> Connection {
 }
 
 #[test]
-fn write_to_goes_on_until_nothing_waits_or_the_writer_would_block() {
+fn write_to_writes_until_the_output_is_empty_or_the_writer_blocks() {
     let error = |kind: io::ErrorKind| Err(kind.into());
     for (name, script, expected, left) in [
         ("all at once", vec![Ok(100)], Ok(7), 0),
@@ -180,23 +184,23 @@ fn write_to_goes_on_until_nothing_waits_or_the_writer_would_block() {
         assert_eq!(server.write_to(&mut writer).map_err(|error| error.kind()), expected, "{name}");
         assert_eq!(server.transmit().len(), left, "{name}");
         assert_eq!(writer.taken, b"\x81\x05Hello"[..7 - left], "{name}");
-        assert_eq!(writer.script.len(), 0, "{name}: the writer was not asked often enough");
+        assert_eq!(writer.script.len(), 0, "{name}: some calls of the script are left");
     }
 }
 
 #[test]
-fn write_to_asks_no_writer_when_nothing_waits() {
+fn write_to_does_not_call_the_writer_without_output() {
     let mut writer = Scripted { script: vec![], taken: vec![] };
     assert_eq!(established(Role::Server, Config::default()).write_to(&mut writer).unwrap(), 0);
 }
 
 #[test]
 #[should_panic(expected = "cannot advance by 8 bytes: 7 are queued")]
-fn no_more_can_be_taken_than_waits() {
+fn no_more_bytes_can_be_taken_than_are_queued() {
     hello().advance(8);
 }
 
-/// Takes so many bytes at a time, and then would block.
+/// Takes this many bytes, then blocks.
 struct Socket {
     taken: Vec<u8>,
     room: usize,
@@ -215,9 +219,9 @@ impl Write for Socket {
     }
 }
 
-/// Memory that has held one message holds another, of another size and kind, and nothing of the first is seen.
+/// Memory that held one message holds another one, of another size and kind, and shows nothing of the first.
 #[test]
-fn large_messages_come_back_as_they_were_in_memory_that_goes_round() {
+fn large_messages_are_unchanged_in_recycled_memory() {
     const LENGTHS: [usize; 7] = [1 << 20, 70_000, 300_000, 65_536, 100_000, 1_000, 200_000];
     let message = |n: usize| {
         let opcode = if n.is_multiple_of(3) { Raw::TEXT } else { Raw::BINARY };
@@ -233,14 +237,14 @@ fn large_messages_come_back_as_they_were_in_memory_that_goes_round() {
         while !rest.is_empty() || connection.queued() > 0 {
             let size = sizes.next().expect("a cycle has no end");
             connection.lend_buffer(&mut lent);
-            let mut piece = rest.split_off(..size.min(rest.len())).expect("so much is left").to_vec();
+            let mut piece = rest.split_off(..size.min(rest.len())).expect("the wire has that many bytes").to_vec();
             let mut input = piece.as_mut_slice();
             while let Some(event) = connection.receive(&mut input, now) {
                 let Event::Message(message) = event else { panic!("{event:?}") };
-                connection.send(message).expect("there is room");
+                connection.send(message).expect("the output has room");
             }
             socket.room = 150_000;
-            connection.write_to(&mut socket).expect("it only blocks");
+            connection.write_to(&mut socket).expect("the write only blocks");
             connection.reclaim_buffer(&mut lent);
         }
         let echoes = frames(&socket.taken);
@@ -251,9 +255,9 @@ fn large_messages_come_back_as_they_were_in_memory_that_goes_round() {
     }
 }
 
-/// Who keeps a message keeps its memory.
+/// A program that keeps a message keeps its memory.
 #[test]
-fn a_short_message_does_not_take_the_memory_that_a_large_one_has_left() {
+fn a_short_message_does_not_take_the_memory_of_a_large_one() {
     for opcode in [Raw::TEXT, Raw::BINARY] {
         let (mut connection, mut lent) = (established(Role::Server, Config::default()), OutputBuffer::default());
         connection.lend_buffer(&mut lent);
@@ -264,7 +268,7 @@ fn a_short_message_does_not_take_the_memory_that_a_large_one_has_left() {
         let capacity = match connection.receive(&mut wire.as_mut_slice(), Instant::now()) {
             Some(Event::Message(Message::Text(Cow::Owned(text)))) => text.capacity(),
             Some(Event::Message(Message::Binary(Cow::Owned(bytes)))) => bytes.capacity(),
-            event => panic!("{event:?} is no message that was put together"),
+            event => panic!("{event:?} is not an assembled message"),
         };
         assert!(capacity <= 16 * 2_000, "{capacity}");
     }

@@ -1,4 +1,4 @@
-//! Reading large messages to where they are put together: `Connection::read_from`.
+//! Reads large messages directly into their own memory: `Connection::read_from`.
 
 use crate::support::{
     ROLES, Raw, config, into_owned,
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Gives the wire in pieces of these sizes, round and round, however much there is room for.
+/// Yields the wire in pieces of these sizes, over and over, whatever room it is offered.
 struct Stream<'w> {
     wire: &'w [u8],
     sizes: std::iter::Cycle<std::vec::IntoIter<usize>>,
@@ -32,7 +32,7 @@ impl Read for Stream<'_> {
     }
 }
 
-/// Hands the wire in all at once. Returns all that the application sees, and what the connection comes to.
+/// Hands in the whole wire at once. Returns everything that the application sees, and the final state.
 fn hand_in(connection: Connection, wire: &[u8], now: Instant) -> String {
     drive(connection, now, |connection, events| {
         let mut wire = wire.to_vec();
@@ -40,13 +40,13 @@ fn hand_in(connection: Connection, wire: &[u8], now: Instant) -> String {
     })
 }
 
-/// Has the connection read the wire. Returns the same, and how many bytes went past the buffer.
+/// Makes the connection read the wire. Returns the same, and the number of bytes that bypassed the buffer.
 fn have_read(connection: Connection, wire: &[u8], sizes: Vec<usize>, now: Instant) -> (String, usize) {
     let mut stream = Stream { wire, sizes: sizes.into_iter().cycle() };
     let (mut buffer, mut direct) = (vec![0; 60_000], 0);
     let outcome = drive(connection, now, |connection, events| {
         loop {
-            let read = connection.read_from(&mut stream, &mut buffer, now).expect("it is not a socket");
+            let read = connection.read_from(&mut stream, &mut buffer, now).expect("this reader cannot fail");
             direct += read.total - read.in_buffer;
             if read.total == 0 {
                 break assert!(read.is_short);
@@ -78,7 +78,7 @@ fn connection(role: Role, config: Config, now: Instant) -> Connection {
     Connection::established(role, Agreed::new().seed([7; 32]), Arc::new(config), now)
 }
 
-/// A large message, in one frame or in two; drawn as its lengths, since a failure prints what was drawn.
+/// A large message in one frame or two. It is drawn as lengths, because a failure prints what was drawn.
 #[derive(Clone, Debug)]
 struct Large {
     opcode: u8,
@@ -106,7 +106,7 @@ impl Large {
 }
 
 #[test]
-fn what_is_read_comes_to_the_same_as_what_is_handed_in() {
+fn reading_gives_the_same_events_as_handing_in() {
     let messages = vec(prop_oneof![2 => large().prop_map(Err), 1 => frames().prop_map(Ok)], 1..5);
     let sizes = vec(select(&[100, 5_000, 70_000, 500_000][..]), 1..5);
     let mut config = ProptestConfig::default();
@@ -119,14 +119,14 @@ fn what_is_read_comes_to_the_same_as_what_is_handed_in() {
             let now = Instant::now();
             let expected = hand_in(connection(role, Config::default(), now), &wire, now);
             let (outcome, _) = have_read(connection(role, Config::default(), now), &wire, sizes, now);
-            prop_assert!(outcome == expected, "{:?}: something is different", role);
+            prop_assert!(outcome == expected, "{:?}: the events differ", role);
             Ok(())
         })
         .expect("reading makes no difference");
 }
 
 #[test]
-fn what_a_large_binary_message_lacks_goes_past_the_buffer() {
+fn the_rest_of_a_large_binary_message_bypasses_the_buffer() {
     let now = Instant::now();
     for role in ROLES {
         let direct = |config: Config, frame: Raw| {
@@ -136,19 +136,19 @@ fn what_a_large_binary_message_lacks_goes_past_the_buffer() {
             assert!(config.delivery == Delivery::Chunks || outcome == expected, "{role:?}");
             direct
         };
-        // All but the first read, and what comes behind the room that is cleared at a time.
+        // All but the first read, and the bytes behind the part of the room that is cleared at a time.
         let most = 300_000..500_000;
         let binary = || Raw::new(Raw::BINARY, vec![7; 500_000]);
         assert!(most.contains(&direct(Config::default(), binary())), "{role:?}");
         assert!(most.contains(&direct(Config::default(), binary().more())), "{role:?}: a fragment, too");
         assert_eq!(direct(Config::default(), Raw::new(Raw::TEXT, vec![b'x'; 500_000])), 0, "{role:?}: text is checked");
-        assert_eq!(direct(Config::default(), Raw::new(Raw::BINARY, vec![7; 65_536])), 0, "{role:?}: little is left");
+        assert_eq!(direct(Config::default(), Raw::new(Raw::BINARY, vec![7; 65_536])), 0, "{role:?}: the rest is short");
         let chunks = config(|config| config.delivery = Delivery::Chunks);
         assert_eq!(direct(chunks, binary()), 0, "{role:?}: chunks are lent");
     }
 }
 
-/// Fails in the middle of a message.
+/// A reader that fails in the middle of a message.
 struct Broken(ErrorKind);
 
 impl Read for Broken {
@@ -158,7 +158,7 @@ impl Read for Broken {
 }
 
 #[test]
-fn a_read_that_fails_changes_nothing() {
+fn a_failed_read_changes_nothing() {
     let now = Instant::now();
     for role in ROLES {
         let wire = Raw::new(Raw::BINARY, vec![7; 300_000]).for_endpoint(role);
@@ -167,20 +167,20 @@ fn a_read_that_fails_changes_nothing() {
             let mut buffer = wire[..come].to_vec();
             take_events(&mut connection, &mut buffer, &mut events, now);
             for kind in [ErrorKind::WouldBlock, ErrorKind::Interrupted, ErrorKind::ConnectionReset] {
-                let error = connection.read_from(Broken(kind), &mut [0; 100], now).expect_err("it fails");
+                let error = connection.read_from(Broken(kind), &mut [0; 100], now).expect_err("the reader fails");
                 assert_eq!(error.kind(), kind);
             }
             let mut rest = wire[come..].to_vec();
             take_events(&mut connection, &mut rest, &mut events, now);
             let [Event::Message(message)] = events.as_slice() else { panic!("{role:?}: {} events", events.len()) };
-            assert!(message.as_bytes() == vec![7; 300_000], "{role:?}, {come} bytes before");
+            assert!(message.as_bytes() == vec![7; 300_000], "{role:?}, {come} bytes were read before");
         }
     }
 }
 
-/// What is read past the buffer is a sign of life, and a part of a message; the end of the stream is neither.
+/// Bytes that bypass the buffer are a sign of life and a part of a message; the end of the stream is neither.
 #[test]
-fn the_clock_learns_of_what_is_read_as_of_what_is_handed_in() {
+fn the_clock_treats_read_bytes_like_bytes_handed_in() {
     let start = Instant::now();
     let later = start + Duration::from_secs(10);
     for role in ROLES {
@@ -197,7 +197,7 @@ fn the_clock_learns_of_what_is_read_as_of_what_is_handed_in() {
             begun
         };
         let (mut reading, mut handed) = (begun(), begun());
-        let read = reading.read_from(&wire[100_000..200_000], &mut [0; 1_000], later).expect("it is no socket");
+        let read = reading.read_from(&wire[100_000..200_000], &mut [0; 1_000], later).expect("this reader cannot fail");
         assert_eq!((read.total, read.in_buffer), (100_000, 0), "{role:?}");
         take_events(&mut reading, &mut [], &mut Vec::new(), later);
         take_events(&mut handed, &mut wire[100_000..200_000].to_vec(), &mut Vec::new(), later);
@@ -206,13 +206,13 @@ fn the_clock_learns_of_what_is_read_as_of_what_is_handed_in() {
             assert_eq!(connection.last_heard(), later, "{role:?}");
             let timeout = connection.poll_timeout(ever);
             assert_eq!(timeout, Some((later + Duration::from_secs(15), Timer::Idle)), "{role:?}");
-            let end = connection.read_from(io::empty(), &mut [0; 1_000], ever).expect("it is no socket");
+            let end = connection.read_from(io::empty(), &mut [0; 1_000], ever).expect("this reader cannot fail");
             assert_eq!((end.total, connection.last_heard()), (0, later), "{role:?}");
         }
     }
 }
 
-/// Notes how much room it is given before the buffer, and is at its end.
+/// A reader at its end that records how much room it is offered before the buffer.
 struct Offered<'l>(&'l mut usize);
 
 impl Read for Offered<'_> {
@@ -226,16 +226,16 @@ impl Read for Offered<'_> {
     }
 }
 
-/// Room is cleared, and with that used, so that what a peer only announces must not be what is offered.
+/// Offered room is cleared, so that memory is in use; an announced length must not decide how much.
 #[test]
-fn no_more_room_is_cleared_than_a_read_needs() {
+fn a_read_clears_no_more_room_than_it_needs() {
     let now = Instant::now();
     for role in ROLES {
         let mut wire = Raw::new(Raw::BINARY, vec![7; 16 << 20]).for_endpoint(role);
         wire.truncate(2 << 20);
         let (mut connection, mut room) = (connection(role, Config::default(), now), 0);
         take_events(&mut connection, &mut wire, &mut Vec::new(), now);
-        connection.read_from(Offered(&mut room), &mut [0; 1_000], now).expect("it is no socket");
+        connection.read_from(Offered(&mut room), &mut [0; 1_000], now).expect("this reader cannot fail");
         assert_eq!(room, 256 << 10, "{role:?}");
     }
 }

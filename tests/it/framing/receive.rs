@@ -1,11 +1,11 @@
-//! What one received frame may look like: RFC 6455 sections 5.1, 5.2, 5.3, 5.5 and 5.7.
+//! One received frame: RFC 6455 sections 5.1, 5.2, 5.3, 5.5 and 5.7.
 
 use crate::support::{ROLES, Raw, assert_fails, config, established, feed, peer_sends, pending};
 use statesocket::{Cause, Config, Event, Phase, ProtocolError, Role};
 
 const OPCODES: [u8; 6] = [Raw::CONTINUATION, Raw::TEXT, Raw::BINARY, Raw::CLOSE, Raw::PING, Raw::PONG];
 
-/// What the first two bytes break, whatever follows.
+/// The violation in the first two bytes of a frame, whatever follows.
 fn verdict(first: u8, second: u8, local: Role) -> Option<ProtocolError> {
     let (opcode, is_final) = (first & 0x0F, first & 0x80 != 0);
     let (is_masked, len) = (second & 0x80 != 0, second & 0x7F);
@@ -28,7 +28,7 @@ fn verdict(first: u8, second: u8, local: Role) -> Option<ProtocolError> {
 }
 
 /// The rest of a frame that begins with `first` and `second`: its length in the shortest form, a key of zeros, and a
-/// payload that its opcode may have.
+/// payload that its opcode allows.
 fn rest_of_frame(first: u8, second: u8) -> (Vec<u8>, Vec<u8>) {
     let (mut rest, len) = match second & 0x7F {
         126 => (126u16.to_be_bytes().to_vec(), 126),
@@ -89,7 +89,7 @@ fn f5_f6_f12_every_first_two_bytes() {
 }
 
 #[test]
-fn f2_f4_the_mask_bit_must_be_that_of_the_peer() {
+fn f2_f4_a_server_needs_the_mask_bit_and_a_client_refuses_it() {
     for opcode in OPCODES {
         for payload in ["", "payload"] {
             let frame = Raw::new(opcode, payload);
@@ -103,13 +103,13 @@ fn f2_f4_the_mask_bit_must_be_that_of_the_peer() {
 }
 
 #[test]
-fn f4_a_key_of_zeros_is_a_mask_too() {
+fn f4_a_key_of_zeros_is_still_a_mask() {
     let mut client = established(Role::Client, Config::default());
     assert_fails(&mut client, b"\x81\x82\0\0\0\0hi", ProtocolError::MaskedFrame, "a mask that changes nothing");
 }
 
 #[test]
-fn f6_an_unknown_opcode_fails_inside_a_fragmented_message_too() {
+fn f6_an_unknown_opcode_fails_a_fragmented_message() {
     for role in ROLES {
         for opcode in [0x3, 0x7, 0xB, 0xF] {
             let mut connection = established(role, Config::default());
@@ -122,7 +122,7 @@ fn f6_an_unknown_opcode_fails_inside_a_fragmented_message_too() {
 
 const LENGTHS: [u64; 12] = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, u64::MAX];
 
-/// The header of a frame for an endpoint of role `local`, with `len` in 0, 2 or 8 bytes if it fits.
+/// The header of a frame for an endpoint of role `local`, with `len` in 0, 2 or 8 further bytes, if it fits.
 fn header(first: u8, len: u64, form: usize, local: Role) -> Option<Vec<u8>> {
     let mask_bit = u8::from(local == Role::Server) << 7;
     let mut bytes = vec![first];
@@ -153,7 +153,7 @@ fn length_error(len: u64, form: usize) -> Option<ProtocolError> {
 }
 
 #[test]
-fn f7_f8_every_length_in_every_encoding() {
+fn f7_f8_every_length_in_every_form() {
     let limit = Config::default().max_frame_bytes;
     let unlimited = config(|config| {
         config.max_frame_bytes = u64::MAX;
@@ -218,7 +218,7 @@ fn f7_a_frame_that_never_ends_takes_no_memory_and_no_work() {
 }
 
 #[test]
-fn f9_the_mask_is_xor_with_the_key_and_is_not_counted() {
+fn f9_the_mask_is_xor_with_the_key_which_the_length_excludes() {
     for key in [[0; 4], [0xFF; 4], [1, 2, 3, 4], [0x37, 0xFA, 0x21, 0x3D]] {
         for len in (0..=70).chain([125, 126, 127, 255, 256, 1000]) {
             let payload: Vec<u8> = (0..len).map(|i| (i * 7) as u8).collect();
@@ -236,7 +236,7 @@ fn f9_the_mask_is_xor_with_the_key_and_is_not_counted() {
 }
 
 #[test]
-fn f12_control_frames_are_short_and_whole() {
+fn f12_control_frames_have_up_to_125_bytes_and_one_fragment() {
     for role in ROLES {
         for opcode in [Raw::CLOSE, Raw::PING, Raw::PONG] {
             let mut body = vec![b'a'; 125];

@@ -1,4 +1,4 @@
-//! What is sent: RFC 6455 sections 5.1, 5.3, 5.5.2, 5.5.3, 5.7 and 6.1.
+//! Sent frames and messages: RFC 6455 sections 5.1, 5.3, 5.5.2, 5.5.3, 5.7 and 6.1.
 
 use crate::support::{
     ROLES, Raw, after_own_close, drain, established, in_every_phase, manual, peer_sends, pending, sent, waiting,
@@ -37,14 +37,14 @@ fn every_frame() -> Vec<Raw> {
 fn f1_a_client_masks_every_frame() {
     let mut client = established(Role::Client, Config::default());
     send_every_frame(&mut client);
-    assert_eq!(sent(&mut client), every_frame(), "`sent` checks the mask of each");
+    assert_eq!(sent(&mut client), every_frame(), "`sent` checks every mask");
 }
 
 #[test]
 fn f3_a_server_masks_no_frame() {
     let mut server = established(Role::Server, Config::default());
     send_every_frame(&mut server);
-    assert_eq!(sent(&mut server), every_frame(), "`sent` checks the mask of each");
+    assert_eq!(sent(&mut server), every_frame(), "`sent` checks every mask");
 }
 
 #[test]
@@ -54,7 +54,11 @@ fn f8_lengths_are_sent_in_their_shortest_form() {
             let payload = vec![0xA5; len];
             let mut connection = established(role, Config::default());
             connection.send_binary(&payload).unwrap();
-            assert_eq!(sent(&mut connection), [Raw::new(Raw::BINARY, payload)], "`sent` checks the form of {len}");
+            assert_eq!(
+                sent(&mut connection),
+                [Raw::new(Raw::BINARY, payload)],
+                "`sent` checks the form of length {len}"
+            );
         }
     }
 }
@@ -81,11 +85,11 @@ fn f10_every_frame_has_a_fresh_key() {
     client.close(1000, "").unwrap();
     let keys = keys(&drain(&mut client));
     assert_eq!(keys.len(), 4001);
-    assert!(keys.iter().collect::<HashSet<_>>().len() >= 4000, "two of 4001 random keys may be equal, not three");
+    assert!(keys.iter().collect::<HashSet<_>>().len() >= 4000, "of 4001 random keys two may be equal, but not three");
 }
 
 #[test]
-fn f10_without_a_seed_no_two_connections_share_keys() {
+fn f10_connections_without_a_seed_share_no_keys() {
     let mut seen = HashSet::new();
     for _ in 0..20 {
         let config = Arc::new(Config::default());
@@ -96,9 +100,9 @@ fn f10_without_a_seed_no_two_connections_share_keys() {
     }
 }
 
-/// Section 10.3 forbids keys that can be predicted, as from a log they could.
+/// RFC 6455 section 10.3 forbids predictable keys, and a log could give them away.
 #[test]
-fn f10_what_is_printed_for_debugging_does_not_tell_the_keys() {
+fn f10_debug_output_does_not_reveal_keys() {
     let config = Arc::new(Config::default());
     let now = Instant::now();
     let printed = [[7; 32], [8; 32]].map(|seed| {
@@ -134,7 +138,7 @@ fn f17_a_ping_is_answered_with_its_payload() {
 }
 
 #[test]
-fn f17_a_ping_is_answered_after_our_close_and_not_after_the_peers() {
+fn f17_a_ping_is_answered_after_our_close_but_not_after_the_peers() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.close(1000, "").unwrap();
@@ -153,11 +157,11 @@ fn f17_a_ping_is_answered_after_our_close_and_not_after_the_peers() {
     }
 }
 
-/// Lengths around those at which the form of the length, and what is done with the bytes, changes.
+/// Lengths around those at which the form of the length changes, or the way in which the bytes are queued.
 const LENGTHS: [usize; 9] = [0, 1, 125, 126, 1023, 1024, 65_535, 65_536, 1 << 20];
 
 #[test]
-fn a_message_that_is_handed_over_leaves_as_one_that_is_lent() {
+fn an_owned_message_gives_the_same_frames_as_a_borrowed_one() {
     for role in ROLES {
         let connection = || Connection::established(role, Agreed::new().seed([7; 32]), Arc::default(), Instant::now());
         let (mut lending, mut handing) = (connection(), connection());
@@ -165,7 +169,7 @@ fn a_message_that_is_handed_over_leaves_as_one_that_is_lent() {
             for message in [Message::from("x".repeat(len)), Message::from(vec![0xA5; len])] {
                 lending.send(&message).unwrap();
                 handing.send(message).unwrap();
-                // What waits beside large bytes must keep its place.
+                // A message that is queued beside large ones keeps its place.
                 for connection in [&mut lending, &mut handing] {
                     connection.ping(b"between").unwrap();
                 }
@@ -176,12 +180,12 @@ fn a_message_that_is_handed_over_leaves_as_one_that_is_lent() {
         let [mut lent, mut handed] = [Vec::new(), Vec::new()];
         lending.write_to(&mut lent).unwrap();
         handing.write_to(&mut handed).unwrap();
-        assert!(lent == handed, "{role:?}: however they are written");
+        assert!(lent == handed, "{role:?}: in slices too");
     }
 }
 
 #[test]
-fn a_large_message_that_is_handed_over_is_not_copied() {
+fn a_large_owned_message_is_not_copied() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         let bytes = vec![7; 1 << 20];
@@ -210,7 +214,7 @@ fn an_owned_message_counts_against_the_limit_and_is_dropped_if_refused() {
 type Send = fn(&mut Connection) -> Result<(), SendError>;
 
 #[test]
-fn f20_data_goes_out_only_while_the_table_allows_it() {
+fn f20_data_is_sent_only_when_the_table_allows_it() {
     let sends: [Send; 6] = [
         |connection| connection.send_text("text"),
         |connection| connection.send_binary(b"binary"),
@@ -243,7 +247,7 @@ fn f20_data_goes_out_only_while_the_table_allows_it() {
 }
 
 #[test]
-fn f20_a_fragmented_message_is_finished_before_another_begins() {
+fn f20_a_fragmented_message_ends_before_another_begins() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.send_text_fragment("a", false).unwrap();

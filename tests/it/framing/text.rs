@@ -1,4 +1,4 @@
-//! Text is UTF-8 from its first byte to its last: RFC 6455 sections 5.6 and 8.1.
+//! Text is valid UTF-8 from its first byte to its last: RFC 6455 sections 5.6 and 8.1.
 
 use crate::support::{ROLES, Raw, assert_fails, established, feed, peer_sends};
 use statesocket::{Config, Event, ProtocolError};
@@ -15,7 +15,7 @@ fn fragment(payload: impl AsRef<[u8]>) -> Raw {
     Raw::new(Raw::CONTINUATION, payload)
 }
 
-/// Texts that break off being UTF-8, and nothing that follows can mend it.
+/// Texts with an invalid byte that no later byte can repair.
 const BAD_TEXTS: [&[u8]; 14] = [
     b"\x80",
     b"abc\xFF",
@@ -33,19 +33,19 @@ const BAD_TEXTS: [&[u8]; 14] = [
     b"\xF8\x88\x80\x80\x80",
 ];
 
-/// How many bytes there are up to the first bad one.
+/// The number of bytes up to and including the first invalid one.
 fn bad_at(bytes: &[u8]) -> usize {
     (1..=bytes.len())
         .find(|&n| std::str::from_utf8(&bytes[..n]).is_err_and(|error| error.error_len().is_some()))
-        .expect("a bad text")
+        .expect("the text is invalid")
 }
 
 #[test]
-fn f16_text_fails_at_its_first_bad_byte() {
+fn f16_text_fails_at_its_first_invalid_byte() {
     for role in ROLES {
         for bad in BAD_TEXTS {
             let at = bad_at(bad);
-            // The frame would be longer, and more fragments would follow; neither is waited for.
+            // The frame would be longer, and more fragments would follow; the failure does not wait for them.
             let frame = Raw::new(Raw::TEXT, [bad, &[b'.'; 40]].concat()).more().for_endpoint(role);
             let last = frame.len() - 40 - bad.len() + at - 1;
             let mut connection = established(role, Config::default());
@@ -67,7 +67,7 @@ fn f16_text_fails_at_its_first_bad_byte() {
 }
 
 #[test]
-fn f16_text_fails_in_the_fragment_that_has_the_bad_byte() {
+fn f16_text_fails_in_the_fragment_with_the_invalid_byte() {
     for role in ROLES {
         for bad in BAD_TEXTS {
             let at = bad_at(bad);
@@ -84,7 +84,7 @@ fn f16_text_fails_in_the_fragment_that_has_the_bad_byte() {
 }
 
 #[test]
-fn f16_text_does_not_end_inside_a_code_point() {
+fn f16_text_that_ends_inside_a_code_point_fails() {
     for role in ROLES {
         for cut in ["\u{e9}".as_bytes(), "\u{20ac}".as_bytes(), "\u{1f600}".as_bytes()] {
             for len in 1..cut.len() {
@@ -102,7 +102,7 @@ fn f16_text_does_not_end_inside_a_code_point() {
 }
 
 #[test]
-fn f16_a_code_point_may_be_split_over_fragments_and_reads() {
+fn f16_a_code_point_may_span_fragments_and_reads() {
     let whole = "\u{e9}\u{20ac}\u{1f600}\u{10ffff}\u{7ff}z";
     for role in ROLES {
         for first in 0..=whole.len() {
@@ -129,7 +129,7 @@ fn f16_a_code_point_may_be_split_over_fragments_and_reads() {
 }
 
 #[test]
-fn f16_binary_need_not_be_text() {
+fn f16_binary_messages_need_not_be_utf8() {
     for role in ROLES {
         for bytes in BAD_TEXTS {
             let mut connection = established(role, Config::default());

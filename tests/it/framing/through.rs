@@ -1,5 +1,5 @@
-//! `send_through`: a large message leaves at once, as far as the writer takes it; what comes out is what `send` would
-//! have queued.
+//! `send_through`: a large message is written at once, as far as the writer takes it. The wire is the same as with
+//! `send`.
 
 use crate::support::{ROLES, Raw, config, established, waiting};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use std::{
 
 const LARGE: usize = 20_000;
 
-/// Takes so many bytes in one write, then no more.
+/// Takes this many bytes in one write, then blocks.
 struct Takes {
     left: usize,
     taken: Vec<u8>,
@@ -42,7 +42,7 @@ impl Write for Takes {
     }
 }
 
-/// What waits, once it has left.
+/// The queued bytes, after they are written.
 fn left(connection: &mut Connection) -> Vec<u8> {
     let mut wire = Vec::new();
     connection.write_to(&mut wire).expect("a vector takes everything");
@@ -67,7 +67,7 @@ fn server() -> Connection {
 }
 
 #[test]
-fn all_that_the_writer_takes_leaves_and_the_rest_waits() {
+fn the_writer_takes_what_it_can_and_the_rest_is_queued() {
     let expected = [Raw::new(Raw::TEXT, "before").bytes(), Raw::new(Raw::BINARY, payload(LARGE)).bytes()].concat();
     let after = Raw::new(Raw::TEXT, "after").bytes();
     for takes in (0..40).chain(LARGE - 20..=expected.len()) {
@@ -86,7 +86,7 @@ fn all_that_the_writer_takes_leaves_and_the_rest_waits() {
 }
 
 #[test]
-fn a_short_message_and_that_of_a_client_wait() {
+fn short_messages_and_those_of_clients_are_queued() {
     for (role, len) in [(Role::Server, 100), (Role::Client, 100), (Role::Client, LARGE)] {
         let (mut connection, mut writer) = (established(role, Config::default()), Takes::up_to(usize::MAX));
         connection.send_through(payload(len), &mut writer).unwrap();
@@ -96,7 +96,7 @@ fn a_short_message_and_that_of_a_client_wait() {
 }
 
 #[test]
-fn nothing_overtakes_what_waits_in_more_slices_than_one_write_has() {
+fn nothing_overtakes_output_in_more_slices_than_one_write_has() {
     let (mut connection, mut writer) = (server(), Takes::up_to(usize::MAX));
     let shared = SharedMessage::binary(&payload(2_000));
     for _ in 0..20 {
@@ -128,7 +128,7 @@ fn an_error_of_the_writer_is_left_to_the_next_write() {
 }
 
 #[test]
-fn a_writer_that_panics_leaves_no_half_of_a_frame() {
+fn a_writer_that_panics_leaves_no_partial_frame() {
     struct Panics;
     impl Write for Panics {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -147,7 +147,7 @@ fn a_writer_that_panics_leaves_no_half_of_a_frame() {
 }
 
 #[test]
-fn what_may_not_be_sent_is_not_written() {
+fn a_refused_message_is_not_written() {
     for role in ROLES {
         let mut writer = Takes::up_to(usize::MAX);
         let mut full = established(role, config(|config| config.max_output_bytes = LARGE));
@@ -170,7 +170,7 @@ fn what_may_not_be_sent_is_not_written() {
 }
 
 #[test]
-fn a_write_gives_the_next_one_time() {
+fn a_write_restarts_the_write_timeout() {
     let began = Instant::now();
     let limit = Config::default().write_timeout.expect("the default has one");
     let mut connection = Connection::established(
@@ -186,10 +186,10 @@ fn a_write_gives_the_next_one_time() {
     assert_eq!(connection.poll_timeout(later).map(|(at, _)| at), Some(later + limit));
 }
 
-/// The peer's Close, whose answer is the application's, has a message before that answer: until that has left, as long
-/// as it takes, the answer is not late.
+/// After the peer's Close, which the application answers, a message may come before that answer. While it is being
+/// written, the answer is not late.
 #[test]
-fn the_time_to_close_counts_from_the_last_byte_that_leaves() {
+fn the_closing_timeout_starts_with_the_last_byte_written() {
     let began = Instant::now();
     let config = config(|config| config.close_reply = CloseReply::Manual);
     let limit = config.closing_timeout.expect("the default has one");
@@ -204,9 +204,9 @@ fn the_time_to_close_counts_from_the_last_byte_that_leaves() {
 }
 
 proptest! {
-    /// Whatever was sent before and after, and whatever the writers take, the wire has what it would have had.
+    /// Whatever is sent before and after, and whatever the writer takes.
     #[test]
-    fn the_wire_is_that_of_messages_that_were_queued(
+    fn send_through_puts_the_same_bytes_on_the_wire_as_send(
         steps in proptest::collection::vec(
             (prop_oneof![0..300usize, 8_000..9_000usize], any::<bool>(), 0..12_000usize, 0..12_000usize), 1..12,
         ),
@@ -232,7 +232,7 @@ proptest! {
 }
 
 #[test]
-fn a_lent_message_is_echoed_while_it_is_lent() {
+fn a_borrowed_message_is_echoed_while_it_is_borrowed() {
     let (mut connection, mut writer) = (server(), Takes::up_to(usize::MAX));
     let mut bytes = Raw::new(Raw::BINARY, payload(LARGE)).masked().bytes();
     let Some(Event::Message(message)) = connection.receive(&mut bytes.as_mut_slice(), Instant::now()) else { panic!() };

@@ -1,5 +1,5 @@
-//! Handshakes done elsewhere (checklist rows X3 to X5 and X7): over HTTP/2 and HTTP/3 the streams carry the frames of
-//! RFC 6455 and nothing of its handshake.
+//! Opening handshakes that took place elsewhere (rows X3 to X5 and X7): on HTTP/2 and HTTP/3 a stream carries the
+//! frames of RFC 6455, but not its handshake.
 
 use crate::support::{Raw, config, drain, established, feed};
 use statesocket::{
@@ -10,22 +10,22 @@ use std::{sync::Arc, time::Instant};
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 #[test]
-fn x3_a_connection_established_elsewhere_is_open_and_writes_no_handshake() {
+fn x3_an_established_connection_is_open_and_writes_no_handshake() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         assert_eq!((connection.client_state(), connection.application_state()), (State::Connected, State::Connected));
         assert_eq!((connection.poll_event(), connection.transmit(), connection.request()), (None, &b""[..], None));
         assert_eq!((connection.phase(), connection.poll_socket()), (Phase::Open, None));
         let timer = connection.poll_timeout(Instant::now()).map(|(_, timer)| timer);
-        assert_eq!(timer, Some(Timer::Ping), "{role:?}: no opening is waited for");
+        assert_eq!(timer, Some(Timer::Ping), "{role:?}: no opening timeout runs");
         assert!(connection.can_send() && connection.wants_read(), "{role:?}");
     }
 }
 
 #[test]
-fn x3_a_handshake_is_none_of_its_business() {
+fn x3_an_established_connection_takes_no_handshake() {
     let mut server = established(Role::Server, Config::default());
-    server.accept(Default::default()).expect_err("it is open already");
+    server.accept(Default::default()).expect_err("the connection is already open");
     let mut client = established(Role::Client, Config::default());
     let events = feed(&mut client, b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
@@ -43,7 +43,7 @@ fn x4_the_subprotocol_agreed_on_elsewhere_is_known() {
 }
 
 #[test]
-fn a_connection_tells_the_configuration_that_it_was_made_with() {
+fn a_connection_returns_its_configuration() {
     for role in ROLES {
         let made_with = config(|config| config.max_message_bytes = 1234);
         assert_eq!(established(role, made_with.clone()).config(), &made_with, "{role:?}");
@@ -52,12 +52,12 @@ fn a_connection_tells_the_configuration_that_it_was_made_with() {
 
 /// RFC 8441 section 5: the end of the stream stands for the end of the TCP connection, a reset for a reset.
 #[test]
-fn x5_the_end_or_reset_of_the_stream_is_that_of_the_transport() {
+fn x5_the_end_or_reset_of_the_stream_ends_the_connection() {
     for role in ROLES {
         for lose in [Connection::receive_eof as fn(&mut Connection), Connection::transport_failed] {
             let mut connection = established(role, Config::default());
             lose(&mut connection);
-            let Some(Event::Disconnect(disconnect)) = connection.poll_event() else { panic!("the end is an event") };
+            let Some(Event::Disconnect(disconnect)) = connection.poll_event() else { panic!("the end is reported") };
             assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::Abnormal, &Cause::TransportLost), "{role:?}");
             assert_eq!((connection.phase(), connection.poll_event()), (Phase::Closed, None), "{role:?}");
             assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{role:?}");
@@ -69,17 +69,17 @@ fn x5_the_end_or_reset_of_the_stream_is_that_of_the_transport() {
 fn x5_masking_still_applies() {
     let mut client = established(Role::Client, Config::default());
     let mut server = established(Role::Server, Config::default());
-    client.send_text("Hello").expect("open");
+    client.send_text("Hello").expect("the connection is open");
     let frame = drain(&mut client);
     assert_eq!((frame[..2].to_vec(), frame.len()), (vec![0x81, 0x85], 11));
     assert_eq!(feed(&mut server, &frame), [Event::Message(Message::from("Hello"))]);
-    server.send_text("Hello").expect("open");
+    server.send_text("Hello").expect("the connection is open");
     assert_eq!(drain(&mut server), b"\x81\x05Hello");
 }
 
-/// RFC 9220 section 3 says of HTTP/3 what RFC 8441 says of HTTP/2.
+/// RFC 9220 section 3 says the same about HTTP/3 as RFC 8441 about HTTP/2.
 #[test]
-fn x7_a_stream_ends_cleanly_after_the_closing_handshake() {
+fn x7_a_stream_ends_after_the_closing_handshake() {
     let mut server = established(Role::Server, Config::default());
     let events = feed(&mut server, &Raw::close(1000, "bye").masked().bytes());
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };

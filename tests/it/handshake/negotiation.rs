@@ -32,7 +32,7 @@ fn e1_subprotocols_are_a_list_of_distinct_tokens() {
         assert_eq!(why("Sec-WebSocket-Protocol", value), HandshakeError::InvalidSubprotocol, "{value:?}");
     }
     let twice = request_head("/chat", &[("Sec-WebSocket-Protocol", "a"), ("+Sec-WebSocket-Protocol", "b, a")]);
-    assert_eq!(refusal(Config::default(), &twice).0, HandshakeError::InvalidSubprotocol, "also on two lines");
+    assert_eq!(refusal(Config::default(), &twice).0, HandshakeError::InvalidSubprotocol, "the same on two lines");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn e1_malformed_extensions_are_answered_with_400() {
 }
 
 #[test]
-fn e2_neither_end_goes_beyond_the_offer() {
+fn e2_neither_end_chooses_what_was_not_offered() {
     let mut pair = Pair::new(Config::default());
     let events = pair.to_server();
     let [Event::Request(request)] = events.as_slice() else { panic!("{events:?}") };
@@ -113,13 +113,13 @@ fn e2_neither_end_goes_beyond_the_offer() {
     assert_eq!(failure(client, &extended), HandshakeError::ExtensionNotOffered);
 }
 
-/// While the core negotiates no extension, the only order that a response may have is the empty one.
+/// The crate negotiates no extension, so the only order that a response may have is the empty one.
 #[test]
-fn e3_there_is_no_order_because_no_extension_is_agreed_on() {
+fn e3_no_order_of_extensions_is_needed_since_none_is_agreed_on() {
     for offer in ["foo, bar", "bar, foo", "permessage-deflate, permessage-deflate; client_no_context_takeover"] {
         let mut server = server(Config::default());
         feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Extensions", offer)]));
-        server.accept(Accept::new()).expect("a request waits");
+        server.accept(Accept::new()).expect("a request is pending");
         let answer = drain(&mut server);
         let plain = accepted_head(&request_head("/chat", &[]), &[]);
         assert_eq!(answer.escape_ascii().to_string(), plain.escape_ascii().to_string(), "{offer}");
@@ -127,7 +127,7 @@ fn e3_there_is_no_order_because_no_extension_is_agreed_on() {
 }
 
 #[test]
-fn e4_subprotocols_are_compared_to_the_letter() {
+fn e4_subprotocols_are_compared_exactly() {
     for (offered, supported, agreed) in [
         (&["chat", "superchat"][..], &["superchat", "chat"][..], Some("chat")),
         (&["superchat", "chat"], &["superchat", "chat"], Some("superchat")),
@@ -153,16 +153,16 @@ fn e4_subprotocols_are_compared_to_the_letter() {
 }
 
 #[test]
-fn e5_without_agreement_the_connection_is_still_open() {
+fn e5_a_connection_without_a_common_subprotocol_is_open() {
     let mut pair = Pair::open(Config::default());
     assert_eq!((pair.client.phase(), pair.server.phase()), (Phase::Open, Phase::Open));
     assert_eq!((pair.client.subprotocol(), pair.server.subprotocol()), (None, None));
-    pair.client.send_text("Hello").expect("open");
+    pair.client.send_text("Hello").expect("the connection is open");
     assert!(matches!(pair.to_server().as_slice(), [Event::Message(_)]));
 }
 
-/// A client cannot require an extension: it has no way even to offer one, since the header is the handshake's own. So
-/// no client closes with 1010 by itself; the code is there for applications whose subprotocol needs it.
+/// A client cannot require an extension, since it cannot even offer one: the header is reserved for the handshake. So
+/// no client closes with 1010 by itself; the code is for applications whose subprotocol needs an extension.
 #[test]
 fn e6_no_extension_can_be_required_and_only_a_client_may_send_1010() {
     use statesocket::http::{HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
@@ -174,8 +174,8 @@ fn e6_no_extension_can_be_required_and_only_a_client_may_send_1010() {
 
     let mut pair = Pair::open(Config::default());
     let refused = pair.server.close(CloseCode::Extension, "foo");
-    assert_eq!(refused, Err(CloseError::InvalidCode(CloseCode::Extension)), "1010 is not used by the server");
-    pair.client.close(CloseCode::Extension, "foo").expect("a client may");
+    assert_eq!(refused, Err(CloseError::InvalidCode(CloseCode::Extension)), "a server may not send 1010");
+    pair.client.close(CloseCode::Extension, "foo").expect("a client may send 1010");
     let events = pair.to_server();
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::Extension, "foo"));

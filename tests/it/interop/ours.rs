@@ -41,7 +41,7 @@ fn fragments_arrive_as_one_message_and_a_ping_may_pass_between_them() {
     let connection = &mut client.connection;
     connection.send_text_fragment("κό", false).expect("the connection is open");
     connection.send_text_fragment("", false).expect("a fragment may be empty");
-    connection.ping(b"between").expect("a ping may go between fragments");
+    connection.ping(b"between").expect("a Ping may be sent between fragments");
     connection.send_text_fragment("σμε", true).expect("the message goes on");
     connection.send_binary_fragment(&[1; 70_000], false).expect("the connection is open");
     connection.send_binary_fragment(&[2; 70_000], true).expect("the message goes on");
@@ -63,7 +63,10 @@ fn either_side_pings_and_hears_the_pong() {
     let (id, _) = calls.request();
     assert!(matches!(calls.next(), Call::Ping(payload) if payload.is_empty()));
 
-    served.handle.with_peer(id, |peer| peer.ping(&[7; 125]).expect("open")).expect("the loop runs");
+    served
+        .handle
+        .with_peer(id, |peer| peer.ping(&[7; 125]).expect("the connection is open"))
+        .expect("the server is running");
     assert_eq!(client.next(), Event::Ping(vec![7; 125].into()));
     assert!(matches!(calls.next(), Call::Pong(payload) if payload == [7; 125]));
 }
@@ -73,7 +76,7 @@ fn subprotocol_and_headers_go_both_ways() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
         let cookie = HeaderValue::from_static("seen=1");
         let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
-        peer.accept(accept).expect("a request waits");
+        peer.accept(accept).expect("a request is pending");
     });
     let connect = Connect::new(&served.url("/ws?a=1"))
         .and_then(|connect| connect.subprotocol("soap")?.subprotocol("superchat"))
@@ -99,7 +102,7 @@ fn a_rejection_arrives_whole_and_both_ends_agree() {
         .header(RETRY_AFTER, HeaderValue::from_static("120"))
         .body(body.clone());
     let (served, calls) = Served::witnessed(Config::default(), move |peer, _| {
-        peer.reject(refusal.clone()).expect("a request waits");
+        peer.reject(refusal.clone()).expect("a request is pending");
     });
     let mut client = Client::start(&Connect::new(&served.url("/ws")).expect("a valid URL"));
     let response = client.rejected();
@@ -141,7 +144,7 @@ fn the_server_closes_with_any_code() {
     for code in CODES.into_iter().chain([1013, 1014]) {
         let mut client = Client::open(&served.url("/ws"));
         let (id, _) = calls.request();
-        served.handle.close(id, code, longest.as_str()).expect("the loop runs");
+        served.handle.close(id, code, longest.as_str()).expect("the server is running");
         let disconnect = client.ended();
         assert_eq!(code_and_reason(&disconnect), (code, longest.as_str()));
         assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::PeerClosed, true));
@@ -159,7 +162,7 @@ fn closes_that_cross_end_both_sides_cleanly() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
     let (id, _) = calls.request();
-    served.handle.close(id, 4002, "from the server").expect("the loop runs");
+    served.handle.close(id, 4002, "from the server").expect("the server is running");
     client.connection.close(4001, "from the client").expect("the connection is open");
     let disconnect = client.ended();
     let end = calls.end();
@@ -188,7 +191,7 @@ fn a_client_that_breaks_off_is_seen_to() {
 #[test]
 fn a_violation_is_answered_and_both_ends_say_whose_it_was() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, _| {
-        peer.accept(Accept::new()).expect("a request waits");
+        peer.accept(Accept::new()).expect("a request is pending");
         peer.send_text("before").expect("messages may be sent at once");
     });
     let mut client = Client::open(&served.url("/ws"));

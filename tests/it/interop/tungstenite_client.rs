@@ -47,7 +47,7 @@ fn messages_of_every_kind_and_length_return() {
     for message in messages() {
         let message = Message::from(message);
         socket.send(message.clone()).expect("the server reads");
-        assert!(socket.read().expect("the echo comes") == message, "{} bytes came back changed", message.len());
+        assert!(socket.read().expect("the echo arrives") == message, "{} bytes came back changed", message.len());
     }
 }
 
@@ -66,9 +66,9 @@ fn fragments_arrive_as_one_message_and_a_ping_may_pass_between_them() {
         socket.write(Message::Frame(frame)).expect("the server reads");
     }
     socket.flush().expect("the server reads");
-    assert_eq!(socket.read().expect("the pong comes"), Message::Pong(b"between".to_vec().into()));
-    assert_eq!(socket.read().expect("the echo comes"), Message::text("κόσμε"));
-    assert!(socket.read().expect("the echo comes") == Message::binary([[1; 70_000], [2; 70_000]].concat()));
+    assert_eq!(socket.read().expect("the Pong arrives"), Message::Pong(b"between".to_vec().into()));
+    assert_eq!(socket.read().expect("the echo arrives"), Message::text("κόσμε"));
+    assert!(socket.read().expect("the echo arrives") == Message::binary([[1; 70_000], [2; 70_000]].concat()));
     assert!(matches!(calls.next(), Call::Ping(payload) if payload == b"between"));
 }
 
@@ -76,11 +76,11 @@ fn fragments_arrive_as_one_message_and_a_ping_may_pass_between_them() {
 fn either_side_pings_and_hears_the_pong() {
     let (served, calls, id, mut socket) = open();
     socket.send(Message::Ping(vec![7; 125].into())).expect("the server reads");
-    assert_eq!(socket.read().expect("the pong comes"), Message::Pong(vec![7; 125].into()));
+    assert_eq!(socket.read().expect("the Pong arrives"), Message::Pong(vec![7; 125].into()));
     assert!(matches!(calls.next(), Call::Ping(payload) if payload == [7; 125]));
 
-    served.handle.with_peer(id, |peer| peer.ping(b"").expect("open")).expect("the loop runs");
-    assert_eq!(socket.read().expect("the ping comes"), Message::Ping(Vec::new().into()));
+    served.handle.with_peer(id, |peer| peer.ping(b"").expect("the connection is open")).expect("the server is running");
+    assert_eq!(socket.read().expect("the Ping arrives"), Message::Ping(Vec::new().into()));
     socket.flush().expect("the server reads");
     assert!(matches!(calls.next(), Call::Pong(payload) if payload.is_empty()));
 }
@@ -90,7 +90,7 @@ fn subprotocol_and_headers_go_both_ways() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
         let cookie = HeaderValue::from_static("seen=1");
         let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
-        peer.accept(accept).expect("a request waits");
+        peer.accept(accept).expect("a request is pending");
     });
     let (_socket, response) = connect(&served, |request| {
         request.with_sub_protocol("soap").with_sub_protocol("superchat").with_header("Authorization", "Bearer abc")
@@ -108,7 +108,7 @@ fn a_rejection_has_status_headers_and_body() {
         let refusal = Response::new(StatusCode::UNAUTHORIZED)
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
             .body("who are you?");
-        peer.reject(refusal).expect("a request waits");
+        peer.reject(refusal).expect("a request is pending");
     });
     let error = connect(&served, |request| request).expect_err("the server refuses");
     let Error::Http(response) = *error else { panic!("{error:?}") };
@@ -152,8 +152,8 @@ fn an_empty_close_is_answered_with_an_empty_one() {
 fn the_server_closes_with_any_code() {
     for code in CODES {
         let (served, calls, id, mut socket) = open();
-        served.handle.close(id, code, "bye").expect("the loop runs");
-        let close = socket.read().expect("the close comes");
+        served.handle.close(id, code, "bye").expect("the server is running");
+        let close = socket.read().expect("the Close arrives");
         assert_eq!(close, Message::Close(Some(CloseFrame { code: code.into(), reason: "bye".into() })));
         assert!(matches!(socket.read(), Err(Error::ConnectionClosed)), "the server closes the stream in order");
 

@@ -33,7 +33,7 @@ fn serve<C: Callback + Send + 'static, R: Send + 'static>(
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}/chat?x=1", listener.local_addr().expect("a bound socket"));
     let thread = thread::spawn(move || {
-        let (stream, _) = listener.accept().expect("the client dials");
+        let (stream, _) = listener.accept().expect("the client connects");
         serve(tungstenite::accept_hdr(patient(stream), callback).map_err(|error| match error {
             HandshakeError::Failure(error) => Box::new(error),
             HandshakeError::Interrupted(_) => panic!("the client does not ask"),
@@ -72,14 +72,14 @@ fn messages_of_every_kind_and_length_return() {
     }
     client.connection.close(1000, "").expect("the connection is open");
     client.ended();
-    assert!(matches!(server.join().expect("no panic").1, Error::ConnectionClosed));
+    assert!(matches!(server.join().expect("the thread does not panic").1, Error::ConnectionClosed));
 }
 
 #[test]
 fn fragments_go_both_ways_with_a_ping_between_them() {
     let (mut client, server) = serve_open(|mut socket| {
-        assert_eq!(socket.read().expect("a ping comes"), Message::Ping(b"between".to_vec().into()));
-        assert_eq!(socket.read().expect("a message comes"), Message::text("κόσμε"));
+        assert_eq!(socket.read().expect("the Ping arrives"), Message::Ping(b"between".to_vec().into()));
+        assert_eq!(socket.read().expect("a message arrives"), Message::text("κόσμε"));
         for frame in [
             Frame::message(vec![0xCE], OpCode::Data(Data::Text), false),
             Frame::ping(b"inside a character".to_vec()),
@@ -88,10 +88,10 @@ fn fragments_go_both_ways_with_a_ping_between_them() {
         ] {
             socket.send(Message::Frame(frame)).expect("the client reads");
         }
-        assert_eq!(socket.read().expect("a pong comes"), Message::Pong(b"inside a character".to_vec().into()));
+        assert_eq!(socket.read().expect("the Pong arrives"), Message::Pong(b"inside a character".to_vec().into()));
     });
     client.connection.send_text_fragment("κό", false).expect("the connection is open");
-    client.connection.ping(b"between").expect("a ping may go between fragments");
+    client.connection.ping(b"between").expect("a Ping may be sent between fragments");
     client.connection.send_text_fragment("σμε", true).expect("the message goes on");
     assert_eq!(client.next(), Event::Pong(b"between".into()));
     assert_eq!(client.next(), Event::Ping(b"inside a character".into()));
@@ -155,7 +155,7 @@ fn the_client_closes_with_any_code() {
         assert_eq!((disconnect.cause, disconnect.initiator), (Cause::LocalClosed, Some(Party::Client)));
         assert_eq!(moves(client.connection.history()), closed_by(Party::Client));
 
-        let (close, end) = server.join().expect("no panic");
+        let (close, end) = server.join().expect("the thread does not panic");
         assert_eq!(close, Some(CloseFrame { code: code.into(), reason: "so long".into() }));
         assert!(matches!(end, Error::ConnectionClosed), "{end:?}");
     }
@@ -176,7 +176,7 @@ fn the_server_closes_with_any_code_or_none() {
         assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::PeerClosed, true));
         assert_eq!(moves(client.connection.history()), closed_by(Party::Application));
 
-        let (close, end) = server.join().expect("no panic");
+        let (close, end) = server.join().expect("the thread does not panic");
         assert_eq!(close, frame, "the client answers with the same");
         assert!(matches!(end, Error::ConnectionClosed), "{end:?}");
     }
@@ -185,7 +185,7 @@ fn the_server_closes_with_any_code_or_none() {
 #[test]
 fn a_server_that_vanishes_is_seen_to() {
     let (mut client, server) = serve_open(drop);
-    server.join().expect("no panic");
+    server.join().expect("the thread does not panic");
     let disconnect = client.ended();
     assert_eq!((u16::from(disconnect.code), disconnect.cause), (1006, Cause::TransportLost));
     assert_eq!(moves(client.connection.history())[2..], [(Party::Application, Action::Abort)]);

@@ -131,7 +131,7 @@ fn run(start: Start, config: &Config, pieces: &[&[u8]], answer: Answer, writes: 
         assert_eq!(connection.poll_event(), None, "all has been told");
     }
     if answer == Answer::Late && connection.request().is_some() {
-        connection.accept(Accept::new()).expect("a request waits");
+        connection.accept(Accept::new()).expect("a request is pending");
         while let Some(event) = connection.poll_event() {
             react(&mut connection, &event, answer);
             events.push(event);
@@ -144,7 +144,7 @@ fn run(start: Start, config: &Config, pieces: &[&[u8]], answer: Answer, writes: 
 fn react(connection: &mut Connection, event: &Event<'_>, answer: Answer) {
     match event {
         Event::Request(request) if request.is_websocket() && answer == Answer::AtOnce => {
-            connection.accept(Accept::new()).expect("a request waits");
+            connection.accept(Accept::new()).expect("a request is pending");
         }
         // A message that finds no room is not echoed; whether it does has nothing to do with the pieces.
         Event::Message(message) => drop(connection.send(message)),

@@ -84,7 +84,7 @@ fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], confi
     server.accept(accept).expect("a subprotocol that was offered");
     let answer = drain(server);
     check_response_head(&answer, "101");
-    let answer = parse_response(&answer).expect("it was checked");
+    let answer = parse_response(&answer).expect("the call was checked");
     assert_eq!(answer.values("sec-websocket-accept"), [derive_accept_key(key.as_bytes())]);
     assert_eq!(answer.values("sec-websocket-protocol"), offered.first().into_iter().collect::<Vec<_>>());
 }
@@ -93,7 +93,7 @@ fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], confi
 fn check_refusal(output: &[u8], cause: &Cause) {
     let Cause::Handshake(error) = cause else { panic!("{cause:?}") };
     check_response_head(output, error.status().as_str());
-    let head = parse_response(output).expect("it was checked");
+    let head = parse_response(output).expect("the call was checked");
     match error.status().as_u16() {
         // RFC 9110 section 15.5.22: "The server MUST send an Upgrade header field in a 426 response".
         426 => assert!(!head.values("upgrade").is_empty()),

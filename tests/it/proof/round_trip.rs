@@ -93,7 +93,7 @@ fn send(sender: &mut Connection, source: &mut Unstructured<'_>) -> Vec<Said> {
                 said.push(Said::Ping(payload.to_vec()));
             }
             _ if choice == 0xFF => {
-                sender.close(1001, "away").expect("it is open");
+                sender.close(1001, "away").expect("the connection is open");
                 said.push(Said::Close(Some((1001, "away".to_owned()))));
                 assert!(sender.send_text("late").is_err(), "nothing after a Close");
                 break;

@@ -1,4 +1,4 @@
-//! One message to many.
+//! One message to many connections.
 
 use crate::support::{
     ROLES, Raw, established,
@@ -20,7 +20,7 @@ fn server() -> Connection {
 }
 
 #[test]
-fn a_long_message_is_queued_by_all_servers_and_lies_in_memory_once() {
+fn a_long_message_is_shared_by_all_servers_that_queue_it() {
     let message = SharedMessage::binary(&vec![7; LONG]);
     let mut connections = [(); 3].map(|()| server());
     for connection in &mut connections {
@@ -65,12 +65,12 @@ fn a_client_masks_a_copy_of_its_own() {
         assert_eq!(sent(&mut client), [Raw::new(Raw::BINARY, vec![7; LONG])]);
         wire
     });
-    assert!(wires[0] != wires[1], "each has masking keys of its own");
+    assert!(wires[0] != wires[1], "every client has its own masking keys");
     assert_eq!(message.payload(), vec![7; LONG]);
 }
 
 #[test]
-fn what_cannot_be_sent_changes_nothing() {
+fn a_refused_shared_message_changes_nothing() {
     let message = SharedMessage::text(&"x".repeat(LONG));
     for role in ROLES {
         let mut config = Config::default();
@@ -89,7 +89,7 @@ fn what_cannot_be_sent_changes_nothing() {
 }
 
 #[test]
-fn it_is_made_of_any_message() {
+fn a_shared_message_is_made_of_any_message() {
     for message in [Message::Text("κόσμε".into()), Message::Binary((&b"\0\xFF"[..]).into())] {
         let shared = SharedMessage::from(&message);
         assert_eq!(shared.payload(), message.as_bytes());
@@ -98,7 +98,7 @@ fn it_is_made_of_any_message() {
 }
 
 #[test]
-fn a_broadcast_reaches_those_that_are_named_and_open() {
+fn a_broadcast_reaches_the_open_connections_that_it_names() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut clients = Vec::new();
     let mut ids = Vec::new();
@@ -115,9 +115,9 @@ fn a_broadcast_reaches_those_that_are_named_and_open() {
 
     let long = "x".repeat(LONG);
     let everyone = ids.iter().copied().chain([gone_id]);
-    served.handle.broadcast(everyone, SharedMessage::text(&long)).expect("the loop runs");
-    served.handle.broadcast(ids[..10].to_vec(), SharedMessage::binary(b"to some")).expect("the loop runs");
-    served.handle.broadcast(ids.clone(), SharedMessage::text("last")).expect("the loop runs");
+    served.handle.broadcast(everyone, SharedMessage::text(&long)).expect("the server is running");
+    served.handle.broadcast(ids[..10].to_vec(), SharedMessage::binary(b"to some")).expect("the server is running");
+    served.handle.broadcast(ids.clone(), SharedMessage::text("last")).expect("the server is running");
     for (n, client) in clients.iter_mut().enumerate() {
         assert_eq!(client.message().as_text(), Some(long.as_str()), "{n}");
         if n < 10 {
@@ -128,21 +128,21 @@ fn a_broadcast_reaches_those_that_are_named_and_open() {
 }
 
 #[test]
-fn a_broadcast_is_queued_once_for_peers_that_do_not_read() {
+fn a_broadcast_to_peers_that_do_not_read_is_queued_once() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut clients = [(); 3].map(|()| served.open());
     let ids = [(); 3].map(|()| calls.request().0);
     let message = SharedMessage::binary(&vec![7; 32 << 20]);
-    served.handle.broadcast(ids, message.clone()).expect("the loop runs");
+    served.handle.broadcast(ids, message.clone()).expect("the server is running");
     let range = message.payload().as_ptr_range();
     let range = range.start as usize..range.end as usize;
     for id in ids {
         let (place, places) = mpsc::channel();
         served
             .handle
-            .with_peer(id, move |peer| place.send(peer.transmit().as_ptr() as usize).expect("the test waits"))
-            .expect("the loop runs");
-        let place = places.recv_timeout(PATIENCE).expect("the connection is there");
+            .with_peer(id, move |peer| place.send(peer.transmit().as_ptr() as usize).expect("the test is waiting"))
+            .expect("the server is running");
+        let place = places.recv_timeout(PATIENCE).expect("the connection exists");
         assert!(range.contains(&place), "{place:x} is not in {range:x?}: it was copied");
     }
     for client in &mut clients {

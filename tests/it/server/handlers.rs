@@ -1,4 +1,4 @@
-//! The calls of a handler and their order, what a handler can do in them, and the one call for the end.
+//! The calls of a handler, their order, what a handler can do in them, and the one call for the end.
 
 use crate::support::{
     Raw,
@@ -13,7 +13,7 @@ use statesocket::{
 use std::{net::Shutdown, thread};
 
 #[test]
-fn the_calls_come_in_order() {
+fn a_handler_is_called_in_the_order_of_the_events() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = RawClient::dial(served.address);
     let frames = [
@@ -40,16 +40,16 @@ fn the_calls_come_in_order() {
     calls.assert_no_more();
 }
 
-/// Ends the stream, and waits for the end as the handler sees it.
+/// Ends the stream, and waits for the end that the handler sees.
 fn client_end(client: &mut RawClient, calls: &Calls) -> (u16, Cause) {
-    client.rest().expect("the server ends in order");
+    client.rest().expect("the server ends the stream cleanly");
     client.stream().shutdown(Shutdown::Both).unwrap_or_default();
     let disconnect = calls.end().disconnect;
     (disconnect.code.into(), disconnect.cause)
 }
 
 #[test]
-fn chunks_are_handed_out_as_they_come() {
+fn chunks_are_reported_as_they_arrive() {
     let mut config = Config::default();
     config.delivery = Delivery::Chunks;
     let (served, calls) = Served::witnessed(config, Witness::accept);
@@ -75,20 +75,20 @@ fn a_violation_ends_with_one_disconnect() {
     calls.assert_no_more();
 }
 
-/// Answers from another thread.
+/// Accepts from another thread.
 fn accept_elsewhere(handle: &Handle, id: PeerId) {
     let handle = handle.clone();
     let accept = move |peer: &mut Peer<'_>| {
-        let headers = peer.request().expect("the request still waits").headers().len();
-        peer.accept(Accept::new()).expect("a request waits");
+        let headers = peer.request().expect("the request is still pending").headers().len();
+        peer.accept(Accept::new()).expect("a request is pending");
         peer.send_text(&format!("{headers} headers")).expect("messages may be sent at once");
     };
-    let answered = thread::spawn(move || handle.with_peer(id, accept)).join().expect("no panic");
-    answered.expect("the loop runs");
+    let answered = thread::spawn(move || handle.with_peer(id, accept)).join().expect("the thread does not panic");
+    answered.expect("the server is running");
 }
 
 #[test]
-fn an_answer_may_come_later_from_another_thread() {
+fn a_request_may_be_answered_later_by_another_thread() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::leave_waiting);
     let mut client = RawClient::dial(served.address);
     client.write(&request_head("/ws", &[]));
@@ -100,7 +100,7 @@ fn an_answer_may_come_later_from_another_thread() {
 }
 
 #[test]
-fn what_came_before_a_late_answer_is_kept() {
+fn bytes_from_before_a_late_answer_are_kept() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::leave_waiting);
     let mut client = RawClient::dial(served.address);
     let early = Raw::new(Raw::TEXT, "early").masked().bytes();
@@ -115,29 +115,29 @@ fn what_came_before_a_late_answer_is_kept() {
 }
 
 #[test]
-fn a_close_before_the_answer_refuses() {
+fn a_close_before_the_answer_rejects_the_request() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::leave_waiting);
     let mut client = RawClient::dial(served.address);
     client.write(&request_head("/ws", &[]));
     let (id, _) = calls.request();
-    served.handle.close(id, 1008, "not you").expect("the loop runs");
+    served.handle.close(id, 1008, "not you").expect("the server is running");
     assert!(client.head().starts_with("HTTP/1.1 403 "));
     assert!(matches!(client_end(&mut client, &calls), (1006, Cause::Rejected(status)) if status == 403));
 }
 
-/// Sends by every method that has no test of its own, and tells what it knows.
+/// Sends by every method without a test of its own, and reports what the handler knows.
 struct Sender;
 
 impl Handler for Sender {
     fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
-        peer.accept(Accept::new()).expect("a request waits");
+        peer.accept(Accept::new()).expect("a request is pending");
         let known = (peer.param("room"), peer.param("other"), peer.params().get("room"), peer.id().to_string());
         let text = format!("{known:?}");
         peer.send_text(&text).expect("messages may be sent at once");
-        peer.send_text_fragment("one, ", false).expect("nothing is in progress");
-        peer.send_text_fragment("two", true).expect("the same message goes on");
-        peer.send_binary_fragment(b"\0", false).expect("nothing is in progress");
-        peer.send_binary_fragment(b"\xFF", true).expect("the same message goes on");
+        peer.send_text_fragment("one, ", false).expect("no message is in progress");
+        peer.send_text_fragment("two", true).expect("the message is in progress");
+        peer.send_binary_fragment(b"\0", false).expect("no message is in progress");
+        peer.send_binary_fragment(b"\xFF", true).expect("the message is in progress");
         #[cfg(feature = "serde")]
         {
             peer.send_json(&[1, 2]).expect("numbers have a JSON form");
@@ -147,9 +147,9 @@ impl Handler for Sender {
 }
 
 #[test]
-fn a_peer_sends_whatever_its_connection_can_send() {
+fn a_handler_can_send_everything_that_a_connection_can_send() {
     let served = Served::start(Config::default(), |server| {
-        server.route("/ws/{room}", || Sender).expect("the first route");
+        server.route("/ws/{room}", || Sender).expect("the route is new");
     });
     let mut client = Client::open(&served.url("/ws/lobby"));
     let known = r##"(Some("lobby"), None, Some("lobby"), "#1")"##;
@@ -162,17 +162,17 @@ fn a_peer_sends_whatever_its_connection_can_send() {
     }
 }
 
-/// Implements nothing.
+/// Implements no method.
 struct Silent;
 
 impl Handler for Silent {}
 
 #[test]
-fn a_handler_that_implements_nothing_accepts_and_says_nothing() {
+fn a_handler_without_methods_accepts_and_stays_silent() {
     for delivery in [Delivery::Messages, Delivery::Chunks] {
         let mut config = Config::default();
         config.delivery = delivery;
-        let served = Served::start(config, |server| server.route("/ws", || Silent).expect("the first route"));
+        let served = Served::start(config, |server| server.route("/ws", || Silent).expect("the route is new"));
         let mut client = served.open();
         client.send(Raw::new(Raw::TEXT, "Hello"));
         client.send(Raw::new(Raw::PONG, "unasked"));
@@ -180,6 +180,6 @@ fn a_handler_that_implements_nothing_accepts_and_says_nothing() {
         assert_eq!(client.frame(), Raw::new(Raw::PONG, "are you there?"), "{delivery:?}: the connection answers");
         client.send(Raw::close(1000, "bye"));
         assert_eq!(client.frame(), Raw::close(1000, "bye"), "{delivery:?}: the connection answers");
-        assert_eq!(client.rest().expect("the server ends in order"), b"", "{delivery:?}");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"", "{delivery:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Other threads reach connections.
+//! Commands from other threads.
 
 use crate::support::{
     Raw,
@@ -14,7 +14,7 @@ const THREADS: usize = 4;
 const MESSAGES: usize = 500;
 
 #[test]
-fn threads_send_each_in_its_own_order() {
+fn every_thread_sends_in_its_own_order() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
     let (id, _) = calls.request();
@@ -27,42 +27,42 @@ fn threads_send_each_in_its_own_order() {
                         0 => handle.send_text(id, format!("{thread} {count}")),
                         _ => handle.send_binary(id, format!("{thread} {count}")),
                     };
-                    sent.expect("the loop runs");
+                    sent.expect("the server is running");
                 }
             });
         }
         let mut next = [0; THREADS];
         for _ in 0..THREADS * MESSAGES {
             let message = client.message();
-            let text = std::str::from_utf8(message.as_bytes()).expect("what was sent");
-            let (thread, count) = text.split_once(' ').expect("what was sent");
+            let text = std::str::from_utf8(message.as_bytes()).expect("the message is text");
+            let (thread, count) = text.split_once(' ').expect("the message has two words");
             let next = &mut next[thread.parse::<usize>().expect("a thread")];
             assert_eq!(count, next.to_string(), "out of order: {text}");
             assert_eq!(matches!(message, Message::Text(_)), *next % 2 == 0);
             *next += 1;
         }
     });
-    served.handle.close(id, 4000, "enough").expect("the loop runs");
+    served.handle.close(id, 4000, "enough").expect("the server is running");
     let disconnect = client.ended();
     assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (4000, "enough"));
 }
 
 #[test]
-fn what_cannot_be_sent_any_more_is_dropped() {
+fn commands_that_are_no_longer_possible_are_dropped() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
     let handle = &served.handle;
-    handle.close(id, 4000, "").expect("the loop runs");
-    handle.send_text(id, "late").expect("the loop runs");
-    handle.close(id, 4001, "").expect("the loop runs");
+    handle.close(id, 4000, "").expect("the server is running");
+    handle.send_text(id, "late").expect("the server is running");
+    handle.close(id, 4001, "").expect("the server is running");
     assert_eq!(client.frame(), Raw::close(4000, ""));
     client.send(Raw::close(4000, ""));
-    assert_eq!(client.rest().expect("the server ends in order"), b"");
+    assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
 }
 
 #[test]
-fn the_id_of_a_connection_that_has_ended_reaches_no_newcomer() {
+fn the_id_of_an_ended_connection_reaches_no_later_one() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut old_ids = Vec::new();
     for round in 0..20 {
@@ -70,10 +70,10 @@ fn the_id_of_a_connection_that_has_ended_reaches_no_newcomer() {
         let (id, _) = calls.request();
         assert!(!old_ids.contains(&id), "{id} again");
         for old in &old_ids {
-            served.handle.send_text(*old, "for someone else").expect("the loop runs");
-            served.handle.close(*old, 4004, "not for you").expect("the loop runs");
+            served.handle.send_text(*old, "for someone else").expect("the server is running");
+            served.handle.close(*old, 4004, "not for you").expect("the server is running");
         }
-        served.handle.send_text(id, format!("round {round}")).expect("the loop runs");
+        served.handle.send_text(id, format!("round {round}")).expect("the server is running");
         assert_eq!(client.message().as_text(), Some(format!("round {round}").as_str()));
         client.connection.close(1000, "").expect("the connection is open");
         client.ended();
@@ -87,7 +87,7 @@ fn a_handler_has_a_handle_and_the_address_of_its_peer() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
         Witness::accept(peer, request);
         let (handle, id) = (peer.handle().clone(), peer.id());
-        handle.send_text(id, peer.address().to_string()).expect("the loop runs");
+        handle.send_text(id, peer.address().to_string()).expect("the server is running");
     });
     let mut client = served.open();
     let address = client.stream().local_addr().expect("a connected socket");
@@ -96,16 +96,16 @@ fn a_handler_has_a_handle_and_the_address_of_its_peer() {
 }
 
 #[test]
-fn a_handle_says_when_the_server_is_gone() {
+fn a_handle_reports_that_the_server_is_gone() {
     let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let _client = Client::open(&served.url("/ws"));
     let (id, _) = calls.request();
-    served.handle.stop().expect("the loop runs");
+    served.handle.stop().expect("the server is running");
     served.wait_for_end();
     let handle = &served.handle;
     let (act, acted) = mpsc::channel();
-    assert_eq!(handle.with_peer(id, move |_| act.send(()).expect("the test waits")), Err(Stopped));
-    assert!(acted.recv().is_err(), "what was to be done was dropped undone");
+    assert_eq!(handle.with_peer(id, move |_| act.send(()).expect("the test is waiting")), Err(Stopped));
+    assert!(acted.recv().is_err(), "the command is dropped and not executed");
     assert_eq!(handle.send_text(id, ""), Err(Stopped));
     assert_eq!(handle.send_binary(id, ""), Err(Stopped));
     assert_eq!(handle.close(id, 1000, ""), Err(Stopped));
@@ -115,11 +115,11 @@ fn a_handle_says_when_the_server_is_gone() {
 }
 
 #[test]
-fn a_handle_says_when_the_loop_has_ended_though_the_server_is_kept() {
+fn a_handle_reports_that_the_loop_has_ended() {
     let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
     let handle = server.handle();
-    handle.stop().expect("the loop has not ended");
-    server.run().expect("nothing fails");
+    handle.stop().expect("the server is running");
+    server.run().expect("the loop does not fail");
     assert!(server.is_stopped());
     assert_eq!(handle.stop(), Err(Stopped));
     assert_eq!(server.handle().shutdown(1001, Duration::ZERO), Err(Stopped));

@@ -1,4 +1,4 @@
-//! How much a server takes on: what is one too many, what becomes of it, and that there is room again.
+//! The limits of a server: who is one too many, what happens to them, and that there is room again.
 
 use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
 use crate::support::{Raw, loopback::dial, request_head};
@@ -24,7 +24,7 @@ fn limited_with(config: Config, change: impl FnOnce(&mut Limits)) -> Server {
     server
 }
 
-/// A client that is open, and has its echo.
+/// A client that is open and has got its echo.
 #[track_caller]
 fn open(server: &mut Server) -> TcpStream {
     let mut client = ask(server, &[]);
@@ -35,9 +35,9 @@ fn open(server: &mut Server) -> TcpStream {
 
 #[track_caller]
 fn echo(server: &mut Server, client: &mut TcpStream) {
-    client.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket has room");
+    client.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket buffer has room");
     turn_until_received(server, client, &Raw::new(Raw::TEXT, "Hello").bytes());
-    client.set_nonblocking(true).expect("a socket");
+    client.set_nonblocking(true).expect("the socket is open");
 }
 
 #[track_caller]
@@ -47,17 +47,17 @@ fn refused(server: &mut Server, status: u16) -> TcpStream {
     client
 }
 
-/// Turns for a while, and checks that `client` has not heard anything.
+/// Turns for a while, and checks that `client` gets no answer.
 #[track_caller]
 fn assert_waits(server: &mut Server, client: &mut TcpStream) {
     for _ in 0..20 {
-        server.turn(Some(Duration::from_millis(5))).expect("nothing fails");
+        server.turn(Some(Duration::from_millis(5))).expect("the loop does not fail");
     }
     assert_eq!(client.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
 }
 
 #[test]
-fn one_too_many_is_refused_with_503_and_there_is_room_when_another_has_gone() {
+fn a_client_over_the_limit_gets_503_until_another_one_leaves() {
     let mut server = limited(|limits| limits.max_connections = 3);
     let mut clients: Vec<_> = (0..3).map(|_| open(&mut server)).collect();
     for _ in 0..3 {
@@ -77,7 +77,7 @@ fn one_too_many_is_refused_with_503_and_there_is_room_when_another_has_gone() {
 }
 
 #[test]
-fn those_that_are_refused_take_nobodys_place() {
+fn rejected_clients_take_nobodys_place() {
     let mut server = limited(|limits| limits.max_connections = 2);
     let (first, second) = (open(&mut server), open(&mut server));
     let refused: Vec<_> = (0..5).map(|_| refused(&mut server, 503)).collect();
@@ -88,11 +88,11 @@ fn those_that_are_refused_take_nobodys_place() {
 }
 
 #[test]
-fn a_crowd_to_refuse_is_bounded() {
+fn the_number_of_clients_being_rejected_is_limited() {
     let mut server = limited(|limits| limits.max_connections = 1);
     let mut client = open(&mut server);
     let mut crowd = Vec::new();
-    // Not more at a time than the backlog holds.
+    // At most as many at a time as the backlog holds.
     while crowd.len() < 300 {
         crowd.extend((0..50).map(|_| dial(server.local_addr())));
         turn_until(&mut server, |server| server.tally().accepted == 1 + crowd.len() as u64);
@@ -106,7 +106,7 @@ fn a_crowd_to_refuse_is_bounded() {
 }
 
 #[test]
-fn one_too_many_may_wait_until_another_has_gone() {
+fn a_client_over_the_limit_may_wait_until_another_one_leaves() {
     let mut server = limited(|limits| {
         limits.max_connections = 2;
         limits.when_full = WhenFull::Wait;
@@ -126,14 +126,14 @@ fn one_too_many_may_wait_until_another_has_gone() {
 }
 
 #[test]
-fn a_server_with_no_room_refuses_everybody() {
+fn a_server_without_room_rejects_everybody() {
     let mut server = limited(|limits| limits.max_connections = 0);
     drop(refused(&mut server, 503));
     turn_until(&mut server, |server| server.connections() == 0);
 }
 
 #[test]
-fn an_address_over_its_limit_is_refused_with_429_until_a_peer_leaves() {
+fn an_address_over_its_limit_gets_429_until_a_client_leaves() {
     let mut server = limited(|limits| limits.max_connections_per_address = 2);
     let (first, mut second) = (open(&mut server), open(&mut server));
     let _refused = [refused(&mut server, 429), refused(&mut server, 429)];
@@ -144,21 +144,21 @@ fn an_address_over_its_limit_is_refused_with_429_until_a_peer_leaves() {
     drop(refused(&mut server, 429));
 }
 
-/// All of 127.0.0.0/8 is this machine on Linux.
+/// On Linux all of 127.0.0.0/8 is this machine.
 #[cfg(target_os = "linux")]
 #[test]
-fn each_address_has_room_of_its_own() {
+fn every_address_has_a_limit_of_its_own() {
     use socket2::{Domain, Socket, Type};
     use std::net::SocketAddr;
 
     let mut server = limited(|limits| limits.max_connections_per_address = 1);
     let from = |address: [u8; 4], server: &Server| {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("the socket is open");
         socket.bind(&SocketAddr::from((address, 0)).into()).expect("an address of the loopback interface");
-        socket.connect(&server.local_addr().into()).expect("someone listens");
+        socket.connect(&server.local_addr().into()).expect("the server is listening");
         let mut stream = TcpStream::from(socket);
-        stream.write_all(&request_head("/ws", &[])).expect("the socket has room");
-        stream.set_nonblocking(true).expect("a socket");
+        stream.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
+        stream.set_nonblocking(true).expect("the socket is open");
         stream
     };
     let mut clients = Vec::new();
@@ -175,14 +175,14 @@ fn each_address_has_room_of_its_own() {
 }
 
 #[test]
-fn too_many_altogether_is_said_before_too_many_of_an_address() {
+fn the_total_limit_comes_before_the_limit_of_an_address() {
     let mut server = limited(|limits| (limits.max_connections, limits.max_connections_per_address) = (1, 1));
     let _client = open(&mut server);
     drop(refused(&mut server, 503));
 }
 
 #[test]
-fn silent_ones_fill_the_handshakes_until_they_finish() {
+fn silent_clients_fill_the_handshakes_until_they_finish() {
     let mut server = limited(|limits| limits.max_handshakes = 3);
     let mut earlier = open(&mut server);
     let mut silent: Vec<_> = (0..3).map(|_| dial(server.local_addr())).collect();
@@ -192,16 +192,16 @@ fn silent_ones_fill_the_handshakes_until_they_finish() {
     echo(&mut server, &mut earlier);
 
     let mut finished = silent.remove(0);
-    finished.write_all(&request_head("/ws", &[])).expect("the socket has room");
+    finished.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
     assert_eq!(turn_until_answered(&mut server, &mut next), 101);
-    finished.set_nonblocking(true).expect("a socket");
+    finished.set_nonblocking(true).expect("the socket is open");
     assert_eq!(turn_until_answered(&mut server, &mut finished), 101);
     drop(silent);
     turn_until(&mut server, |server| server.connections() == 3);
 }
 
 #[test]
-fn silent_ones_fill_the_handshakes_until_their_time_is_over() {
+fn silent_clients_fill_the_handshakes_until_they_time_out() {
     let mut config = Config::default();
     config.opening_timeout = Some(Duration::from_millis(500));
     let mut server = limited_with(config, |limits| limits.max_handshakes = 2);

@@ -1,4 +1,4 @@
-//! Much at once, in large pieces and small.
+//! Many messages and many connections at once, in large pieces and small.
 
 use crate::support::{
     Raw,
@@ -9,7 +9,7 @@ use statesocket::Config;
 use std::{io::Write, thread};
 
 #[test]
-fn ten_thousand_messages_in_one_write() {
+fn ten_thousand_messages_in_one_write_are_echoed() {
     let served = Served::echo(Config::default());
     let mut client = served.open();
     let messages = (0..10_000_u32).map(|n| Raw::new(Raw::TEXT, n.to_string()));
@@ -24,7 +24,7 @@ fn ten_thousand_messages_in_one_write() {
 }
 
 #[test]
-fn ten_thousand_messages_with_the_request_in_one_write() {
+fn ten_thousand_messages_behind_the_request_are_echoed() {
     let served = Served::echo(Config::default());
     let mut client = RawClient::dial(served.address);
     let message = Raw::new(Raw::TEXT, "Hello");
@@ -40,7 +40,7 @@ fn ten_thousand_messages_with_the_request_in_one_write() {
 }
 
 #[test]
-fn byte_by_byte() {
+fn a_message_that_arrives_byte_by_byte_is_echoed() {
     let served = Served::echo(Config::default());
     let mut client = RawClient::dial(served.address);
     let message = Raw::new(Raw::TEXT, "κόσμε".repeat(20));
@@ -53,7 +53,7 @@ fn byte_by_byte() {
 }
 
 #[test]
-fn a_thousand_connections_each_echo() {
+fn a_thousand_connections_are_echoed() {
     let served = Served::echo(Config::default());
     let count = allowed_connections(1000);
     let mut clients: Vec<_> = (0..count).map(|_| served.open()).collect();
@@ -65,7 +65,7 @@ fn a_thousand_connections_each_echo() {
             assert_eq!(client.frame(), Raw::new(Raw::TEXT, format!("{round} of {i}")));
         }
     }
-    served.handle.shutdown(1001, LONG).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the server is running");
     for client in &mut clients {
         assert_eq!(client.frame(), Raw::close(1001, ""));
     }

@@ -1,4 +1,4 @@
-//! Handlers that panic.
+//! Handlers and commands that panic.
 
 use crate::support::{
     Raw,
@@ -12,7 +12,7 @@ use statesocket::{
 };
 use std::{panic, sync::mpsc};
 
-/// A panic that leaves no message on standard error, where it would only be in the way.
+/// Panics without a message on standard error, where it would only be noise.
 fn give_up() -> ! {
     panic::resume_unwind(Box::new("a handler gives up"));
 }
@@ -53,7 +53,7 @@ impl Handler for Fragile {
     }
 
     fn on_disconnect(&mut self, _: &mut Peer<'_>, _: &Disconnect) {
-        self.ends.send(self.at.clone()).expect("the test waits");
+        self.ends.send(self.at.clone()).expect("the test is waiting");
         self.pass("disconnect");
     }
 }
@@ -61,15 +61,17 @@ impl Handler for Fragile {
 fn serve() -> (Served, mpsc::Receiver<String>) {
     let (sender, ends) = mpsc::channel();
     let served = Served::start(Config::default(), move |server| {
-        server.route("/ws", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the first route");
-        server.route("/fragile", move || Fragile { at: String::new(), ends: sender.clone() }).expect("another");
-        server.route("/unmade", || -> Witness<fn(&mut Peer<'_>, &Request)> { give_up() }).expect("a third");
+        server.route("/ws", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the route is new");
+        server
+            .route("/fragile", move || Fragile { at: String::new(), ends: sender.clone() })
+            .expect("the route is new");
+        server.route("/unmade", || -> Witness<fn(&mut Peer<'_>, &Request)> { give_up() }).expect("the route is new");
     });
     (served, ends)
 }
 
 #[test]
-fn a_panic_before_the_answer_is_a_500() {
+fn a_panic_before_the_answer_gives_a_500() {
     let (served, ends) = serve();
     let neighbours = Neighbours::start(&served.url("/ws"));
     for target in ["/fragile?request", "/unmade"] {
@@ -85,7 +87,7 @@ fn a_panic_before_the_answer_is_a_500() {
 }
 
 #[test]
-fn a_panic_while_open_is_a_close_with_1011() {
+fn a_panic_on_an_open_connection_closes_it_with_1011() {
     let (served, ends) = serve();
     let neighbours = Neighbours::start(&served.url("/ws"));
     for (at, frame, replies) in [
@@ -97,11 +99,11 @@ fn a_panic_while_open_is_a_close_with_1011() {
         let mut client = RawClient::open(served.address, &format!("/fragile?{at}"));
         client.send(frame);
         for reply in replies {
-            assert_eq!(client.frame(), *reply, "{at}: what was done before the panic leaves");
+            assert_eq!(client.frame(), *reply, "{at}: messages from before the panic are sent");
         }
         assert_eq!(client.frame(), Raw::close(1011, ""), "{at}");
         client.send(Raw::close(1011, ""));
-        assert_eq!(client.rest().expect("the server ends in order"), b"", "{at}");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"", "{at}");
     }
     neighbours.end();
     let tally = served.stop();
@@ -117,12 +119,12 @@ fn a_panic_at_the_end_changes_nothing() {
         let mut client = RawClient::open(served.address, "/fragile?disconnect");
         client.send(Raw::close(4000 + round, "bye"));
         assert_eq!(client.frame(), Raw::close(4000 + round, "bye"));
-        assert_eq!(client.rest().expect("the server ends in order"), b"");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
         drop(client);
         drop(RawClient::open(served.address, "/fragile?disconnect"));
     }
     neighbours.end();
-    assert_eq!(ends.iter().take(6).count(), 6, "each is told of its end, once");
+    assert_eq!(ends.iter().take(6).count(), 6, "every handler gets its end once");
     let tally = served.stop();
     assert_eq!((tally.ended["peer closed"], tally.clean), (3, 3), "{tally}");
 }
@@ -139,10 +141,10 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn a_handler_that_panics_while_it_is_dropped_ends_its_own_connection() {
+fn a_handler_that_panics_when_dropped_ends_its_own_connection() {
     let served = Served::start(Config::default(), |server| {
-        server.route("/bomb", || Bomb).expect("the first route");
-        server.route("/ws", || Echo).expect("another");
+        server.route("/bomb", || Bomb).expect("the route is new");
+        server.route("/ws", || Echo).expect("the route is new");
     });
     let mut other = served.open();
     let mut bomb = RawClient::open(served.address, "/bomb");
@@ -154,7 +156,7 @@ fn a_handler_that_panics_while_it_is_dropped_ends_its_own_connection() {
 }
 
 #[test]
-fn a_command_that_panics_ends_its_connection_only() {
+fn a_command_that_panics_ends_only_its_own_connection() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
@@ -163,27 +165,27 @@ fn a_command_that_panics_ends_its_connection_only() {
         assert_eq!(peer.phase(), Phase::Open);
         give_up();
     };
-    served.handle.with_peer(id, command).expect("the loop runs");
+    served.handle.with_peer(id, command).expect("the server is running");
     assert_eq!(client.frame(), Raw::close(1011, ""));
     neighbours.end();
 }
 
-/// Leaves a command for its own connection, which has gone when the turn of the command comes.
+/// Leaves a command for its own connection, which is gone when the command is executed.
 struct Leaving;
 
 impl Handler for Leaving {
     fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
         let (id, bomb) = (peer.id(), Bomb);
         peer.abort();
-        peer.handle().with_peer(id, move |_| drop(bomb)).expect("the loop runs");
+        peer.handle().with_peer(id, move |_| drop(bomb)).expect("the server is running");
     }
 }
 
 #[test]
-fn a_command_for_a_connection_that_has_gone_may_panic_when_it_is_dropped() {
+fn a_dropped_command_for_an_ended_connection_may_panic() {
     let served = Served::start(Config::default(), |server| {
-        server.route("/leaving", || Leaving).expect("the first route");
-        server.route("/ws", || Echo).expect("another");
+        server.route("/leaving", || Leaving).expect("the route is new");
+        server.route("/ws", || Echo).expect("the route is new");
     });
     let mut client = RawClient::dial(served.address);
     client.write(&request_head("/leaving", &[]));

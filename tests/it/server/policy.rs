@@ -1,4 +1,4 @@
-//! Whose requests a server takes.
+//! Hosts and origins whose requests a server accepts.
 
 use crate::support::loopback::turns::{ask, server, turn_until_answered};
 use crate::support::{config, feed, request_head};
@@ -8,7 +8,7 @@ use statesocket::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// The status that a request with `changes` gets under `policy`.
+/// The status for a request with `changes` under `policy`.
 fn status(policy: &Policy, config: Config, changes: &[(&str, &str)]) -> u16 {
     let mut server = server(config);
     server.set_policy(policy.clone());
@@ -16,7 +16,7 @@ fn status(policy: &Policy, config: Config, changes: &[(&str, &str)]) -> u16 {
     turn_until_answered(&mut server, &mut client)
 }
 
-/// The status that a request to `server.example.com` with this `Origin` gets; empty is none.
+/// The status for a request to `server.example.com` with this `Origin`; an empty one is none.
 fn status_of_origin(policy: &OriginPolicy, origin: &str) -> u16 {
     let mut all = Policy::default();
     all.origin = policy.clone();
@@ -24,7 +24,7 @@ fn status_of_origin(policy: &OriginPolicy, origin: &str) -> u16 {
 }
 
 #[test]
-fn s1_unless_told_otherwise_any_page_is_served() {
+fn s1_pages_of_every_origin_are_served_by_default() {
     assert_eq!(Policy::default().origin, OriginPolicy::Any);
     for origin in ["", "null", "https://evil.example", "nonsense"] {
         assert_eq!(status_of_origin(&OriginPolicy::Any, origin), 101, "{origin}");
@@ -61,7 +61,7 @@ fn s1_only_pages_of_the_list_are_served() {
         ("http://localhost:3000", 101),
         ("http://[::1]:3000", 101),
         ("https://[2001:db8::1]", 101),
-        // As a browser writes an origin, the default port is never there.
+        // A browser never writes the default port into an origin.
         ("https://example.com:443", 403),
         ("http://example.com", 403),
         ("https://example.com:8443", 403),
@@ -77,11 +77,11 @@ fn s1_only_pages_of_the_list_are_served() {
 }
 
 #[test]
-fn a_page_is_asked_for_by_pages_of_any_origin() {
+fn plain_requests_are_served_for_every_origin() {
     let mut policy = Policy::default();
     policy.origin = OriginPolicy::Same;
     let plain = [("Upgrade", ""), ("Connection", ""), ("Origin", "https://evil.example")];
-    // 426 is the handler's answer.
+    // The handler answers with 426.
     assert_eq!(status(&policy, config(|config| config.plain_http = true), &plain), 426);
     assert_eq!(status(&policy, Config::default(), &plain), 426);
 }
@@ -110,7 +110,7 @@ fn only_requests_for_a_known_host_are_served() {
 }
 
 #[test]
-fn the_host_comes_before_the_origin_and_both_before_the_route() {
+fn the_host_is_checked_before_the_origin_and_both_before_the_route() {
     let mut policy = Policy::default();
     policy.origin = OriginPolicy::Same;
     policy.hosts = Some(vec!["example.com".to_owned()]);
@@ -125,7 +125,7 @@ fn the_host_comes_before_the_origin_and_both_before_the_route() {
 }
 
 #[test]
-fn s1_what_is_of_the_same_origin() {
+fn s1_a_request_knows_whether_it_is_of_the_same_origin() {
     for (host, origin, expected) in [
         ("example.com", "http://example.com", true),
         ("example.com", "https://example.com", true),

@@ -1,5 +1,5 @@
-//! The system says once that there is something to be read, and once that it is the end. What it says of first is on
-//! its way before the loop turns, so that one word has to do for all of it.
+//! The system reports once that there is input, and once that the stream has ended. In these tests everything is sent
+//! before the loop turns, so that one report must do for all of it.
 
 use crate::support::Raw;
 use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
@@ -14,10 +14,10 @@ use std::{
     time::Duration,
 };
 
-/// What the loop reads at a time, and multiples of it.
+/// The size of one read of the loop, and multiples of it.
 const READS: [usize; 3] = [128 << 10, 256 << 10, 512 << 10];
 
-/// Without deadlines, which would have the loop look after a connection also if nobody says anything.
+/// Without deadlines, which would make the loop look at a silent connection.
 fn config() -> Config {
     let mut config = Config::default();
     (config.opening_timeout, config.ping_interval, config.message_timeout) = (None, None, None);
@@ -30,7 +30,7 @@ fn open(server: &mut Server) -> TcpStream {
     stream
 }
 
-/// A message whose frame, from a client, is so long.
+/// A message of a client whose whole frame has this length.
 fn message_with_frame_of(len: usize) -> Raw {
     let header = if len > 0x1_0000 { 14 } else { 8 };
     Raw::new(Raw::BINARY, (0..len - header).map(|n| (n / 7) as u8).collect::<Vec<u8>>())
@@ -40,37 +40,37 @@ fn message_with_frame_of(len: usize) -> Raw {
 #[track_caller]
 fn turn_until_gone(server: &mut Server, stream: &mut TcpStream) {
     turn_until(server, |server| server.connections() == 0);
-    assert_eq!(stream.read(&mut [0]).expect("the server ends in order"), 0);
+    assert_eq!(stream.read(&mut [0]).expect("the server ends the stream cleanly"), 0);
 }
 
 #[test]
-fn an_end_that_came_with_the_last_message_is_seen() {
+fn an_end_together_with_the_last_message_is_noticed() {
     let mut server = server(config());
     let mut stream = open(&mut server);
-    stream.write_all(&Raw::new(Raw::TEXT, "last words").masked().bytes()).expect("the socket has room");
-    stream.shutdown(Shutdown::Write).expect("a socket");
+    stream.write_all(&Raw::new(Raw::TEXT, "last words").masked().bytes()).expect("the socket buffer has room");
+    stream.shutdown(Shutdown::Write).expect("the socket is open");
     turn_until_received(&mut server, &mut stream, &Raw::new(Raw::TEXT, "last words").bytes());
     turn_until_gone(&mut server, &mut stream);
 }
 
 #[test]
-fn an_end_that_comes_after_the_last_message_was_read_is_seen() {
+fn an_end_after_the_last_message_is_noticed() {
     let mut server = server(config());
     let mut stream = open(&mut server);
-    stream.write_all(&Raw::new(Raw::TEXT, "last words").masked().bytes()).expect("the socket has room");
+    stream.write_all(&Raw::new(Raw::TEXT, "last words").masked().bytes()).expect("the socket buffer has room");
     turn_until_received(&mut server, &mut stream, &Raw::new(Raw::TEXT, "last words").bytes());
-    stream.shutdown(Shutdown::Write).expect("a socket");
+    stream.shutdown(Shutdown::Write).expect("the socket is open");
     turn_until_gone(&mut server, &mut stream);
 }
 
 #[test]
-fn a_reset_that_came_with_the_last_bytes_is_seen_and_so_are_they() {
+fn a_reset_together_with_the_last_bytes_is_noticed_and_so_are_they() {
     for (bytes, cause) in
         [(Raw::new(Raw::TEXT, "last words"), "transport lost"), (Raw::close(4001, "last words"), "peer closed")]
     {
         let mut server = server(config());
         let mut stream = open(&mut server);
-        stream.write_all(&bytes.masked().bytes()).expect("the socket has room");
+        stream.write_all(&bytes.masked().bytes()).expect("the socket buffer has room");
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket can be told not to linger");
         drop(stream);
         turn_until(&mut server, |server| server.connections() == 0);
@@ -79,10 +79,10 @@ fn a_reset_that_came_with_the_last_bytes_is_seen_and_so_are_they() {
 }
 
 #[test]
-fn a_reset_that_comes_after_the_last_bytes_were_read_is_seen() {
+fn a_reset_after_the_last_bytes_is_noticed() {
     let mut server = server(config());
     let mut stream = open(&mut server);
-    stream.write_all(&Raw::new(Raw::TEXT, "last words").masked().bytes()).expect("the socket has room");
+    stream.write_all(&Raw::new(Raw::TEXT, "last words").masked().bytes()).expect("the socket buffer has room");
     turn_until_received(&mut server, &mut stream, &Raw::new(Raw::TEXT, "last words").bytes());
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket can be told not to linger");
     drop(stream);
@@ -91,16 +91,16 @@ fn a_reset_that_comes_after_the_last_bytes_were_read_is_seen() {
 }
 
 #[test]
-fn messages_as_long_as_a_read_and_one_byte_off_are_echoed() {
+fn messages_about_as_long_as_a_read_are_echoed() {
     let mut server = server(config());
     let mut stream = open(&mut server);
     for len in READS.into_iter().flat_map(|len| [len - 1, len, len + 1]) {
         let message = message_with_frame_of(len);
         let bytes = message.clone().masked().bytes();
         assert_eq!(bytes.len(), len);
-        stream.set_nonblocking(true).expect("a socket");
+        stream.set_nonblocking(true).expect("the socket is open");
         let mut written = 0;
-        // As much as there is room for is on its way before the loop reads any of it.
+        // As many bytes as there is room for are sent before the loop reads any.
         turn_until(&mut server, |_| {
             match stream.write(&bytes[written..]) {
                 Ok(count) => written += count,
@@ -110,12 +110,12 @@ fn messages_as_long_as_a_read_and_one_byte_off_are_echoed() {
         });
         turn_until_received(&mut server, &mut stream, &message.bytes());
         let next = Raw::new(Raw::TEXT, "next");
-        stream.write_all(&next.clone().masked().bytes()).expect("the socket has room");
+        stream.write_all(&next.clone().masked().bytes()).expect("the socket buffer has room");
         turn_until_received(&mut server, &mut stream, &next.bytes());
     }
 }
 
-/// Answers with so much that is large and shared that one vectored write does not take it.
+/// Answers with more large shared messages than one vectored write takes.
 struct Burst;
 
 impl Burst {
@@ -136,11 +136,11 @@ impl Handler for Burst {
 }
 
 #[test]
-fn what_takes_several_writes_is_written_while_there_is_room() {
+fn output_of_several_writes_is_written_while_there_is_room() {
     let mut server = Server::bind("127.0.0.1:0", config()).expect("a free port");
-    server.route("/ws", || Burst).expect("the first route");
+    server.route("/ws", || Burst).expect("the route is new");
     let mut stream = open(&mut server);
-    stream.write_all(&Raw::new(Raw::TEXT, "go").masked().bytes()).expect("the socket has room");
+    stream.write_all(&Raw::new(Raw::TEXT, "go").masked().bytes()).expect("the socket buffer has room");
     let expected = Raw::new(Raw::BINARY, Burst::message()).bytes().repeat(Burst::MESSAGES);
     turn_until_received(&mut server, &mut stream, &expected);
 }

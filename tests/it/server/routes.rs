@@ -1,4 +1,4 @@
-//! Which handler a request comes to, and with what.
+//! Routes: the handler of a request, and its parameters.
 
 use crate::support::loopback::{Client, RawClient, Served, Witness};
 use statesocket::{
@@ -8,7 +8,7 @@ use statesocket::{
     server::{Handler, Peer, Server},
 };
 
-/// Says which route it is, and with what parameters and query it was asked for.
+/// Reports its route, its parameters and the query.
 struct Tell(&'static str);
 
 impl Handler for Tell {
@@ -16,7 +16,7 @@ impl Handler for Tell {
         let params: Vec<_> = peer.params().iter().map(|(name, value)| format!("{name}={value}")).collect();
         let query: Vec<_> = request.query_pairs().map(|(name, value)| format!("{name}={value}")).collect();
         let text = format!("{} [{}] [{}]", self.0, params.join(","), query.join(","));
-        peer.accept(Accept::new()).expect("a request waits");
+        peer.accept(Accept::new()).expect("a request is pending");
         peer.send_text(&text).expect("messages may be sent at once");
     }
 }
@@ -29,7 +29,7 @@ fn routed(routes: &'static [&'static str]) -> Served {
 
 fn told(served: &Served, target: &str) -> String {
     let message = Client::open(&served.url(target)).message();
-    message.as_text().expect("it tells in text").to_owned()
+    message.as_text().expect("the report is text").to_owned()
 }
 
 fn status(served: &Served, target: &str) -> StatusCode {
@@ -52,7 +52,7 @@ fn parameters_are_decoded() {
 }
 
 #[test]
-fn a_parameter_that_is_not_utf8_is_400() {
+fn a_parameter_that_is_not_utf8_gets_a_400() {
     let served = routed(&["/ws/{room_id}"]);
     for target in ["/ws/%FF", "/ws/a%C3", "/ws/%ED%A0%80"] {
         assert_eq!(status(&served, target), StatusCode::BAD_REQUEST, "{target}");
@@ -60,7 +60,7 @@ fn a_parameter_that_is_not_utf8_is_400() {
 }
 
 #[test]
-fn a_path_without_a_route_is_404() {
+fn a_path_without_a_route_gets_a_404() {
     let served = routed(&["/ws", "/ws/{room_id}"]);
     for target in ["/", "/w", "/ws/", "/ws/a/b", "/WS", "/?ws"] {
         assert_eq!(status(&served, target), StatusCode::NOT_FOUND, "{target}");
@@ -68,7 +68,7 @@ fn a_path_without_a_route_is_404() {
 }
 
 #[test]
-fn a_literal_goes_before_a_parameter() {
+fn a_literal_takes_precedence_over_a_parameter() {
     let served = routed(&["/ws/{room_id}", "/ws/lobby", "/ws"]);
     for (target, expected) in
         [("/ws/lobby", "/ws/lobby [] []"), ("/ws/lobbies", "/ws/{room_id} [room_id=lobbies] []"), ("/ws", "/ws [] []")]
@@ -78,7 +78,7 @@ fn a_literal_goes_before_a_parameter() {
 }
 
 #[test]
-fn the_query_is_the_handlers_and_no_part_of_the_path() {
+fn the_query_is_not_part_of_the_path() {
     let served = routed(&["/ws/{room_id}"]);
     for (target, expected) in [
         ("/ws/a?x=1&x=2&y", "/ws/{room_id} [room_id=a] [x=1,x=2,y=]"),
@@ -92,7 +92,7 @@ fn the_query_is_the_handlers_and_no_part_of_the_path() {
 #[test]
 fn a_path_that_cannot_be_routed_is_an_error() {
     let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
-    server.route("/ws/{room_id}", || Tell("")).expect("the first route");
+    server.route("/ws/{room_id}", || Tell("")).expect("the route is new");
     for path in ["ws", "", "{room_id}", "/ws/{room_id}", "/ws/{room}", "/x/{", "/x/{}", "/{*rest}/x"] {
         let error = server.route(path, || Tell("")).expect_err(path);
         assert_eq!(error.path, path);
@@ -112,8 +112,8 @@ impl Handler for Count {
 }
 
 #[test]
-fn each_connection_has_a_handler_of_its_own() {
-    let served = Served::start(Config::default(), |server| server.route("/ws", || Count(0)).expect("the first route"));
+fn every_connection_has_its_own_handler() {
+    let served = Served::start(Config::default(), |server| server.route("/ws", || Count(0)).expect("the route is new"));
     let mut clients = [(); 3].map(|()| Client::open(&served.url("/ws")));
     for count in ["1", "2"] {
         for client in &mut clients {
@@ -132,7 +132,7 @@ fn plain_answer(served: &Served) -> (String, String) {
 }
 
 #[test]
-fn plain_http_is_426_unless_it_is_asked_for() {
+fn plain_http_gets_a_426_by_default() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let (head, _) = plain_answer(&served);
     assert!(head.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{head}");
@@ -142,13 +142,13 @@ fn plain_http_is_426_unless_it_is_asked_for() {
 }
 
 #[test]
-fn plain_http_is_served_where_it_is_asked_for() {
+fn plain_http_is_served_if_configured() {
     let mut config = Config::default();
     config.plain_http = true;
     let (served, calls) = Served::witnessed(config, |peer, request| {
         assert!(!request.is_websocket());
         assert_eq!(peer.accept(Accept::new()).expect_err("not a WebSocket"), statesocket::AcceptError::NotWebSocket);
-        peer.reject(Response::new(StatusCode::OK).body("a page")).expect("a request waits");
+        peer.reject(Response::new(StatusCode::OK).body("a page")).expect("a request is pending");
     });
     let (head, body) = plain_answer(&served);
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
@@ -158,10 +158,10 @@ fn plain_http_is_served_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_handler_for_websockets_only_answers_plain_http_with_426() {
+fn a_handler_without_on_request_answers_plain_http_with_426() {
     let mut config = Config::default();
     config.plain_http = true;
-    let served = Served::start(config, |server| server.route("/ws", || Count(0)).expect("the first route"));
+    let served = Served::start(config, |server| server.route("/ws", || Count(0)).expect("the route is new"));
     let (head, body) = plain_answer(&served);
     assert!(head.starts_with("HTTP/1.1 426 "), "{head}");
     assert!(head.contains(&format!("\r\n{UPGRADE}: websocket\r\n")), "{head}");

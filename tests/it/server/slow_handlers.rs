@@ -1,4 +1,4 @@
-//! A handler that takes long: the others wait, and nobody is blamed for it but the handler.
+//! A handler that takes long: the others wait, and no peer is blamed for it.
 
 use crate::support::{
     Raw,
@@ -11,10 +11,10 @@ use statesocket::{
 };
 use std::{sync::mpsc, thread, time::Duration};
 
-/// Long enough to do what a test does before it runs out.
+/// Long enough for what a test does before it runs out.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Takes a message for a reason to wait until the test has had enough.
+/// Waits at each message until the test lets it go on.
 struct Slow {
     began: mpsc::Sender<()>,
     end: mpsc::Receiver<()>,
@@ -22,25 +22,26 @@ struct Slow {
 
 impl Handler for Slow {
     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        self.began.send(()).expect("the test waits");
+        self.began.send(()).expect("the test is waiting");
         self.end.recv_timeout(PATIENCE).expect("the test ends it");
         peer.send(&message).expect("the connection is open");
     }
 }
 
-/// A server with an echo at `/ws` and one slow handler at `/slow`, which tells that it waits, and is told to go on.
+/// A server with an echo at `/ws` and one slow handler at `/slow`, which reports that it waits until it is told to go
+/// on.
 fn serve(config: Config) -> (Served, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let ((began, begin), (go_on, end)) = (mpsc::channel(), mpsc::channel());
     let served = Served::start(config, move |server| {
         let mut slow = Some(Slow { began, end });
-        server.route("/slow", move || slow.take().expect("one connection is slow")).expect("the first route");
-        server.route("/ws", || Witness::new(mpsc::channel().0, Witness::accept)).expect("another");
+        server.route("/slow", move || slow.take().expect("only one connection is slow")).expect("the route is new");
+        server.route("/ws", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the route is new");
     });
     (served, begin, go_on)
 }
 
 #[test]
-fn others_wait_and_nothing_is_lost() {
+fn other_connections_wait_and_lose_nothing() {
     let (served, begin, go_on) = serve(Config::default());
     let mut slow = RawClient::open(served.address, "/slow");
     let mut others: Vec<_> = (0..50).map(|_| served.open()).collect();
@@ -66,9 +67,9 @@ fn others_wait_and_nothing_is_lost() {
     assert!(!tally.ended.contains_key("timed out"), "{tally}");
 }
 
-/// What has come in time is in time, also when the loop is so late to read it that the deadline has passed.
+/// Input is in time if it arrives in time, even if the loop reads it after the deadline.
 #[test]
-fn what_came_in_time_is_not_too_late_when_the_loop_is() {
+fn input_that_arrived_in_time_is_in_time_when_the_loop_is_late() {
     let mut config = Config::default();
     config.opening_timeout = Some(TIMEOUT);
     config.message_timeout = Some(TIMEOUT);
@@ -90,7 +91,7 @@ fn what_came_in_time_is_not_too_late_when_the_loop_is() {
     awaited.send(Raw::new(Raw::PONG, ping.payload));
     in_mid_head.write(&head[20..]);
     in_mid_message.write(&message[8..]);
-    // Not to wait for anything: all deadlines pass meanwhile.
+    // Makes all deadlines pass.
     thread::sleep(TIMEOUT + TIMEOUT / 4);
     go_on.send(()).expect("the handler waits");
 

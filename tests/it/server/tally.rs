@@ -1,4 +1,4 @@
-//! What became of all connections.
+//! The tally of all connections.
 
 use crate::support::loopback::{
     LONG, dial,
@@ -24,12 +24,12 @@ impl Handler for Obedient {
     fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
         match request.raw_query() {
             Some("reject") => {
-                peer.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request waits");
+                peer.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
                 return;
             }
             Some("wait") => return,
             Some("panic") => panic!("as the test wants it"),
-            _ => peer.accept(Default::default()).expect("a request waits"),
+            _ => peer.accept(Default::default()).expect("a request is pending"),
         }
         match request.raw_query() {
             Some("close") => peer.close(1000, "").expect("the connection is open"),
@@ -43,21 +43,21 @@ fn server() -> Server {
     let mut config = Config::default();
     config.opening_timeout = Some(Duration::from_millis(500));
     let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
-    server.route("/ws", || Obedient).expect("the first route");
+    server.route("/ws", || Obedient).expect("the route is new");
     server
 }
 
-/// Has a client send `bytes`, and turns until the connection has ended.
+/// A client sends `bytes`; turns until its connection has ended.
 fn ends_after(server: &mut Server, bytes: &[u8]) {
     let ended = server.tally().total_ended();
     let mut stream = dial(server.local_addr());
-    stream.write_all(bytes).expect("the socket has room");
+    stream.write_all(bytes).expect("the socket buffer has room");
     turn_until(server, |server| server.tally().total_ended() > ended);
     finish(server, stream);
 }
 
 fn finish(server: &mut Server, mut stream: TcpStream) {
-    stream.set_nonblocking(true).expect("a socket");
+    stream.set_nonblocking(true).expect("the socket is open");
     let mut buffer = [0; 1000];
     turn_until(server, |_| {
         let read = stream.read(&mut buffer);
@@ -77,7 +77,7 @@ fn open_then(target: &str, frames: &[Raw]) -> Vec<u8> {
 }
 
 #[test]
-fn it_adds_up_by_cause() {
+fn the_tally_adds_up_by_cause() {
     let mut server = server();
     for _ in 0..3 {
         ends_after(&mut server, &open_then("/ws", &[Raw::close(1000, "")]));
@@ -92,7 +92,7 @@ fn it_adds_up_by_cause() {
     ends_after(&mut server, &open_then("/ws", &[Raw::new(0xB, "")]));
     ends_after(&mut server, &open_then("/ws", &[Raw::new(Raw::TEXT, b"\xFF")]));
     ends_after(&mut server, &open_then("/ws?abort", &[]));
-    // Neither says a word more: the time to ask runs out.
+    // These two time out, since they send no more.
     ends_after(&mut server, b"GET");
     ends_after(&mut server, b"");
     drop(dial(server.local_addr()));
@@ -119,7 +119,7 @@ fn it_adds_up_by_cause() {
 }
 
 #[test]
-fn it_counts_those_that_are_there_as_accepted_only() {
+fn the_tally_counts_present_connections_as_accepted() {
     let mut server = server();
     assert_eq!(*server.tally(), Default::default());
     assert_eq!(server.tally().to_string(), "0 accepted, 0 ended, 0 clean");
@@ -129,7 +129,7 @@ fn it_counts_those_that_are_there_as_accepted_only() {
 }
 
 #[test]
-fn it_adds_up_after_a_stop() {
+fn the_tally_adds_up_after_a_stop() {
     for is_graceful in [true, false] {
         let mut server = server();
         let mut open = ask(&server, &[]);
@@ -138,11 +138,11 @@ fn it_adds_up_after_a_stop() {
         let _silent = ask_and_turn(&mut server, "", 3);
         let handle = server.handle();
         if is_graceful {
-            handle.shutdown(1001, LONG).expect("the loop runs");
+            handle.shutdown(1001, LONG).expect("the server is running");
             turn_until_received(&mut server, &mut open, &Raw::close(1001, "").bytes());
-            open.write_all(&Raw::close(1001, "").masked().bytes()).expect("the socket has room");
+            open.write_all(&Raw::close(1001, "").masked().bytes()).expect("the socket buffer has room");
         } else {
-            handle.stop().expect("the loop runs");
+            handle.stop().expect("the server is running");
         }
         drop((_waiting, open));
         turn_until(&mut server, Server::is_stopped);
@@ -154,15 +154,15 @@ fn it_adds_up_after_a_stop() {
     }
 }
 
-/// A client that asks for `target`, or nothing if it is empty, and is one of `count` then.
+/// A client that asks for `target`, or sends nothing if it is empty; turns until there are `count` connections.
 fn ask_and_turn(server: &mut Server, target: &str, count: usize) -> TcpStream {
     let mut stream = dial(server.local_addr());
     if !target.is_empty() {
-        stream.write_all(&request_head(target, &[])).expect("the socket has room");
+        stream.write_all(&request_head(target, &[])).expect("the socket buffer has room");
     }
     turn_until(server, |server| server.connections() == count);
     for _ in 0..5 {
-        server.turn(Some(Duration::from_millis(5))).expect("nothing fails");
+        server.turn(Some(Duration::from_millis(5))).expect("the loop does not fail");
     }
     stream
 }
@@ -171,7 +171,7 @@ fn ask_and_turn(server: &mut Server, target: &str, count: usize) -> TcpStream {
 fn a_connection_that_came_before_the_answer_was_read_counts() {
     let mut server = server();
     let mut client = ask(&server, &[]);
-    client.set_nonblocking(false).expect("a socket");
+    client.set_nonblocking(false).expect("the socket is open");
     turn_until_received(&mut server, &mut client, &accepted_head(&request_head("/ws", &[]), &[]));
     drop(client);
     turn_until(&mut server, |server| server.connections() == 0);

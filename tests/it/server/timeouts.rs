@@ -1,4 +1,4 @@
-//! Deadlines of the loop, which are short here. The tests show that each is kept, not how early.
+//! Timeouts, which are short here. The tests show that the loop keeps each deadline, not how early.
 
 use crate::support::{
     Raw,
@@ -31,57 +31,60 @@ fn config(timeout: Timer) -> Config {
 }
 
 #[test]
-fn a_client_that_never_asks_is_left() {
+fn a_client_without_a_request_is_dropped() {
     let served = Served::echo(config(Timer::Opening));
     let mut silent = RawClient::dial(served.address);
     let mut slow = RawClient::dial(served.address);
     slow.write(&request_head("/ws", &[])[..50]);
-    assert_eq!(silent.rest().expect("the server ends in order"), b"");
+    assert_eq!(silent.rest().expect("the server ends the stream cleanly"), b"");
     let answer = slow.rest_as_text();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
 
 #[test]
-fn an_application_that_thinks_is_not_hurried() {
+fn the_opening_timeout_does_not_apply_to_the_application() {
     let (served, calls) = Served::witnessed(config(Timer::Opening), Witness::leave_waiting);
     let mut client = RawClient::dial(served.address);
     client.write(&request_head("/ws", &[]));
     let (id, _) = calls.request();
-    // This one runs out later than that of the first would.
-    assert_eq!(RawClient::dial(served.address).rest().expect("the server ends in order"), b"");
-    served.handle.with_peer(id, |peer| peer.accept(Default::default()).expect("it waits")).expect("the loop runs");
+    // This opening timeout runs out later than that of the first client would.
+    assert_eq!(RawClient::dial(served.address).rest().expect("the server ends the stream cleanly"), b"");
+    served
+        .handle
+        .with_peer(id, |peer| peer.accept(Default::default()).expect("a request is pending"))
+        .expect("the server is running");
     assert!(client.head().starts_with("HTTP/1.1 101 "));
     client.echo("Hello");
 }
 
 #[test]
-fn a_close_that_is_not_answered() {
+fn a_close_without_an_answer_times_out() {
     let (served, calls) = Served::witnessed(config(Timer::Closing), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
-    served.handle.close(id, 1000, "").expect("the loop runs");
+    served.handle.close(id, 1000, "").expect("the server is running");
     let end = calls.end().disconnect;
     assert_eq!((end.cause, u16::from(end.code)), (Cause::TimedOut(Timer::Closing), 1006));
     assert_eq!(client.frame(), Raw::close(1000, ""));
-    assert_eq!(client.rest().expect("the server ends in order"), b"");
+    assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
 }
 
 #[test]
-fn a_client_that_keeps_its_socket_is_left_after_a_while() {
+fn a_client_that_keeps_its_socket_is_dropped() {
     let mut config = Config::default();
     config.linger_timeout = Some(Duration::from_millis(100));
     let mut server = server(config);
     let mut stream = dial(server.local_addr());
     let bytes = [request_head("/ws", &[]), Raw::close(1000, "").masked().bytes()].concat();
-    stream.write_all(&bytes).expect("the socket has room");
+    stream.write_all(&bytes).expect("the socket buffer has room");
     turn_until(&mut server, |server| server.connections() == 1);
     turn_until(&mut server, |server| server.connections() == 0);
     let mut all = Vec::new();
-    stream.read_to_end(&mut all).expect("the server ends in order");
+    stream.read_to_end(&mut all).expect("the server ends the stream cleanly");
     assert!(all.ends_with(&Raw::close(1000, "").bytes()));
 }
 
-/// Answers with more than any socket holds, and tells of the end.
+/// Answers with more than any socket holds, and reports the end.
 struct Flood(mpsc::Sender<Cause>);
 
 impl Handler for Flood {
@@ -95,7 +98,7 @@ impl Handler for Flood {
 }
 
 #[test]
-fn a_peer_that_never_reads_is_left_after_the_write_timeout() {
+fn a_peer_that_never_reads_is_dropped_after_the_write_timeout() {
     let mut config = Config::default();
     config.write_timeout = Some(Duration::from_millis(300));
     let (sender, ends) = mpsc::channel();

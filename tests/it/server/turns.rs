@@ -1,4 +1,4 @@
-//! The loop as a part of another, turn by turn.
+//! The loop as part of another loop, turn by turn.
 
 use crate::support::{
     Raw,
@@ -14,26 +14,26 @@ use std::{io::Write, thread, time::Duration};
 #[test]
 fn a_program_may_turn_the_loop_itself() {
     let mut server = server(Config::default());
-    server.turn(Some(Duration::ZERO)).expect("nothing fails");
+    server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
     let mut stream = dial(server.local_addr());
     turn_until(&mut server, |server| server.connections() == 1);
-    stream.write_all(&request_head("/ws", &[])).expect("the socket has room");
+    stream.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
     let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                 Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     turn_until_received(&mut server, &mut stream, head.as_bytes());
-    stream.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket has room");
+    stream.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket buffer has room");
     turn_until_received(&mut server, &mut stream, &Raw::new(Raw::TEXT, "Hello").bytes());
 
-    server.handle().shutdown(1001, PATIENCE).expect("the loop has not ended");
+    server.handle().shutdown(1001, PATIENCE).expect("the server is running");
     turn_until_received(&mut server, &mut stream, &Raw::close(1001, "").bytes());
     assert!(!server.is_stopped());
-    stream.write_all(&Raw::close(1001, "").masked().bytes()).expect("the socket has room");
+    stream.write_all(&Raw::close(1001, "").masked().bytes()).expect("the socket buffer has room");
     drop(stream);
     turn_until(&mut server, Server::is_stopped);
 }
 
 #[test]
-fn many_connections_come_and_go_and_none_is_left() {
+fn nothing_remains_of_many_connections() {
     let mut server = server(Config::default());
     let address = server.local_addr();
     let clients = thread::spawn(move || {
@@ -50,8 +50,8 @@ fn many_connections_come_and_go_and_none_is_left() {
         }
     });
     turn_until(&mut server, |_| clients.is_finished());
-    clients.join().expect("no panic");
+    clients.join().expect("the thread does not panic");
     turn_until(&mut server, |server| server.connections() == 0);
     assert!(!server.is_stopped());
-    server.turn(Some(Duration::ZERO)).expect("nothing fails");
+    server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
 }

@@ -176,9 +176,9 @@ impl<'p> Application<'p> {
             }
             Decision::Reject { status, body, .. } => {
                 let status = StatusCode::from_u16(*status).expect("a status");
-                connection.reject(Response::new(status).body(body.clone())).expect("a request waits");
+                connection.reject(Response::new(status).body(body.clone())).expect("a request is pending");
             }
-            Decision::Close { .. } => connection.close(1000, "").expect("a request waits"),
+            Decision::Close { .. } => connection.close(1000, "").expect("a request is pending"),
             Decision::ShutDown { .. } => connection.shutdown(1001),
             Decision::Never => {}
         }

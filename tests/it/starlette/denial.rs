@@ -1,4 +1,4 @@
-//! Its tests that refuse a request.
+//! Starlette's tests that refuse a request.
 
 use super::{close_and_check, websocket_connect};
 use crate::support::Pair;
@@ -8,7 +8,7 @@ use statesocket::{
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
 
-/// What the client gets for a request that the application answered with anything but 101.
+/// The response and the end that the client gets if the application does not answer with 101.
 fn denied(mut pair: Pair) -> (Response, Disconnect) {
     let events = pair.to_client();
     let [Event::Rejected(response), Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
@@ -22,7 +22,7 @@ fn rejected_connection() {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
     pair.server.close(CloseCode::Away, "").unwrap();
     let (response, disconnect) = denied(pair);
-    // Starlette's test client shows the application's code; on the wire, as ASGI has it, is a 403.
+    // Starlette's test client shows the application's code; ASGI puts a 403 on the wire.
     assert_eq!(response.status, StatusCode::FORBIDDEN);
     assert_eq!(disconnect.cause, Cause::Rejected(StatusCode::FORBIDDEN));
 }
@@ -35,6 +35,7 @@ fn send_denial_response() {
     assert_eq!((response.status, &response.body[..]), (StatusCode::NOT_FOUND, &b"foo"[..]));
 }
 
+/// A rejection is written as a whole: an application with a body in pieces joins them.
 #[test]
 fn send_denial_response_with_streaming_response() {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
@@ -66,6 +67,8 @@ fn send_response_multi() {
     assert_eq!(response.headers["foo"], "bar");
 }
 
+/// Every server here can reject with a response. What remains is a response that cannot be written, which leaves the
+/// connection usable.
 #[test]
 fn send_response_unsupported() {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);

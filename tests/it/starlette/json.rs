@@ -1,4 +1,4 @@
-//! Its tests that send JSON.
+//! Starlette's tests that send JSON.
 
 use super::{accepted, close_and_check, iterate, receive_before_accept_yields_nothing};
 use crate::support::Raw;
@@ -47,10 +47,10 @@ fn websocket_iter_json() {
             server.send_json(&json!({"message": data})).unwrap();
         }
     });
-    assert_eq!(events, [Event::Message("{\"message\":[1]}".into())], "what is no JSON closes nothing");
+    assert_eq!(events, [Event::Message("{\"message\":[1]}".into())], "invalid JSON does not close the connection");
 }
 
-/// A reader and a writer that know nothing of each other share one connection.
+/// A reader and a writer share one connection without knowing of each other.
 #[test]
 fn websocket_concurrency_pattern() {
     let mut pair = accepted("ws://testserver/");
@@ -71,15 +71,12 @@ fn websocket_concurrency_pattern() {
     close_and_check(pair);
 }
 
-// `test_send_json_invalid_mode` and `test_receive_json_invalid_mode` pass a mode that is neither "text" nor "binary".
-// There is no mode here: `send_json` and `send_json_binary` are two methods, and `Message::json` reads either kind.
-
 #[test]
 fn receive_json_before_accept() {
     receive_before_accept_yields_nothing(&Raw::new(Raw::TEXT, "{}").masked().bytes());
 }
 
-/// Starlette has no test for it, but says so: JSON that cannot be read is the application's affair.
+/// Starlette has no test for it, but documents it: invalid JSON is the application's affair.
 #[test]
 fn invalid_json_leaves_the_connection_open() {
     let mut pair = accepted("ws://testserver/");

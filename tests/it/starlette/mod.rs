@@ -15,7 +15,7 @@ use statesocket::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// A client that has asked for `uri`, and a server whose application has been asked and has not answered.
+/// A client that has sent its request for `uri`, and a server with that request pending.
 fn websocket_connect(uri: &str, subprotocols: &[&str]) -> (Pair, Arc<Request>) {
     let mut connect = Connect::new(uri).unwrap().seed([7; 32]);
     for name in subprotocols {
@@ -29,7 +29,7 @@ fn websocket_connect(uri: &str, subprotocols: &[&str]) -> (Pair, Arc<Request>) {
     (pair, request)
 }
 
-/// The same after the application has accepted, and the client has heard of it.
+/// The same after the application has accepted, and the client has received the 101.
 fn accepted(uri: &str) -> Pair {
     let (mut pair, _) = websocket_connect(uri, &[]);
     pair.server.accept(Accept::new()).unwrap();
@@ -38,7 +38,7 @@ fn accepted(uri: &str) -> Pair {
     pair
 }
 
-/// `close()` as the last line of an application, and what follows from it at both ends.
+/// `close()` as the last line of an application, and its effect at both ends.
 fn close_and_check(mut pair: Pair) {
     pair.server.close(CloseCode::Normal, "").unwrap();
     assert_eq!(disconnect_in(&pair.to_client()).code, CloseCode::Normal);
@@ -46,7 +46,7 @@ fn close_and_check(mut pair: Pair) {
     assert_eq!((pair.client.phase(), pair.server.phase()), (Phase::Closed, Phase::Closed));
 }
 
-/// Runs an application that answers each message until the client leaves; that ends the loop, and is no error.
+/// Runs an application that answers each message until the client leaves. That ends the loop without an error.
 fn iterate(answer: fn(&mut Connection, &Message<'_>)) -> Vec<Event<'static>> {
     let mut pair = accepted("ws://testserver/");
     pair.client.send_text("Hello, world!").unwrap();
@@ -67,7 +67,7 @@ fn iterate(answer: fn(&mut Connection, &Message<'_>)) -> Vec<Event<'static>> {
     events
 }
 
-/// Asking for messages before the request is accepted yields none, and changes nothing.
+/// Checks that no message is reported before the request is accepted.
 fn receive_before_accept_yields_nothing(wire: &[u8]) {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
     assert_eq!(feed(&mut pair.server, wire), []);

@@ -1,4 +1,4 @@
-//! Its tests of accepted connections.
+//! Starlette's tests of accepted connections.
 
 use super::{accepted, close_and_check, iterate, receive_before_accept_yields_nothing, websocket_connect};
 use crate::support::{Pair, Raw, disconnect_in, feed, pending};
@@ -18,7 +18,7 @@ fn websocket_url() {
 #[test]
 fn websocket_query_params() {
     let (pair, request) = websocket_connect("ws://testserver/?a=abc&b=456", &[]);
-    assert_eq!(pair.server.phase(), Phase::Requested, "known before it is accepted");
+    assert_eq!(pair.server.phase(), Phase::Requested, "known before the accept");
     let params: HashMap<_, _> = request.query_pairs().collect();
     assert_eq!(params, HashMap::from([("a".into(), "abc".into()), ("b".into(), "456".into())]));
 }
@@ -26,7 +26,7 @@ fn websocket_query_params() {
 #[test]
 fn websocket_headers() {
     let (pair, request) = websocket_connect("ws://testserver/", &[]);
-    assert_eq!(pair.server.phase(), Phase::Requested, "known before it is accepted");
+    assert_eq!(pair.server.phase(), Phase::Requested, "known before the accept");
     let mut names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["connection", "host", "sec-websocket-key", "sec-websocket-version", "upgrade"]);
@@ -95,7 +95,7 @@ fn client_close() {
 fn client_disconnect_on_send() {
     let mut pair = accepted("ws://testserver/");
     pair.server.send_text("Hello, world!").unwrap();
-    // What a driver reports when writing these bytes failed.
+    // A driver reports this when it fails to write these bytes.
     pair.server.transport_failed();
     let disconnect = disconnect_in(&pending(&mut pair.server));
     assert_eq!((disconnect.code, disconnect.cause), (CloseCode::Abnormal, Cause::TransportLost));
@@ -108,9 +108,6 @@ fn application_close() {
     assert_eq!(disconnect_in(&pair.to_client()).code, CloseCode::Away);
 }
 
-/// A rejection is one whole answer; what an application has in pieces it puts together.
-/// Every server here can deny with a response, so what remains is one that cannot be written: the connection is still
-/// usable afterwards.
 #[test]
 fn subprotocol() {
     let (mut pair, request) = websocket_connect("ws://testserver/", &["soap", "wamp"]);
@@ -121,7 +118,7 @@ fn subprotocol() {
     close_and_check(pair);
 }
 
-/// The headers of the 101 that the handshake does not write.
+/// The headers of the 101 except those of the handshake.
 fn extra_headers(pair: &mut Pair) -> Vec<(String, HeaderValue)> {
     let events = pair.to_client();
     let [Event::Accepted(response)] = events.as_slice() else { panic!("{events:?}") };
@@ -149,8 +146,8 @@ fn no_additional_headers() {
     close_and_check(pair);
 }
 
-/// An application that fails before it has answered leaves its driver to drop the connection: the handshake is not
-/// completed, and the client learns of it.
+/// An application that fails before it answers leaves its driver to drop the connection: the handshake is not
+/// completed, and the client notices.
 #[test]
 fn websocket_exception() {
     let (mut pair, _) = websocket_connect("ws://testserver/123?a=abc", &[]);
@@ -177,13 +174,13 @@ fn duplicate_disconnect() {
     pair.client.close(CloseCode::Normal, "").unwrap();
     disconnect_in(&pair.to_server());
     let late = Raw::close(1000, "").masked().bytes();
-    assert_eq!(feed(&mut pair.server, &late), [], "there is nothing to receive after it");
+    assert_eq!(feed(&mut pair.server, &late), [], "nothing is received after the end");
     pair.server.receive_eof();
     assert_eq!(pending(&mut pair.server), []);
 }
 
-/// What Starlette keeps in a mapping are fields and methods of [`Request`], equal by value. A [`Connection`] is equal
-/// to none but itself, so it is neither `PartialEq` nor `Hash`.
+/// Starlette keeps these in a mapping; here they are fields and methods of [`Request`], which is compared by value. A
+/// `Connection` is equal only to itself, so it is neither `PartialEq` nor `Hash`.
 #[test]
 fn websocket_scope_interface() {
     let (_, request) = websocket_connect("ws://testserver/abc/", &[]);
@@ -228,10 +225,7 @@ fn send_wrong_message_type() {
     assert_eq!((error.action, error.phase), (Action::Accept, Phase::Open));
 }
 
-// `test_receive_before_accept` forces `client_state` back to CONNECTING. Only the table writes the phase here, and an
-// open connection has two connected parties, so there is nothing to force.
-
-/// A second request inside an open connection is no request: its first byte is no frame's.
+/// A second request inside an open connection is not a request: its first byte begins no frame.
 #[test]
 fn receive_wrong_message_type() {
     let mut pair = accepted("ws://testserver/");

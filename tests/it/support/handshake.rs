@@ -6,14 +6,14 @@ use statesocket::{
 };
 use std::{fmt::Display, sync::Arc, time::Instant};
 
-/// A client that has sent its request, with an offer of `subprotocols`, and that request.
+/// A client that has queued its request, with an offer of `subprotocols`, and that request.
 pub(crate) fn asking(config: Config, subprotocols: &[&str]) -> (Connection, Vec<u8>) {
     let mut client = client(config, subprotocols);
     let request = drain(&mut client);
     (client, request)
 }
 
-/// The error with which `client` fails the handshake for `response`. Asserts all that every such failure has in common.
+/// The error with which `client` fails the handshake for `response`. Asserts what every such failure has in common.
 #[track_caller]
 pub(crate) fn failure(mut client: Connection, response: &[u8]) -> HandshakeError {
     let case = &response[..response.len().min(300)].escape_ascii();
@@ -29,7 +29,7 @@ pub(crate) fn failure(mut client: Connection, response: &[u8]) -> HandshakeError
     error.clone()
 }
 
-/// Checks that `client` has left: it writes nothing, closes the socket, and ignores all further input.
+/// Checks that `client` is gone: it writes nothing, closes the socket, and ignores all further input.
 #[track_caller]
 pub(crate) fn assert_gone(client: &mut Connection, case: &impl Display) {
     assert_eq!(client.phase(), Phase::Closed, "{case}");
@@ -38,7 +38,7 @@ pub(crate) fn assert_gone(client: &mut Connection, case: &impl Display) {
         (State::Disconnected, State::Disconnected),
         "{case}"
     );
-    assert!(client.transmit().is_empty(), "{case}: there is nobody to tell");
+    assert!(client.transmit().is_empty(), "{case}: a failed client writes nothing");
     assert!(!client.wants_read(), "{case}");
     assert_eq!((client.poll_socket(), client.poll_socket()), (Some(SocketAction::Close), None), "{case}");
     assert_eq!(feed(client, b"HTTP/1.1 200 OK\r\n\r\n\x81\x05Hello"), [], "{case}: nothing follows a Disconnect");
@@ -59,7 +59,7 @@ pub(crate) fn request(config: Config, bytes: &[u8]) -> Arc<Request> {
     Arc::clone(request)
 }
 
-/// The error with which a new server refuses `bytes`, and its answer as written. Asserts all that every refusal has in
+/// The error with which a new server refuses `bytes`, and its answer as written. Asserts what every refusal has in
 /// common.
 #[track_caller]
 pub(crate) fn refusal(config: Config, bytes: &[u8]) -> (HandshakeError, String) {
@@ -84,7 +84,7 @@ pub(crate) fn refusal_by(mut server: Connection, bytes: &[u8]) -> (HandshakeErro
         "{case}"
     );
 
-    assert_eq!(server.poll_socket(), None, "{case}: the answer has not left");
+    assert_eq!(server.poll_socket(), None, "{case}: the answer is not written yet");
     let answer = String::from_utf8(drain(&mut server)).expect("the answer is text");
     let body = format!("{error}\n");
     assert!(answer.starts_with(&format!("HTTP/1.1 {}\r\n", error.status())), "{case}: {answer}");

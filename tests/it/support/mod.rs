@@ -1,4 +1,4 @@
-//! What several tests need: two endpoints in memory, and frames and heads by hand.
+//! Helpers for several folders of tests: two connections in memory, and frames and heads written by hand.
 
 pub(crate) mod handshake;
 pub(crate) mod loopback;

@@ -4,7 +4,7 @@ use super::wire::request_head;
 use statesocket::{Agreed, Config, Connection, Event, Role, handshake::Accept, handshake::Connect};
 use std::{borrow::Cow, io::IoSlice, sync::Arc, time::Instant};
 
-/// Hands `bytes` in, and returns all events, owned.
+/// Hands in `bytes`, and returns all events, owned.
 pub(crate) fn feed(connection: &mut Connection, bytes: &[u8]) -> Vec<Event<'static>> {
     let mut buffer = bytes.to_vec();
     let mut input = buffer.as_mut_slice();
@@ -13,25 +13,25 @@ pub(crate) fn feed(connection: &mut Connection, bytes: &[u8]) -> Vec<Event<'stat
     while let Some(event) = connection.receive(&mut input, now) {
         events.push(into_owned(event));
     }
-    assert!(input.is_empty(), "receive takes everything before it returns None");
+    assert!(input.is_empty(), "`receive` takes all input before it returns `None`");
     events
 }
 
-/// Takes all that waits to be written.
+/// Takes all queued bytes.
 pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
     let bytes = connection.transmit().to_vec();
     connection.advance(bytes.len());
     bytes
 }
 
-/// All that waits to be written, by the slices of a vectored write.
+/// All queued bytes, gathered from the slices of a vectored write.
 pub(crate) fn waiting(connection: &Connection) -> Vec<u8> {
     let mut slices = [IoSlice::new(&[]); 256];
     let count = connection.transmit_slices(&mut slices);
     slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
 }
 
-/// The same event, owning its payload.
+/// The same event, with an owned payload.
 pub(crate) fn into_owned(event: Event<'_>) -> Event<'static> {
     match event {
         Event::Request(request) => Event::Request(request),
@@ -42,11 +42,11 @@ pub(crate) fn into_owned(event: Event<'_>) -> Event<'static> {
         Event::Ping(payload) => Event::Ping(Cow::Owned(payload.into_owned())),
         Event::Pong(payload) => Event::Pong(Cow::Owned(payload.into_owned())),
         Event::Disconnect(disconnect) => Event::Disconnect(disconnect),
-        other => panic!("an event that the tests do not know: {other:?}"),
+        other => panic!("an event unknown to the tests: {other:?}"),
     }
 }
 
-/// A client with fixed randomness that has sent its request for `/chat`, offering `subprotocols`.
+/// A client with fixed randomness that has queued its request for `/chat` with an offer of `subprotocols`.
 pub(crate) fn client(config: Config, subprotocols: &[&str]) -> Connection {
     let mut connect = Connect::new("ws://server.example.com/chat").expect("a valid URI").seed([7; 32]);
     for name in subprotocols {
@@ -55,12 +55,12 @@ pub(crate) fn client(config: Config, subprotocols: &[&str]) -> Connection {
     Connection::client(&connect, Arc::new(config), Instant::now())
 }
 
-/// An open connection whose handshake was done elsewhere.
+/// An open connection whose opening handshake took place elsewhere.
 pub(crate) fn established(role: Role, config: Config) -> Connection {
     Connection::established(role, Agreed::new().seed([7; 32]), Arc::new(config), Instant::now())
 }
 
-/// A server whose application has been asked and has not answered.
+/// A server with a pending request.
 pub(crate) fn requested_server(config: Config) -> Connection {
     let mut server = Connection::server(Arc::new(config), Instant::now());
     let events = feed(&mut server, &request_head("/chat", &[]));
@@ -68,10 +68,10 @@ pub(crate) fn requested_server(config: Config) -> Connection {
     server
 }
 
-/// A server whose application has accepted; the 101 has been taken off.
+/// A server that has accepted; the 101 is written.
 pub(crate) fn opened_server(config: Config) -> Connection {
     let mut server = requested_server(config);
-    server.accept(Accept::new()).expect("a request waits");
+    server.accept(Accept::new()).expect("a request is pending");
     drain(&mut server);
     server
 }
@@ -83,9 +83,9 @@ pub(crate) struct Pair {
     pub(crate) server: Connection,
 }
 
-#[expect(clippy::wrong_self_convention, reason = "`to_server` names a direction and converts nothing")]
+#[expect(clippy::wrong_self_convention, reason = "`to_server` is a direction, not a conversion")]
 impl Pair {
-    /// Two ends that have not yet exchanged a byte; the client's request is queued.
+    /// Two ends before the first byte; the client's request is queued.
     pub(crate) fn new(config: Config) -> Self {
         let server = Connection::server(Arc::new(config.clone()), Instant::now());
         Self { client: client(config, &["chat", "superchat"]), server }
@@ -95,18 +95,18 @@ impl Pair {
     pub(crate) fn open(config: Config) -> Self {
         let mut pair = Self::new(config);
         pair.to_server();
-        pair.server.accept(Accept::new()).expect("a request waits");
+        pair.server.accept(Accept::new()).expect("a request is pending");
         let events = pair.to_client();
         assert!(matches!(events.as_slice(), [Event::Accepted(_)]), "{events:?}");
         pair
     }
 
-    /// Carries what the client has written to the server, and returns the server's events.
+    /// Carries the client's output to the server, and returns the server's events.
     pub(crate) fn to_server(&mut self) -> Vec<Event<'static>> {
         feed(&mut self.server, &drain(&mut self.client))
     }
 
-    /// Carries what the server has written to the client, and returns the client's events.
+    /// Carries the server's output to the client, and returns the client's events.
     pub(crate) fn to_client(&mut self) -> Vec<Event<'static>> {
         feed(&mut self.client, &drain(&mut self.server))
     }

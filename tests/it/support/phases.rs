@@ -4,14 +4,14 @@ use super::{client, drain, established, peer_sends, pending, requested_server, s
 use statesocket::{CloseReply, Config, Connection, Phase, Role};
 use std::{sync::Arc, time::Instant};
 
-/// The default configuration with changes.
+/// The default configuration with a change.
 pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
     change(&mut config);
     config
 }
 
-/// Takes all time-outs away.
+/// Disables every timeout.
 pub(crate) fn without_timeouts(config: &mut Config) {
     for timeout in [
         &mut config.opening_timeout,
@@ -28,7 +28,7 @@ pub(crate) fn without_timeouts(config: &mut Config) {
     }
 }
 
-/// A configuration whose closing handshake waits for the application.
+/// A configuration in which the application answers the peer's Close.
 pub(crate) fn manual() -> Config {
     config(|config| config.close_reply = CloseReply::Manual)
 }
@@ -49,9 +49,9 @@ pub(crate) fn after_peer_close(role: Role) -> Phase {
     }
 }
 
-/// Both roles in each phase that they can be in, with nothing left to write and no event due.
+/// Both roles in every phase that they can be in, with an empty output and no pending event.
 ///
-/// Phase Closed is there three times: after a closing handshake, after a violation, after `abort`.
+/// Phase Closed is there three times: after a closing handshake, after a violation, and after `abort`.
 pub(crate) fn in_every_phase() -> Vec<(String, Connection)> {
     let mut connections = vec![Connection::server(Arc::new(Config::default()), Instant::now())];
     connections.push(requested_server(Config::default()));
@@ -59,10 +59,10 @@ pub(crate) fn in_every_phase() -> Vec<(String, Connection)> {
     for role in ROLES {
         let [open, mut half, mut peer_half, mut clean, mut failed, mut aborted] =
             std::array::from_fn(|_| established(role, manual()));
-        half.close(1000, "done").expect("an open connection can be closed");
+        half.close(1000, "done").expect("the connection is open");
         peer_sends(&mut peer_half, [Raw::close(1001, "away")]);
         peer_sends(&mut clean, [Raw::close(1001, "away")]);
-        clean.close(1000, "done").expect("the peer's close waits for ours");
+        clean.close(1000, "done").expect("the peer's Close is unanswered");
         peer_sends(&mut failed, [Raw::new(0xB, "")]);
         aborted.abort();
         connections.extend([open, half, peer_half, clean, failed, aborted]);

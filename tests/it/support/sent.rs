@@ -1,11 +1,11 @@
-//! What a connection wrote and told, read without the code under test.
+//! The output and the events of a connection, read without the code under test.
 
 use super::{drain, feed, wire::Raw};
 use statesocket::{Cause, Connection, Disconnect, Event, Phase, ProtocolError, Role};
 
 pub(crate) const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
-/// The one of the two that `role` is not.
+/// The other role.
 pub(crate) const fn peer_of(role: Role) -> Role {
     match role {
         Role::Client => Role::Server,
@@ -13,22 +13,22 @@ pub(crate) const fn peer_of(role: Role) -> Role {
     }
 }
 
-/// The length of the HTTP head that `bytes` begin with, if it ends.
+/// The length of the HTTP head at the front of `bytes`, if it is complete.
 pub(crate) fn head_len(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
 }
 
-/// What is before the payload of a frame.
+/// The part of a frame before its payload.
 pub(crate) struct RawHeader {
     pub(crate) first: u8,
     pub(crate) key: Option<[u8; 4]>,
-    /// Where the payload begins, and how long it is.
+    /// Where the payload begins, and its length.
     pub(crate) at: usize,
     pub(crate) len: usize,
 }
 
 impl RawHeader {
-    /// The header that `bytes` begin with, if it is whole.
+    /// The header at the front of `bytes`, if it is complete.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let (&[first, second], rest) = bytes.split_first_chunk()?;
         let form = match second & 0x7F {
@@ -50,17 +50,18 @@ impl RawHeader {
 }
 
 impl Raw {
-    /// Takes a frame off the front of `bytes`. Its payload is unmasked, its key kept, its length in the shortest form.
+    /// Takes a frame off the front of `bytes`. Unmasks its payload, keeps its key, and checks that its length is in the
+    /// shortest form.
     pub(crate) fn parse(bytes: &mut &[u8]) -> Self {
-        Self::parse_whole(bytes).expect("a frame that is sent is whole")
+        Self::parse_whole(bytes).expect("a sent frame is complete")
     }
 
-    /// The same, or `None` if the frame is not whole.
+    /// The same, or `None` if the frame is incomplete.
     pub(crate) fn parse_whole(bytes: &mut &[u8]) -> Option<Self> {
         let header = RawHeader::parse(bytes)?;
         let (whole, rest) = bytes.split_at_checked(header.at.checked_add(header.len)?)?;
         let frame = Self { first: header.first, payload: header.unmasked(&whole[header.at..]), key: header.key };
-        assert_eq!(frame.bytes(), whole, "a frame that is sent has the shortest form of its length");
+        assert_eq!(frame.bytes(), whole, "a sent frame has its length in the shortest form");
         *bytes = rest;
         Some(frame)
     }
@@ -69,7 +70,7 @@ impl Raw {
         self.first & 0x0F
     }
 
-    /// The bytes, as the peer of an endpoint of role `local` has to send them.
+    /// The bytes as the peer of an endpoint of role `local` must send them.
     pub(crate) fn for_endpoint(self, local: Role) -> Vec<u8> {
         match local {
             Role::Server => self.masked().bytes(),
@@ -78,7 +79,7 @@ impl Raw {
     }
 }
 
-/// Takes off the frames that wait to be written, after a check that exactly those of a client are masked.
+/// Takes all queued frames, and checks that a client masks them and a server does not.
 pub(crate) fn sent(connection: &mut Connection) -> Vec<Raw> {
     let bytes = drain(connection);
     let mut rest = bytes.as_slice();
@@ -91,7 +92,7 @@ pub(crate) fn sent(connection: &mut Connection) -> Vec<Raw> {
     frames
 }
 
-/// Hands in `frames` as the peer has to send them, and returns all events.
+/// Hands in `frames` as the peer must send them, and returns all events.
 pub(crate) fn peer_sends(connection: &mut Connection, frames: impl IntoIterator<Item = Raw>) -> Vec<Event<'static>> {
     let role = connection.role();
     let bytes: Vec<u8> = frames.into_iter().flat_map(|frame| frame.for_endpoint(role)).collect();
@@ -103,16 +104,16 @@ pub(crate) fn pending(connection: &mut Connection) -> Vec<Event<'static>> {
     std::iter::from_fn(|| connection.poll_event()).collect()
 }
 
-/// The `Disconnect` that `events` end with; there must be no other.
+/// The `Disconnect` at the end of `events`; there must be no other.
 #[track_caller]
 pub(crate) fn disconnect_in(events: &[Event<'_>]) -> Disconnect {
-    let (last, before) = events.split_last().expect("a disconnect is due, and nothing came");
+    let (last, before) = events.split_last().expect("a disconnect is the last event");
     assert!(!before.iter().any(|event| matches!(event, Event::Disconnect(_))), "a second disconnect: {events:?}");
     let Event::Disconnect(disconnect) = last else { panic!("no disconnect at the end of {events:?}") };
     (**disconnect).clone()
 }
 
-/// Checks that nothing the peer sends has any effect any more.
+/// Checks that further input of the peer has no effect.
 #[track_caller]
 pub(crate) fn assert_deaf(connection: &mut Connection, case: &str) {
     let (phase, disconnect) = (connection.phase(), connection.disconnect().cloned());
@@ -125,7 +126,7 @@ pub(crate) fn assert_deaf(connection: &mut Connection, case: &str) {
     assert_eq!((connection.phase(), connection.disconnect().cloned()), (phase, disconnect), "{case}");
 }
 
-/// Checks that `bytes` make an open connection fail as section 7.1.7 says.
+/// Checks that `bytes` make an open connection fail as RFC 6455 section 7.1.7 requires.
 #[track_caller]
 pub(crate) fn assert_fails(connection: &mut Connection, bytes: &[u8], error: ProtocolError, case: &str) {
     let events = feed(connection, bytes);
@@ -135,7 +136,7 @@ pub(crate) fn assert_fails(connection: &mut Connection, bytes: &[u8], error: Pro
     assert_eq!(disconnect.received, None, "{case}");
     assert_eq!(disconnect.initiator, Some(connection.local_party()), "{case}");
     assert_eq!(connection.phase(), Phase::Closed, "{case}");
-    let close = disconnect.sent.as_ref().expect("a failing endpoint sends a close");
+    let close = disconnect.sent.as_ref().expect("a failing endpoint sends a Close");
     assert_eq!(close.code, error.close_code(), "{case}");
     assert_eq!(sent(connection), [Raw::close(close.code.into(), &close.reason)], "{case}");
     assert_deaf(connection, case);

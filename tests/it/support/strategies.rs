@@ -1,4 +1,4 @@
-//! What a peer may send, mostly right.
+//! The input of a peer that is mostly right.
 
 use super::Raw;
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -11,7 +11,7 @@ pub(crate) fn payload() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A message in one or several fragments, which may cut code points, with other frames between them.
+/// A message in one or several fragments, which may split code points, with other frames between them.
 pub(crate) fn message() -> impl Strategy<Value = Vec<Raw>> {
     let between = prop::option::weighted(0.2, prop_oneof![Just(Raw::PING), Just(Raw::PONG)]);
     (any::<bool>(), payload(), vec((any::<Index>(), between), 0..4)).prop_map(|(is_text, payload, mut cuts)| {
@@ -39,7 +39,7 @@ pub(crate) fn frames() -> impl Strategy<Value = Vec<Raw>> {
     ]
 }
 
-/// What is done to bytes that were right.
+/// Changes to bytes that were right.
 #[derive(Clone, Debug)]
 pub(crate) struct Defects {
     flips: Vec<(Index, u8)>,

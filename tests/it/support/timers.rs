@@ -45,19 +45,19 @@ pub(crate) fn feed_at(connection: &mut Connection, bytes: &[u8], now: Instant) -
     std::iter::from_fn(|| connection.receive(&mut input, now).map(drop)).count()
 }
 
-/// Checks that `timer` runs out at `deadline`: nothing happens just before, and asking does not move it.
+/// Checks that `timer` fires at `deadline`: nothing happens just before, and asking does not move the deadline.
 #[track_caller]
 pub(crate) fn assert_runs_until(connection: &mut Connection, deadline: Instant, timer: Timer) {
     let (phase, waiting) = (connection.phase(), connection.transmit().to_vec());
     for now in [deadline - SECOND, deadline - TICK] {
         assert_eq!(connection.poll_timeout(now), Some((deadline, timer)));
         connection.handle_timeout(now);
-        assert_eq!(connection.poll_timeout(now), Some((deadline, timer)), "a call that comes too early does nothing");
+        assert_eq!(connection.poll_timeout(now), Some((deadline, timer)), "an early call does nothing");
     }
     assert_eq!((connection.phase(), connection.transmit()), (phase, waiting.as_slice()));
 }
 
-/// Checks that nothing runs any more, and that no call of the clock does anything.
+/// Checks that no timer is running, and that a later time changes nothing.
 #[track_caller]
 pub(crate) fn assert_stands_still(connection: &mut Connection, now: Instant) {
     let (phase, waiting) = (connection.phase(), connection.transmit().to_vec());
@@ -78,14 +78,14 @@ pub(crate) fn assert_timed_out(connection: &mut Connection, timer: Timer) {
     assert_eq!((connection.phase(), disconnect.received), (Phase::Closed, None));
 }
 
-/// Checks that the linger time-out begins with this call, and ends in closing the socket and nothing else.
+/// Checks that the linger timeout starts with this call, and that all it does is close the socket.
 #[track_caller]
 pub(crate) fn assert_lingers_from(connection: &mut Connection, now: Instant) {
     let deadline = now + LINGER;
     assert_eq!(connection.poll_timeout(now), Some((deadline, Timer::Linger)));
     assert_runs_until(connection, deadline, Timer::Linger);
     connection.handle_timeout(deadline);
-    assert_eq!(pending(connection), [], "the disconnect has been handed out before");
+    assert_eq!(pending(connection), [], "the disconnect was reported before");
     assert_eq!((connection.poll_socket(), connection.poll_socket()), (Some(SocketAction::Close), None));
     assert!(connection.is_finished());
     assert_stands_still(connection, deadline);

@@ -16,7 +16,7 @@ impl Raw {
     pub(crate) const PING: u8 = 0x9;
     pub(crate) const PONG: u8 = 0xA;
 
-    /// A final frame without a mask.
+    /// A final, unmasked frame.
     pub(crate) fn new(opcode: u8, payload: impl AsRef<[u8]>) -> Self {
         Self { first: 0x80 | opcode, payload: payload.as_ref().to_vec(), key: None }
     }
@@ -54,7 +54,7 @@ impl Raw {
         self.bytes_with_length_form(form)
     }
 
-    /// The bytes, with the length in 0, 2 or 8 bytes behind the second.
+    /// The bytes, with the length in the second byte (`form` 0) or in 2 or 8 further bytes.
     pub(crate) fn bytes_with_length_form(&self, form: usize) -> Vec<u8> {
         let mask_bit = u8::from(self.key.is_some()) << 7;
         let len = self.payload.len();
@@ -81,8 +81,8 @@ impl Raw {
     }
 }
 
-/// The request of RFC 6455 section 1.3 for `target`, with `changes`: `("Name", "value")` replaces the header of that
-/// name or adds it, `("Name", "")` removes it, `("+Name", "value")` adds another line.
+/// The request of RFC 6455 section 1.3 for `target`, with `changes`: `("Name", "value")` replaces or adds that header,
+/// `("Name", "")` removes it, `("+Name", "value")` adds another line.
 pub(crate) fn request_head(target: &str, changes: &[(&str, &str)]) -> Vec<u8> {
     let headers = [
         ("Host", "server.example.com"),
@@ -94,7 +94,7 @@ pub(crate) fn request_head(target: &str, changes: &[(&str, &str)]) -> Vec<u8> {
     head(&format!("GET {target} HTTP/1.1"), &headers, changes)
 }
 
-/// A 101 response that answers `request`, with `changes` as for [`request_head`].
+/// The 101 response to `request`, with `changes` as for [`request_head`].
 pub(crate) fn accepted_head(request: &[u8], changes: &[(&str, &str)]) -> Vec<u8> {
     let request = std::str::from_utf8(request).expect("a request head is ASCII");
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a request has a key");

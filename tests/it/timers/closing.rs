@@ -11,7 +11,7 @@ use statesocket::{Connection, Role, SocketAction, Timer};
 use std::time::Instant;
 
 #[test]
-fn closing_runs_from_the_call_after_our_close_and_ends_in_1006() {
+fn closing_starts_with_the_call_after_our_close_and_ends_with_1006() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, timed(), start);
@@ -20,10 +20,10 @@ fn closing_runs_from_the_call_after_our_close_and_ends_in_1006() {
         let begun = start + SECOND;
         assert_eq!(connection.poll_timeout(begun), Some((begun + CLOSING, Timer::Closing)));
         let ping = Raw::new(Raw::PING, "still here").for_endpoint(role);
-        assert_eq!(feed_at(&mut connection, &ping, begun + SECOND), 1, "what comes does not move the deadline");
+        assert_eq!(feed_at(&mut connection, &ping, begun + SECOND), 1, "input does not move the deadline");
         assert_runs_until(&mut connection, begun + CLOSING, Timer::Closing);
         connection.handle_timeout(begun + CLOSING);
-        assert_eq!(connection.transmit(), b"", "nothing more leaves");
+        assert_eq!(connection.transmit(), b"", "nothing more is written");
         assert_timed_out(&mut connection, Timer::Closing);
         let sent =
             connection.disconnect().and_then(|disconnect| disconnect.sent.as_ref()).map(|close| close.code.into());
@@ -34,7 +34,7 @@ fn closing_runs_from_the_call_after_our_close_and_ends_in_1006() {
 }
 
 #[test]
-fn closing_may_begin_with_any_call_that_knows_the_time() {
+fn closing_starts_with_any_call_that_takes_the_time() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, timed(), start);
@@ -50,7 +50,7 @@ fn closing_may_begin_with_any_call_that_knows_the_time() {
 }
 
 #[test]
-fn linger_follows_the_closing_handshake_once_the_last_byte_has_left() {
+fn linger_starts_once_the_last_byte_is_written() {
     let start = Instant::now();
     for role in ROLES {
         for we_begin in [true, false] {
@@ -69,7 +69,7 @@ fn linger_follows_the_closing_handshake_once_the_last_byte_has_left() {
 }
 
 #[test]
-fn linger_closes_the_socket_of_a_peer_that_does_not() {
+fn linger_closes_the_socket_if_the_peer_does_not() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, timed(), start);
@@ -81,7 +81,7 @@ fn linger_closes_the_socket_of_a_peer_that_does_not() {
 }
 
 #[test]
-fn last_bytes_that_never_leave_do_not_hold_the_socket_for_ever() {
+fn unwritten_output_does_not_hold_the_socket_forever() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, timed(), start);
@@ -101,7 +101,7 @@ fn last_bytes_that_never_leave_do_not_hold_the_socket_for_ever() {
 }
 
 #[test]
-fn bytes_that_trickle_out_do_not_move_the_deadline() {
+fn output_that_trickles_does_not_move_the_deadline() {
     let start = Instant::now();
     for role in ROLES {
         for we_begin in [true, false] {
@@ -125,7 +125,7 @@ fn bytes_that_trickle_out_do_not_move_the_deadline() {
 }
 
 #[test]
-fn nothing_is_waited_for_once_the_socket_has_been_closed() {
+fn no_timer_runs_once_the_socket_is_closed() {
     let start = Instant::now();
     for role in ROLES {
         for lose in [Connection::receive_eof, Connection::transport_failed] {
@@ -137,15 +137,14 @@ fn nothing_is_waited_for_once_the_socket_has_been_closed() {
             assert_eq!(pending(&mut connection), []);
             assert_eq!(connection.poll_socket(), Some(SocketAction::Close));
             assert!(connection.is_finished());
-            assert_eq!(connection.poll_timeout(start), None, "a finished {role:?} waits for nothing");
+            assert_eq!(connection.poll_timeout(start), None, "a finished {role:?} has no deadline");
         }
     }
 }
 
-/// A peer that takes long to read what is before our Close has its time from when that has left; one that only pings
-/// then has no more.
+/// A peer that reads slowly has the whole timeout once our Close is written. Pings do not extend it.
 #[test]
-fn closing_runs_from_when_our_close_has_left_whatever_is_answered_meanwhile() {
+fn closing_starts_when_our_close_is_written_whatever_comes_after() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, timed(), start);

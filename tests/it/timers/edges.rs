@@ -1,4 +1,4 @@
-//! No timeouts, the shortest and the longest one, and calls that come late or twice.
+//! No timeouts, the shortest and the longest, and calls that come late or twice.
 
 use crate::support::{
     ROLES, Raw, config, drain, in_every_phase, pending,
@@ -55,7 +55,7 @@ fn without_timeouts_there_are_no_timers() {
 }
 
 #[test]
-fn a_timeout_of_zero_runs_out_at_once_and_the_longest_never() {
+fn a_timeout_of_zero_fires_at_once_and_the_longest_never() {
     let start = Instant::now();
     let with = |timeout: Duration| {
         Arc::new(config(|config| {

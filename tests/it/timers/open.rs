@@ -1,4 +1,4 @@
-//! The deadlines of an open connection: keepalive, idle, and messages that do not end.
+//! The timeouts of an open connection: keepalive, idle, and messages that do not end.
 
 use crate::support::{
     ROLES, Raw, config, disconnect_in, drain, pending, request_head, sent,
@@ -28,12 +28,12 @@ fn keepalive(config: &mut Config) {
     (config.ping_interval, config.pong_timeout) = (Some(INTERVAL), Some(PONG));
 }
 
-/// Lets the keepalive send its Ping at `now`, and returns the payload.
+/// Makes the keepalive send its Ping at `now`, and returns the payload.
 #[track_caller]
 fn ping_at(connection: &mut Connection, now: Instant) -> Vec<u8> {
     connection.handle_timeout(now);
     let frames = sent(connection);
-    let [ping] = frames.as_slice() else { panic!("one Ping is due: {frames:?}") };
+    let [ping] = frames.as_slice() else { panic!("one Ping is sent: {frames:?}") };
     assert_eq!(ping.first, 0x80 | Raw::PING);
     ping.payload.clone()
 }
@@ -46,12 +46,12 @@ fn assert_failed(connection: &mut Connection, timer: Timer, code: u16) {
     assert_eq!(disconnect.sent.map(|close| u16::from(close.code)), Some(code));
     assert_eq!(disconnect.initiator, Some(connection.local_party()));
     assert_eq!(connection.phase(), Phase::Closed);
-    assert_eq!(sent(connection).len(), 1, "one Close leaves");
+    assert_eq!(sent(connection).len(), 1, "one Close is sent");
     assert_eq!(connection.poll_socket(), Some(SocketAction::ShutdownWrite));
 }
 
 #[test]
-fn a_ping_is_sent_at_each_interval_and_its_pong_tells_the_round_trip() {
+fn a_ping_is_sent_at_each_interval_and_its_pong_gives_the_round_trip() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, keepalive, start);
@@ -69,7 +69,7 @@ fn a_ping_is_sent_at_each_interval_and_its_pong_tells_the_round_trip() {
             payloads.push(payload);
         }
         payloads.dedup();
-        assert_eq!(payloads.len(), 3, "each Ping can be told from the last");
+        assert_eq!(payloads.len(), 3, "every Ping differs from the one before");
     }
 }
 
@@ -87,7 +87,7 @@ fn silence_after_a_ping_fails_the_connection_with_1011() {
 }
 
 #[test]
-fn any_byte_is_a_sign_of_life_but_only_the_right_pong_is_an_answer() {
+fn any_byte_is_a_sign_of_life_but_only_the_matching_pong_an_answer() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, keepalive, start);
@@ -106,7 +106,7 @@ fn any_byte_is_a_sign_of_life_but_only_the_right_pong_is_an_answer() {
 }
 
 #[test]
-fn paused_reading_suspends_what_the_peer_is_waited_for() {
+fn paused_reading_suspends_timeouts_that_wait_for_the_peer() {
     let start = Instant::now();
     for role in ROLES {
         let change = |config: &mut Config| {
@@ -126,14 +126,14 @@ fn paused_reading_suspends_what_the_peer_is_waited_for() {
 
         connection.resume_reading();
         assert!(connection.wants_read());
-        assert_eq!(connection.poll_timeout(late), Some((late + PONG, Timer::Pong)), "it begins anew");
+        assert_eq!(connection.poll_timeout(late), Some((late + PONG, Timer::Pong)), "the interval starts again");
         connection.handle_timeout(late + PONG);
         assert_failed(&mut connection, Timer::Pong, 1011);
     }
 }
 
 #[test]
-fn all_of_a_pause_is_left_out_however_often_the_time_is_told() {
+fn a_pause_is_left_out_however_often_the_time_is_told() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, keepalive, start);
@@ -155,7 +155,7 @@ fn all_of_a_pause_is_left_out_however_often_the_time_is_told() {
 }
 
 #[test]
-fn a_peer_without_messages_is_left_with_1001_whatever_it_pongs() {
+fn a_peer_without_messages_is_closed_with_1001_despite_its_pongs() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, |config| config.idle_timeout = Some(IDLE), start);
@@ -171,7 +171,7 @@ fn a_peer_without_messages_is_left_with_1001_whatever_it_pongs() {
 }
 
 #[test]
-fn in_chunks_each_part_of_a_message_is_heard() {
+fn every_chunk_restarts_the_idle_timeout() {
     let start = Instant::now();
     let change = |config: &mut Config| {
         (config.idle_timeout, config.delivery) = (Some(IDLE), Delivery::Chunks);
@@ -184,7 +184,7 @@ fn in_chunks_each_part_of_a_message_is_heard() {
 
 /// A header, a payload, fragments: whatever has begun must end in time, counted from its first byte.
 #[test]
-fn a_message_that_trickles_in_fails_the_connection_with_1008() {
+fn a_message_that_trickles_in_fails_with_1008() {
     let start = Instant::now();
     for role in ROLES {
         let header = Raw::new(Raw::BINARY, [0; 300]).for_endpoint(role);
@@ -208,7 +208,7 @@ fn a_message_that_trickles_in_fails_the_connection_with_1008() {
 }
 
 #[test]
-fn pings_inside_a_message_give_it_no_more_time() {
+fn pings_inside_a_message_do_not_extend_its_timeout() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, |config| config.message_timeout = Some(MESSAGE), start);
@@ -223,7 +223,7 @@ fn pings_inside_a_message_give_it_no_more_time() {
 }
 
 #[test]
-fn a_message_that_ends_in_time_is_counted_anew_from_the_next() {
+fn each_message_has_the_whole_message_timeout() {
     let start = Instant::now();
     let text = Raw::new(Raw::TEXT, "Hello").bytes();
     let mut connection = open(Role::Client, |config| config.message_timeout = Some(MESSAGE), start);
@@ -249,7 +249,7 @@ fn a_clock_that_jumps_fires_each_timer_once() {
 }
 
 #[test]
-fn nothing_of_an_open_connection_is_waited_for_once_it_closes() {
+fn the_timers_of_an_open_connection_stop_when_it_closes() {
     let start = Instant::now();
     for role in ROLES {
         let change = |config: &mut Config| {
@@ -264,7 +264,7 @@ fn nothing_of_an_open_connection_is_waited_for_once_it_closes() {
 }
 
 #[test]
-fn no_ping_is_sent_over_a_transport_that_has_failed() {
+fn no_ping_is_sent_over_a_failed_transport() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, keepalive, start);
@@ -276,7 +276,7 @@ fn no_ping_is_sent_over_a_transport_that_has_failed() {
 }
 
 #[test]
-fn what_an_open_connection_waits_for_is_waited_for_from_its_opening() {
+fn the_timers_of_an_open_connection_start_when_it_opens() {
     let start = Instant::now();
     let opened = start + 20 * SECOND;
     for (timer, timeout) in [(Timer::Ping, INTERVAL), (Timer::Idle, IDLE)] {
@@ -296,7 +296,7 @@ fn what_an_open_connection_waits_for_is_waited_for_from_its_opening() {
 }
 
 #[test]
-fn a_message_that_began_before_it_could_be_read_is_due_from_the_opening() {
+fn the_message_timeout_of_early_bytes_starts_when_the_connection_opens() {
     let start = Instant::now();
     let opened = start + 8 * SECOND;
     let config = config(|config| {
@@ -306,13 +306,13 @@ fn a_message_that_began_before_it_could_be_read_is_due_from_the_opening() {
     let mut server = Connection::server(config.into(), start);
     assert_eq!(feed_at(&mut server, &[&request_head("/", &[])[..], &[0x82]].concat(), start), 1);
     server.handle_timeout(opened);
-    server.accept(Accept::new()).expect("a request waits");
+    server.accept(Accept::new()).expect("a request is pending");
     assert_eq!(pending(&mut server), []);
     assert_eq!(server.poll_timeout(opened), Some((opened + MESSAGE, Timer::Message)));
 }
 
 #[test]
-fn of_two_deadlines_at_once_the_first_in_the_list_of_timers_is_the_one() {
+fn of_two_equal_deadlines_the_first_timer_in_the_list_fires() {
     let start = Instant::now();
     let both = |config: &mut Config| (config.ping_interval, config.idle_timeout) = (Some(IDLE), Some(IDLE));
     let mut connection = open(Role::Server, both, start);

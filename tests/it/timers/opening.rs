@@ -1,4 +1,4 @@
-//! The deadline of the opening handshake.
+//! The timeout of the opening handshake.
 
 use crate::support::{
     accepted_head, drain, pending, request_head, response_head,
@@ -11,18 +11,18 @@ use statesocket::{Cause, Connection, Event, Phase, SocketAction, Timer, handshak
 use std::time::{Duration, Instant};
 
 #[test]
-fn opening_of_a_server_that_hears_nothing() {
+fn opening_fires_for_a_server_without_input() {
     let start = Instant::now();
     let mut server = Connection::server(timed(), start);
     assert_runs_until(&mut server, start + OPENING, Timer::Opening);
     server.handle_timeout(start + OPENING);
-    assert_eq!(server.transmit(), b"", "there is nothing to answer");
+    assert_eq!(server.transmit(), b"", "there is no request to answer");
     assert_timed_out(&mut server, Timer::Opening);
     assert_eq!((server.poll_socket(), server.poll_socket()), (Some(SocketAction::Close), None));
     assert_stands_still(&mut server, start + OPENING);
 }
 
-/// A loop that asked for the time before it made the connection hands in an earlier one.
+/// A loop may take the time before it makes the connection.
 #[test]
 fn bytes_from_before_a_server_was_made_do_not_move_its_opening_deadline() {
     let before = Instant::now();
@@ -34,7 +34,7 @@ fn bytes_from_before_a_server_was_made_do_not_move_its_opening_deadline() {
 }
 
 #[test]
-fn opening_of_a_server_that_hears_a_part_is_answered_with_408() {
+fn opening_is_answered_with_408_for_a_partial_request() {
     let start = Instant::now();
     let request = request_head("/chat", &[]);
     for len in [1, 20, request.len() - 1] {
@@ -50,20 +50,20 @@ fn opening_of_a_server_that_hears_a_part_is_answered_with_408() {
         let answer = drain(&mut server);
         assert!(answer.starts_with(b"HTTP/1.1 408 Request Timeout\r\n"), "after {len} bytes: {answer:?}");
         assert_eq!(server.poll_socket(), Some(SocketAction::ShutdownWrite));
-        assert_eq!(feed_at(&mut server, &request[len..], late), 0, "too late");
+        assert_eq!(feed_at(&mut server, &request[len..], late), 0, "the rest comes too late");
         assert_runs_until(&mut server, late + LINGER, Timer::Linger);
     }
 }
 
 #[test]
-fn opening_of_a_client_that_hears_no_whole_answer() {
+fn opening_fires_for_a_client_without_a_complete_answer() {
     let start = Instant::now();
     for answer in [&b""[..], b"HTTP/1.1 101 Switching", b"HTTP/1.1 100 Continue\r\n\r\n"] {
         let mut client = client(timed(), start);
         assert_eq!(feed_at(&mut client, answer, start + SECOND), 0);
         assert_runs_until(&mut client, start + OPENING, Timer::Opening);
         client.handle_timeout(start + OPENING);
-        assert_eq!(client.transmit(), b"", "the request that has not left never will");
+        assert_eq!(client.transmit(), b"", "the unwritten request is dropped");
         assert_timed_out(&mut client, Timer::Opening);
         assert_eq!(client.poll_socket(), Some(SocketAction::Close));
         assert_stands_still(&mut client, start + OPENING);
@@ -71,7 +71,7 @@ fn opening_of_a_client_that_hears_no_whole_answer() {
 }
 
 #[test]
-fn opening_ends_with_the_handshake_whatever_the_application_takes() {
+fn opening_ends_with_the_request_however_long_the_answer_takes() {
     let start = Instant::now();
     let mut server = Connection::server(timed(), start);
     assert_eq!(feed_at(&mut server, &request_head("/chat", &[]), start), 1);
@@ -87,7 +87,7 @@ fn opening_ends_with_the_handshake_whatever_the_application_takes() {
 }
 
 #[test]
-fn a_server_whose_client_goes_away_slowly_lingers_after_a_rejection() {
+fn a_server_lingers_after_a_rejection() {
     let start = Instant::now();
     let mut server = Connection::server(timed(), start);
     assert_eq!(feed_at(&mut server, &request_head("/chat", &[]), start), 1);
@@ -98,7 +98,7 @@ fn a_server_whose_client_goes_away_slowly_lingers_after_a_rejection() {
     assert_lingers_from(&mut server, start + SECOND);
 }
 
-/// A client that has read half of the body of a rejection.
+/// A client that has received half of the body of a rejection.
 fn half_rejected(start: Instant) -> Connection {
     let mut client = client(timed(), start);
     drain(&mut client);
@@ -109,16 +109,16 @@ fn half_rejected(start: Instant) -> Connection {
 }
 
 #[test]
-fn the_body_of_a_rejection_is_part_of_the_opening() {
+fn the_opening_timeout_covers_the_body_of_a_rejection() {
     let start = Instant::now();
     let mut client = half_rejected(start);
     assert_runs_until(&mut client, start + OPENING, Timer::Opening);
-    assert_eq!(feed_at(&mut client, b"whole", start), 2, "the rejection and the disconnect");
+    assert_eq!(feed_at(&mut client, b"whole", start), 2, "the rejection and the Disconnect");
     assert_stands_still(&mut client, start);
 }
 
 #[test]
-fn a_rejection_whose_body_does_not_end_is_a_rejection_all_the_same() {
+fn a_rejection_with_an_endless_body_is_still_reported() {
     let start = Instant::now();
     let mut client = half_rejected(start);
     client.handle_timeout(start + OPENING);

@@ -1,4 +1,4 @@
-//! Deadlines of connections on which nothing moves: unread, unwritten, paused, resumed.
+//! Timeouts of connections on which nothing moves: unread, unwritten, paused, resumed.
 
 use crate::support::{
     ROLES, Raw, client, config, drain, established, manual, pending, response_head,
@@ -10,21 +10,21 @@ use statesocket::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// Lets the clock run from deadline to deadline, and returns how the connection ended.
+/// Advances the clock from deadline to deadline, and returns the cause of the end.
 fn run_out(connection: &mut Connection, mut now: Instant) -> Cause {
     for _ in 0..10 {
-        let (deadline, _) = connection.poll_timeout(now).expect("no connection is kept for ever");
+        let (deadline, _) = connection.poll_timeout(now).expect("the connection has a deadline");
         now = deadline;
         connection.handle_timeout(now);
         if let [Event::Disconnect(disconnect)] = pending(connection).as_slice() {
             return disconnect.cause.clone();
         }
     }
-    panic!("it does not end")
+    panic!("the connection does not end")
 }
 
 #[test]
-fn a_peer_that_never_reads_is_left_though_it_is_not_read_either() {
+fn a_peer_that_never_reads_is_left_while_reading_is_paused() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.send_binary(&[0; 100_000]).unwrap();
@@ -35,7 +35,7 @@ fn a_peer_that_never_reads_is_left_though_it_is_not_read_either() {
 }
 
 #[test]
-fn nothing_written_is_no_progress() {
+fn only_written_bytes_restart_the_write_timeout() {
     for role in ROLES {
         let start = Instant::now();
         let mut connection = established(role, config(|config| config.ping_interval = None));
@@ -49,9 +49,9 @@ fn nothing_written_is_no_progress() {
     }
 }
 
-/// A whole message tells the time as any other input does, and one that fits lent memory is noticed as any other output.
+/// The fast path for whole messages tells the time too, and output into lent memory is noticed too.
 #[test]
-fn what_waits_to_leave_waits_from_the_call_that_follows() {
+fn the_write_timeout_starts_with_the_call_after_the_output() {
     for is_lent in [false, true] {
         let start = Instant::now();
         let mut connection = established(Role::Server, config(|config| config.ping_interval = None));
@@ -65,7 +65,7 @@ fn what_waits_to_leave_waits_from_the_call_that_follows() {
         connection.send_text("waits").unwrap();
         let message = Raw::new(Raw::BINARY, b"whole").masked().bytes();
         assert_eq!(feed_at(&mut connection, &message, start + SECOND), 1);
-        let deadline = start + SECOND + Config::default().write_timeout.expect("there is one");
+        let deadline = start + SECOND + Config::default().write_timeout.expect("the default has a deadline");
         assert_eq!(connection.poll_timeout(start + 2 * SECOND), Some((deadline, Timer::Write)), "lent: {is_lent}");
         connection.reclaim_buffer(&mut lent);
         assert_eq!(connection.poll_timeout(start + 2 * SECOND), Some((deadline, Timer::Write)), "lent: {is_lent}");
@@ -73,21 +73,21 @@ fn what_waits_to_leave_waits_from_the_call_that_follows() {
 }
 
 #[test]
-fn what_was_not_written_when_the_transport_failed_is_waited_for_no_more() {
+fn a_failed_transport_has_no_write_timeout() {
     let start = Instant::now();
     let mut connection = established(Role::Server, config(|config| config.ping_interval = None));
     connection.send_binary(&[0; 1000]).unwrap();
-    let (deadline, timer) = connection.poll_timeout(start).expect("it is to leave");
+    let (deadline, timer) = connection.poll_timeout(start).expect("the reason fits");
     assert_eq!(timer, Timer::Write);
     connection.transport_failed();
     connection.handle_timeout(deadline);
     let events = pending(&mut connection);
-    let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("it ends: {events:?}") };
+    let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("the connection ends: {events:?}") };
     assert_eq!(disconnect.cause, Cause::TransportLost);
 }
 
 #[test]
-fn a_peer_that_reads_a_little_now_and_then_is_kept() {
+fn a_peer_that_reads_now_and_then_is_kept() {
     let start = Instant::now();
     let mut connection = established(Role::Server, Config::default());
     connection.send_binary(&[0; 1000]).unwrap();
@@ -99,9 +99,9 @@ fn a_peer_that_reads_a_little_now_and_then_is_kept() {
     }
 }
 
-/// Whatever the call returns, and if it is the only one.
+/// Whatever the call returns, and even if it is the only call.
 #[test]
-fn what_was_queued_before_bytes_came_or_because_of_them_waits_from_then() {
+fn the_write_timeout_starts_with_the_input_that_made_the_output() {
     let start = Instant::now();
     for role in ROLES {
         for (queued, frame) in [("before", Raw::new(Raw::TEXT, "whole")), ("", Raw::new(Raw::PING, "because"))] {
@@ -120,7 +120,7 @@ fn what_was_queued_before_bytes_came_or_because_of_them_waits_from_then() {
 }
 
 #[test]
-fn what_waits_in_memory_that_was_lent_does_not_wait_for_ever() {
+fn output_in_lent_memory_has_a_write_timeout() {
     let start = Instant::now();
     for role in ROLES {
         let config = config(|config| config.ping_interval = None);
@@ -139,7 +139,7 @@ fn what_waits_in_memory_that_was_lent_does_not_wait_for_ever() {
 }
 
 #[test]
-fn what_is_wrong_with_a_whole_message_is_a_sign_of_life_too() {
+fn an_invalid_whole_message_is_a_sign_of_life() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = Connection::established(role, Agreed::new(), Arc::default(), start);
@@ -151,7 +151,7 @@ fn what_is_wrong_with_a_whole_message_is_a_sign_of_life_too() {
 }
 
 #[test]
-fn what_pausing_does_not_suspend_resuming_does_not_put_off() {
+fn resuming_does_not_postpone_what_pausing_does_not_suspend() {
     let start = Instant::now();
     let mut closing = established(Role::Server, Config::default());
     closing.close(1000, "").unwrap();
@@ -166,20 +166,20 @@ fn what_pausing_does_not_suspend_resuming_does_not_put_off() {
 }
 
 #[test]
-fn a_closed_connection_is_read_to_the_end_though_reading_was_paused() {
+fn a_closed_connection_is_read_to_its_end_even_if_paused() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.pause_reading();
         assert!(!connection.wants_read());
         feed_at(&mut connection, &Raw::close(1000, "").for_endpoint(role), Instant::now());
         drain(&mut connection);
-        assert!(connection.wants_read(), "{role:?}: only the end of the stream is waited for");
+        assert!(connection.wants_read(), "{role:?}: only the linger timeout runs");
     }
 }
 
-/// Each Ping ends in time; that each read ends inside the next one makes no slow message of them.
+/// Each Ping ends in time. That every read ends inside the next Ping makes none of them a slow message.
 #[test]
-fn pings_that_straddle_reads_are_no_slow_message() {
+fn pings_across_reads_are_not_a_slow_message() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = established(role, Config::default());
@@ -196,7 +196,7 @@ fn pings_that_straddle_reads_are_no_slow_message() {
 }
 
 #[test]
-fn last_heard_is_when_bytes_came() {
+fn last_heard_is_the_time_of_the_last_bytes() {
     let start = Instant::now();
     let mut connection = established(Role::Server, Config::default());
     let begun = connection.last_heard();
@@ -208,11 +208,11 @@ fn last_heard_is_when_bytes_came() {
 }
 
 #[test]
-fn nothing_can_be_sent_after_the_transport_has_failed() {
+fn nothing_can_be_sent_after_the_transport_failed() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.transport_failed();
-        assert_eq!(connection.send_text("too late"), Err(SendError::TransportFailed));
+        assert_eq!(connection.send_text("the message comes too late"), Err(SendError::TransportFailed));
         assert_eq!(connection.ping(b""), Err(PingError::TransportFailed));
         connection.ensure_closed(1000, "");
         assert_eq!(connection.transmit(), b"", "{role:?}");
@@ -222,9 +222,9 @@ fn nothing_can_be_sent_after_the_transport_has_failed() {
     }
 }
 
-/// An application that paces its reading neither keeps Pings from being sent nor a dead peer from being found.
+/// An application that paces its reading stops neither the Pings nor the search for a dead peer.
 #[test]
-fn a_peer_that_is_gone_is_found_though_reading_is_paced() {
+fn a_dead_peer_is_found_while_reading_is_paced() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = established(role, Config::default());
@@ -242,7 +242,7 @@ fn a_peer_that_is_gone_is_found_though_reading_is_paced() {
 }
 
 #[test]
-fn parts_of_a_whole_message_are_heard_as_they_come() {
+fn every_part_of_a_message_restarts_the_idle_timeout() {
     let start = Instant::now();
     let config = config(|config| {
         without_timeouts(config);
@@ -257,9 +257,9 @@ fn parts_of_a_whole_message_are_heard_as_they_come() {
     assert_eq!(connection.phase(), Phase::Open);
 }
 
-/// 16 MiB at 1.2 Mbit/s: the Ping is behind them, and so is the Pong.
+/// 16 MiB at 1.2 Mbit/s: the Ping waits behind them, and so does the Pong.
 #[test]
-fn a_pong_is_waited_for_from_when_the_ping_has_left() {
+fn the_pong_timeout_starts_when_the_ping_is_written() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = established(role, Config::default());
@@ -268,7 +268,7 @@ fn a_pong_is_waited_for_from_when_the_ping_has_left() {
         while connection.queued() > 0 {
             now += SECOND;
             connection.handle_timeout(now);
-            assert_eq!(connection.phase(), Phase::Open, "{role:?}, {} bytes still to leave", connection.queued());
+            assert_eq!(connection.phase(), Phase::Open, "{role:?}, {} bytes still queued", connection.queued());
             connection.advance(connection.queued().min(150_000));
         }
         assert_eq!(connection.poll_timeout(now), Some((now + SECOND * 20, Timer::Pong)));
@@ -276,7 +276,7 @@ fn a_pong_is_waited_for_from_when_the_ping_has_left() {
 }
 
 #[test]
-fn a_client_that_is_refused_before_its_request_has_left_ends() {
+fn a_client_whose_request_is_unwritten_may_be_rejected() {
     let mut client = client(Config::default(), &[]);
     client.advance(10);
     let head = response_head("HTTP/1.1 431 Too Large", &[("Content-Length", "0")]);
@@ -285,7 +285,7 @@ fn a_client_that_is_refused_before_its_request_has_left_ends() {
 }
 
 #[test]
-fn an_answer_that_cannot_leave_makes_nothing_clean() {
+fn an_answer_that_cannot_be_written_makes_no_clean_end() {
     for role in ROLES {
         let mut connection = established(role, manual());
         feed_at(&mut connection, &Raw::close(1000, "").for_endpoint(role), Instant::now());

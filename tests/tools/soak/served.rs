@@ -103,7 +103,7 @@ fn set_up(counts: &Rc<Counts>) -> io::Result<Server> {
         counts.handlers.set(counts.handlers.get() + 1);
         Echo(Rc::clone(&counts))
     };
-    server.route("/echo", factory).expect("the first route");
+    server.route("/echo", factory).expect("the route is new");
     Ok(server)
 }
 

@@ -1,4 +1,4 @@
-//! The client: what it sends, which responses it accepts, what it does with a rejection.
+//! The client: its request, the responses that it accepts, and its reaction to a rejection.
 
 mod rejection;
 mod request;

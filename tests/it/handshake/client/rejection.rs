@@ -1,4 +1,4 @@
-//! Any other answer (checklist row HR1).
+//! Responses other than 101 (row HR1).
 
 use crate::support::{
     config, drain, feed,
@@ -8,14 +8,18 @@ use crate::support::{
 use statesocket::handshake::Response;
 use statesocket::{Cause, CloseCode, Config, Connection, Event, HandshakeError, Party, Phase};
 
-/// The response that a client which keeps `limit` bytes of a body hands out when it gets `bytes` in pieces of `size`,
-/// and then, if it has to, the end of the stream. Whatever holds of all rejections is asserted here.
+/// The response that a client with a body limit of `limit` reports for `bytes`, received in pieces of `size` and, if
+/// `ends_with_stream`, followed by the end of the stream. Asserts what every rejection has in common.
 fn rejection(limit: usize, bytes: &[u8], size: usize, ends_with_stream: bool) -> Response {
     let case = format!("{} in pieces of {size}", bytes.escape_ascii());
     let mut client = client(limit);
     let mut events: Vec<_> = bytes.chunks(size).flat_map(|piece| feed(&mut client, piece)).collect();
     if ends_with_stream {
-        assert_eq!((events.as_slice(), client.phase()), (&[][..], Phase::Requested), "{case}: it is not over");
+        assert_eq!(
+            (events.as_slice(), client.phase()),
+            (&[][..], Phase::Requested),
+            "{case}: the body is not complete"
+        );
         client.receive_eof();
         events = std::iter::from_fn(|| client.poll_event()).collect();
     }
@@ -59,7 +63,7 @@ fn hr1_a_chunked_body_is_read() {
         assert!(!response.headers.contains_key("trailer"), "{size}");
     }
     let empty = b"HTTP/1.1 403 Forbidden\r\ntransfer-encoding: gzip,\tChunked\r\nContent-Length: 99\r\n\r\n0\r\n\r\n";
-    assert!(rejection(1000, empty, 1, false).body.is_empty(), "the coding counts, and not the length beside it");
+    assert!(rejection(1000, empty, 1, false).body.is_empty(), "the coding overrides the length");
 }
 
 #[test]
@@ -74,7 +78,7 @@ fn hr1_a_body_without_a_length_ends_with_the_stream() {
 }
 
 #[test]
-fn hr1_a_stream_that_ends_too_early_ends_the_body() {
+fn hr1_a_stream_that_ends_early_ends_the_body() {
     for (framing, part, body) in [
         ("Content-Length: 10", "later", "later"),
         ("Content-Length: 10", "", ""),
@@ -105,11 +109,11 @@ fn hr1_a_body_is_cut_off_at_the_limit() {
         }
     }
     let exact = b"HTTP/1.1 500 Oops\r\n\r\n12345";
-    assert_eq!(rejection(6, exact, 1, true).body, "12345", "one byte below the limit more may come");
+    assert_eq!(rejection(6, exact, 1, true).body, "12345", "one byte below the limit the body goes on");
 }
 
 #[test]
-fn hr1_a_response_without_content_has_none_whatever_it_says() {
+fn hr1_a_response_without_content_has_no_body_whatever_it_claims() {
     for status in ["204 No Content", "304 Not Modified"] {
         for framing in ["", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
             let bytes = format!("HTTP/1.1 {status}\r\n{framing}\r\nHello");
@@ -119,7 +123,7 @@ fn hr1_a_response_without_content_has_none_whatever_it_says() {
 }
 
 #[test]
-fn hr1_redirects_and_challenges_are_for_the_caller() {
+fn hr1_redirects_and_challenges_are_reported() {
     for (line, name, value) in [
         ("HTTP/1.1 301 Moved Permanently", "Location", "wss://example.com/"),
         ("HTTP/1.1 307 Temporary Redirect", "Location", "/other"),
@@ -138,7 +142,7 @@ fn hr1_redirects_and_challenges_are_for_the_caller() {
 }
 
 #[test]
-fn hr1_a_body_that_cannot_be_delimited_fails_the_client() {
+fn hr1_a_body_with_unclear_framing_fails_the_handshake() {
     for framing in [
         "Content-Length: ",
         "Content-Length: -1",
@@ -160,7 +164,7 @@ fn hr1_a_body_that_cannot_be_delimited_fails_the_client() {
 }
 
 #[test]
-fn hr1_a_line_of_the_chunked_coding_has_1024_bytes_at_most() {
+fn hr1_a_line_of_a_chunked_body_has_at_most_1024_bytes() {
     for (line_len, is_read) in [(1023, true), (1024, true), (1025, false)] {
         let size = format!("5;{}\r\n", "x".repeat(line_len - 4));
         let trailer = format!("X: {}\r\n", "y".repeat(line_len - 5));
@@ -185,14 +189,14 @@ fn hr1_a_line_of_the_chunked_coding_has_1024_bytes_at_most() {
 
 /// RFC 9110 section 8.6: `Content-Length = 1*DIGIT`.
 #[test]
-fn hr1_a_length_is_digits_only() {
+fn hr1_a_content_length_has_only_digits() {
     let bytes = b"HTTP/1.1 404 Not Found\r\nContent-Length: +5\r\n\r\nHello";
     assert_eq!(failure(client(1000), bytes), HandshakeError::Malformed);
 }
 
 /// RFC 9112 section 7.1: `chunk-size = 1*HEXDIG`.
 #[test]
-fn hr1_a_chunk_size_has_a_digit() {
+fn hr1_a_chunk_size_has_at_least_one_digit() {
     for body in ["\r\n", ";a=b\r\n\r\n", " \r\n\r\n", "5\r\nHello\r\n\r\n\r\n"] {
         let bytes = format!("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
         assert_eq!(failure(client(1000), bytes.as_bytes()), HandshakeError::Malformed, "{body:?}");
@@ -219,7 +223,7 @@ fn hr1_a_body_in_another_coding_ends_with_the_stream() {
 }
 
 #[test]
-fn hr1_what_our_server_rejects_our_client_reads() {
+fn hr1_our_client_reads_the_rejections_of_our_server() {
     use crate::support::Pair;
     use statesocket::http::{HeaderValue, StatusCode, header};
 
@@ -227,7 +231,7 @@ fn hr1_what_our_server_rejects_our_client_reads() {
     pair.to_server();
     let retry = HeaderValue::from_static("120");
     let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, retry).body("full");
-    pair.server.reject(response).expect("a request waits");
+    pair.server.reject(response).expect("a request is pending");
     let events = pair.to_client();
     let [Event::Rejected(response), Event::Disconnect(_)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!((response.status, &response.body[..]), (StatusCode::SERVICE_UNAVAILABLE, &b"full"[..]));

@@ -1,4 +1,4 @@
-//! The opening handshake as a client sends it (checklist rows HC).
+//! The request that a client sends (rows HC).
 
 use crate::support::{
     accepted_head, client, feed,
@@ -11,7 +11,7 @@ use statesocket::{
 };
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-/// The lines of the request that `connect` sends.
+/// The lines of the request for `connect`.
 fn lines(connect: &Connect) -> Vec<String> {
     let client = Connection::client(connect, Arc::new(Config::default()), Instant::now());
     let request = std::str::from_utf8(client.transmit()).expect("a request is text");
@@ -23,17 +23,17 @@ fn connect(uri: &str) -> Connect {
     Connect::new(uri).unwrap_or_else(|error| panic!("{uri}: {error}"))
 }
 
-/// The value of the one header `name` among `lines`.
+/// The value of the only header `name` in `lines`.
 fn value<'l>(lines: &'l [String], name: &str) -> &'l str {
     let mut values =
         lines.iter().filter_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)));
     let (_, value) = values.next().unwrap_or_else(|| panic!("no {name}: {lines:?}"));
-    assert_eq!(values.next(), None, "{name} is there once");
+    assert_eq!(values.next(), None, "{name} appears once");
     value
 }
 
 #[test]
-fn hc1_what_is_no_websocket_uri_is_refused() {
+fn hc1_a_uri_that_is_not_a_websocket_uri_is_refused() {
     for uri in
         ["http://example.com/", "https://example.com/", "ftp://example.com/", "example.com", "/chat", "ws:example.com"]
     {
@@ -70,7 +70,7 @@ fn hc1_fragments_are_refused_and_a_hash_is_escaped() {
 
 /// RFC 6455 section 3: "The URI is called "secure" [...] if the scheme component matches "wss" case-insensitively."
 #[test]
-fn hc1_the_scheme_is_in_any_case() {
+fn hc1_the_scheme_is_case_insensitive() {
     for (uri, is_secure, port) in [("WS://h/", false, 80), ("Wss://h/", true, 443), ("WSS://h/", true, 443)] {
         let connect = connect(uri);
         assert_eq!((connect.is_secure(), connect.port()), (is_secure, port), "{uri}");
@@ -78,7 +78,7 @@ fn hc1_the_scheme_is_in_any_case() {
 }
 
 #[test]
-fn hc1_an_impossible_port_is_refused_and_not_replaced() {
+fn hc1_an_invalid_port_is_refused() {
     for uri in ["ws://h:65536/", "ws://h:99999/", "ws://h:port/", "ws://h:-1/", "ws://h:+80/", "wss://[::1]:x/"] {
         assert_eq!(Connect::new(uri).err(), Some(ConnectError::InvalidUri(uri.to_owned())), "{uri}");
     }
@@ -87,7 +87,7 @@ fn hc1_an_impossible_port_is_refused_and_not_replaced() {
 }
 
 #[test]
-fn hc1_brackets_hold_an_ipv6_address_and_nothing_follows_them() {
+fn hc1_brackets_hold_an_ipv6_address_and_end_the_host() {
     for uri in ["ws://[]/", "ws://[zz]/", "ws://[::1]x/", "ws://[127.0.0.1]/"] {
         assert_eq!(Connect::new(uri).err(), Some(ConnectError::InvalidUri(uri.to_owned())), "{uri}");
     }
@@ -100,7 +100,7 @@ fn hc1_characters_outside_ascii_are_refused() {
     }
 }
 
-/// RFC 3986 section 3.3 and 3.4: these are escaped in a path or a query.
+/// RFC 3986 sections 3.3 and 3.4: these characters are escaped in a path or a query.
 #[test]
 fn hc1_characters_outside_the_grammar_of_uris_are_refused() {
     for uri in
@@ -125,10 +125,10 @@ fn hc2_the_resource_name_is_path_and_query() {
     }
 }
 
-/// RFC 6455 section 3: the resource name is ""/" if the path component is empty", then ""?" if the query component is
-/// non-empty".
+/// RFC 6455 section 3: the resource name is "/" if the path component is empty, and has "?" only if the query component
+/// is non-empty.
 #[test]
-fn hc2_an_empty_path_is_a_slash_and_an_empty_query_is_nothing() {
+fn hc2_an_empty_path_becomes_a_slash_and_an_empty_query_nothing() {
     for (uri, resource) in
         [("ws://h?x=1", "/?x=1"), ("ws://h:81?x", "/?x"), ("ws://h/?", "/"), ("ws://h/chat?", "/chat")]
     {
@@ -155,7 +155,7 @@ fn hc5_the_request_is_a_get_of_http_1_1() {
 }
 
 #[test]
-fn hc6_the_target_is_the_resource_name_whatever_the_authority() {
+fn hc6_the_target_is_the_resource_name_for_every_authority() {
     for uri in ["ws://h/x?y", "wss://h:81/x?y", "ws://[::1]:81/x?y"] {
         assert_eq!(lines(&connect(uri))[0], "GET /x?y HTTP/1.1", "{uri}");
     }
@@ -188,11 +188,11 @@ fn hc8_upgrade_and_connection_ask_for_a_websocket() {
 }
 
 #[test]
-fn hc9_the_key_is_16_random_bytes_fresh_for_each_connection() {
+fn hc9_the_key_is_16_random_bytes_and_new_for_each_connection() {
     let key = |connect: &Connect| value(&lines(connect), "Sec-WebSocket-Key").to_owned();
     let connect = connect("ws://h/");
     let keys: HashSet<_> = (0..50).map(|_| key(&connect)).collect();
-    assert_eq!(keys.len(), 50, "the same request, but never the same key");
+    assert_eq!(keys.len(), 50, "the same request never has the same key");
     for key in keys {
         assert_eq!(data_encoding::BASE64.decode(key.as_bytes()).expect("base64").len(), 16, "{key}");
     }
@@ -204,7 +204,7 @@ fn hc9_the_key_is_16_random_bytes_fresh_for_each_connection() {
 fn hc10_origin_is_sent_only_if_given() {
     assert!(!lines(&connect("ws://h/")).iter().any(|line| line.to_lowercase().starts_with("origin")));
     let origin = HeaderValue::from_static("https://example.com");
-    let connect = connect("ws://h/").header(header::ORIGIN, origin).expect("not the handshake's");
+    let connect = connect("ws://h/").header(header::ORIGIN, origin).expect("the header is not reserved");
     assert_eq!(value(&lines(&connect), "Origin"), "https://example.com");
 }
 
@@ -238,7 +238,7 @@ fn hc12_without_subprotocols_there_is_no_header() {
 }
 
 #[test]
-fn hc13_nothing_more_is_sent_before_the_answer() {
+fn hc13_nothing_is_sent_between_the_request_and_the_response() {
     let (mut client, request) = asking(Config::default(), &[]);
     assert_eq!((client.client_state(), client.application_state()), (State::Connected, State::Connecting));
     let illegal = |action| client.phase().next(Party::Client, action).expect_err("the server has not answered");
@@ -250,22 +250,22 @@ fn hc13_nothing_more_is_sent_before_the_answer() {
     assert_eq!((client.poll_socket(), client.transmit(), client.phase()), (None, &b""[..], Phase::Requested));
 
     assert_eq!(feed(&mut client, &accepted_head(&request, &[])).len(), 1);
-    client.send_text("Hello").expect("open now");
+    client.send_text("Hello").expect("the connection is open");
 }
 
 #[test]
-fn hc13_giving_up_before_the_answer_sends_nothing() {
+fn hc13_giving_up_before_the_response_sends_nothing() {
     for give_up in [
-        |client: &mut Connection| client.close(CloseCode::Normal, "no").expect("it is legal"),
+        |client: &mut Connection| client.close(CloseCode::Normal, "no").expect("the call is legal"),
         |client: &mut Connection| client.ensure_closed(CloseCode::Normal, "no"),
         Connection::abort,
     ] {
         for mut client in [asking(Config::default(), &[]).0, client(Config::default(), &[])] {
             give_up(&mut client);
-            let Some(Event::Disconnect(disconnect)) = client.poll_event() else { panic!("the end is an event") };
+            let Some(Event::Disconnect(disconnect)) = client.poll_event() else { panic!("the end is reported") };
             assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::Abnormal, &Cause::Aborted));
             assert_eq!(disconnect.initiator, Some(Party::Client));
-            assert_gone(&mut client, &"given up");
+            assert_gone(&mut client, &"gave up");
         }
     }
 }
@@ -276,7 +276,7 @@ fn hc14_extra_headers_are_sent_in_order() {
         .header(header::COOKIE, HeaderValue::from_static("a=1"))
         .and_then(|connect| connect.header(header::AUTHORIZATION, HeaderValue::from_static("Basic eDp5")))
         .and_then(|connect| connect.header(header::COOKIE, HeaderValue::from_static("b=2")))
-        .expect("none is the handshake's");
+        .expect("no header is reserved");
     let lines = lines(&connect);
     let cookies: Vec<_> = lines.iter().filter(|line| line.starts_with("cookie: ")).collect();
     assert_eq!(cookies, ["cookie: a=1", "cookie: b=2"]);
@@ -284,7 +284,7 @@ fn hc14_extra_headers_are_sent_in_order() {
 }
 
 #[test]
-fn hc14_headers_of_the_handshake_are_not_the_callers() {
+fn hc14_headers_of_the_handshake_are_reserved() {
     for name in [
         header::HOST,
         header::UPGRADE,

@@ -1,4 +1,4 @@
-//! The answer as a client checks it (checklist rows HR2 to HR10).
+//! The response that a client checks (rows HR2 to HR10).
 
 use crate::support::{
     Raw, accepted_head, config, drain, feed,
@@ -7,13 +7,13 @@ use crate::support::{
 use statesocket::{Cause, CloseCode, Config, Connection, Event, HandshakeError, Message, Phase, State, Timer};
 use std::time::{Duration, Instant};
 
-/// Why a client that offers `chat` and `superchat` refuses a 101 with `changes`.
+/// The error with which a client that offers `chat` and `superchat` refuses a 101 with `changes`.
 fn why(changes: &[(&str, &str)]) -> HandshakeError {
     let (client, request) = asking(Config::default(), &["chat", "superchat"]);
     failure(client, &accepted_head(&request, changes))
 }
 
-/// That client, after a 101 with `changes` that it must take.
+/// The same client after a 101 with `changes`, which it accepts.
 fn opened(changes: &[(&str, &str)]) -> Connection {
     let (mut client, request) = asking(Config::default(), &["chat", "superchat"]);
     let events = feed(&mut client, &accepted_head(&request, changes));
@@ -26,7 +26,7 @@ fn opened(changes: &[(&str, &str)]) -> Connection {
     client
 }
 
-/// A 101 to `request` without its status line.
+/// A 101 for `request`, without its status line.
 fn after_status_line(request: &[u8]) -> Vec<u8> {
     accepted_head(request, &[])["HTTP/1.1 101 Switching Protocols\r\n".len()..].to_vec()
 }
@@ -41,10 +41,10 @@ fn hr2_upgrade_must_be_websocket() {
     }
 }
 
-/// Section 4.1, response item 2: "the header field contains a value that is not an ASCII case-insensitive match for the
-/// value "websocket"".
+/// RFC 6455 section 4.1, response item 2: "the header field contains a value that is not an ASCII case-insensitive
+/// match for the value "websocket"".
 #[test]
-fn hr2_upgrade_must_be_nothing_else() {
+fn hr2_upgrade_must_list_nothing_else() {
     for changes in [&[("Upgrade", "websocket, h2c")][..], &[("Upgrade", "h2c, websocket")], &[("+Upgrade", "h2c")]] {
         assert_eq!(why(changes), HandshakeError::UpgradeMissing, "{changes:?}");
     }
@@ -66,11 +66,12 @@ fn hr3_connection_must_list_upgrade() {
 }
 
 #[test]
-fn hr4_accept_must_answer_the_key() {
+fn hr4_accept_must_match_the_key() {
     let (_, request) = asking(Config::default(), &[]);
     let right = accepted_head(&request, &[]);
     let right = std::str::from_utf8(&right).expect("a head is text");
-    let right = right.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Accept: ")).expect("it is there");
+    let right =
+        right.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Accept: ")).expect("the 101 has the header");
     opened(&[("Sec-WebSocket-Accept", &format!("\t {right} \t"))]);
     for accept in [
         "",
@@ -88,7 +89,7 @@ fn hr4_accept_must_answer_the_key() {
 }
 
 #[test]
-fn hr5_an_extension_not_offered_fails_the_client() {
+fn hr5_an_extension_that_was_not_offered_fails_the_handshake() {
     for extensions in ["permessage-deflate", "foo; bar=\"baz\"", "x, y"] {
         assert_eq!(
             why(&[("Sec-WebSocket-Extensions", extensions)]),
@@ -106,7 +107,7 @@ fn hr5_an_extension_not_offered_fails_the_client() {
 }
 
 #[test]
-fn hr6_a_subprotocol_not_offered_fails_the_client() {
+fn hr6_a_subprotocol_that_was_not_offered_fails_the_handshake() {
     for name in ["other", "Chat", "superchats"] {
         assert_eq!(why(&[("Sec-WebSocket-Protocol", name)]), HandshakeError::SubprotocolNotOffered, "{name}");
     }
@@ -116,11 +117,11 @@ fn hr6_a_subprotocol_not_offered_fails_the_client() {
     for name in ["chat", "superchat", "\tchat\t"] {
         assert_eq!(opened(&[("Sec-WebSocket-Protocol", name)]).subprotocol(), Some(name.trim()));
     }
-    assert_eq!(opened(&[]).subprotocol(), None, "a server may choose none");
+    assert_eq!(opened(&[]).subprotocol(), None, "the server may choose none");
 }
 
 #[test]
-fn hr7_a_101_is_one_of_http_1_1() {
+fn hr7_a_101_must_be_http_1_1() {
     for version in ["0.9", "1.0", "2.0", "3.0"] {
         let (client, request) = asking(Config::default(), &[]);
         let head = [format!("HTTP/{version} 101 OK\r\n").as_bytes(), &after_status_line(&request)].concat();
@@ -128,11 +129,11 @@ fn hr7_a_101_is_one_of_http_1_1() {
     }
     let (mut client, request) = asking(Config::default(), &[]);
     let head = [b"HTTP/1.1 101 Web Socket Protocol Handsh\xC3\xA4ke\r\n", &after_status_line(&request)[..]].concat();
-    assert!(matches!(feed(&mut client, &head).as_slice(), [Event::Accepted(_)]), "any reason phrase will do");
+    assert!(matches!(feed(&mut client, &head).as_slice(), [Event::Accepted(_)]), "the reason phrase does not matter");
 }
 
 #[test]
-fn hr7_a_malformed_head_fails_the_client() {
+fn hr7_a_malformed_head_fails_the_handshake() {
     let (_, request) = asking(Config::default(), &[]);
     let after = after_status_line(&request);
     for line in ["HTTP/1.1 1O1 OK", "HTTP/1.1 10 OK", "HTTP/1.1 1011 OK", "HTTP/1.1 000 OK", "HTTP/1.1  101"] {
@@ -157,9 +158,9 @@ fn hr7_a_malformed_head_fails_the_client() {
     assert_eq!(error, HandshakeError::NotUtf8);
 }
 
-/// What does not even claim to be HTTP is not of a wrong version.
+/// A line that does not even claim to be HTTP has no wrong version.
 #[test]
-fn hr7_a_first_line_that_is_no_status_line_is_malformed() {
+fn hr7_a_first_line_that_is_not_a_status_line_is_malformed() {
     for line in ["HTTP/1.1", "http/1.1 101 OK", "HTTP/1 101 OK", "ICY 200 OK", "SSH-2.0-OpenSSH_9.6", "GET / HTTP/1.1"]
     {
         let error = failure(asking(Config::default(), &[]).0, format!("{line}\r\n\r\n").as_bytes());
@@ -168,7 +169,7 @@ fn hr7_a_first_line_that_is_no_status_line_is_malformed() {
 }
 
 #[test]
-fn hr7_bytes_that_no_head_can_hold_fail_at_once() {
+fn hr7_bytes_that_no_head_can_contain_fail_at_once() {
     for start in [&b"\x15\x03\x01\x00\x02\x02"[..], b"\x00", b"\x81\x05Hello", b"HTTP/1.1 101 OK\n"] {
         let error = failure(asking(Config::default(), &[]).0, start);
         assert_eq!(error, HandshakeError::Malformed, "{}", start.escape_ascii());
@@ -176,7 +177,7 @@ fn hr7_bytes_that_no_head_can_hold_fail_at_once() {
 }
 
 #[test]
-fn hr7_a_head_over_a_limit_fails_the_client() {
+fn hr7_a_head_over_a_limit_fails_the_handshake() {
     let (mut plenty, request) = asking(Config::default(), &[]);
     let head = accepted_head(&request, &[("Set-Cookie", &"c".repeat(300))]);
     assert!(matches!(feed(&mut plenty, &head).as_slice(), [Event::Accepted(_)]));
@@ -186,7 +187,10 @@ fn hr7_a_head_over_a_limit_fails_the_client() {
         });
         asking(config, &[]).0
     };
-    assert!(matches!(feed(&mut limited(head.len(), 4), &head).as_slice(), [Event::Accepted(_)]), "just so");
+    assert!(
+        matches!(feed(&mut limited(head.len(), 4), &head).as_slice(), [Event::Accepted(_)]),
+        "exactly at the limit"
+    );
     let limit = head.len() - 1;
     assert_eq!(failure(limited(limit, 4), &head), HandshakeError::HeadTooLarge { limit });
     assert_eq!(failure(limited(limit + 1, 3), &head), HandshakeError::TooManyHeaders { limit: 3 });
@@ -196,7 +200,7 @@ fn hr7_a_head_over_a_limit_fails_the_client() {
 }
 
 #[test]
-fn hr8_headers_of_the_answer_appear_once() {
+fn hr8_headers_of_the_handshake_appear_once() {
     for (name, values) in [
         ("Sec-WebSocket-Accept", ["s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", ""]),
         ("Sec-WebSocket-Protocol", ["chat", "chat"]),
@@ -244,12 +248,14 @@ fn hr9_bytes_behind_the_101_are_frames() {
 }
 
 #[test]
-fn hr9_the_answer_is_handed_out_before_what_follows_it() {
+fn hr9_the_response_is_reported_before_the_frames_behind_it() {
     let (mut client, request) = asking(Config::default(), &["chat"]);
     let head = accepted_head(&request, &[("Sec-WebSocket-Protocol", "chat"), ("Set-Cookie", "a=1")]);
     let mut bytes = [head.as_slice(), b"\x88\x00"].concat();
     let mut input = bytes.as_mut_slice();
-    let Some(Event::Accepted(response)) = client.receive(&mut input, Instant::now()) else { panic!("it comes first") };
+    let Some(Event::Accepted(response)) = client.receive(&mut input, Instant::now()) else {
+        panic!("the response comes first")
+    };
     assert_eq!(
         (response.status.as_u16(), &response.headers["set-cookie"], response.body.len()),
         (101, &"a=1".parse().unwrap(), 0)
@@ -270,7 +276,7 @@ fn hr10_interim_responses_are_skipped() {
         let (mut client, _) = asking(Config::default(), &[]);
         let events: Vec<_> = accepted.chunks(size).flat_map(|piece| feed(&mut client, piece)).collect();
         let [Event::Accepted(response), Event::Message(_)] = events.as_slice() else { panic!("{size}: {events:?}") };
-        assert!(!response.headers.contains_key("link"), "an interim response is none of the final one");
+        assert!(!response.headers.contains_key("link"), "the final response does not include interim ones");
     }
     let (mut client, _) = asking(Config::default(), &[]);
     let rejected = [interim.as_slice(), b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"].concat();
@@ -278,7 +284,7 @@ fn hr10_interim_responses_are_skipped() {
 }
 
 #[test]
-fn hr10_interim_responses_do_not_stretch_the_limit() {
+fn hr10_interim_responses_count_towards_the_limit() {
     let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
     let (_, request) = asking(Config::default(), &[]);
     let whole = [interim.repeat(10), accepted_head(&request, &[])].concat();
@@ -291,7 +297,7 @@ fn hr10_interim_responses_do_not_stretch_the_limit() {
 }
 
 #[test]
-fn hr7_a_server_that_leaves_or_says_nothing_is_no_server() {
+fn hr7_a_server_that_leaves_or_stays_silent_fails_the_handshake() {
     let (_, request) = asking(Config::default(), &[]);
     let whole = accepted_head(&request, &[]);
     for heard in [&b""[..], b"HTTP/1.1 10", b"HTTP/1.1 100 Continue\r\n\r\n", &whole[..whole.len() - 1]] {
@@ -305,7 +311,7 @@ fn hr7_a_server_that_leaves_or_says_nothing_is_no_server() {
             assert_eq!(feed(&mut client, heard), [], "{case}");
             leave(&mut client);
             let Some(Event::Disconnect(disconnect)) = client.poll_event() else {
-                panic!("{case}: the end is an event")
+                panic!("{case}: the end is reported")
             };
             assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::Abnormal, &cause), "{case}");
             assert_eq!((disconnect.initiator, disconnect.is_clean), (None, false), "{case}");

@@ -1,4 +1,4 @@
-//! What a server answers (checklist rows HA, HS10 to HS12).
+//! The answer of a server (rows HA and HS10 to HS12).
 
 use crate::support::{
     Raw, config, drain, feed,
@@ -12,14 +12,14 @@ use statesocket::{
     Phase, RejectError, SocketAction, State, TransitionError,
 };
 
-/// The answer that `server` has written, and the one event that follows its rejection.
+/// The answer that `server` has written, and the only event after its rejection.
 fn rejection(server: &mut Connection) -> (String, Box<Disconnect>) {
     assert_eq!((server.client_state(), server.application_state()), (State::Disconnected, State::Disconnected));
-    assert_eq!(server.disconnect(), None, "nobody has been told yet");
+    assert_eq!(server.disconnect(), None, "the end is not reported yet");
     let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("a rejection ends the connection") };
     assert_eq!(disconnect.code, CloseCode::Abnormal);
     assert_eq!((disconnect.initiator, disconnect.is_clean), (Some(Party::Application), false));
-    assert_eq!(server.poll_socket(), None, "the answer has not left");
+    assert_eq!(server.poll_socket(), None, "the answer is not written yet");
     let answer = String::from_utf8(drain(server)).expect("the answer is text");
     assert_over(server, &answer);
     (answer, disconnect)
@@ -29,7 +29,7 @@ fn rejection(server: &mut Connection) -> (String, Box<Disconnect>) {
 fn ha1_the_answer_is_that_of_the_rfc() {
     let mut server = requested_server(Config::default());
     assert_eq!((server.client_state(), server.application_state()), (State::Connected, State::Connecting));
-    server.accept(Accept::new()).expect("a request waits");
+    server.accept(Accept::new()).expect("a request is pending");
     assert_eq!(
         drain(&mut server).escape_ascii().to_string(),
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -42,14 +42,14 @@ fn ha1_the_answer_is_that_of_the_rfc() {
 }
 
 #[test]
-fn ha1_own_headers_follow_those_of_the_handshake() {
+fn ha1_headers_of_the_application_follow_those_of_the_handshake() {
     let mut server = server(Config::default());
     feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Protocol", "chat, superchat")]));
     let accept = Accept::new()
         .header(header::SET_COOKIE, HeaderValue::from_static("a=1"))
         .header(header::SET_COOKIE, HeaderValue::from_static("b=2"))
         .subprotocol("superchat");
-    server.accept(accept).expect("a request waits");
+    server.accept(accept).expect("a request is pending");
     assert_eq!(
         String::from_utf8(drain(&mut server)).expect("text"),
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -67,9 +67,9 @@ fn ha2_only_an_offered_subprotocol_is_accepted() {
         let refused = server.accept(Accept::new().subprotocol(name));
         assert_eq!(refused, Err(AcceptError::SubprotocolNotOffered(name.to_owned())), "{name:?}");
         assert_eq!((server.phase(), server.subprotocol()), (Phase::Requested, None), "{name:?}");
-        assert!(server.transmit().is_empty(), "{name:?}: an error writes nothing");
+        assert!(server.transmit().is_empty(), "{name:?}: a refused answer writes nothing");
     }
-    server.accept(Accept::new().subprotocol("chat")).expect("the errors have changed nothing");
+    server.accept(Accept::new().subprotocol("chat")).expect("the refused calls changed nothing");
     assert_eq!(server.subprotocol(), Some("chat"));
 }
 
@@ -79,8 +79,8 @@ fn ha3_no_extension_is_ever_accepted() {
     let mut server = server(Config::default());
     let events = feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Extensions", offer)]));
     let [Event::Request(request)] = events.as_slice() else { panic!("{events:?}") };
-    assert_eq!(request.extensions().len(), 3, "the application sees the offer");
-    server.accept(Accept::new()).expect("a request waits");
+    assert_eq!(request.extensions().len(), 3, "the request shows the offer");
+    server.accept(Accept::new()).expect("a request is pending");
     let answer = String::from_utf8(drain(&mut server)).expect("text").to_lowercase();
     assert!(!answer.contains("sec-websocket-extensions"), "{answer}");
 }
@@ -88,8 +88,8 @@ fn ha3_no_extension_is_ever_accepted() {
 #[test]
 fn ha4_the_server_may_send_at_once() {
     let mut server = requested_server(Config::default());
-    server.accept(Accept::new()).expect("a request waits");
-    server.send_text("Hello").expect("open at once");
+    server.accept(Accept::new()).expect("a request is pending");
+    server.send_text("Hello").expect("the connection is open");
     let output = drain(&mut server);
     assert!(output.starts_with(b"HTTP/1.1 101 ") && output.ends_with(b"\r\n\r\n\x81\x05Hello"), "{output:?}");
 }
@@ -102,8 +102,8 @@ fn ha4_bytes_behind_the_request_wait_for_the_answer() {
         let mut server = server(Config::default());
         let events = feed(&mut server, &[&request_head("/chat", &[]), &hello[..split]].concat());
         assert!(matches!(events.as_slice(), [Event::Request(_)]), "{split}: {events:?}");
-        server.accept(Accept::new().subprotocol("not offered")).expect_err("an answer that is refused loses nothing");
-        server.accept(Accept::new()).expect("a request waits");
+        server.accept(Accept::new().subprotocol("not offered")).expect_err("the subprotocol was not offered");
+        server.accept(Accept::new()).expect("a request is pending");
         let mut texts: Vec<_> = server.poll_event().into_iter().collect();
         texts.extend(feed(&mut server, &[&hello[split..], &more].concat()));
         assert_eq!(texts, [Event::Message(Message::from("Hello")), Event::Message(Message::from("again"))], "{split}");
@@ -111,12 +111,12 @@ fn ha4_bytes_behind_the_request_wait_for_the_answer() {
 }
 
 #[test]
-fn ha4_a_close_behind_the_request_is_answered_after_it_is_accepted() {
+fn ha4_a_close_behind_the_request_is_answered_after_the_accept() {
     let early = [Raw::new(Raw::PING, "p").masked().bytes(), Raw::close(1001, "off").masked().bytes()].concat();
     let mut server = server(Config::default());
     feed(&mut server, &[request_head("/chat", &[]), early].concat());
-    assert_eq!(server.phase(), Phase::Requested, "nothing is known of frames before there are any");
-    server.accept(Accept::new()).expect("a request waits");
+    assert_eq!(server.phase(), Phase::Requested, "no frame is read before the answer");
+    server.accept(Accept::new()).expect("a request is pending");
     drain(&mut server);
     let events = feed(&mut server, b"");
     let [Event::Ping(_), Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
@@ -125,7 +125,7 @@ fn ha4_a_close_behind_the_request_is_answered_after_it_is_accepted() {
 }
 
 #[test]
-fn ha5_headers_of_the_handshake_are_not_the_applications() {
+fn ha5_headers_of_the_handshake_are_reserved() {
     for name in [
         "Upgrade",
         "connection",
@@ -144,15 +144,15 @@ fn ha5_headers_of_the_handshake_are_not_the_applications() {
             .header(name.clone(), HeaderValue::from_static("x"));
         assert_eq!(server.accept(accept), Err(AcceptError::ReservedHeader(name.clone())));
         assert!(server.transmit().is_empty() && server.phase() == Phase::Requested, "{name}");
-        server.accept(Accept::new()).expect("the error has changed nothing");
+        server.accept(Accept::new()).expect("the refused call changed nothing");
     }
 }
 
 #[test]
-fn ha6_an_abort_during_the_handshake_just_closes() {
+fn ha6_an_abort_during_the_handshake_closes_the_transport() {
     for mut server in [server(Config::default()), requested_server(Config::default())] {
         server.abort();
-        let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("an abort is an end") };
+        let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("the abort is reported") };
         assert_eq!((disconnect.code, disconnect.cause), (CloseCode::Abnormal, Cause::Aborted));
         assert_eq!(server.phase(), Phase::Closed);
         assert!(server.transmit().is_empty() && server.poll_event().is_none());
@@ -168,18 +168,18 @@ fn ha6_a_client_that_leaves_during_the_handshake_is_lost() {
         let was_requested = server.phase() == Phase::Requested;
         server.receive_eof();
         if was_requested {
-            assert_eq!(server.accept(Accept::new()), Err(AcceptError::ClientGone), "there is nobody to accept");
+            assert_eq!(server.accept(Accept::new()), Err(AcceptError::ClientGone), "the client is gone");
         }
-        let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("the end is an event") };
+        let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("the end is reported") };
         assert_eq!((disconnect.code, disconnect.cause), (CloseCode::Abnormal, Cause::TransportLost));
         assert_eq!((server.phase(), server.poll_event()), (Phase::Closed, None));
-        assert!(server.transmit().is_empty(), "there is nobody to tell");
+        assert!(server.transmit().is_empty(), "nothing is written");
         assert_eq!((server.poll_socket(), server.poll_socket()), (Some(SocketAction::Close), None));
     }
 }
 
 #[test]
-fn ha6_nothing_is_written_to_a_transport_that_has_failed() {
+fn ha6_nothing_is_written_to_a_failed_transport() {
     let mut server = requested_server(Config::default());
     server.transport_failed();
     let _ = server.reject(Response::new(StatusCode::NOT_FOUND));
@@ -195,9 +195,9 @@ fn ha6_nothing_is_written_to_a_transport_that_has_failed() {
 }
 
 #[test]
-fn ha7_an_answer_is_given_once() {
+fn ha7_a_request_is_answered_once() {
     let mut server = requested_server(Config::default());
-    server.reject(Response::new(StatusCode::NOT_FOUND)).expect("a request waits");
+    server.reject(Response::new(StatusCode::NOT_FOUND)).expect("a request is pending");
     let written = server.transmit().to_vec();
     assert_eq!(
         server.reject(Response::new(StatusCode::OK)),
@@ -208,13 +208,13 @@ fn ha7_an_answer_is_given_once() {
     assert_eq!(rejection(&mut server).1.cause, Cause::Rejected(StatusCode::NOT_FOUND));
 }
 
-/// The error of an application that does `action` too early or too late.
+/// The error of an application whose `action` comes too early or too late.
 fn illegal(phase: Phase, action: Action) -> TransitionError {
-    phase.next(Party::Application, action).expect_err("no request waits")
+    phase.next(Party::Application, action).expect_err("no request is pending")
 }
 
 #[test]
-fn ha7_there_is_nothing_to_answer_before_a_request() {
+fn ha7_nothing_can_be_answered_before_a_request() {
     let mut server = server(Config::default());
     assert_eq!(server.accept(Accept::new()), Err(AcceptError::Transition(illegal(Phase::Idle, Action::Accept))));
     let response = Response::new(StatusCode::NOT_FOUND);
@@ -223,9 +223,9 @@ fn ha7_there_is_nothing_to_answer_before_a_request() {
 }
 
 #[test]
-fn ha7_close_before_accept_is_a_403() {
+fn ha7_a_close_before_the_answer_is_a_403() {
     let mut closed = requested_server(Config::default());
-    closed.close(CloseCode::Normal, "no").expect("it is legal");
+    closed.close(CloseCode::Normal, "no").expect("the call is legal");
     let mut ensured = requested_server(Config::default());
     ensured.ensure_closed(CloseCode::Normal, "no");
     for mut server in [closed, ensured] {
@@ -236,11 +236,11 @@ fn ha7_close_before_accept_is_a_403() {
 }
 
 #[test]
-fn hs10_the_application_may_ask_for_credentials_or_redirect() {
+fn hs10_the_application_may_demand_credentials_or_redirect() {
     let mut server = requested_server(Config::default());
     let challenge = HeaderValue::from_static("Basic realm=\"chat\"");
     let response = Response::new(StatusCode::UNAUTHORIZED).header(header::WWW_AUTHENTICATE, challenge).body("who?");
-    server.reject(response).expect("a request waits");
+    server.reject(response).expect("a request is pending");
     let (answer, disconnect) = rejection(&mut server);
     assert_eq!(
         answer,
@@ -253,7 +253,7 @@ fn hs10_the_application_may_ask_for_credentials_or_redirect() {
         let mut server = requested_server(Config::default());
         let status = StatusCode::from_u16(status).expect("a status");
         let elsewhere = HeaderValue::from_static("wss://example.com/chat");
-        server.reject(Response::new(status).header(header::LOCATION, elsewhere)).expect("a request waits");
+        server.reject(Response::new(status).header(header::LOCATION, elsewhere)).expect("a request is pending");
         let (answer, _) = rejection(&mut server);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\nlocation: wss://example.com/chat\r\n")), "{answer}");
     }
@@ -265,7 +265,7 @@ fn hs11_an_unwelcome_origin_is_answered_with_403() {
     let events = feed(&mut server, &request_head("/chat", &[("Origin", "https://evil.example")]));
     let [Event::Request(request)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(request.origin(), Some("https://evil.example"));
-    server.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request waits");
+    server.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
     assert!(rejection(&mut server).0.starts_with("HTTP/1.1 403 Forbidden\r\n"));
 }
 
@@ -273,33 +273,33 @@ fn hs11_an_unwelcome_origin_is_answered_with_403() {
 fn hs12_an_unknown_resource_is_answered_with_404() {
     let mut server = requested_server(Config::default());
     assert_eq!(server.request().map(|request| request.path()), Some("/chat"));
-    server.reject(Response::new(StatusCode::NOT_FOUND).body("no /chat here")).expect("a request waits");
+    server.reject(Response::new(StatusCode::NOT_FOUND).body("no /chat here")).expect("a request is pending");
     let (answer, _) = rejection(&mut server);
     assert_eq!(answer, "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 13\r\n\r\nno /chat here");
 }
 
 #[test]
-fn hs12_what_a_rejected_client_sent_early_is_dropped() {
+fn hs12_early_bytes_of_a_rejected_client_are_dropped() {
     let mut server = server(Config::default());
     let second = request_head("/admin", &[]);
     feed(&mut server, &[request_head("/chat", &[]), second].concat());
-    server.reject(Response::new(StatusCode::NOT_FOUND)).expect("a request waits");
+    server.reject(Response::new(StatusCode::NOT_FOUND)).expect("a request is pending");
     assert_eq!(rejection(&mut server).1.cause, Cause::Rejected(StatusCode::NOT_FOUND));
 }
 
 #[test]
-fn ha7_a_response_without_content_says_no_length() {
+fn ha7_a_response_without_content_has_no_length() {
     for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED] {
         let mut server = requested_server(Config::default());
         let with_body = Response::new(status).body("x");
         assert_eq!(server.reject(with_body), Err(RejectError::BodyNotAllowed(status)));
-        server.reject(Response::new(status)).expect("the error has changed nothing");
+        server.reject(Response::new(status)).expect("the refused call changed nothing");
         assert_eq!(rejection(&mut server).0, format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n"));
     }
 }
 
 #[test]
-fn ha7_a_plain_request_is_handed_out_only_if_asked_for() {
+fn ha7_a_plain_request_is_reported_only_if_configured() {
     let plain = b"GET /index.html HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n";
     assert_eq!(refusal(Config::default(), plain).0, HandshakeError::UpgradeRequired);
 
@@ -310,7 +310,7 @@ fn ha7_a_plain_request_is_handed_out_only_if_asked_for() {
     assert_eq!(server.accept(Accept::new()), Err(AcceptError::NotWebSocket));
     assert!(server.transmit().is_empty() && server.phase() == Phase::Requested);
     let page = Response::new(StatusCode::OK).header(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    server.reject(page.body("<p>Hello")).expect("a request waits");
+    server.reject(page.body("<p>Hello")).expect("a request is pending");
     assert_eq!(
         rejection(&mut server).0,
         "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nConnection: close\r\nContent-Length: 8\r\n\r\n<p>Hello"
@@ -319,8 +319,8 @@ fn ha7_a_plain_request_is_handed_out_only_if_asked_for() {
     let with_a_key = request_head("/chat", &[("Upgrade", "h2c")]);
     let mut server = self::server(config.clone());
     feed(&mut server, &with_a_key);
-    assert_eq!(server.accept(Accept::new()), Err(AcceptError::NotWebSocket), "a key alone asks for nothing");
+    assert_eq!(server.accept(Accept::new()), Err(AcceptError::NotWebSocket), "a key alone is a plain request");
 
     let broken = request_head("/chat", &[("Sec-WebSocket-Key", "")]);
-    assert_eq!(refusal(config, &broken).0, HandshakeError::InvalidKey, "who asks for a WebSocket must ask rightly");
+    assert_eq!(refusal(config, &broken).0, HandshakeError::InvalidKey, "a request for a WebSocket must be valid");
 }

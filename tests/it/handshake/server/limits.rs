@@ -1,4 +1,4 @@
-//! Limits of the request (checklist row HS15).
+//! Limits of the request (row HS15).
 
 use crate::support::{
     config, drain, feed,
@@ -26,7 +26,7 @@ fn hs15_a_request_line_over_the_limit_is_answered_with_414() {
 }
 
 #[test]
-fn hs15_a_request_line_over_the_limit_fails_before_it_is_whole() {
+fn hs15_a_request_line_over_the_limit_fails_before_its_end() {
     let limit = Config::default().max_request_line_bytes;
     let mut server = server(Config::default());
     assert_eq!(feed(&mut server, &vec![b'x'; limit]), []);
@@ -35,7 +35,7 @@ fn hs15_a_request_line_over_the_limit_fails_before_it_is_whole() {
 }
 
 #[test]
-fn hs15_empty_lines_before_the_request_are_bounded() {
+fn hs15_empty_lines_before_the_request_are_limited() {
     let config = Config::default();
     let limit = config.max_request_line_bytes;
     let (error, _) = refusal(config, &b"\r\n".repeat(limit));
@@ -53,7 +53,7 @@ fn hs15_a_head_over_the_limit_is_answered_with_431() {
 }
 
 #[test]
-fn hs15_of_two_limits_the_lower_one_is_broken_first() {
+fn hs15_of_two_limits_the_lower_one_applies_first() {
     for (line_limit, head_limit) in [(20, 30), (20, 20), (30, 20)] {
         let config = config(|config| {
             (config.max_request_line_bytes, config.max_head_bytes) = (line_limit, head_limit);
@@ -68,7 +68,7 @@ fn hs15_of_two_limits_the_lower_one_is_broken_first() {
 }
 
 #[test]
-fn hs15_what_follows_the_head_does_not_count() {
+fn hs15_bytes_behind_the_head_do_not_count() {
     let head = request_head("/chat", &[]);
     let limit = head.len();
     let mut server = server(config(|config| config.max_head_bytes = limit));
@@ -88,7 +88,7 @@ fn hs15_more_headers_than_the_limit_are_answered_with_431() {
 }
 
 #[test]
-fn hs15_limits_may_be_as_high_as_they_go() {
+fn hs15_limits_may_be_as_high_as_their_types_allow() {
     let config = config(|config| {
         config.max_request_line_bytes = usize::MAX;
         config.max_head_bytes = usize::MAX;
@@ -98,7 +98,7 @@ fn hs15_limits_may_be_as_high_as_they_go() {
     request(config, &with_headers(50));
 }
 
-/// More headers than `http::HeaderMap` can hold are the peer's fault, and no panic of ours.
+/// More headers than `http::HeaderMap` holds are the peer's fault, not a panic.
 #[test]
 fn hs15_more_headers_than_a_map_holds_are_answered_with_431() {
     let config = config(|config| {
@@ -130,7 +130,7 @@ fn hs15_a_request_that_takes_too_long_is_answered_with_408() {
 }
 
 #[test]
-fn hs15_a_client_that_says_nothing_in_time_is_told_nothing() {
+fn hs15_a_client_that_sends_nothing_in_time_gets_no_answer() {
     let mut server = server(Config::default());
     server.handle_timeout(Instant::now() + Duration::from_secs(11));
     let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("time is up") };
@@ -140,7 +140,7 @@ fn hs15_a_client_that_says_nothing_in_time_is_told_nothing() {
 }
 
 #[test]
-fn hs15_an_application_may_take_longer_than_a_request_but_not_for_ever() {
+fn hs15_the_answer_may_take_longer_than_the_request_within_limits() {
     let mut server = requested_server(Config::default());
     server.handle_timeout(Instant::now() + Duration::from_secs(29));
     assert_eq!((server.poll_event(), server.phase()), (None, Phase::Requested));

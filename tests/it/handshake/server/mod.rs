@@ -1,4 +1,4 @@
-//! The server: what it reads, what it refuses, what it answers.
+//! The server: the requests that it reads and refuses, and its answers.
 
 mod answer;
 mod limits;

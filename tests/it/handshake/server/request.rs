@@ -1,4 +1,4 @@
-//! The opening handshake as a server reads it (checklist rows HS).
+//! The request that a server reads (rows HS).
 
 use super::why;
 use crate::support::{
@@ -8,14 +8,14 @@ use crate::support::{
 };
 use statesocket::{Config, HandshakeError, http::StatusCode};
 
-/// A valid request but for its request line.
+/// A request that is valid except for its request line.
 fn with_line(line: &str) -> Vec<u8> {
     let head = request_head("/chat", &[]);
     let end = head.iter().position(|&byte| byte == b'\r').expect("a head has lines");
     [line.as_bytes(), &head[end..]].concat()
 }
 
-/// A valid request with `line` among its headers, to the byte.
+/// A valid request with exactly `line` among its headers.
 fn with_header_line(line: &[u8]) -> Vec<u8> {
     let head = request_head("/chat", &[]);
     [&head[..head.len() - 2], line, b"\r\n\r\n"].concat()
@@ -46,10 +46,10 @@ fn hs1_a_malformed_head_is_answered_with_400() {
     }
 }
 
-/// RFC 9112 section 3: "Recipients of an invalid request-line SHOULD respond with either a 400 (Bad Request) error or
-/// a 301". The version is not what is wrong here.
+/// RFC 9112 section 3: "Recipients of an invalid request-line SHOULD respond with either a 400 (Bad Request) error or a
+/// 301". These lines have more wrong with them than the version.
 #[test]
-fn hs1_a_request_line_of_another_shape_is_answered_with_400() {
+fn hs1_a_malformed_request_line_is_answered_with_400() {
     for line in [
         "GET",
         "GET /chat",
@@ -73,7 +73,7 @@ fn hs1_a_request_line_of_another_shape_is_answered_with_400() {
 }
 
 #[test]
-fn hs1_bytes_that_no_head_can_hold_fail_before_a_line_is_whole() {
+fn hs1_bytes_that_no_head_can_contain_fail_before_the_line_ends() {
     let starts: [(&str, &[u8]); 5] = [
         ("a TLS client hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03"),
         ("a TLS alert", b"\x15"),
@@ -87,7 +87,7 @@ fn hs1_bytes_that_no_head_can_hold_fail_before_a_line_is_whole() {
 }
 
 #[test]
-fn hs1_any_pieces_give_the_same_as_the_whole() {
+fn hs1_the_result_does_not_depend_on_the_pieces() {
     let early = crate::support::Raw::new(0x1, "Hello").masked().bytes();
     let accepted = [request_head("/chat", &[("Sec-WebSocket-Protocol", "a, b"), ("X", "ü")]), early].concat();
     for bytes in [
@@ -162,7 +162,7 @@ fn hs4_a_request_without_either_token_is_refused() {
 }
 
 #[test]
-fn hs5_key_must_decode_to_sixteen_bytes() {
+fn hs5_the_key_must_decode_to_16_bytes() {
     for key in [
         "",
         "c2hvcnQ=",
@@ -183,7 +183,7 @@ fn hs5_key_must_decode_to_sixteen_bytes() {
     let empty = with_header_line(b"Sec-WebSocket-Key:");
     assert_eq!(refusal(Config::default(), &empty).0, HandshakeError::DuplicateHeader("Sec-WebSocket-Key"));
     let spaced = request_head("/chat", &[("Sec-WebSocket-Key", "\t dGhlIHNhbXBsZSBub25jZQ== \t")]);
-    assert!(request(Config::default(), &spaced).is_websocket(), "white space around a value is none of it");
+    assert!(request(Config::default(), &spaced).is_websocket(), "white space around a value does not count");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn hs5_a_second_key_is_refused_even_if_it_is_the_same() {
 }
 
 #[test]
-fn hs6_any_version_but_13_is_answered_with_426_and_the_version_we_speak() {
+fn hs6_any_version_but_13_is_answered_with_426_and_version_13() {
     for version in ["", "0", "8", "12", "14", "013", "+13", "13.0", "0x0D", "13, 8", "13, 13", "8, 13", "thirteen"] {
         let request = request_head("/chat", &[("Sec-WebSocket-Version", version)]);
         let (error, answer) = refusal(Config::default(), &request);
@@ -213,13 +213,17 @@ fn hs6_any_version_but_13_is_answered_with_426_and_the_version_we_speak() {
 }
 
 #[test]
-fn hs7_only_a_request_without_origin_looks_like_no_browser() {
+fn hs7_only_a_request_without_origin_is_not_from_a_browser() {
     let origin =
         |value| request(Config::default(), &request_head("/chat", &[("Origin", value)])).origin().map(String::from);
     assert_eq!(origin(""), None);
     assert_eq!(origin("null").as_deref(), Some("null"));
     assert_eq!(origin("https://example.com:8443").as_deref(), Some("https://example.com:8443"));
-    assert_eq!(origin("https://exämple.com").as_deref(), Some("https://exämple.com"), "it has one, if a strange one");
+    assert_eq!(
+        origin("https://exämple.com").as_deref(),
+        Some("https://exämple.com"),
+        "a strange origin is still an origin"
+    );
 }
 
 #[test]
@@ -283,5 +287,5 @@ fn hs14_a_request_with_a_body_is_answered_with_400() {
         assert_eq!(refusal(config, &request_head("/", &plain)).0, HandshakeError::RequestBody, "plain, {changes:?}");
     }
     let none = request(Config::default(), &request_head("/chat", &[("Content-Length", "0")]));
-    assert!(none.is_websocket(), "a length of nothing is no body");
+    assert!(none.is_websocket(), "a length of 0 means no body");
 }

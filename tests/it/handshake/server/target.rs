@@ -1,4 +1,4 @@
-//! The target of a request, and `Host`.
+//! The request target, and `Host`.
 
 use super::why;
 use crate::support::{
@@ -28,7 +28,7 @@ fn hs1_the_target_is_a_resource_name_or_an_absolute_uri() {
 }
 
 #[test]
-fn hs1_a_name_in_the_query_has_the_last_of_its_values() {
+fn hs1_a_repeated_name_in_the_query_has_its_last_value() {
     let of = |target| request(Config::default(), &request_head(target, &[]));
     let request = of("/chat?name=Ann&n%61me=B%C3%B6b+1&empty=&flag&na=x");
     for (name, value) in
@@ -60,13 +60,13 @@ fn hs1_any_other_target_is_answered_with_400() {
 
 /// RFC 3986 section 3.1: schemes are case-insensitive.
 #[test]
-fn hs1_the_scheme_of_an_absolute_target_is_in_any_case() {
+fn hs1_the_scheme_of_an_absolute_target_is_case_insensitive() {
     for target in ["WS://other/x", "Wss://other/x", "Https://other/x"] {
         assert_eq!(request(Config::default(), &request_head(target, &[])).path(), "/x", "{target}");
     }
 }
 
-/// RFC 3986 knows ASCII only; what a recipient makes of raw bytes beyond it depends on the recipient.
+/// RFC 3986 is limited to ASCII; recipients differ in what they make of other raw bytes.
 #[test]
 fn hs1_a_target_outside_ascii_is_answered_with_400() {
     for target in ["/ü", "/chat?ü=1", "http://other/ü"] {
@@ -92,7 +92,7 @@ fn hs3_host_names_the_authority() {
 }
 
 #[test]
-fn hs3_host_is_due_exactly_once() {
+fn hs3_host_must_appear_exactly_once() {
     assert_eq!(why(&[("Host", "")]), HandshakeError::InvalidHost);
     for again in ["server.example.com", "other", ""] {
         assert_eq!(why(&[("+Host", again)]), HandshakeError::InvalidHost, "again as {again:?}");
@@ -101,18 +101,18 @@ fn hs3_host_is_due_exactly_once() {
 }
 
 #[test]
-fn hs3_an_absolute_target_does_not_stand_in_for_host() {
+fn hs3_an_absolute_target_does_not_replace_host() {
     let target = "http://other/chat";
     for changes in [&[("Host", "")][..], &[("+Host", "other")], &[("Host", "a b")]] {
         let (error, _) = refusal(Config::default(), &request_head(target, changes));
         assert_eq!(error, HandshakeError::InvalidHost, "{changes:?}");
     }
     let request = request(Config::default(), &request_head(target, &[]));
-    assert_eq!(request.authority(), "other", "RFC 9112 section 3.2.2: the target's authority counts");
+    assert_eq!(request.authority(), "other", "RFC 9112 section 3.2.2: the authority of the target applies");
 }
 
 #[test]
-fn hs3_a_host_that_names_none_is_answered_with_400() {
+fn hs3_a_host_without_a_name_is_answered_with_400() {
     for host in [
         " ", "a b", "a, b", "a/b", "a?b", "a#b", "a\\b", "user@a", "http://a", "[::1", "::1", "a]b", "a:1:2", ":80",
         "%zz", "ü", "<a>",
@@ -121,9 +121,9 @@ fn hs3_a_host_that_names_none_is_answered_with_400() {
     }
 }
 
-/// RFC 3986 sections 3.2.2 and 3.2.3: a port is digits, and what brackets hold is an IPv6 address.
+/// RFC 3986 sections 3.2.2 and 3.2.3: a port consists of digits, and brackets hold an IPv6 address.
 #[test]
-fn hs3_a_host_with_an_impossible_port_or_address_is_answered_with_400() {
+fn hs3_an_invalid_port_or_address_is_answered_with_400() {
     for host in ["a:port", "a:65536", "a:-1", "a:+80", "a:8 0", "[]", "[zz]", "[::1]x", "[127.0.0.1]", "[::1]:x"] {
         assert_eq!(why(&[("Host", host)]), HandshakeError::InvalidHost, "{host:?}");
     }
@@ -131,7 +131,7 @@ fn hs3_a_host_with_an_impossible_port_or_address_is_answered_with_400() {
 
 /// RFC 9110 sections 4.2.1 and 4.2.4: an empty host must be rejected, and user information treated as an error.
 #[test]
-fn hs3_an_absolute_target_names_a_plain_authority() {
+fn hs3_an_absolute_target_has_a_host_and_no_user() {
     for target in
         ["http://:80/x", "http://user@other/x", "http://user:word@other/x", "http://other:port/", "http://[zz]/"]
     {

@@ -65,7 +65,7 @@ impl Endpoint {
         let item = match event {
             Event::Message(message) => {
                 if self.connection.can_send() {
-                    self.connection.send(&message).expect("there is room");
+                    self.connection.send(&message).expect("the output has room");
                 }
                 match message {
                     Message::Text(text) => Item::Text(text.into_owned()),
@@ -83,7 +83,7 @@ impl Endpoint {
     fn note_end(&mut self, at: usize, disconnect: &Disconnect) {
         let end = match &disconnect.cause {
             Cause::PeerClosed | Cause::LocalClosed => {
-                let close = disconnect.received.as_ref().expect("a close has come");
+                let close = disconnect.received.as_ref().expect("a Close has arrived");
                 assert_eq!((disconnect.code, disconnect.is_clean), (close.code, true), "{disconnect:?}");
                 assert_eq!(disconnect.reason, close.reason.as_str(), "{disconnect:?}");
                 let has_body = close.code != CloseCode::Status;

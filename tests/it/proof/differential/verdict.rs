@@ -84,7 +84,7 @@ pub(super) fn ours_as_server(bytes: &[u8]) -> Verdict {
     match receive(&mut server, bytes) {
         None => Verdict::Waits,
         Some(Event::Request(request)) => {
-            server.accept(Accept::new()).expect("a request waits");
+            server.accept(Accept::new()).expect("a request is pending");
             let accept = header_in(server.transmit(), "Sec-WebSocket-Accept: ");
             let target = Some(resource(request.path(), request.raw_query()));
             Verdict::Accepted { target, headers: request.headers().clone(), accept }
@@ -175,7 +175,7 @@ pub(super) fn theirs_as_server(bytes: &[u8]) -> Verdict {
     match ServerHandshake::start(memory(bytes), callback, None).handshake() {
         Ok(socket) => {
             let accept = header_in(&socket.get_ref().output, "sec-websocket-accept: ");
-            let (target, headers) = seen.expect("it has asked");
+            let (target, headers) = seen.expect("the request has arrived");
             Verdict::Accepted { target, headers, accept }
         }
         Err(Outcome::Interrupted(_)) => Verdict::Waits,

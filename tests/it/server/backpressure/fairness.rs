@@ -1,4 +1,4 @@
-//! One busy connection does not keep the others waiting.
+//! A busy connection does not keep the others waiting.
 
 use super::{Seen, idle, open, send_some, server};
 use crate::support::{
@@ -24,47 +24,47 @@ use std::{
 };
 
 #[test]
-fn a_handler_that_always_has_more_does_not_keep_the_others_waiting() {
+fn a_handler_with_endless_output_does_not_keep_others_waiting() {
     fn send_for_ever(seen: &Seen, peer: &mut Peer<'_>) {
         seen.left.set(u32::MAX);
         send_some(seen, peer);
     }
     let (mut server, _seen) = server(send_for_ever, send_for_ever);
-    server.route("/quiet", || Echo).expect("another route");
+    server.route("/quiet", || Echo).expect("the route is new");
     let mut greedy = open(&mut server);
     let reader = thread::spawn(move || {
-        greedy.set_nonblocking(false).expect("a socket");
+        greedy.set_nonblocking(false).expect("the socket is open");
         let mut buffer = vec![0; 1 << 20];
         while greedy.read(&mut buffer).is_ok_and(|count| count > 0) {}
     });
     let mut other = dial(server.local_addr());
     let bytes = [request_head("/quiet", &[]), Raw::new(Raw::TEXT, "Hello").masked().bytes()].concat();
-    other.write_all(&bytes).expect("the socket has room");
+    other.write_all(&bytes).expect("the socket buffer has room");
     let echo = Raw::new(Raw::TEXT, "Hello").bytes();
     let head = accepted_head(&request_head("/quiet", &[]), &[]);
     turn_until_received(&mut server, &mut other, &[head, echo].concat());
     drop(server);
-    reader.join().expect("no panic");
+    reader.join().expect("the thread does not panic");
 }
 
 #[test]
-fn a_flood_of_one_peer_does_not_keep_the_others_waiting() {
+fn a_flood_of_one_peer_does_not_keep_others_waiting() {
     let (mut server, seen) = server(idle, idle);
     let mut flooder = open(&mut server);
     let frame = Raw::new(Raw::BINARY, [1; 100]).masked().bytes().repeat(1_000);
-    // So much waits in the socket that one turn cannot take it.
+    // The socket holds more than one turn can take.
     let mut written = 0;
     while let Ok(count) = flooder.write(&frame[written % frame.len()..]) {
         written += count;
     }
     assert!(written > 1 << 20, "the system takes only {written} bytes");
-    server.turn(Some(PATIENCE)).expect("nothing fails");
+    server.turn(Some(PATIENCE)).expect("the loop does not fail");
     let in_one_turn = seen.messages.get();
     assert!(in_one_turn <= 4 * (128 << 10) / 106 + 1, "{in_one_turn} messages were read in one turn");
 }
 
 #[test]
-fn others_echo_while_one_floods() {
+fn other_connections_echo_during_a_flood() {
     let served = Served::echo(Config::default());
     let flooder = served.open();
     let mut writer = flooder.stream().try_clone().expect("a socket can be shared");
@@ -81,18 +81,18 @@ fn others_echo_while_one_floods() {
     });
 }
 
-/// Has the loop do nothing again and again, until `is_enough`.
+/// Gives the loop an empty command again and again, until `is_enough`.
 fn keep_busy(handle: &Handle, id: PeerId, is_enough: Arc<AtomicBool>) {
     let again = move |peer: &mut Peer<'_>| {
         if !is_enough.load(Ordering::Relaxed) {
             keep_busy(peer.handle(), id, is_enough);
         }
     };
-    // It is stopped at the latest when the server goes.
+    // It stops at the latest when the server ends.
     let _ = handle.with_peer(id, again);
 }
 
-/// Sets what it holds when it is dropped, so that a test that fails leaves no busy loop behind.
+/// Sets its flag when it is dropped, so that a failing test leaves no busy loop behind.
 struct Enough(Arc<AtomicBool>);
 
 impl Drop for Enough {
@@ -102,7 +102,7 @@ impl Drop for Enough {
 }
 
 #[test]
-fn commands_without_end_starve_no_connection() {
+fn endless_commands_starve_no_connection() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();

@@ -1,4 +1,4 @@
-//! The high-water and the low-water mark, turn by turn, so that each step is seen; pauses of the application.
+//! The high-water and the low-water mark, turn by turn, so that each step is visible; pauses of the application.
 
 use super::{FLOOD, HIGH, LOW, ask, idle, numbered, open, read_all, send_some, server, write_until_blocked};
 use crate::support::{
@@ -15,23 +15,23 @@ use statesocket::{
 use std::{io::Write, sync::mpsc, time::Duration};
 
 #[test]
-fn a_peer_that_does_not_read_is_not_read_until_it_has_taken_most() {
+fn a_peer_that_does_not_read_is_read_again_at_the_low_water_mark() {
     let (mut server, seen) = server(idle, idle);
     let mut stream = open(&mut server);
-    let id = seen.id.get().expect("it has asked");
+    let id = seen.id.get().expect("the request has arrived");
     let message = Raw::new(Raw::BINARY, [7; 4000]);
     let written = write_until_blocked(&mut server, &mut stream, &message.clone().masked().bytes());
 
     let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.queued()));
-    assert!(is_paused, "{queued} bytes wait");
-    // Reading stops within the one buffer that is being read.
+    assert!(is_paused, "{queued} bytes are queued");
+    // Reading stops within the buffer that is being read.
     assert!(queued > LOW && queued < HIGH + (256 << 10), "{queued}");
     assert!(seen.drains.borrow().is_empty());
     let before = seen.messages.get();
     for _ in 0..10 {
-        server.turn(Some(Duration::ZERO)).expect("nothing fails");
+        server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
     }
-    assert_eq!(seen.messages.get(), before, "nothing is read meanwhile");
+    assert_eq!(seen.messages.get(), before, "nothing is read in the meantime");
 
     let frame = message.bytes();
     let count = written / message.masked().bytes().len();
@@ -44,21 +44,21 @@ fn a_peer_that_does_not_read_is_not_read_until_it_has_taken_most() {
 }
 
 #[test]
-fn a_handler_is_told_once_for_each_time_that_too_much_waited() {
+fn on_drain_is_called_once_per_crossing_of_the_high_water_mark() {
     let (mut server, seen) = server(idle, idle);
     let mut stream = open(&mut server);
-    let id = seen.id.get().expect("it has asked");
+    let id = seen.id.get().expect("the request has arrived");
     for round in 1..=3 {
-        ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("there is room"));
+        ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("the output has room"));
         let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.queued()));
-        assert!(is_paused && queued > HIGH, "{queued} of {FLOOD} bytes wait");
-        // Further messages make it no second crossing.
-        ask(&mut server, id, |peer| peer.send_binary(&vec![2; FLOOD / 2]).expect("there is room"));
-        assert_eq!(seen.drains.borrow().len(), round - 1, "not before it has drained");
+        assert!(is_paused && queued > HIGH, "{queued} of {FLOOD} bytes are queued");
+        // Further messages are not a second crossing.
+        ask(&mut server, id, |peer| peer.send_binary(&vec![2; FLOOD / 2]).expect("the output has room"));
+        assert_eq!(seen.drains.borrow().len(), round - 1, "on_drain comes only after draining");
         read_all(&mut server, &mut stream, FLOOD + FLOOD / 2 + 20);
         turn_until(&mut server, |_| seen.drains.borrow().len() >= round);
         for _ in 0..10 {
-            server.turn(Some(Duration::ZERO)).expect("nothing fails");
+            server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
         }
         assert_eq!(seen.drains.borrow().len(), round);
         assert_eq!(ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.queued())), (false, 0));
@@ -66,13 +66,13 @@ fn a_handler_is_told_once_for_each_time_that_too_much_waited() {
 }
 
 #[test]
-fn the_high_water_mark_itself_is_not_over_it() {
+fn exactly_the_high_water_mark_is_not_above_it() {
     for (len, drains) in [(HIGH - 10, 0), (HIGH - 9, 1)] {
         let (mut server, seen) = server(idle, idle);
         let mut stream = open(&mut server);
-        let id = seen.id.get().expect("it has asked");
+        let id = seen.id.get().expect("the request has arrived");
         ask(&mut server, id, move |peer| {
-            peer.send_binary(&vec![1; len]).expect("there is room");
+            peer.send_binary(&vec![1; len]).expect("the output has room");
             assert_eq!(peer.queued(), len + 10);
         });
         read_all(&mut server, &mut stream, len + 10);
@@ -80,18 +80,18 @@ fn the_high_water_mark_itself_is_not_over_it() {
     }
 }
 
-/// What is sent through the socket takes with it what waits, which may have been over the mark.
+/// A message that is sent through the socket takes the queued bytes along, which may have been above the mark.
 #[test]
-fn a_handler_is_told_also_if_a_large_message_takes_with_it_what_waited() {
+fn on_drain_is_called_if_a_large_message_empties_the_output() {
     for count in [1, 2] {
         let (mut server, seen) = server(idle, idle);
         let mut stream = open(&mut server);
-        let id = seen.id.get().expect("it has asked");
+        let id = seen.id.get().expect("the request has arrived");
         let waits = ask(&mut server, id, move |peer| {
-            peer.send_binary(&vec![1; HIGH]).expect("there is room");
+            peer.send_binary(&vec![1; HIGH]).expect("the output has room");
             let waits = peer.queued();
             for _ in 0..count {
-                peer.send(vec![2; LOW]).expect("there is room");
+                peer.send(vec![2; LOW]).expect("the output has room");
             }
             waits
         });
@@ -102,7 +102,7 @@ fn a_handler_is_told_also_if_a_large_message_takes_with_it_what_waited() {
 }
 
 #[test]
-fn a_handler_stops_at_the_high_water_mark_and_goes_on_when_it_is_told() {
+fn a_handler_stops_at_the_high_water_mark_and_goes_on_at_on_drain() {
     const COUNT: u32 = 20_000;
     let (mut server, seen) = server(send_some, send_some);
     seen.left.set(COUNT);
@@ -112,43 +112,43 @@ fn a_handler_stops_at_the_high_water_mark_and_goes_on_when_it_is_told() {
     for (n, frame) in (1..=COUNT).rev().zip(received.chunks(first.len())) {
         assert!(frame == Raw::new(Raw::BINARY, numbered(n)).bytes(), "message {n} is out of order or changed");
     }
-    assert!(seen.drains.borrow().len() > 10, "it stopped now and then");
+    assert!(seen.drains.borrow().len() > 10, "the handler stopped several times");
 }
 
 #[test]
-fn a_pause_of_the_application_is_its_own() {
+fn the_loop_does_not_end_a_pause_of_the_application() {
     let (mut server, seen) = server(idle, idle);
     let mut stream = open(&mut server);
-    let id = seen.id.get().expect("it has asked");
+    let id = seen.id.get().expect("the request has arrived");
     ask(&mut server, id, |peer| peer.pause_reading());
-    stream.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket has room");
-    ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("there is room"));
+    stream.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket buffer has room");
+    ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("the output has room"));
     read_all(&mut server, &mut stream, FLOOD + 10);
     turn_until(&mut server, |_| seen.drains.borrow().len() == 1);
-    assert!(ask(&mut server, id, |peer| peer.is_reading_paused()), "the loop did not pause it");
+    assert!(ask(&mut server, id, |peer| peer.is_reading_paused()), "the application paused it, not the loop");
     assert_eq!(seen.messages.get(), 0);
     ask(&mut server, id, |peer| peer.resume_reading());
     turn_until_received(&mut server, &mut stream, &Raw::new(Raw::TEXT, "Hello").bytes());
 }
 
 #[test]
-fn a_connection_that_is_closed_while_much_waits_ends_all_the_same() {
+fn a_connection_with_much_output_ends_after_its_close() {
     let (mut server, seen) = server(idle, idle);
     let mut stream = open(&mut server);
-    let id = seen.id.get().expect("it has asked");
-    ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("there is room"));
+    let id = seen.id.get().expect("the request has arrived");
+    ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("the output has room"));
     assert!(ask(&mut server, id, |peer| peer.is_reading_paused()));
-    stream.write_all(&Raw::close(1000, "").masked().bytes()).expect("the socket has room");
+    stream.write_all(&Raw::close(1000, "").masked().bytes()).expect("the socket buffer has room");
     ask(&mut server, id, |peer| peer.ensure_closed(4000, "enough"));
     let received = read_all(&mut server, &mut stream, FLOOD + 10 + 10);
     assert!(received.ends_with(&Raw::close(4000, "enough").bytes()));
     drop(stream);
     turn_until(&mut server, |server| server.connections() == 0);
     assert_eq!(server.tally().clean, 1);
-    assert!(seen.drains.borrow().is_empty(), "who has closed has nothing more to send");
+    assert!(seen.drains.borrow().is_empty(), "a party that has closed sends no more");
 }
 
-/// Sends so many messages, but no more than the high-water mark at a time.
+/// Sends this many messages, with at most the high-water mark queued.
 struct Stream(usize);
 
 impl Stream {
@@ -174,7 +174,7 @@ impl Handler for Stream {
 }
 
 #[test]
-fn a_stream_goes_on_also_if_the_socket_takes_everything_at_once() {
+fn a_stream_goes_on_if_the_socket_takes_everything_at_once() {
     let served = Served::start(Config::default(), |server| server.route("/", || Stream(1000)).unwrap());
     let mut client = RawClient::open(served.address, "/");
     client.send(Raw::new(Raw::TEXT, "go"));
@@ -184,7 +184,7 @@ fn a_stream_goes_on_also_if_the_socket_takes_everything_at_once() {
     assert_eq!(client.frame(), Raw::close(1000, ""));
 }
 
-/// Pauses at its first message, and tells of each.
+/// Pauses at its first message, and reports each message.
 struct Pauser(mpsc::Sender<&'static str>);
 
 impl Handler for Pauser {
@@ -201,7 +201,7 @@ impl Handler for Pauser {
 }
 
 #[test]
-fn what_the_application_has_paused_stays_paused_until_it_resumes() {
+fn a_pause_of_the_application_lasts_until_it_resumes() {
     let (sender, calls) = mpsc::channel();
     let served = Served::start(Config::default(), move |server| {
         server.route("/", move || Pauser(sender.clone())).unwrap();
@@ -211,14 +211,14 @@ fn what_the_application_has_paused_stays_paused_until_it_resumes() {
     client.send(Raw::new(Raw::TEXT, "first"));
     client.send(Raw::new(Raw::TEXT, "second"));
     assert_eq!(calls.recv_timeout(PATIENCE), Ok("message"));
-    // Both messages may have come in one read; what comes after that is not read.
+    // Both messages may come in one read; no later one is read.
     let _ = calls.recv_timeout(Duration::from_millis(200));
     client.send(Raw::new(Raw::TEXT, "third"));
     RawClient::open(served.address, "/echo").echo("a turn has passed");
     assert_eq!(calls.recv_timeout(Duration::from_millis(200)), Err(mpsc::RecvTimeoutError::Timeout));
 }
 
-/// Fills the output, and tells when it is told that there is room again.
+/// Fills the output, and reports when there is room again.
 struct Stuffed(mpsc::Sender<()>);
 
 impl Handler for Stuffed {
@@ -233,7 +233,7 @@ impl Handler for Stuffed {
 }
 
 #[test]
-fn who_was_told_that_the_output_is_full_is_told_when_it_is_not_any_more() {
+fn on_drain_follows_a_send_that_was_refused_as_full() {
     let mut config = Config::default();
     config.max_output_bytes = 64 << 10;
     let (sender, drained) = mpsc::channel();

@@ -25,7 +25,7 @@ use std::{
 const HIGH: usize = 100_000;
 const LOW: usize = 30_000;
 
-/// More than the buffers of the system between two sockets take.
+/// More than the buffers of the system between two sockets hold.
 const FLOOD: usize = 32 << 20;
 
 /// What the handlers of a server have seen.
@@ -34,13 +34,13 @@ struct Seen {
     id: Cell<Option<PeerId>>,
     drains: RefCell<Vec<usize>>,
     messages: Cell<usize>,
-    /// What a handler that sends by itself has still to send.
+    /// What a handler that sends on its own has still to send.
     left: Cell<u32>,
 }
 
 type Behaviour = fn(&Seen, &mut Peer<'_>);
 
-/// Echoes, keeps count, and does what it is told when it may send.
+/// Echoes, counts, and calls its behaviours at the request and at `on_drain`.
 struct Observer {
     seen: Rc<Seen>,
     at_start: Behaviour,
@@ -50,7 +50,7 @@ struct Observer {
 impl Handler for Observer {
     fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
         self.seen.id.set(Some(peer.id()));
-        peer.accept(Accept::new()).expect("a request waits");
+        peer.accept(Accept::new()).expect("a request is pending");
         (self.at_start)(&self.seen, peer);
     }
 
@@ -67,10 +67,10 @@ impl Handler for Observer {
 
 fn idle(_: &Seen, _: &mut Peer<'_>) {}
 
-/// Sends messages until so much waits that it is wise to stop.
+/// Sends messages up to the high-water mark.
 fn send_some(seen: &Seen, peer: &mut Peer<'_>) {
     while peer.queued() <= HIGH && seen.left.get() > 0 {
-        peer.send_binary(&numbered(seen.left.get())).expect("there is room");
+        peer.send_binary(&numbered(seen.left.get())).expect("the output has room");
         seen.left.set(seen.left.get() - 1);
     }
 }
@@ -87,26 +87,29 @@ fn server(at_start: Behaviour, at_drain: Behaviour) -> (Server, Rc<Seen>) {
     let seen = Rc::new(Seen::default());
     let handlers = Rc::clone(&seen);
     let factory = move || Observer { seen: Rc::clone(&handlers), at_start, at_drain };
-    server.route("/ws", factory).expect("the first route");
+    server.route("/ws", factory).expect("the route is new");
     (server, seen)
 }
 
-/// A client whose connection is open on `server`, which this thread turns.
+/// A client that is open on `server`, which this thread turns.
 fn open(server: &mut Server) -> TcpStream {
     let mut stream = ask_for(server, &[]);
     assert_eq!(turn_until_answered(server, &mut stream), 101);
     stream
 }
 
-/// Turns until `ask` has been answered by the connection.
+/// Turns until the connection has executed `ask`, and returns its result.
 fn ask<T: Send + 'static>(server: &mut Server, id: PeerId, ask: impl FnOnce(&mut Peer<'_>) -> T + Send + 'static) -> T {
     let (answer, answers) = mpsc::channel();
-    server.handle().with_peer(id, move |peer| answer.send(ask(peer)).expect("the test waits")).expect("it runs");
-    server.turn(Some(PATIENCE)).expect("nothing fails");
-    answers.try_recv().expect("the connection is there")
+    server
+        .handle()
+        .with_peer(id, move |peer| answer.send(ask(peer)).expect("the test is waiting"))
+        .expect("the server is running");
+    server.turn(Some(PATIENCE)).expect("the loop does not fail");
+    answers.try_recv().expect("the connection exists")
 }
 
-/// Writes `bytes` round and round while turning, until nothing has gone for a while. Returns how many have gone.
+/// Writes `bytes` over and over while turning, until nothing is taken for a while. Returns the number of bytes written.
 fn write_until_blocked(server: &mut Server, stream: &mut TcpStream, bytes: &[u8]) -> usize {
     let mut written = 0;
     let mut last = Instant::now();
@@ -118,20 +121,20 @@ fn write_until_blocked(server: &mut Server, stream: &mut TcpStream, bytes: &[u8]
             }
             Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
         }
-        assert!(written < 4 * FLOOD, "the server takes what it cannot get rid of");
-        server.turn(Some(Duration::from_millis(5))).expect("nothing fails");
+        assert!(written < 4 * FLOOD, "the server reads without limit");
+        server.turn(Some(Duration::from_millis(5))).expect("the loop does not fail");
     }
     written
 }
 
-/// Reads and turns until `len` bytes have come.
+/// Reads and turns until `len` bytes have arrived.
 fn read_all(server: &mut Server, stream: &mut TcpStream, len: usize) -> Vec<u8> {
     let mut received = vec![0; len];
     let mut at = 0;
     turn_until(server, |_| {
         while at < len {
             match stream.read(&mut received[at..]) {
-                Ok(0) => panic!("the server has gone after {at} bytes of {len}"),
+                Ok(0) => panic!("the server is gone after {at} bytes of {len}"),
                 Ok(count) => at += count,
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::WouldBlock);

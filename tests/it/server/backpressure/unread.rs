@@ -1,4 +1,4 @@
-//! A peer that does not read is not read.
+//! Peers that do not read.
 
 use crate::support::{
     Raw,
@@ -18,14 +18,14 @@ use std::{
 
 const PAYLOAD: usize = 32 << 10;
 
-/// A frame that tells which it is in every byte group.
+/// A frame with its number in every group of four bytes.
 fn frame(n: u32) -> Raw {
     Raw::new(Raw::BINARY, n.to_be_bytes().repeat(PAYLOAD / 4))
 }
 
-/// Writes frames until the socket takes no more for a while. Returns how many were begun, and what of the last is left.
+/// Writes frames until the socket takes no more for a while. Returns how many were begun, and the rest of the last one.
 fn write_until_blocked(stream: &mut TcpStream) -> (u32, Vec<u8>) {
-    stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a socket has time-outs");
+    stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a socket has timeouts");
     for n in 0..100_000 {
         let bytes = frame(n).masked().bytes();
         let mut written = 0;
@@ -33,17 +33,17 @@ fn write_until_blocked(stream: &mut TcpStream) -> (u32, Vec<u8>) {
             match stream.write(&bytes[written..]) {
                 Ok(count) => written += count,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    stream.set_write_timeout(Some(PATIENCE)).expect("a socket has time-outs");
+                    stream.set_write_timeout(Some(PATIENCE)).expect("a socket has timeouts");
                     return (n + 1, bytes[written..].to_vec());
                 }
                 Err(error) => panic!("after {n} frames: {error}"),
             }
         }
     }
-    panic!("3 GB went to a server that cannot get rid of them");
+    panic!("the server took 3 GB that it cannot echo");
 }
 
-/// Room for what is read before reading stops, and far less than what the sender would like to send.
+/// Room for what is read before reading stops, and far less than the sender would like to send.
 fn config() -> Config {
     let mut config = Config::default();
     config.max_output_bytes = 1 << 20;
@@ -82,25 +82,25 @@ fn a_sender_that_does_not_read_may_vanish() {
 }
 
 #[test]
-fn a_close_is_heard_though_what_was_to_be_written_before_cannot_be() {
+fn a_close_is_read_behind_output_that_cannot_be_written() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
-    served.handle.send_binary(id, vec![7; 48 << 20]).expect("the loop runs");
+    served.handle.send_binary(id, vec![7; 48 << 20]).expect("the server is running");
     let (sender, queued) = mpsc::channel();
-    let tell = move |peer: &mut Peer<'_>| sender.send(peer.transmit().len()).expect("the test waits");
-    served.handle.with_peer(id, tell).expect("the loop runs");
-    let queued = queued.recv_timeout(PATIENCE).expect("the connection is there");
-    assert!(queued > 1 << 20, "the peer is not read: {queued} bytes wait");
+    let tell = move |peer: &mut Peer<'_>| sender.send(peer.transmit().len()).expect("the test is waiting");
+    served.handle.with_peer(id, tell).expect("the server is running");
+    let queued = queued.recv_timeout(PATIENCE).expect("the connection exists");
+    assert!(queued > 1 << 20, "the peer does not read: {queued} bytes are queued");
 
     client.send(Raw::close(4001, "enough"));
-    // With bytes that it has not read, its end is a reset.
+    // Since it has unread bytes, its end is a reset.
     drop(client);
     let end = calls.end().disconnect;
     assert_eq!((u16::from(end.code), end.reason.as_str(), end.cause), (4001, "enough", Cause::PeerClosed));
 }
 
-/// Sends a frame to a peer that does not read, if none waits. Returns whether it did.
+/// Sends a frame to a peer that does not read, if none is queued. Returns whether it did.
 fn send_if_none_waits(served: &Served, id: PeerId, n: u32) -> bool {
     let (sender, is_sent) = mpsc::channel();
     let send = move |peer: &mut Peer<'_>| {
@@ -108,13 +108,13 @@ fn send_if_none_waits(served: &Served, id: PeerId, n: u32) -> bool {
         if has_room {
             peer.send_binary(&frame(n).payload).expect("the connection is open");
         }
-        sender.send(has_room).expect("the test waits");
+        sender.send(has_room).expect("the test is waiting");
     };
-    served.handle.with_peer(id, send).expect("the loop runs");
-    is_sent.recv_timeout(PATIENCE).expect("the connection is there")
+    served.handle.with_peer(id, send).expect("the server is running");
+    is_sent.recv_timeout(PATIENCE).expect("the connection exists")
 }
 
-/// Sends frames to `client`, which does not read, until the last waits, whole or in part. Returns how many were sent.
+/// Sends frames to `client`, which does not read, until the last one stays queued in part. Returns how many were sent.
 fn send_until_blocked(served: &Served, calls: &Calls, id: PeerId, client: &mut RawClient) -> u32 {
     let mut count = 0;
     let mut refusals = 0;
@@ -125,7 +125,7 @@ fn send_until_blocked(served: &Served, calls: &Calls, id: PeerId, client: &mut R
             refusals = 0;
         } else {
             refusals += 1;
-            // With what a client sends, its system says whether it has made room.
+            // With what a client sends, its system also reports room.
             client.send(Raw::new(Raw::PONG, ""));
             assert!(matches!(calls.next(), Call::Pong(_)));
         }
@@ -134,7 +134,7 @@ fn send_until_blocked(served: &Served, calls: &Calls, id: PeerId, client: &mut R
 }
 
 #[test]
-fn a_client_that_has_closed_and_ended_its_stream_gets_what_waits() {
+fn a_client_that_has_ended_its_stream_gets_the_queued_output() {
     let (served, calls) = Served::witnessed(config(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
@@ -142,23 +142,23 @@ fn a_client_that_has_closed_and_ended_its_stream_gets_what_waits() {
     client.send(Raw::close(1000, ""));
     client.stream().shutdown(Shutdown::Write).expect("the stream is up");
     assert!(calls.end().disconnect.is_clean);
-    // The end of the stream has been seen when this one has been served.
+    // When this connection has been served, the end of the other stream has been noticed.
     served.open().echo("Hello");
     for n in 0..count {
         assert!(client.frame() == frame(n), "frame {n} of {count} came changed");
     }
     assert_eq!(client.frame(), Raw::close(1000, ""));
-    assert_eq!(client.rest().expect("the server ends in order"), b"");
+    assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
 }
 
 #[test]
-fn what_does_not_fit_the_output_of_a_peer_that_does_not_read_is_not_queued() {
+fn a_message_that_does_not_fit_the_output_is_not_queued() {
     let (served, calls) = Served::witnessed(config(), |peer, request| {
         Witness::accept(peer, request);
         let error =
             (0..10_000).find_map(|n| peer.send_binary(&frame(n).payload).err()).expect("the output has a limit");
         assert!(matches!(error, statesocket::SendError::OutputFull { .. }), "{error}");
-        peer.close(4000, "enough").expect("a Close fits");
+        peer.close(4000, "enough").expect("a Close always has room");
     });
     let mut client = served.open();
     let count = (1 << 20) / (PAYLOAD as u32 + 10);

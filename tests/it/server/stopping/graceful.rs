@@ -16,15 +16,15 @@ use statesocket::{
 use std::{io, net::TcpStream, sync::mpsc, thread, time::Duration};
 
 #[test]
-fn clients_are_told_and_the_loop_ends_when_they_are_gone() {
+fn clients_get_a_close_and_the_loop_ends_when_they_are_gone() {
     for code in [1001, 1012] {
         let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
         let mut clients = [(); 3].map(|()| served.open());
-        served.handle.shutdown(code, LONG).expect("the loop runs");
+        served.handle.shutdown(code, LONG).expect("the server is running");
         for client in &mut clients {
             assert_eq!(client.frame(), Raw::close(code, ""));
             client.send(Raw::close(code, ""));
-            assert_eq!(client.rest().expect("the server ends in order"), b"");
+            assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
         }
         drop(clients);
         served.wait_for_end();
@@ -41,24 +41,24 @@ fn a_client_that_is_already_closing_finishes() {
     let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
-    served.handle.close(id, 4000, "first").expect("the loop runs");
-    served.handle.shutdown(1001, LONG).expect("the loop runs");
+    served.handle.close(id, 4000, "first").expect("the server is running");
+    served.handle.shutdown(1001, LONG).expect("the server is running");
     assert_eq!(client.frame(), Raw::close(4000, "first"));
     client.send(Raw::close(4000, ""));
-    assert_eq!(client.rest().expect("the server ends in order"), b"");
+    assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
     drop(client);
     served.wait_for_end();
 }
 
 #[test]
-fn requests_that_wait_are_answered_with_503() {
+fn pending_requests_are_answered_with_503() {
     let (mut served, calls) = Served::witnessed(Config::default(), Witness::leave_waiting);
     let mut client = RawClient::dial(served.address);
     client.write(&request_head("/ws", &[]));
     calls.request();
-    served.handle.shutdown(1001, LONG).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the server is running");
     assert!(client.head().starts_with("HTTP/1.1 503 "));
-    client.rest().expect("the server ends in order");
+    client.rest().expect("the server ends the stream cleanly");
     drop(client);
     let end = calls.end();
     assert_eq!(end.disconnect.cause, Cause::Rejected(StatusCode::SERVICE_UNAVAILABLE));
@@ -71,13 +71,13 @@ fn connections_without_a_request_are_ended() {
     let mut silent = RawClient::dial(served.address);
     let mut slow = RawClient::dial(served.address);
     slow.write(&request_head("/ws", &[])[..30]);
-    // Those before it have been accepted when this one has.
+    // When this one has been accepted, those before it have been too.
     served.open().echo("Hello");
     calls.request();
-    served.handle.shutdown(1001, LONG).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the server is running");
     served.wait_for_end();
-    assert_eq!(silent.rest().expect("the server ends in order"), b"");
-    assert!(slow.rest().expect("the server ends in order").starts_with(b"HTTP/1.1 503 "));
+    assert_eq!(silent.rest().expect("the server ends the stream cleanly"), b"");
+    assert!(slow.rest().expect("the server ends the stream cleanly").starts_with(b"HTTP/1.1 503 "));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn stubborn_clients_are_cut_off_and_new_ones_refused() {
     let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     calls.request();
-    served.handle.shutdown(1012, Duration::from_millis(300)).expect("the loop runs");
+    served.handle.shutdown(1012, Duration::from_millis(300)).expect("the server is running");
     assert_eq!(client.frame(), Raw::close(1012, ""));
     let refused = TcpStream::connect(served.address).map_err(|error| error.kind());
     assert_eq!(refused.err(), Some(io::ErrorKind::ConnectionRefused));
@@ -97,35 +97,35 @@ fn stubborn_clients_are_cut_off_and_new_ones_refused() {
     assert!(client.rest().is_ok_and(|rest| rest.is_empty()));
 }
 
-/// Both parties are done, and the client keeps its socket.
+/// A client that keeps its socket after both parties have closed.
 fn linger(served: &Served) -> RawClient {
     let mut client = served.open();
     client.send(Raw::close(1000, ""));
     assert_eq!(client.frame(), Raw::close(1000, ""));
-    assert_eq!(client.rest().expect("the server ends its direction"), b"");
+    assert_eq!(client.rest().expect("the server ends its direction of the stream"), b"");
     client
 }
 
 #[test]
-fn the_deadline_cuts_off_those_that_only_keep_their_sockets() {
+fn the_deadline_cuts_off_clients_that_keep_their_sockets() {
     let mut served = Served::echo(without_linger_timeout());
     let client = linger(&served);
-    served.handle.shutdown(1001, Duration::from_millis(300)).expect("the loop runs");
+    served.handle.shutdown(1001, Duration::from_millis(300)).expect("the server is running");
     served.wait_for_end();
     drop(client);
 }
 
 #[test]
-fn stop_ends_those_that_only_keep_their_sockets() {
+fn stop_ends_clients_that_keep_their_sockets() {
     let mut served = Served::echo(without_linger_timeout());
     let client = linger(&served);
-    served.handle.stop().expect("the loop runs");
+    served.handle.stop().expect("the server is running");
     served.wait_for_end();
     drop(client);
 }
 
 #[test]
-fn stop_ends_at_once() {
+fn stop_ends_everything_at_once() {
     let (mut served, calls) = Served::witnessed(Config::default(), |peer, request| match request.raw_query() {
         Some("wait") => {}
         _ => Witness::accept(peer, request),
@@ -136,10 +136,10 @@ fn stop_ends_at_once() {
     calls.request();
     let mut open = served.open();
     calls.request();
-    served.handle.stop().expect("the loop runs");
+    served.handle.stop().expect("the server is running");
     served.wait_for_end();
     for client in [&mut silent, &mut waiting, &mut open] {
-        assert_eq!(client.rest().expect("the server ends in order"), b"", "not a word more");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"", "nothing more is written");
     }
     for _ in 0..2 {
         let end = calls.end().disconnect;
@@ -153,11 +153,11 @@ fn stop_cuts_a_shutdown_short() {
     let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     calls.request();
-    served.handle.shutdown(1001, LONG).expect("the loop runs");
+    served.handle.shutdown(1001, LONG).expect("the server is running");
     assert_eq!(client.frame(), Raw::close(1001, ""));
-    served.handle.stop().expect("the loop runs");
+    served.handle.stop().expect("the server is running");
     served.wait_for_end();
-    assert_eq!(client.rest().expect("the server ends in order"), b"");
+    assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
     assert_eq!(calls.end().disconnect.cause, Cause::Aborted);
 }
 
@@ -166,7 +166,7 @@ struct Plain;
 impl Handler for Plain {}
 
 #[test]
-fn those_that_wait_for_room_are_answered_with_503_when_the_server_stops() {
+fn clients_that_wait_for_room_are_answered_with_503() {
     let mut served = Served::start(Config::default(), |server| {
         let mut limits = Limits::default();
         (limits.max_connections, limits.when_full) = (1, WhenFull::Wait);
@@ -188,7 +188,7 @@ fn those_that_wait_for_room_are_answered_with_503_when_the_server_stops() {
 }
 
 #[test]
-fn a_turn_of_a_server_that_has_stopped_waits_for_nothing() {
+fn a_turn_of_a_stopped_server_returns_at_once() {
     let (sender, end) = mpsc::channel();
     thread::spawn(move || {
         let mut server = Server::bind("127.0.0.1:0", Config::default()).unwrap();

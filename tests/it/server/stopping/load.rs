@@ -1,5 +1,5 @@
-//! A graceful stop with thousands of connections under load: nothing that the server has answered is lost, and
-//! everybody is told.
+//! A graceful stop under load, with thousands of connections: no answer of the server is lost, and every client gets a
+//! Close.
 
 use crate::support::{
     Raw,
@@ -20,13 +20,13 @@ use std::{
 
 const THREADS: usize = 4;
 
-/// Messages that each client has on their way at a time.
+/// Messages of each client that are on their way at a time.
 const AT_A_TIME: u64 = 4;
 
-/// Requests that are not answered, and beginnings of requests.
+/// Requests without an answer, and as many incomplete ones.
 const WAITING: usize = 50;
 
-/// Echoes, and tells at the end how many echoes it has sent for whom.
+/// Echoes, and reports its number of echoes at the end.
 struct Counting {
     name: String,
     echoes: u64,
@@ -39,18 +39,18 @@ impl Handler for Counting {
             Some("wait") => {}
             name => {
                 self.name = name.unwrap_or_default().to_owned();
-                peer.accept(Accept::new()).expect("a request waits");
+                peer.accept(Accept::new()).expect("a request is pending");
             }
         }
     }
 
     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        // It fails after our Close: then the message is not answered.
+        // After our Close this fails, and the message is not answered.
         self.echoes += u64::from(peer.send(&message).is_ok());
     }
 
     fn on_disconnect(&mut self, _: &mut Peer<'_>, _: &Disconnect) {
-        self.counts.send((self.name.clone(), self.echoes)).expect("the test waits");
+        self.counts.send((self.name.clone(), self.echoes)).expect("the test is waiting");
     }
 }
 
@@ -71,9 +71,9 @@ fn start() -> Running {
         config.opening_timeout = Some(LONG);
         let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
         let factory = move || Counting { name: String::new(), echoes: 0, counts: sender.clone() };
-        server.route("/ws", factory).expect("the first route");
-        started.send((server.local_addr(), server.handle())).expect("the test waits");
-        server.run().expect("nothing fails");
+        server.route("/ws", factory).expect("the route is new");
+        started.send((server.local_addr(), server.handle())).expect("the test is waiting");
+        server.run().expect("the loop does not fail");
         assert_eq!(server.connections(), 0);
         server.tally().clone()
     });
@@ -81,8 +81,8 @@ fn start() -> Running {
     Running { address, handle, counts, thread }
 }
 
-/// Has `count` clients send and receive until each has been sent away. Tells of each round. Returns how many echoes
-/// each has received.
+/// Makes `count` clients send and receive until each has got its Close. Reports each round. Returns the number of
+/// echoes per client.
 fn talk(address: SocketAddr, thread: usize, count: usize, rounds: &mpsc::Sender<()>) -> BTreeMap<String, u64> {
     let mut clients: Vec<_> = (0..count)
         .map(|n| (format!("{thread}-{n}"), 0, Client::open(&format!("ws://{address}/ws?{thread}-{n}"))))
@@ -114,14 +114,14 @@ fn talk(address: SocketAddr, thread: usize, count: usize, rounds: &mpsc::Sender<
             }
             true
         });
-        // The test may have heard enough.
+        // The test may be done already.
         let _ = rounds.send(());
     }
     received
 }
 
 #[test]
-fn thousands_under_load_are_sent_away_and_no_answer_is_lost() {
+fn a_shutdown_under_load_loses_no_answer() {
     let running = start();
     let address = running.address;
     let each = allowed_connections(2_000) / THREADS;
@@ -141,17 +141,18 @@ fn thousands_under_load_are_sent_away_and_no_answer_is_lost() {
     let request = request_head("/ws?wait", &[]);
     let mut waiting: Vec<_> = (0..WAITING).flat_map(|_| [asking(&request), asking(&request[..30])]).collect();
 
-    // Some of the threads are at it when others have not begun.
+    // Some threads are busy before others have begun.
     for _ in 0..THREADS * 3 {
-        round.recv_timeout(PATIENCE * 3).expect("they talk");
+        round.recv_timeout(PATIENCE * 3).expect("the clients talk");
     }
-    running.handle.shutdown(1001, LONG).expect("the loop runs");
+    running.handle.shutdown(1001, LONG).expect("the server is running");
     for client in &mut waiting {
         assert!(client.head().starts_with("HTTP/1.1 503 "));
     }
     drop(waiting);
-    let received: BTreeMap<_, _> = talkers.into_iter().flat_map(|talker| talker.join().expect("no panic")).collect();
-    let tally = running.thread.join().expect("no panic");
+    let received: BTreeMap<_, _> =
+        talkers.into_iter().flat_map(|talker| talker.join().expect("the thread does not panic")).collect();
+    let tally = running.thread.join().expect("the thread does not panic");
     let sent: BTreeMap<_, _> = running.counts.iter().filter(|(name, _)| !name.is_empty()).collect();
     assert_eq!(sent.len(), each * THREADS);
     assert!(sent == received, "echoes were lost");
@@ -162,7 +163,7 @@ fn thousands_under_load_are_sent_away_and_no_answer_is_lost() {
 }
 
 #[test]
-fn what_a_peer_has_not_read_yet_comes_before_the_close() {
+fn unread_echoes_come_before_the_close() {
     let running = start();
     let mut clients: Vec<_> = (0..20).map(|n| RawClient::open(running.address, &format!("/ws?{n}"))).collect();
     let message = Raw::new(Raw::BINARY, vec![7; 1 << 20]);
@@ -171,7 +172,7 @@ fn what_a_peer_has_not_read_yet_comes_before_the_close() {
             client.write(&message.clone().masked().bytes()[..]);
         }
     }
-    running.handle.shutdown(1001, LONG).expect("the loop runs");
+    running.handle.shutdown(1001, LONG).expect("the server is running");
     let mut received: BTreeMap<String, u64> = BTreeMap::new();
     for (n, mut client) in clients.into_iter().enumerate() {
         let mut echoes = 0;
@@ -185,9 +186,9 @@ fn what_a_peer_has_not_read_yet_comes_before_the_close() {
         }
         received.insert(n.to_string(), echoes);
         client.send(Raw::close(1001, ""));
-        assert_eq!(client.rest().expect("the server ends in order"), b"");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
     }
-    let tally = running.thread.join().expect("no panic");
+    let tally = running.thread.join().expect("the thread does not panic");
     assert_eq!(running.counts.iter().collect::<BTreeMap<_, _>>(), received);
     assert_eq!(tally.clean, 20);
 }

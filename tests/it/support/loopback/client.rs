@@ -10,18 +10,18 @@ use std::{
     time::Instant,
 };
 
-/// Our client role, driven over a blocking socket.
+/// Our client role over a blocking socket.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) connection: Connection,
     stream: TcpStream,
-    /// What was read last, and how much of it has been taken.
+    /// The last bytes read, and how many of them are consumed.
     input: Vec<u8>,
     taken: usize,
 }
 
 impl Client {
-    /// Dials, and leaves the request queued.
+    /// Connects, and leaves the request queued.
     pub(crate) fn start(connect: &Connect) -> Self {
         let mut addresses = (connect.host(), connect.port()).to_socket_addrs().expect("a loopback address");
         let stream = dial(addresses.next().expect("an address"));
@@ -29,14 +29,14 @@ impl Client {
         Self { connection, stream, input: Vec::new(), taken: 0 }
     }
 
-    /// Dials `url`, and waits until the connection is open.
+    /// Connects to `url`, and waits until the connection is open.
     pub(crate) fn open(url: &str) -> Self {
         let mut client = Self::start(&Connect::new(url).expect("a valid URL"));
         client.accepted();
         client
     }
 
-    /// The response that opened the connection, which is what comes next.
+    /// The next event, which is the 101.
     #[track_caller]
     pub(crate) fn accepted(&mut self) -> Response {
         match self.next() {
@@ -45,7 +45,7 @@ impl Client {
         }
     }
 
-    /// The response that refused the request, which is what comes next.
+    /// The next event, which is a rejection.
     #[track_caller]
     pub(crate) fn rejected(&mut self) -> Response {
         match self.next() {
@@ -54,7 +54,7 @@ impl Client {
         }
     }
 
-    /// The message that comes next.
+    /// The next event, which is a message.
     #[track_caller]
     pub(crate) fn message(&mut self) -> Message<'static> {
         match self.next() {
@@ -63,10 +63,10 @@ impl Client {
         }
     }
 
-    /// Waits for the end, before which no event may come, and closes the socket when that may be done.
+    /// The next event, which is the end. Closes the socket as soon as the connection asks for that.
     #[track_caller]
     pub(crate) fn ended(&mut self) -> Disconnect {
-        let Event::Disconnect(disconnect) = self.next() else { panic!("the connection goes on") };
+        let Event::Disconnect(disconnect) = self.next() else { panic!("the connection has not ended") };
         assert_eq!(self.poll(), None, "nothing follows the end");
         *disconnect
     }
@@ -77,7 +77,7 @@ impl Client {
         self.poll().expect("the connection has ended")
     }
 
-    /// The next event; `None` when the socket has been closed.
+    /// The next event; `None` once the socket is closed.
     fn poll(&mut self) -> Option<Event<'static>> {
         loop {
             let mut input = &mut self.input[self.taken..];
@@ -93,7 +93,7 @@ impl Client {
                     self.stream.shutdown(Shutdown::Both).unwrap_or_default();
                     return None;
                 }
-                // It fails only if the peer has gone, and then reading says so.
+                // This fails only if the peer is gone; then the next read reports it.
                 Some(_) => self.stream.shutdown(Shutdown::Write).unwrap_or_default(),
                 None => {}
             }
@@ -101,14 +101,14 @@ impl Client {
         }
     }
 
-    /// Writes what is queued.
+    /// Writes the output.
     pub(crate) fn flush(&mut self) {
         if self.connection.write_to(&mut self.stream).is_err() {
             self.connection.transport_failed();
         }
     }
 
-    /// Writes `bytes` past the connection.
+    /// Writes `bytes` directly to the socket, without the connection.
     #[cfg(feature = "server")]
     pub(crate) fn write_raw(&mut self, bytes: &[u8]) {
         std::io::Write::write_all(&mut self.stream, bytes).expect("the server reads");
@@ -124,7 +124,7 @@ impl Client {
             }
             Ok(n) => n,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                panic!("nothing came in {PATIENCE:?}")
+                panic!("nothing arrived within {PATIENCE:?}")
             }
             Err(_) => {
                 self.connection.transport_failed();

@@ -1,4 +1,4 @@
-//! Both roles over real sockets, on the loopback interface. Nothing waits longer than [`PATIENCE`].
+//! Both roles over real sockets on the loopback interface. No wait is longer than [`PATIENCE`].
 
 mod client;
 #[cfg(feature = "server")]
@@ -30,7 +30,7 @@ use std::{
     time::Duration,
 };
 
-/// How long anything may take. It is what makes a test that would hang fail, and says nothing of speed.
+/// The longest wait of any test. It makes a test fail that would hang, and says nothing about speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A timeout that no test reaches.
@@ -39,24 +39,24 @@ pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// A blocking socket that is connected to `address`.
 pub(crate) fn dial(address: SocketAddr) -> TcpStream {
-    patient(TcpStream::connect(address).expect("someone listens"))
+    patient(TcpStream::connect(address).expect("the server is listening"))
 }
 
 /// The same socket, with bounded waits.
 pub(crate) fn patient(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(PATIENCE)).expect("a socket has time-outs");
-    stream.set_write_timeout(Some(PATIENCE)).expect("a socket has time-outs");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket has timeouts");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a socket has timeouts");
     stream.set_nodelay(true).expect("a TCP socket");
     stream
 }
 
-/// Who did what, in order.
+/// The party and the action of each transition, in order.
 pub(crate) fn moves(history: &[Transition]) -> Vec<(Party, Action)> {
     history.iter().map(|row| (row.party, row.action)).collect()
 }
 
-/// How many connections, both ends in this process, the system allows beside what the other tests use: a quarter of the
-/// descriptors that are allowed, and not more than `most`.
+/// The number of connections, with both ends in this process, that a test may open beside the other tests: a quarter of
+/// the allowed descriptors, and at most `most`.
 #[cfg(feature = "server")]
 pub(crate) fn allowed_connections(most: usize) -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();

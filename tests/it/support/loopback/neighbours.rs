@@ -12,7 +12,7 @@ use std::{
 
 const COUNT: usize = 3;
 
-/// Connections that echo all the while, on a thread of their own; they answer Pings, too.
+/// Connections that echo all the time, on a thread of their own. They also answer Pings.
 #[derive(Debug)]
 pub(crate) struct Neighbours {
     rounds: Arc<AtomicUsize>,
@@ -29,25 +29,25 @@ impl Neighbours {
             while !is_over_there.load(Ordering::Relaxed) {
                 clients.iter_mut().for_each(|client| echo(client, "all is well"));
                 rounds_there.fetch_add(1, Ordering::Relaxed);
-                // The processor is others' too.
+                // Leaves the processor to the other tests.
                 thread::sleep(Duration::from_millis(5));
             }
         });
         Self { rounds, is_over, thread }
     }
 
-    /// Waits until each has sent a message after this was called, and has it back.
+    /// Waits until each of them has sent a message after this call and got its echo.
     #[track_caller]
     pub(crate) fn go_on(&self) {
         let (rounds, deadline) = (self.rounds.load(Ordering::Relaxed), Instant::now() + PATIENCE);
         while self.rounds.load(Ordering::Relaxed) < rounds + 2 {
             assert!(!self.thread.is_finished(), "the neighbours are gone");
-            assert!(Instant::now() < deadline, "the neighbours wait");
+            assert!(Instant::now() < deadline, "the neighbours get no echoes");
             thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// The same, and ends them.
+    /// The same, then ends them.
     #[track_caller]
     pub(crate) fn end(self) {
         self.go_on();
@@ -56,7 +56,7 @@ impl Neighbours {
     }
 }
 
-/// Sends `text`, and takes the same back.
+/// Sends `text`, and takes its echo.
 #[track_caller]
 fn echo(client: &mut Client, text: &str) {
     client.connection.send_text(text).expect("the connection is open");
@@ -68,7 +68,7 @@ fn echo(client: &mut Client, text: &str) {
     }
 }
 
-/// Calls `misbehave` while another client is in the middle of a message, and checks that it gets its echo.
+/// Calls `misbehave` while another client is in the middle of a message, and checks that this one gets its echo.
 pub(crate) fn beside_an_echo(misbehave: impl Fn(&Served)) {
     let served = Served::echo(Config::default());
     let mut neighbour = served.open();

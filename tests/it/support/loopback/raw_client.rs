@@ -5,17 +5,17 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
-/// A client that writes whatever bytes it likes.
+/// A client that writes arbitrary bytes.
 #[derive(Debug)]
 pub(crate) struct RawClient(BufReader<TcpStream>);
 
 impl RawClient {
-    /// Connected, and silent.
+    /// A client that is connected and has sent nothing.
     pub(crate) fn dial(address: SocketAddr) -> Self {
         Self(BufReader::new(dial(address)))
     }
 
-    /// Open, at `target`.
+    /// A client that is open at `target`.
     pub(crate) fn open(address: SocketAddr, target: &str) -> Self {
         let mut client = Self::dial(address);
         client.write(&request_head(target, &[]));
@@ -36,7 +36,7 @@ impl RawClient {
         self.write(&frame.masked().bytes());
     }
 
-    /// Reads a head, up to and with the empty line.
+    /// Reads a head, including the empty line.
     pub(crate) fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -59,7 +59,7 @@ impl RawClient {
         Raw::parse(&mut bytes.as_slice())
     }
 
-    /// Sends `text`, and takes the same back.
+    /// Sends `text`, and takes its echo.
     #[track_caller]
     pub(crate) fn echo(&mut self, text: &str) {
         self.send(Raw::new(Raw::TEXT, text));
@@ -72,9 +72,9 @@ impl RawClient {
         self.0.read_to_end(&mut bytes).map(|_| bytes)
     }
 
-    /// The same as text, for what ends in order.
+    /// The same as text, for a stream that ends cleanly.
     pub(crate) fn rest_as_text(&mut self) -> String {
-        String::from_utf8(self.rest().expect("the stream ends in order")).expect("text")
+        String::from_utf8(self.rest().expect("the stream ends cleanly")).expect("text")
     }
 
     /// Reads a Close with `code`, then the end of the stream.
@@ -82,20 +82,20 @@ impl RawClient {
     pub(crate) fn assert_closed(&mut self, code: u16) {
         let close = self.frame();
         assert_eq!((close.first, &close.payload[..2]), (0x80 | Raw::CLOSE, &code.to_be_bytes()[..]), "{close:?}");
-        assert_eq!(self.rest().expect("the server ends in order"), b"");
+        assert_eq!(self.rest().expect("the server ends the stream cleanly"), b"");
     }
 
-    /// Goes away without a word, and has the kernel reset the connection: it does so when what was received has not
-    /// been read. The server must echo.
+    /// Disconnects without a Close, and makes the kernel reset the connection, as it does when received bytes are
+    /// unread. The server must echo.
     pub(crate) fn reset_after(mut self, last_bytes: &[u8]) {
         self.send(Raw::new(Raw::TEXT, "never read"));
-        self.stream().peek(&mut [0]).expect("the echo comes");
+        self.stream().peek(&mut [0]).expect("the echo arrives");
         self.write(last_bytes);
     }
 
     fn take<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.0.read_exact(&mut bytes).expect("the server goes on");
+        self.0.read_exact(&mut bytes).expect("the server sends more");
         bytes
     }
 

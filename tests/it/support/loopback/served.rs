@@ -11,18 +11,18 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// A [`Server`] that runs on a thread of its own; it is stopped when this is dropped.
+/// A [`Server`] on a thread of its own. Dropping this stops it.
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) handle: Handle,
     thread: Option<JoinHandle<io::Result<Tally>>>,
-    /// Is disconnected when the thread ends.
+    /// Disconnected when the thread ends.
     end: mpsc::Receiver<()>,
 }
 
 impl Served {
-    /// Runs a server after `set_up` has given it its routes.
+    /// Runs a server after `set_up` has added its routes.
     pub(crate) fn start(config: Config, set_up: impl FnOnce(&mut Server) + Send + 'static) -> Self {
         let (started, start) = mpsc::channel();
         let (ended, end) = mpsc::channel();
@@ -30,7 +30,7 @@ impl Served {
             let _ended: mpsc::Sender<()> = ended;
             let mut server = Server::bind("127.0.0.1:0", config)?;
             set_up(&mut server);
-            started.send((server.local_addr(), server.handle())).expect("the test waits");
+            started.send((server.local_addr(), server.handle())).expect("the test is waiting");
             server.run()?;
             assert!(server.is_stopped());
             assert_eq!(server.connections(), 0, "a loop that has ended has no connections");
@@ -45,7 +45,7 @@ impl Served {
         Self::witnessed(config, Witness::accept).0
     }
 
-    /// A server that at `/ws` answers with `answer`, echoes, and tells of each call of a handler.
+    /// A server that answers requests for `/ws` with `answer`, echoes, and reports each call of a handler.
     pub(crate) fn witnessed(
         config: Config,
         answer: impl Fn(&mut Peer<'_>, &Request) + Clone + Send + 'static,
@@ -53,7 +53,7 @@ impl Served {
         let (sender, calls) = mpsc::channel();
         let served = Self::start(config, move |server| {
             let factory = move || Witness::new(sender.clone(), answer.clone());
-            server.route("/ws", factory).expect("the first route");
+            server.route("/ws", factory).expect("the route is new");
         });
         (served, Calls(calls))
     }
@@ -68,7 +68,7 @@ impl Served {
         RawClient::open(self.address, "/ws")
     }
 
-    /// Waits until the loop has ended.
+    /// Waits for the end of the loop.
     #[track_caller]
     pub(crate) fn wait_for_end(&mut self) {
         if let Some(thread) = self.thread.take() {
@@ -76,11 +76,11 @@ impl Served {
         }
     }
 
-    /// Stops the loop at once. Returns what has become of all connections; each that came has ended.
+    /// Stops the loop at once. Returns what became of the connections; all of them have ended.
     #[track_caller]
     pub(crate) fn stop(mut self) -> Tally {
-        self.handle.stop().expect("the loop runs");
-        let thread = self.thread.take().expect("nobody has waited for its end");
+        self.handle.stop().expect("the server is running");
+        let thread = self.thread.take().expect("the loop is not joined yet");
         let tally = self.join(thread);
         assert_eq!(tally.total_ended(), tally.accepted, "{tally}");
         tally
@@ -95,7 +95,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // An error means that it has ended already.
+        // An error means that the loop has ended already.
         let _ = self.handle.stop();
         if !thread::panicking() {
             self.wait_for_end();

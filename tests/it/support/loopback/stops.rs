@@ -1,4 +1,4 @@
-//! Peers in every phase of a connection, for others to do something to.
+//! Clients in every phase of a connection, for a test to do something to them.
 
 use super::{Calls, End, LONG, RawClient, Served, Witness};
 use crate::support::{Raw, request_head};
@@ -10,11 +10,11 @@ use std::time::Duration;
 /// The end of a connection whose peer vanished.
 pub(crate) const LOST: (CloseCode, Cause) = (CloseCode::Abnormal, Cause::TransportLost);
 
-/// A peer of a server that has come as far as `name` says.
+/// A client that has come as far as `name` says.
 pub(crate) struct Stop {
     pub(crate) name: &'static str,
     go: fn(&mut RawClient),
-    /// What the handler is told when the peer vanishes now; `None` if there is no handler.
+    /// The end that the handler sees if the client vanishes here; `None` if there is no handler.
     pub(crate) end: Option<(CloseCode, Cause)>,
 }
 
@@ -76,7 +76,7 @@ fn begin(client: &mut RawClient, bytes: &[u8]) {
 }
 
 impl Stop {
-    /// A peer that has come here. The server is [`serve`]'s.
+    /// A client that has come this far with a server of [`serve`].
     pub(crate) fn reach(&self, served: &Served) -> RawClient {
         let mut client = RawClient::dial(served.address);
         (self.go)(&mut client);
@@ -84,14 +84,14 @@ impl Stop {
     }
 }
 
-/// A server with an answer for each of [`STOPS`]. None of its time-outs runs out.
+/// A server with an answer for each of [`STOPS`]. No timeout runs out.
 pub(crate) fn serve() -> (Served, Calls) {
     let mut config = Config::default();
     config.linger_timeout = Some(LONG);
     Served::witnessed(config, answer)
 }
 
-/// The same, but the application answers a Close itself, and does not. Only that runs out.
+/// The same with an application that must answer a Close itself and does not. Only the closing timeout runs out.
 pub(crate) fn serve_undecided() -> (Served, Calls) {
     let mut config = Config::default();
     config.close_reply = CloseReply::Manual;
@@ -102,7 +102,7 @@ pub(crate) fn serve_undecided() -> (Served, Calls) {
 fn answer(peer: &mut Peer<'_>, request: &Request) {
     match request.raw_query() {
         Some("wait") => {}
-        Some("refuse") => peer.close(1008, "").expect("a request waits"),
+        Some("refuse") => peer.close(1008, "").expect("a request is pending"),
         Some("close") => {
             Witness::accept(peer, request);
             peer.close(4000, "").expect("the connection is open");
@@ -111,7 +111,7 @@ fn answer(peer: &mut Peer<'_>, request: &Request) {
     }
 }
 
-/// Checks that `end` is that of a peer that has closed, whose Close the application leaves unanswered.
+/// Checks that `end` is that of a client whose Close the application leaves unanswered.
 #[track_caller]
 pub(crate) fn assert_undecided(end: &End) {
     assert_eq!((&end.disconnect.cause, u16::from(end.disconnect.code)), (&Cause::PeerClosed, 4001), "{end:?}");

@@ -1,4 +1,4 @@
-//! A server whose loop the test turns itself, and the clients of it on the same thread.
+//! A server whose loop the test turns itself, and its clients on the same thread.
 
 use super::{PATIENCE, dial};
 use crate::support::request_head;
@@ -22,7 +22,7 @@ impl Handler for Echo {
 
 pub(crate) fn server(config: Config) -> Server {
     let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
-    server.route("/ws", || Echo).expect("the first route");
+    server.route("/ws", || Echo).expect("the route is new");
     server
 }
 
@@ -31,15 +31,15 @@ pub(crate) fn server(config: Config) -> Server {
 pub(crate) fn turn_until(server: &mut Server, mut is_done: impl FnMut(&Server) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_done(server) {
-        assert!(Instant::now() < deadline, "it is never done");
-        server.turn(Some(Duration::from_millis(10))).expect("nothing fails");
+        assert!(Instant::now() < deadline, "the condition is never met");
+        server.turn(Some(Duration::from_millis(10))).expect("the loop does not fail");
     }
 }
 
-/// Turns until `expected` has come.
+/// Turns until `expected` has arrived.
 #[track_caller]
 pub(crate) fn turn_until_received(server: &mut Server, stream: &mut TcpStream, expected: &[u8]) {
-    stream.set_nonblocking(true).expect("a socket");
+    stream.set_nonblocking(true).expect("the socket is open");
     let mut received = Vec::new();
     turn_until(server, |_| {
         let mut buffer = vec![0; expected.len() - received.len()];
@@ -49,19 +49,19 @@ pub(crate) fn turn_until_received(server: &mut Server, stream: &mut TcpStream, e
         }
         received.len() == expected.len()
     });
-    stream.set_nonblocking(false).expect("a socket");
+    stream.set_nonblocking(false).expect("the socket is open");
     assert_eq!(received, expected);
 }
 
-/// A socket, which does not block, with a request for `/ws` on its way.
+/// A non-blocking socket that has sent a request for `/ws`.
 pub(crate) fn ask(server: &Server, changes: &[(&str, &str)]) -> TcpStream {
     let mut stream = dial(server.local_addr());
-    stream.write_all(&request_head("/ws", changes)).expect("the socket has room");
-    stream.set_nonblocking(true).expect("a socket");
+    stream.write_all(&request_head("/ws", changes)).expect("the socket buffer has room");
+    stream.set_nonblocking(true).expect("the socket is open");
     stream
 }
 
-/// Turns until the head of an answer has come. Returns the status.
+/// Turns until the head of an answer has arrived. Returns the status.
 #[track_caller]
 pub(crate) fn turn_until_answered(server: &mut Server, stream: &mut TcpStream) -> u16 {
     let mut head = Vec::new();

@@ -6,7 +6,7 @@ use statesocket::{
 };
 use std::{sync::mpsc, time::Instant};
 
-/// A call of a handler, as a [`Witness`] tells of it.
+/// A call of a handler, as a [`Witness`] reports it.
 #[derive(Debug)]
 pub(crate) enum Call {
     Request(PeerId, Box<Request>),
@@ -35,7 +35,7 @@ impl Calls {
         self.0.recv_timeout(PATIENCE).expect("a handler is called")
     }
 
-    /// The connection whose request comes next.
+    /// The connection of the next request.
     #[track_caller]
     pub(crate) fn request(&self) -> (PeerId, Box<Request>) {
         match self.next() {
@@ -44,19 +44,19 @@ impl Calls {
         }
     }
 
-    /// The end that comes next.
+    /// The next call, which is the end of a connection.
     #[track_caller]
     pub(crate) fn end(&self) -> End {
         match self.next() {
             Call::Disconnect(end) => *end,
-            other => panic!("the connection goes on: {other:?}"),
+            other => panic!("the connection has not ended: {other:?}"),
         }
     }
 
-    /// The next end, after whatever comes before it.
+    /// The next end, after any other calls.
     #[track_caller]
     pub(crate) fn end_after_all(&self) -> End {
-        // Others may go on talking for ever.
+        // Other connections may talk forever.
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Call::Disconnect(end) = self.next() {
@@ -66,7 +66,7 @@ impl Calls {
         panic!("no connection ends")
     }
 
-    /// Checks that no call is left, and no handler, once the server is gone.
+    /// Checks that there are no more calls, and no more handlers, once the server is gone.
     #[track_caller]
     pub(crate) fn assert_no_more(self) {
         let left = self.0.recv_timeout(PATIENCE);
@@ -74,7 +74,7 @@ impl Calls {
     }
 }
 
-/// A handler that echoes, and tells of each call.
+/// A handler that echoes, and reports each call.
 pub(crate) struct Witness<A> {
     calls: mpsc::Sender<Call>,
     answer: A,
@@ -86,15 +86,15 @@ impl<A> Witness<A> {
     }
 
     fn tell(&self, call: Call) {
-        // The test may have heard enough.
+        // The test may be done already.
         let _ = self.calls.send(call);
     }
 }
 
 impl Witness<()> {
-    /// An answer for [`Served::witnessed`](super::Served::witnessed): yes.
+    /// An answer for [`Served::witnessed`](super::Served::witnessed): accept.
     pub(crate) fn accept(peer: &mut Peer<'_>, _: &Request) {
-        peer.accept(Accept::new()).expect("a request waits");
+        peer.accept(Accept::new()).expect("a request is pending");
     }
 
     /// An answer for [`Served::witnessed`](super::Served::witnessed): none.

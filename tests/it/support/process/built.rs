@@ -11,7 +11,7 @@ use std::{
 /// The examples that tests start.
 const EXAMPLES: [&str; 4] = ["client", "echo", "faults", "soak"];
 
-/// The features of this build. `default` is one too: with other features cargo would build everything again.
+/// The features of this build. With any other set, `default` included, cargo would build everything again.
 const FEATURES: [(&str, bool); 4] = [
     ("default", cfg!(feature = "default")),
     ("internals", cfg!(feature = "internals")),
@@ -26,7 +26,7 @@ pub(crate) fn path_of(name: &str) -> &'static Path {
     built.get(name).unwrap_or_else(|| panic!("{name} is none of {EXAMPLES:?}"))
 }
 
-/// Runs cargo as it built this binary: same features, same profile, same target directory. Returns where each example is.
+/// Runs cargo with the features, the profile and the target directory of this binary. Returns the path of each example.
 fn build() -> Result<BTreeMap<String, PathBuf>, String> {
     let features = FEATURES.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| *name);
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()));

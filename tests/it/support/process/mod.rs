@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-/// A child process; it is killed when this is dropped.
+/// A child process. Dropping this kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -23,7 +23,7 @@ pub(crate) struct Process {
     pub(crate) stderr: Lines,
 }
 
-/// The lines of a stream, as they come.
+/// The lines of a stream, as they arrive.
 #[derive(Debug)]
 pub(crate) struct Lines(mpsc::Receiver<String>);
 
@@ -31,7 +31,7 @@ impl Lines {
     fn of(stream: impl Read + Send + 'static) -> Self {
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
-            // It goes on reading when nobody listens any more, so that the child is never held up.
+            // It reads on even if nobody listens, so that the child never blocks.
             BufReader::new(stream).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
         });
         Self(lines)
@@ -43,7 +43,7 @@ impl Lines {
         match self.0.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("no line came in {PATIENCE:?}"),
+            Err(RecvTimeoutError::Timeout) => panic!("no line arrived within {PATIENCE:?}"),
         }
     }
 
@@ -60,7 +60,7 @@ impl Lines {
         panic!("no {text:?} in {before:#?}")
     }
 
-    /// All lines that are left.
+    /// All remaining lines.
     pub(crate) fn rest(&self) -> Vec<String> {
         std::iter::from_fn(|| self.next()).collect()
     }
@@ -86,13 +86,13 @@ impl Process {
         self.child.id()
     }
 
-    /// Writes to its standard input.
+    /// Writes to standard input.
     pub(crate) fn write(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().expect("the input has not ended");
         stdin.write_all(text.as_bytes()).expect("it reads");
     }
 
-    /// Has a client send a line, and takes the echo.
+    /// Makes a client send a line, and takes the echo.
     #[track_caller]
     pub(crate) fn greeted(mut self) -> Self {
         self.write("Hello\n");
@@ -100,20 +100,21 @@ impl Process {
         self
     }
 
-    /// Ends its standard input.
+    /// Ends standard input.
     pub(crate) fn end_input(&mut self) {
         self.stdin = None;
     }
 
-    /// Waits for its end. Returns its status, and the lines of standard output and error that are left.
+    /// Waits for the end of the process. Returns its status, and the remaining lines of standard output and standard
+    /// error.
     #[track_caller]
     pub(crate) fn wait(mut self) -> (Option<i32>, Vec<String>, Vec<String>) {
         let (stdout, stderr) = (self.stdout.rest(), self.stderr.rest());
-        let status = self.child.wait().expect("it is ours to wait for");
+        let status = self.child.wait().expect("the child is not reaped yet");
         (status.code(), stdout, stderr)
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status();
@@ -123,7 +124,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
