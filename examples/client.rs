@@ -1,15 +1,15 @@
-//! A client for the command line: sends the lines of standard input as text, prints what arrives.
+//! A client for the command line: sends the lines of standard input as text, and prints the messages that arrive.
 //!
 //! ```text
 //! cargo run --release --example client -- ws://127.0.0.1:8080/ws
 //! ```
 //!
-//! At the end of the input it closes. It exits with 0 if the closing handshake was clean and its code is 1000 or the
-//! one asked for, with 1 if the connection ended in another way, with 2 if it never opened.
+//! It closes at the end of the input. The exit status is 0 if the closing handshake was clean and its code is 1000 or
+//! the one given, 1 if the connection ended in another way, and 2 if it never opened.
 //!
-//! With `--reconnect` it connects again where that is worth it, after a delay. Lines typed meanwhile are sent then;
-//! lines sent before may be lost with the connection that they were sent on. Once the input is at its end and all of it
-//! is sent, it does not connect again.
+//! With `--reconnect` it reconnects after a delay, unless the end was final. Lines typed in the meantime are sent
+//! later; lines sent before may be lost with their connection. It does not reconnect once the input has ended and all
+//! of it is sent.
 
 use clap::Parser;
 use mio::{Events, Interest, Poll, Registry, Token, Waker, net::TcpStream};
@@ -28,33 +28,34 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A WebSocket client: each line of standard input is a text message, each message that arrives a line of output.
+/// A WebSocket client: each line of standard input is a text message, and each message that arrives is a line of
+/// output.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Where to connect, such as ws://127.0.0.1:8080/ws.
+    /// The URL to connect to, such as ws://127.0.0.1:8080/ws.
     url: String,
-    /// A subprotocol to offer; may be given several times, the most wanted first.
+    /// A subprotocol to offer; may be given several times, in order of preference.
     #[arg(long = "subprotocol", value_name = "NAME")]
     subprotocols: Vec<String>,
     /// A header of the request, such as "Authorization: Bearer abc"; may be given several times.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The code to close with at the end of the input.
+    /// The code of the Close at the end of the input.
     #[arg(long, value_name = "CODE", default_value_t = 1000)]
     close_code: u16,
-    /// The reason to close with, at most 123 bytes.
+    /// The reason of that Close, at most 123 bytes.
     #[arg(long, value_name = "TEXT", default_value = "")]
     close_reason: String,
-    /// Connect again after a failure that may pass.
+    /// Reconnect after a failure that may pass.
     #[arg(long)]
     reconnect: bool,
-    /// How many attempts in a row to make at that.
+    /// The most attempts in a row.
     #[arg(long, value_name = "N", requires = "reconnect")]
     reconnect_attempts: Option<u32>,
-    /// The longest delay before an attempt, in milliseconds, unless the server asks for a longer one.
+    /// The longest delay before an attempt in milliseconds, unless the server asks for a longer one.
     #[arg(long, value_name = "MS", requires = "reconnect")]
     reconnect_delay_max: Option<u64>,
-    /// Say on standard error what becomes of both parties' states.
+    /// Print each transition of both states on standard error.
     #[arg(long)]
     verbose: bool,
 }
@@ -80,7 +81,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// How a connection ended, and whether it had opened before.
+/// How a connection ended, and whether it was open before.
 struct End {
     disconnect: Disconnect,
     was_open: bool,
@@ -106,7 +107,7 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
             Ok(stream) => {
                 let connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
                 let (input, reconnect) = (&mut input, &mut reconnect);
-                Ok(Client { connection, stream, args, input, reconnect, reported_moves: 0 }.run()?)
+                Ok(Client { connection, stream, args, input, reconnect, reported_transitions: 0 }.run()?)
             }
             Err(error) => Err(format!("cannot connect to {} port {}: {error}", connect.host(), connect.port())),
         };
@@ -160,16 +161,16 @@ fn open(connect: &Connect, registry: &Registry) -> io::Result<TcpStream> {
 const SOCKET: Token = Token(0);
 const INPUT: Token = Token(1);
 
-/// With more than this many bytes unsent, the input waits.
+/// While more bytes than this are queued, the input waits.
 const HIGH_WATER: usize = 1 << 20;
 
-/// The lines typed, and what wakes who waits for one; they outlive a connection.
+/// The typed lines, and the poll that a new line wakes. They outlive a connection.
 struct Input {
     poll: Poll,
-    /// Kept here too: dropped with the thread it could take the last wake-up with it.
+    /// Kept here too: if only the thread held it, its last wake-up could be lost.
     _waker: Arc<Waker>,
     lines: mpsc::Receiver<String>,
-    /// Taken to see whether there is one.
+    /// A line that was taken to see whether there is one.
     next: Option<String>,
 }
 
@@ -181,13 +182,13 @@ impl Input {
         let (sender, lines) = mpsc::sync_channel(64);
         thread::spawn(move || {
             for line in io::stdin().lock().lines().map_while(Result::ok) {
-                // The loop is woken first: it may be what makes room.
+                // Wakes the loop first, since the loop may have to make room.
                 if waker.wake().is_err() || sender.send(line).is_err() || waker.wake().is_err() {
                     return;
                 }
             }
             drop(sender);
-            // If this fails the loop has ended already.
+            // If this fails, the loop has ended already.
             let _ = waker.wake();
         });
         Ok(Self { poll, _waker: kept_waker, lines, next: None })
@@ -205,7 +206,7 @@ impl Input {
         is_over
     }
 
-    /// Waits for so long; `false` if the input has ended before.
+    /// Waits for the delay. Returns `false` if the input has ended before.
     fn wait(&mut self, delay: Duration) -> io::Result<bool> {
         let mut events = Events::with_capacity(16);
         let start = Instant::now();
@@ -220,14 +221,14 @@ impl Input {
     }
 }
 
-/// The five lines that drive a connection, on mio: write, wait, read, react, look at the clock.
+/// Drives a connection on mio by the five steps: write, wait, read, react, tell the time.
 struct Client<'a> {
     connection: Connection,
     stream: TcpStream,
     args: &'a Args,
     input: &'a mut Input,
     reconnect: &'a mut Reconnect,
-    reported_moves: usize,
+    reported_transitions: usize,
 }
 
 impl Client<'_> {
@@ -240,7 +241,7 @@ impl Client<'_> {
             self.write()?;
             match self.connection.poll_socket() {
                 Some(SocketAction::Close) => break,
-                // It fails only if the peer has gone, and then reading says so.
+                // This fails only if the peer is gone; then the next read reports it.
                 Some(_) => self.stream.shutdown(std::net::Shutdown::Write).unwrap_or_default(),
                 None => {}
             }
@@ -254,12 +255,12 @@ impl Client<'_> {
         }
         let disconnect = self.connection.disconnect().cloned();
         Ok(End {
-            disconnect: disconnect.expect("a connection whose socket is to be closed has handed out its end"),
+            disconnect: disconnect.expect("a connection reports its end before it closes the socket"),
             was_open: self.connection.history().iter().any(|transition| transition.action == Action::Accept),
         })
     }
 
-    /// Writes what waits. Returns whether all of it has gone.
+    /// Writes the output. Returns whether all of it is written.
     fn write(&mut self) -> io::Result<bool> {
         if self.connection.write_to(&mut self.stream).is_err() {
             self.connection.transport_failed();
@@ -268,8 +269,8 @@ impl Client<'_> {
         Ok(self.connection.queued() == 0)
     }
 
-    /// Sends what was typed, once the connection is open; the end of the input closes it. Returns whether there is more
-    /// than the output should hold.
+    /// Sends the typed lines while the connection is open, and closes it at the end of the input. Returns whether the
+    /// output is full.
     fn take_lines(&mut self) -> bool {
         while self.connection.phase() == Phase::Open {
             if self.connection.queued() >= HIGH_WATER {
@@ -323,9 +324,9 @@ impl Client<'_> {
             }
         }
         if self.args.verbose {
-            let moves = self.connection.history();
-            moves[self.reported_moves..].iter().for_each(|transition| eprintln!("{transition}"));
-            self.reported_moves = moves.len();
+            let transitions = self.connection.history();
+            transitions[self.reported_transitions..].iter().for_each(|transition| eprintln!("{transition}"));
+            self.reported_transitions = transitions.len();
         }
         out.flush()
     }

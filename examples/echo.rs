@@ -1,4 +1,4 @@
-//! An echo server, and a page to try it with.
+//! An echo server, with a page to try it.
 //!
 //! ```text
 //! cargo run --release --example echo
@@ -33,16 +33,18 @@ const PAGE: &str = include_str!("echo/page.html");
 /// A WebSocket echo server that shows the states of its connections.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Where to listen; port 0 is any free port.
+    /// The address to listen on; port 0 is any free port.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     listen: String,
-    /// A subprotocol to accept; may be given several times. Of the client's offers the first that is listed is taken.
+    /// A subprotocol to accept; may be given several times. The first offer of the client that is in the list is
+    /// chosen.
     #[arg(long = "subprotocol", value_name = "NAME")]
     subprotocols: Vec<String>,
-    /// What to log: `info` has each disconnect with code, reason and cause, `debug` each transition of both states.
+    /// The log level: `info` shows each disconnect with code, reason and cause, `debug` each transition of both states.
     #[arg(long, value_name = "LEVEL", default_value = "warn", value_parser = level_parser())]
     log: LevelFilter,
-    /// On SIGINT or SIGTERM, how many seconds the clients have to answer the Close. A second signal ends at once.
+    /// How many seconds the clients have to answer the Close after SIGINT or SIGTERM. A second signal ends the server
+    /// at once.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     grace: u64,
 }
@@ -57,7 +59,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),
         Err(error) => {
-            // The first line says what is wrong; the others how to get help.
+            // The first line states the error; the others explain how to get help.
             eprintln!("{}", error.to_string().lines().next().unwrap_or("error: bad arguments"));
             return ExitCode::from(2);
         }
@@ -100,7 +102,7 @@ fn stop_on_signal(handle: Handle, grace: Duration) -> std::io::Result<()> {
     thread::spawn(move || {
         let mut signals = signals.forever();
         signals.next();
-        // An error means that the loop has ended by itself: then there is nothing to stop.
+        // An error means that the loop has ended by itself; then there is nothing to stop.
         let _ = handle.shutdown(CloseCode::Away, grace);
         signals.next();
         let _ = handle.stop();
@@ -123,7 +125,7 @@ impl Handler for Page {
     }
 }
 
-/// Says what it was told.
+/// Repeats each text with a greeting.
 struct Greeter {
     subprotocols: Arc<[String]>,
     /// The room and the query, for the replies.
@@ -172,7 +174,7 @@ fn answer(peer: &mut Peer<'_>, request: &Request, subprotocols: &[String]) {
     peer.accept(accept).expect("the request has just come, and the subprotocol is one of its offers");
 }
 
-/// A message that cannot be echoed must not be lost in silence.
+/// A message that cannot be echoed must not be lost silently.
 fn close_if_failed(peer: &mut Peer<'_>, sent: Result<(), SendError>) {
     if let Err(error) = sent {
         peer.ensure_closed(CloseCode::Error, &error.to_string());

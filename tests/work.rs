@@ -1,7 +1,7 @@
-//! Work that is linear in the input: each workload can be made any size, so that `tests/linear/run` can count the
-//! instructions that it takes. By itself this checks that each does what it says.
+//! Work that is linear in the input. Each workload can have any size, so that `tests/linear/run` can count its
+//! instructions. By itself this checks that each workload does what it says.
 //!
-//! The environment variable `WORK_SIZE` is the size, in about as many bytes.
+//! The environment variable `WORK_SIZE` sets the size, in about as many bytes.
 
 use statesocket::{Agreed, Config, Connection, Delivery, Event, Role, handshake::Accept};
 use std::{sync::Arc, time::Instant};
@@ -30,7 +30,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [bytes, vec![0; 4], payload.to_vec()].concat()
 }
 
-/// Hands `bytes` in, in pieces of `len`. Returns how many events came.
+/// Hands in `bytes` in pieces of `len`. Returns the number of events.
 fn feed(connection: &mut Connection, mut bytes: Vec<u8>, len: usize) -> usize {
     let (now, mut events) = (Instant::now(), 0);
     for piece in bytes.chunks_mut(len) {
@@ -49,7 +49,7 @@ fn a_message_in_single_bytes() {
 }
 
 #[test]
-fn a_text_whose_code_points_are_all_cut() {
+fn a_text_with_every_code_point_cut() {
     let message = frame(0x81, "\u{10348}".repeat(size() / 4).as_bytes());
     assert_eq!(feed(&mut open(Delivery::Messages), message, 3), 1);
 }
@@ -61,7 +61,7 @@ fn a_text_in_chunks() {
 }
 
 #[test]
-fn a_message_in_fragments_of_a_byte() {
+fn a_message_in_fragments_of_one_byte() {
     let mut bytes = frame(0x01, b"a");
     bytes.extend(frame(0x00, b"a").repeat(size()));
     bytes.extend(frame(0x80, b""));
@@ -69,7 +69,7 @@ fn a_message_in_fragments_of_a_byte() {
 }
 
 #[test]
-fn fragments_of_nothing_between_pings() {
+fn empty_fragments_between_pings() {
     let mut bytes = frame(0x01, b"");
     bytes.extend([frame(0x00, b""), frame(0x89, b"ping")].concat().repeat(size() / 10));
     assert_eq!(feed(&mut open(Delivery::Messages), bytes, 1), size() / 10);
@@ -90,11 +90,11 @@ fn messages_that_are_echoed_and_not_read() {
 }
 
 #[test]
-fn pings_that_are_answered_behind_what_is_not_read() {
+fn pings_that_are_answered_behind_unread_output() {
     let mut connection = open(Delivery::Messages);
     connection.send_binary(&vec![7; size()]).expect("the output has room");
     assert_eq!(feed(&mut connection, frame(0x89, b"ping").repeat(size() / 10), 4096), size() / 10);
-    assert!(connection.queued() < size() + 1_000, "a few Pongs wait, not all");
+    assert!(connection.queued() < size() + 1_000, "a few Pongs are queued, not all");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn lists_of_subprotocols() {
 }
 
 #[test]
-fn what_comes_after_the_end() {
+fn input_after_the_end() {
     let mut connection = open(Delivery::Messages);
     let bytes = [frame(0x88, b""), frame(0x81, b"late").repeat(size() / 10)].concat();
     assert_eq!(feed(&mut connection, bytes, 1), 1);

@@ -1,12 +1,12 @@
-//! What is allocated, counted: work is linear, and nothing is reserved for what a peer only claims.
+//! Counted allocations: work is linear, and no memory is reserved for what a peer only claims.
 //!
-//! This is a test binary of its own, because its allocator counts; it does so for each thread by itself, so its tests
-//! can run at once.
+//! This is a test binary of its own because of its counting allocator. That one counts per thread, so the tests may run
+//! in parallel.
 
 #[cfg(feature = "server")]
 mod server;
 
-// The tests of behaviour use more of it.
+// The behaviour tests use more of it.
 #[allow(dead_code, unused_imports)]
 #[path = "../it/support/mod.rs"]
 mod support;
@@ -42,7 +42,7 @@ fn server() -> Connection {
     Connection::established(Role::Server, Agreed::new(), Arc::new(Config::default()), Instant::now())
 }
 
-/// A head of `lines` lines, a few bytes under the limit at most.
+/// A head of `lines` lines, at most a few bytes below the limit.
 fn head(lines: usize) -> Vec<u8> {
     let more: String = (0..lines).map(|n| format!("X{n}: {}\r\n", "x".repeat(100))).collect();
     format!(
@@ -52,7 +52,7 @@ fn head(lines: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-/// tungstenite read all that had come anew with every byte: each time with room for all headers.
+/// tungstenite parsed everything again with every byte, each time with room for all headers.
 #[test]
 fn rustsec_2023_0065_a_handshake_byte_by_byte_is_linear() {
     let of = |lines, size| {
@@ -68,12 +68,12 @@ fn rustsec_2023_0065_a_handshake_byte_by_byte_is_linear() {
     assert!(bytes.count_total < whole.count_total + 14, "pieces cost nothing: {bytes:?}, whole {whole:?}");
     let half = of(45, 1);
     assert!(bytes.bytes_total < 3 * half.bytes_total, "{} bytes for twice {}", bytes.bytes_total, half.bytes_total);
-    assert_eq!((bytes.count_current, bytes.bytes_current), (0, 0), "nothing is left");
+    assert_eq!((bytes.count_current, bytes.bytes_current), (0, 0), "nothing stays allocated");
 }
 
-/// rust-websocket allocated what a header announced.
+/// rust-websocket allocated the size that a header announced.
 #[test]
-fn rustsec_2022_0035_cve_2022_35922_nothing_is_allocated_for_a_claim() {
+fn rustsec_2022_0035_cve_2022_35922_no_memory_is_allocated_for_a_claim() {
     let mut unlimited = Config::default();
     unlimited.max_frame_bytes = u64::MAX;
     unlimited.max_message_bytes = u64::MAX;
@@ -83,17 +83,17 @@ fn rustsec_2022_0035_cve_2022_35922_nothing_is_allocated_for_a_claim() {
             let mut connection =
                 Connection::established(Role::Server, Agreed::new(), Arc::clone(&config), Instant::now());
             let held = measure(|| _ = feed(&mut connection, &header, 4096));
-            // The Close and the `Disconnect`, where it is refused.
+            // A refused claim costs the Close and the `Disconnect`.
             assert!(held.bytes_max < 1024, "{length:#x}: {held:?}");
             let held = measure(|| _ = feed(&mut connection, &[7; 1000], 4096));
-            assert!(held.bytes_max < 4096, "{length:#x}, and a thousand bytes of it: {held:?}");
+            assert!(held.bytes_max < 4096, "a claim of {length:#x}, with a thousand bytes sent: {held:?}");
         }
     }
 }
 
-/// Fragments of nothing hold nothing, in both roles.
+/// Empty fragments take no memory, in both roles.
 #[test]
-fn cve_2026_62389_empty_fragments_hold_nothing() {
+fn cve_2026_62389_empty_fragments_take_no_memory() {
     let mut connection = server();
     let fragments = [0x00, 0x80, 0, 0, 0, 0].repeat(100_000);
     let held = measure(|| {
@@ -103,7 +103,7 @@ fn cve_2026_62389_empty_fragments_hold_nothing() {
     assert_eq!(held.count_total, 0, "{held:?}");
 }
 
-/// A message that comes in pieces is copied together once: what is allocated is its size, some times over.
+/// A message in pieces is copied once: the allocations are a small multiple of its size.
 #[test]
 fn cve_2026_48779_tiny_fragments_are_linear() {
     let of = |count| {
@@ -116,7 +116,7 @@ fn cve_2026_48779_tiny_fragments_are_linear() {
     assert!(of(100_000) < 5 * 100_000, "{} bytes", of(100_000));
 }
 
-/// Lists that are read by going back and forth would allocate, or take, the square of their length.
+/// A list that is read by going back and forth would allocate, or take, the square of its length.
 #[test]
 fn cve_2020_7662_cve_2021_32640_lists_are_linear() {
     for (name, piece) in [("Sec-WebSocket-Protocol", " ,"), ("Sec-WebSocket-Extensions", "a;b=\"\\c\", ")] {
@@ -130,18 +130,18 @@ fn cve_2020_7662_cve_2021_32640_lists_are_linear() {
     }
 }
 
-/// A flood of Pings that are not read is answered with so many Pongs, and no more is kept.
+/// A flood of unread Pings leaves a few Pongs and nothing else.
 #[test]
-fn rustsec_2020_0043_pings_hold_a_few_pongs() {
+fn rustsec_2020_0043_a_flood_of_pings_leaves_a_few_pongs() {
     let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[b'p'; 125]].concat();
     let flood = ping.repeat(10_000);
     let mut connection = server();
     let held = measure(|| assert_eq!(feed(&mut connection, &flood, 4096), 10_000));
-    // Pings that straddle two pieces are put together for a moment.
+    // A Ping across two pieces is assembled for a moment.
     assert!(held.bytes_max < 8192, "{held:?}");
 }
 
-/// Between two messages a connection holds nothing but itself.
+/// Between two messages a connection holds only itself.
 #[test]
 fn an_idle_connection_holds_no_buffer() {
     let mut connection = server();
@@ -153,9 +153,9 @@ fn an_idle_connection_holds_no_buffer() {
     assert_eq!((held.count_current, held.bytes_current), (0, 0), "{held:?}");
 }
 
-/// What a header announces is made room for when a part of it has come, in proportion to that; and then at once.
+/// Room for an announced length is made in proportion to what has arrived, and after a part of it at once.
 #[test]
-fn room_is_made_for_sixteen_times_what_has_come_at_most() {
+fn at_most_sixteen_times_what_has_arrived_is_reserved() {
     let wire = Raw::new(Raw::BINARY, vec![7; 16 << 20]).masked().bytes();
     for come in [1_000, 10_000, 100_000, 1_000_000] {
         let mut connection = server();
@@ -165,12 +165,12 @@ fn room_is_made_for_sixteen_times_what_has_come_at_most() {
     let wire = Raw::new(Raw::TEXT, vec![b'x'; 1 << 20]).masked().bytes();
     let mut connection = server();
     let held = measure(|| assert_eq!(feed(&mut connection, &wire, 4096), 1));
-    assert!(held.bytes_total < (1 << 20) + (1 << 18), "nearly all of it is allocated once: {held:?}");
+    assert!(held.bytes_total < (1 << 20) + (1 << 18), "nearly everything is allocated once: {held:?}");
 }
 
-/// What has come behind a fragment may be of the same message, or not.
+/// The bytes behind a fragment may or may not belong to the same message.
 #[test]
-fn what_comes_behind_a_fragment_does_not_make_more_room_than_that() {
+fn bytes_behind_a_fragment_reserve_no_more_than_their_size() {
     let fragment = Raw::new(Raw::BINARY, [7; 100]).more().masked().bytes();
     let mut wire = [fragment, Raw::new(Raw::PONG, "").masked().bytes().repeat(10_000)].concat();
     let (mut connection, mut input, now) = (server(), wire.as_mut_slice(), Instant::now());
@@ -178,7 +178,7 @@ fn what_comes_behind_a_fragment_does_not_make_more_room_than_that() {
     assert!(held.bytes_max <= 1_600, "{held:?}");
 }
 
-/// Takes so many bytes, and then would block.
+/// Takes this many bytes, then blocks.
 struct Socket(usize);
 
 impl Write for Socket {
@@ -193,7 +193,7 @@ impl Write for Socket {
     }
 }
 
-/// Echoes `wire` as a loop does, which lends its memory for each piece that it reads, and whose socket takes `room` bytes
+/// Echoes `wire` like a loop that lends its memory for each piece that it reads, with a socket that takes `room` bytes
 /// after each.
 fn echo_in_pieces(connection: &mut Connection, lent: &mut OutputBuffer, wire: &mut [u8], room: usize) {
     let now = Instant::now();
@@ -214,11 +214,11 @@ fn echo_in_pieces(connection: &mut Connection, lent: &mut OutputBuffer, wire: &m
     }
 }
 
-/// The memory of a large message goes round with what the loop lends, also if its end is written later.
+/// The loop lends the memory of a large message again, even if the end of the message is written later.
 #[test]
-fn large_messages_are_echoed_in_memory_that_is_there() {
+fn large_messages_are_echoed_in_recycled_memory() {
     for (opcode, room) in [(Raw::BINARY, usize::MAX), (Raw::BINARY, 100_000), (Raw::TEXT, usize::MAX)] {
-        // The short one waits behind the memory of the large one.
+        // The short message is queued behind the memory of the large one.
         let wire = [Raw::new(opcode, vec![b'x'; 1 << 20]), Raw::new(opcode, "short")];
         let wire: Vec<u8> = wire.into_iter().flat_map(|frame| frame.masked().bytes()).collect();
         let (mut connection, mut lent) = (server(), OutputBuffer::default());
@@ -227,21 +227,21 @@ fn large_messages_are_echoed_in_memory_that_is_there() {
             measure(|| echo_in_pieces(&mut connection, &mut lent, &mut wire, room))
         };
         let first = echo();
-        assert!(first.bytes_total >= 1 << 20, "the first has to be put somewhere: {first:?}");
+        assert!(first.bytes_total >= 1 << 20, "the first message allocates: {first:?}");
         for _ in 0..3 {
             let next = echo();
-            assert!(next.bytes_total < 4096, "those after it are put there, too: {next:?}");
+            assert!(next.bytes_total < 4096, "later messages allocate nothing: {next:?}");
         }
         let freed = measure(|| drop(connection));
         assert!(freed.bytes_current > -4096, "the connection holds none of it: {freed:?}");
     }
 }
 
-/// Where a connection is when a peer begins to flood it.
+/// The state of a connection when a peer begins to flood it.
 #[derive(Clone, Copy, Debug)]
 enum Flooded {
     Open(Role),
-    /// In the middle of a message in fragments.
+    /// In the middle of a fragmented message.
     MidMessage(Role),
     /// A server in the middle of a request.
     MidRequest,
@@ -268,7 +268,7 @@ impl Flooded {
         }
     }
 
-    /// What comes first, and what comes again and again.
+    /// The first bytes, and the bytes that follow over and over.
     fn flood(self, stream: Vec<Raw>, defects: &Defects) -> (Vec<u8>, Vec<u8>) {
         let (first, frames, role) = match self {
             Self::Open(role) => (Vec::new(), stream, role),
@@ -290,14 +290,15 @@ impl Flooded {
     }
 }
 
-/// Invariant 21: whatever comes, in whatever pieces, a connection holds what its limits allow and a constant.
+/// Invariant 21: whatever arrives, in whatever pieces, a connection holds what its limits allow plus a constant.
 #[test]
-fn i_21_what_is_held_is_bounded_by_the_limits() {
+fn i_21_the_limits_bound_what_is_held() {
     let mut config = Config::default();
     (config.max_head_bytes, config.max_headers, config.max_early_bytes) = (400, 8, 100);
     (config.max_frame_bytes, config.max_message_bytes, config.max_fragments) = (150, 200, u32::MAX);
     (config.max_output_bytes, config.max_rejection_body_bytes) = (300, 8);
-    // A message that grows is held twice while it moves; so is the output. Beside them: sixteen Pongs, a Ping, a Close,
+    // A growing message is held twice while it moves, and so is the output. Besides, there are sixteen Pongs, a Ping, a
+    // Close, the `Disconnect`, and a request with its headers.
     // the `Disconnect`, a request with its headers.
     let bound = 2 * (200 + 300 + 400 + 100) + 8 * 1024;
     let config = Arc::new(config);
@@ -310,12 +311,12 @@ fn i_21_what_is_held_is_bounded_by_the_limits() {
             let held = measure(|| {
                 for (piece, size) in wire.chunks(200).zip(sizes.iter().cycle()) {
                     feed(&mut connection, piece, *size);
-                    // One that would go over the limit is refused.
+                    // A message over the limit is refused.
                     let _ = connection.send_binary(&[7; 100]);
                 }
             });
             prop_assert!(held.bytes_max < bound, "{:?}", held);
             Ok(())
         })
-        .expect("no stream makes it hold more");
+        .expect("no stream exceeds the bound");
 }

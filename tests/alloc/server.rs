@@ -1,4 +1,4 @@
-//! What a server holds for each of its connections.
+//! The memory of a server per connection.
 
 use allocation_counter::measure;
 use statesocket::{
@@ -14,10 +14,10 @@ use std::{
     time::Duration,
 };
 
-/// A power of two, so that what holds them all has grown to just that.
+/// A power of two, so that the tables of the server have grown to exactly that.
 const CONNECTIONS: usize = 256;
 
-/// Bytes of the heap that a connection may take in all: itself, its handler, its deadline.
+/// The bytes of the heap that a connection may take in all: itself, its handler, its deadline.
 const PER_CONNECTION: i64 = 512;
 
 const MESSAGE: usize = 64 << 10;
@@ -31,14 +31,14 @@ impl Handler for Echo {
     }
 
     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        peer.send(message).expect("nothing else waits to leave");
+        peer.send(message).expect("the output is empty");
     }
 }
 
 /// More than any exchange takes.
 const TURNS: usize = 10_000;
 
-/// Writes `bytes`, and reads `expected` bytes, while the server does its part.
+/// Writes `bytes`, and reads `expected` bytes while the server works.
 fn exchange(server: &mut Server, client: &mut TcpStream, mut bytes: &[u8], mut expected: usize) {
     let mut buffer = [0; 16 << 10];
     for _ in 0..TURNS {
@@ -55,11 +55,11 @@ fn exchange(server: &mut Server, client: &mut TcpStream, mut bytes: &[u8], mut e
             Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
         }
     }
-    panic!("{} bytes are not written, {expected} bytes are not answered", bytes.len());
+    panic!("{} bytes are unwritten, {expected} bytes are missing", bytes.len());
 }
 
 #[test]
-fn an_idle_connection_of_a_server_takes_half_a_kibibyte_in_all() {
+fn an_idle_connection_of_a_server_takes_half_a_kibibyte() {
     let opened = Rc::new(Cell::new(0));
     let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a port");
     let counted = Rc::clone(&opened);
@@ -76,7 +76,7 @@ fn an_idle_connection_of_a_server_takes_half_a_kibibyte_in_all() {
     let message = [&[0x82, 0xFF][..], &u64::to_be_bytes(MESSAGE as u64), &[0; 4], &[7; MESSAGE]].concat();
     let echo_len = message.len() - 4;
 
-    // What the loop holds once for all, it has from the first.
+    // What the loop holds once for all connections, it has from the first.
     let mut first = connect();
     exchange(&mut server, &mut first, &request, answer.len());
     exchange(&mut server, &mut first, &message, echo_len);
@@ -94,5 +94,5 @@ fn an_idle_connection_of_a_server_takes_half_a_kibibyte_in_all() {
     assert!(each <= PER_CONNECTION, "{each} bytes for an idle connection: {idle:?}");
 
     let echoed = measure(|| clients.iter_mut().for_each(|it| exchange(&mut server, it, &message, echo_len)));
-    assert_eq!(echoed.bytes_current, 0, "an echo of 64 KiB leaves nothing: {echoed:?}");
+    assert_eq!(echoed.bytes_current, 0, "an echo of 64 KiB leaves nothing behind: {echoed:?}");
 }

@@ -1,4 +1,4 @@
-//! The properties, on bytes that proptest draws: `PROPTEST_CASES` says how many, 256 by default.
+//! The properties, on bytes that proptest draws. `PROPTEST_CASES` sets the number of cases, 256 by default.
 
 use crate::{
     proof::{self, chunking, handshakes, invariants, parties, script},
@@ -12,12 +12,12 @@ use statesocket::{Config, Phase, Role};
 use std::collections::{HashMap, HashSet};
 use tungstenite::handshake::derive_accept_key;
 
-/// Calls of any method at any time; what the bytes mean is for `proof::script` to say.
+/// Calls of any method at any time; `proof::script` interprets the bytes.
 fn script() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..300)
 }
 
-/// Requests and answers, most of them right.
+/// Requests and responses, most of them right.
 fn heads() -> impl Strategy<Value = Vec<u8>> {
     let names = ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Accept"];
     let values = ["", "websocket", "keep-alive, Upgrade", "13", "8", "example.com:80", "dGhlIHNhbXBsZSBub25jZQ"];
@@ -44,7 +44,7 @@ fn heads() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What a peer of an endpoint of role `role` sends.
+/// The input for an endpoint of role `role`.
 fn wire(role: Role, mut bytes: Vec<u8>, stream: &[Vec<Raw>], defects: &Defects) -> Vec<u8> {
     bytes.extend(stream.concat().into_iter().flat_map(|frame| frame.for_endpoint(role)));
     defects.apply(&mut bytes);
@@ -56,7 +56,7 @@ fn holds(name: &str, data: &[u8]) {
     (property.check)(data);
 }
 
-/// Tests of the invariant of this number.
+/// Tests that draw a script, and check the invariant of this number on its trace.
 macro_rules! of_a_trace {
     ($(#[test] fn $name:ident($number:literal);)*) => { proptest! { $(
         #[test]
@@ -75,7 +75,7 @@ of_a_trace! {
     fn i_2_a_party_only_moves_forward(2);
 
     #[test]
-    fn i_3_closed_is_for_ever(3);
+    fn i_3_closed_is_final(3);
 
     #[test]
     fn i_6_messages_may_be_sent_only_between_opening_and_our_close(6);
@@ -90,10 +90,10 @@ of_a_trace! {
     fn i_9_the_code_is_that_of_the_close_received(9);
 
     #[test]
-    fn i_11_after_a_close_only_pongs_leave(11);
+    fn i_11_after_our_close_only_pongs_are_sent(11);
 
     #[test]
-    fn i_12_at_most_one_close_leaves(12);
+    fn i_12_at_most_one_close_is_sent(12);
 
     #[test]
     fn i_13_messages_leave_as_they_were_sent(13);
@@ -105,16 +105,16 @@ of_a_trace! {
     fn i_15_one_http_head_comes_before_any_frame(15);
 
     #[test]
-    fn i_16_the_socket_is_shut_once_and_nothing_is_written_after(16);
+    fn i_16_the_socket_is_shut_down_once_and_nothing_written_after(16);
 
     #[test]
     fn i_17_pings_are_answered_in_order(17);
 
     #[test]
-    fn i_18_what_leaves_can_be_read(18);
+    fn i_18_everything_that_is_sent_can_be_read(18);
 
     #[test]
-    fn i_21_what_waits_is_bounded(21);
+    fn i_21_the_limits_bound_what_is_held(21);
 
     #[test]
     fn i_22_the_clock_alone_brings_the_end(22);
@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn i_10_f24_however_bytes_are_cut_the_same_comes_of_them(
+    fn i_10_f24_the_result_does_not_depend_on_how_the_bytes_are_cut(
         choices in any::<u8>(), start in select(&chunking::Start::ALL[..]), head in heads(), stream in vec(frames(), 0..8),
         defects in defects(), cuts in vec(any::<u8>(), 0..12),
     ) {
@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn i_20_no_call_panics_and_the_parties_are_what_the_model_has(script in script()) {
+    fn i_20_no_call_panics_and_the_parties_match_the_model(script in script()) {
         parties::follow(&script::run(&script));
     }
 
@@ -165,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn a_request_is_taken_exactly_if_it_is_right(
+    fn a_request_is_accepted_exactly_if_it_is_valid(
         choices in any::<u8>(), head in heads(), early in vec(frames(), 0..3), defects in defects(),
     ) {
         let wire = wire(Role::Server, head, &early, &defects);
@@ -173,7 +173,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_is_taken_exactly_if_it_is_right(
+    fn a_response_is_accepted_exactly_if_it_is_valid(
         choices in any::<u8>(), head in heads(), stream in vec(frames(), 0..3), defects in defects(),
     ) {
         let wire = wire(Role::Client, head, &stream, &defects);
@@ -181,14 +181,14 @@ proptest! {
     }
 
     #[test]
-    fn what_one_end_sends_the_other_receives(sends in script()) {
+    fn one_end_receives_what_the_other_sends(sends in script()) {
         holds("round_trip", &sends);
     }
 }
 
-/// Only of what is plainly right do the properties of handshakes say that it is taken.
+/// The properties of handshakes demand acceptance only for plainly valid heads.
 #[test]
-fn heads_are_often_plainly_right() {
+fn drawn_heads_are_often_plainly_valid() {
     let mut runner = TestRunner::deterministic();
     let config = Config::default();
     let accept = derive_accept_key(sent_key().as_bytes());
@@ -202,16 +202,16 @@ fn heads_are_often_plainly_right() {
     assert!(requests >= 50 && answers >= 50, "{requests} requests, and {answers} answers");
 }
 
-/// The key of the client that the answers are for.
+/// The key of the client that the responses answer.
 fn sent_key() -> String {
     let request = String::from_utf8(client(Config::default(), &[]).transmit().to_vec()).expect("a head is text");
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
     key.expect("a request has a key").to_owned()
 }
 
-/// What is drawn must reach what the invariants are about.
+/// The scripts must reach the situations that the invariants are about.
 #[test]
-fn scripts_reach_every_phase_and_a_third_of_their_calls_is_refused() {
+fn drawn_scripts_reach_every_phase_with_a_third_of_calls_refused() {
     let mut runner = TestRunner::deterministic();
     let (mut made, mut refused) = (0, 0);
     let (mut seen, mut causes) = (HashMap::new(), HashSet::new());
@@ -236,5 +236,5 @@ fn scripts_reach_every_phase_and_a_third_of_their_calls_is_refused() {
             assert!(count >= 200, "only {count} calls of a {role:?} in {phase:?}");
         }
     }
-    assert_eq!(causes.len(), 8, "every kind of cause comes up");
+    assert_eq!(causes.len(), 8, "every kind of cause occurs");
 }

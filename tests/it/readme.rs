@@ -17,7 +17,7 @@ fn readme_shows_the_table_of_the_code() {
     let readme = fs::read_to_string(README).expect("the README can be read");
     let (before, rest) = readme.split_once(BEGIN).expect("the README has the marker before the table");
     let (shown, after) = rest.split_once(END).expect("the README has the marker after the table");
-    let rendered = format!("\n{}\n{}\n{}\n", phases(), moves(), diagram());
+    let rendered = format!("\n{}\n{}\n{}\n", phases(), transitions(), diagram());
     if env::var_os("UPDATE_README").is_some() {
         fs::write(README, [before, BEGIN, &rendered, END, after].concat()).expect("the README can be written");
     } else {
@@ -36,7 +36,7 @@ fn phases() -> String {
 }
 
 /// The transitions, by party, action and phase.
-fn moves() -> String {
+fn transitions() -> String {
     let mut table = String::from("| party | action |");
     for phase in Phase::ALL {
         write!(table, " in `{phase:?}` |").expect("a String takes everything");

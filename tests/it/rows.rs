@@ -1,7 +1,7 @@
-//! The tables of requirements and the names of the tests agree, in both directions.
+//! The tables of requirements and the names of the tests match, in both directions.
 //!
 //! `tests/rfc6455.md` has the rows of RFC 6455 (a test of row C5 begins with `c5_`), `tests/README.md` the invariants
-//! (`i_5_`), `tests/starlette.md` the tests of Starlette.
+//! (`i_5_`), and `tests/starlette.md` the tests of Starlette.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +37,7 @@ fn names_of_tests_are_short() {
     assert!(long.is_empty(), "longer than {MAX_NAME} characters: {long:#?}");
 }
 
-/// Checks that `tested` are exactly the rows that the table says are shown by tests.
+/// Checks that `tested` are exactly the rows that the table marks as shown by tests.
 fn compare(table: &str, rows: &BTreeMap<String, String>, tested: &BTreeSet<String>) {
     assert!(rows.len() > 20, "{table}: the rows are found: {rows:?}");
     let other = rows.iter().filter(|(_, shown_by)| *shown_by != "tests");
@@ -49,7 +49,7 @@ fn compare(table: &str, rows: &BTreeMap<String, String>, tested: &BTreeSet<Strin
     let missing: Vec<_> = expected.difference(tested).collect();
     assert!(missing.is_empty(), "{table}: rows without a test: {missing:?}");
     let unknown: Vec<_> = tested.difference(&expected).collect();
-    assert!(unknown.is_empty(), "{table}: tests that are shown by no row, or by one without tests: {unknown:?}");
+    assert!(unknown.is_empty(), "{table}: tests without a row, or with a row that is not shown by tests: {unknown:?}");
 }
 
 /// The first and the last cell of each row of the tables in `file`.
@@ -61,13 +61,13 @@ fn rows(file: &str) -> BTreeMap<String, String> {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [id, .., shown_by] = cells.as_slice() else { continue };
         let is_first = rows.insert(id.trim_matches('`').to_owned(), (*shown_by).to_owned()).is_none();
-        assert!(is_first || *id == "id", "{file}: {id} is there twice");
+        assert!(is_first || *id == "id", "{file}: {id} appears twice");
     }
     rows.retain(|id, _| !["id", "test"].contains(&id.as_str()));
     rows
 }
 
-/// The ids at the front of a test's name: of `f7_f8_every_length`, F7 and F8.
+/// The ids at the front of a test's name: F7 and F8 of `f7_f8_every_length`.
 fn row_ids(name: &str) -> Vec<String> {
     let is_id = |word: &&str| {
         let number = word.trim_start_matches(|c: char| c.is_ascii_lowercase());
@@ -76,7 +76,7 @@ fn row_ids(name: &str) -> Vec<String> {
     name.split('_').take_while(is_id).map(str::to_uppercase).collect()
 }
 
-/// The invariants at the front of a test's name: of `i_5_i_24_two_ends`, I-5 and I-24.
+/// The invariants at the front of a test's name: I-5 and I-24 of `i_5_i_24_two_ends`.
 fn invariants(name: &str) -> Vec<String> {
     let mut words = name.split('_');
     let mut next = || (words.next()? == "i").then(|| words.next()?.parse::<u8>().ok()).flatten();

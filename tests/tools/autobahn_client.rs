@@ -1,6 +1,6 @@
-//! The client that the Autobahn testsuite tests: echoes in each of its cases. See `tests/autobahn`.
+//! The client that the Autobahn testsuite tests: it echoes in each test case. See `tests/autobahn`.
 //!
-//! It drives each connection from a blocking socket, which takes the same five lines as any other way.
+//! It drives each connection with a blocking socket, by the same five steps as any driver.
 
 use statesocket::{Config, Connection, Event, Message, SocketAction, handshake::Connect};
 use std::{
@@ -12,23 +12,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A read time-out of zero would mean none.
+/// A read timeout of zero would mean none.
 const MIN_WAIT: Duration = Duration::from_millis(1);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let base = env::var("AUTOBAHN_URL").map_err(|_| "AUTOBAHN_URL is not set: this is started by the testsuite")?;
+    let base = env::var("AUTOBAHN_URL").map_err(|_| "AUTOBAHN_URL is not set: the testsuite starts this program")?;
     let mut count = 0;
     drive(&format!("{base}/getCaseCount"), |_, message| count = message.as_text().unwrap_or("0").parse().unwrap_or(0))?;
     for case in 1..=count {
         drive(&format!("{base}/runCase?case={case}&agent=statesocket"), |connection, message| {
-            // After a Close of ours a message of the peer may still come; nobody wants it back.
+            // After our Close a message of the peer may still arrive, which needs no echo.
             let _ = connection.send(message);
         })?;
     }
     drive(&format!("{base}/updateReports?agent=statesocket"), |_, _| {})
 }
 
-/// Connects to `url`, and has each message handled until the connection has ended.
+/// Connects to `url`, and calls `on_message` for each message until the connection has ended.
 fn drive(url: &str, mut on_message: impl FnMut(&mut Connection, Message<'_>)) -> Result<(), Box<dyn Error>> {
     let connect = Connect::new(url)?;
     let mut stream = TcpStream::connect((connect.host(), connect.port()))?;
@@ -41,7 +41,7 @@ fn drive(url: &str, mut on_message: impl FnMut(&mut Connection, Message<'_>)) ->
         }
         match connection.poll_socket() {
             Some(SocketAction::Close) => return Ok(()),
-            // It fails only if the peer has gone, and then reading says so.
+            // This fails only if the peer is gone; then the next read reports it.
             Some(_) => stream.shutdown(Shutdown::Write).unwrap_or_default(),
             None => {}
         }

@@ -1,8 +1,8 @@
-//! What a connection makes of given bytes, for comparisons with other implementations: `tests/oracles` is one.
+//! What a connection makes of given bytes, for comparisons with other implementations, such as `tests/oracles`.
 //!
-//! Each line of the input is `server` or `client`, whose connection it is; `open`, or `closing` if it has sent its own
-//! Close before; and in hexadecimal digits the bytes that the peer sends then, after which the stream ends. Each line
-//! of the output is the answer in JSON. Limits are 300 bytes for a frame and 303 for a message.
+//! Each line of the input has the role, `server` or `client`; then `open`, or `closing` if the connection has sent its
+//! own Close; then the input from the peer in hexadecimal digits, after which the stream ends. Each line of the output
+//! is the result in JSON. The limits are 300 bytes for a frame and 303 for a message.
 //!
 //! ```text
 //! $ echo 'client open 8105 48656c6c6f' | cargo run --example verdicts
@@ -53,7 +53,7 @@ fn verdict(role: Role, has_closed: bool, mut bytes: Vec<u8>) -> Result<String, B
     connection.receive_eof();
     while connection.poll_event().is_some() {}
 
-    let end = connection.disconnect().ok_or("each connection ends with a disconnect")?;
+    let end = connection.disconnect().ok_or("each connection ends with a Disconnect")?;
     let initiator =
         end.initiator.map_or("nobody", |party| if party == connection.local_party() { "local" } else { "peer" });
     let violation = if let Cause::Protocol(error) = &end.cause { format!("{error:?}") } else { String::new() };
@@ -67,7 +67,7 @@ fn verdict(role: Role, has_closed: bool, mut bytes: Vec<u8>) -> Result<String, B
     ))
 }
 
-/// How far the closing handshake has come.
+/// The progress of the closing handshake.
 fn state(phase: Phase) -> &'static str {
     match phase {
         Phase::Open => "open",

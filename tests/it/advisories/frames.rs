@@ -3,7 +3,7 @@
 use crate::support::{ROLES, Raw, config, disconnect_in, established, feed, peer_sends, sent};
 use statesocket::{Cause, Config, Event, Message, ProtocolError, Role};
 
-/// Fragments that are all `payload`, until they are refused. Returns how many were taken, and the cause.
+/// Sends `payload` as fragments until they are refused. Returns how many were accepted, and the cause.
 fn fragments(config: Config, payload: &str) -> (u32, Cause) {
     let mut server = established(Role::Server, config);
     assert_eq!(peer_sends(&mut server, [Raw::new(Raw::BINARY, payload).more()]), []);
@@ -14,17 +14,17 @@ fn fragments(config: Config, payload: &str) -> (u32, Cause) {
             return (taken, disconnect_in(&events).cause);
         }
     }
-    panic!("a million fragments are taken");
+    panic!("a million fragments are accepted");
 }
 
-/// npm ws, as 8.21.0 mended it: fragments of one byte.
+/// npm ws, fixed in 8.21.0: fragments of one byte.
 #[test]
 fn cve_2026_48779_tiny_fragments_are_refused_at_the_limit() {
     let limit = Config::default().max_fragments;
     assert_eq!(fragments(Config::default(), "x"), (limit, Cause::Protocol(ProtocolError::TooManyFragments { limit })));
 }
 
-/// The same, as 8.21.1 did: empty ones.
+/// npm ws, fixed in 8.21.1: empty fragments.
 #[test]
 fn cve_2026_62389_empty_fragments_are_refused_at_the_limit() {
     for limit in [2, Config::default().max_fragments] {
@@ -33,23 +33,23 @@ fn cve_2026_62389_empty_fragments_are_refused_at_the_limit() {
     }
 }
 
-/// Netty put together more than its limit for one frame.
+/// Netty assembled more than its limit for one frame.
 #[test]
-fn cve_2014_0193_the_limit_spans_fragments() {
+fn cve_2014_0193_the_message_limit_spans_fragments() {
     let limit = 1000;
     let (taken, cause) = fragments(config(|config| config.max_message_bytes = limit), &"x".repeat(100));
     assert_eq!((taken, cause), (10, Cause::Protocol(ProtocolError::MessageTooLarge { size: 1100, limit })));
 }
 
-/// x/net/websocket had no limit unless it was given one.
+/// x/net/websocket had no limit by default.
 #[test]
-fn golang_5082_the_defaults_are_finite() {
+fn golang_5082_the_default_limits_are_finite() {
     let limit = Config::default().max_message_bytes;
     let (_, cause) = fragments(Config::default(), &"x".repeat(1 << 20));
     assert_eq!(cause, Cause::Protocol(ProtocolError::MessageTooLarge { size: limit + (1 << 20), limit }));
 }
 
-/// Feeds each first two bytes, and what they announce, to both roles. Whatever comes of it is an event or nothing.
+/// Feeds both roles with each first two bytes and the rest that they announce. Any event is fine, a panic is not.
 fn sweep(is_meant: impl Fn(u8, u8) -> bool) {
     for first_two in 0..=u16::MAX {
         let [first, second] = first_two.to_be_bytes();
@@ -75,15 +75,15 @@ fn cve_2026_29035_any_first_two_bytes_of_a_known_frame() {
     sweep(|first, _| first & 0x70 == 0);
 }
 
-/// Ruby's websocket-driver was brought down by frames with reserved bits, as engine.io was.
+/// Frames with reserved bits crashed Ruby's websocket-driver and engine.io.
 #[test]
 fn cve_2026_54466_any_first_two_bytes_with_reserved_bits() {
     sweep(|first, _| first & 0x70 != 0);
 }
 
-/// npm ws sent what lay in uninitialised memory along with the reason of a Close.
+/// npm ws sent uninitialised memory along with the reason of a Close.
 #[test]
-fn cve_2026_45736_a_close_holds_its_reason_and_nothing_else() {
+fn cve_2026_45736_a_close_has_its_reason_and_nothing_else() {
     for role in ROLES {
         for reason in ["", "x", &"r".repeat(123), &"é".repeat(61)] {
             let mut connection = established(role, Config::default());
@@ -94,7 +94,7 @@ fn cve_2026_45736_a_close_holds_its_reason_and_nothing_else() {
         for length in [124, 125, 126, 1000] {
             let mut connection = established(role, Config::default());
             let reason = "r".repeat(length);
-            connection.close(4000, &reason).expect_err("a reason that is too long");
+            connection.close(4000, &reason).expect_err("the reason is too long");
             assert_eq!(connection.queued(), 0, "{length}");
             connection.ensure_closed(4000, &reason);
             assert_eq!(sent(&mut connection), [Raw::close(4000, &reason[..123])], "{length}");
@@ -104,7 +104,7 @@ fn cve_2026_45736_a_close_holds_its_reason_and_nothing_else() {
 
 /// reqwest-websocket panicked for a Close without a body, and for one with half a code.
 #[test]
-fn reqwest_websocket_24_26_a_close_of_any_length() {
+fn reqwest_websocket_24_26_a_close_may_have_any_length() {
     for role in ROLES {
         for (length, expected) in
             [(0, Ok(1005)), (1, Err(())), (2, Ok(1000)), (3, Ok(1000)), (125, Ok(1000)), (126, Err(()))]
@@ -120,9 +120,9 @@ fn reqwest_websocket_24_26_a_close_of_any_length() {
     }
 }
 
-/// fastwebsockets lost a part of a header when reading was interrupted.
+/// fastwebsockets lost a part of a header when a read was interrupted.
 #[test]
-fn fastwebsockets_64_113_reading_goes_on_where_it_stopped() {
+fn fastwebsockets_64_113_reading_continues_where_it_stopped() {
     for role in ROLES {
         let frames = [
             Raw::new(Raw::TEXT, "short"),

@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// tungstenite took a head of any size, and read it anew with every byte. That it is read once is counted in
-/// `tests/alloc.rs`.
+/// tungstenite accepted a head of any size, and parsed it again with every byte. `tests/alloc` counts that it is parsed
+/// once.
 #[test]
-fn rustsec_2023_0065_cve_2023_43669_a_head_byte_by_byte_ends_at_the_limit() {
+fn rustsec_2023_0065_cve_2023_43669_a_slow_head_ends_at_the_limit() {
     let limit = Config::default().max_head_bytes;
     let head = request_head("/", &[("X", &"x".repeat(limit))]);
     let mut server = Connection::server(Arc::new(Config::default()), Instant::now());
@@ -23,9 +23,9 @@ fn rustsec_2023_0065_cve_2023_43669_a_head_byte_by_byte_ends_at_the_limit() {
     assert!(drain(&mut server).starts_with(b"HTTP/1.1 431 "));
 }
 
-/// npm ws crashed when there were more headers than it had asked Node to take.
+/// npm ws crashed when there were more headers than it had asked Node to accept.
 #[test]
-fn cve_2024_37890_many_headers() {
+fn cve_2024_37890_many_headers_are_refused() {
     for count in [101, 124, 125, 126, 1000, 10_000] {
         let more: String = (5..count).map(|n| format!("X{n}:\r\n")).collect();
         let head = request_head("/", &[]);
@@ -38,7 +38,7 @@ fn cve_2024_37890_many_headers() {
 
 /// Netty opened a WebSocket for requests that did not ask for one.
 #[test]
-fn cve_2026_59898_each_header_that_is_due() {
+fn cve_2026_59898_every_header_of_the_handshake_is_required() {
     for name in ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
         for value in ["", "a b", "/"] {
             let (error, answer) = refusal(Config::default(), &request_head("/", &[(name, value)]));
@@ -52,9 +52,9 @@ fn cve_2026_59898_each_header_that_is_due() {
     }
 }
 
-/// A client that sends a little now and then does not put its deadline off.
+/// A client that sends a little from time to time does not move its deadline.
 #[test]
-fn slowloris_the_deadline_counts_from_the_beginning() {
+fn slowloris_the_deadline_counts_from_the_start() {
     let begin = Instant::now();
     let mut server = Connection::server(Arc::new(Config::default()), begin);
     for second in 0..10 {

@@ -1,10 +1,10 @@
-//! Texts in headers that were the end of other parsers: of regular expressions, and of buffers of a fixed size.
+//! Header values that broke other parsers: regular expressions, and buffers of a fixed size.
 
 use crate::support::{config, feed, request_head};
 use statesocket::{Config, Connection, Event};
 use std::{sync::Arc, time::Instant};
 
-/// Room for what a test sends.
+/// Limits above everything that a test sends.
 fn roomy() -> Config {
     config(|config| {
         config.max_head_bytes = 1 << 20;
@@ -12,7 +12,7 @@ fn roomy() -> Config {
     })
 }
 
-/// Sends a request with `value` as the header `name`. Whatever it is, it is a request or its refusal.
+/// Sends a request with `value` as the header `name`. Checks that the server reports or refuses it.
 fn ask(name: &str, value: &str) -> Event<'static> {
     let mut server = Connection::server(Arc::new(roomy()), Instant::now());
     let mut events = feed(&mut server, &request_head("/", &[(name, value)]));
@@ -21,9 +21,9 @@ fn ask(name: &str, value: &str) -> Event<'static> {
     events.remove(0)
 }
 
-/// A regular expression for the list of subprotocols took ages over spaces.
+/// A regular expression took quadratic time for spaces in the list of subprotocols.
 #[test]
-fn cve_2021_32640_spaces_among_subprotocols() {
+fn cve_2021_32640_spaces_among_subprotocols_are_read() {
     for value in [format!("b{}x", " ".repeat(500_000)), " ,".repeat(250_000), format!("a,{}", " ".repeat(500_000))] {
         ask("Sec-WebSocket-Protocol", &value);
     }
@@ -39,22 +39,22 @@ fn unclosed_quotes() {
     }
 }
 
-/// Of websocket-extensions for Node: a quoted value that does not end.
+/// websocket-extensions for Node: a quoted value that does not end.
 #[test]
-fn cve_2020_7662_a_quote_that_does_not_end() {
+fn cve_2020_7662_an_unclosed_quote_is_refused() {
     unclosed_quotes();
 }
 
-/// The same for Ruby: a name of many pieces, too.
+/// websocket-extensions for Ruby: the same, and a name of many parts.
 #[test]
-fn cve_2020_7663_a_quote_that_does_not_end() {
+fn cve_2020_7663_an_unclosed_quote_is_refused() {
     unclosed_quotes();
     ask("Sec-WebSocket-Extensions", &"a;".repeat(250_000));
 }
 
-/// A name that every object of JavaScript has.
+/// A name that every JavaScript object has.
 #[test]
-fn nsp_2017_and_ws_1235_extensions_with_names_that_mean_something_elsewhere() {
+fn nsp_2017_and_ws_1235_names_with_a_meaning_in_javascript_are_tokens() {
     for name in ["constructor", "__proto__", "toString", "hasOwnProperty", "prototype"] {
         let Event::Request(request) = ask("Sec-WebSocket-Extensions", &format!("{name}; {name}={name}, {name}")) else {
             panic!("{name} is a token like any other")
@@ -65,7 +65,7 @@ fn nsp_2017_and_ws_1235_extensions_with_names_that_mean_something_elsewhere() {
 
 /// libwebsockets copied headers into buffers of a fixed size.
 #[test]
-fn libwebsockets_1362_2120_texts_of_any_length() {
+fn libwebsockets_1362_2120_headers_of_any_length_are_read() {
     for name in ["Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Origin", "Host"] {
         for length in (1..=300).chain([511, 512, 513, 1023, 1024, 1025, 4095, 4096]) {
             ask(name, &"A".repeat(length));

@@ -1,10 +1,10 @@
-//! Pages that talk to servers that are none of their business.
+//! Pages that connect to the servers of others.
 
 use crate::support::{feed, request_head};
 use statesocket::{Config, Connection, Event};
 use std::{sync::Arc, time::Instant};
 
-/// A host, an origin, and whether the one is the other's.
+/// A host, an origin, and whether they match.
 const CASES: [(&str, &str, bool); 14] = [
     ("example.com", "https://example.com", true),
     ("example.com", "HTTPS://EXAMPLE.com", true),
@@ -24,7 +24,7 @@ const CASES: [(&str, &str, bool); 14] = [
 
 /// Cross-site WebSocket hijacking: emqx 4000, awx 2467, asobi 160.
 #[test]
-fn emqx_4000_and_others_a_page_of_another_origin_is_told_apart() {
+fn emqx_4000_and_others_a_page_of_another_origin_is_recognised() {
     for (host, origin, is_same) in CASES {
         let mut server = Connection::server(Arc::new(Config::default()), Instant::now());
         let head = request_head("/", &[("Host", host), ("Origin", origin)]);
@@ -56,7 +56,7 @@ mod policy {
             server.route("/", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the route is new");
         });
         for (host, origin, is_same) in CASES {
-            // No `Origin` at all is no browser.
+            // A request without `Origin` is not from a browser.
             let is_welcome = is_same || origin.is_empty();
             let mut client = RawClient::dial(served.address);
             client.write(&request_head("/", &[("Host", host), ("Origin", origin)]));

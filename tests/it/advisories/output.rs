@@ -1,4 +1,4 @@
-//! What is sent, and what waits to be.
+//! Sent and queued bytes.
 
 use crate::support::{Pair, Raw, config, drain, established, peer_sends, requested_server};
 use statesocket::{
@@ -8,7 +8,7 @@ use statesocket::{
 };
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-/// ws-rs queued for a peer that did not read whatever there was to queue.
+/// ws-rs queued without limit for a peer that did not read.
 #[test]
 fn rustsec_2020_0043_cve_2020_35896_unread_output_does_not_grow() {
     let limit = 10_000;
@@ -18,7 +18,7 @@ fn rustsec_2020_0043_cve_2020_35896_unread_output_does_not_grow() {
     (0..).find_map(|_| server.ping(b"").err()).expect("a Ping is refused too");
     let queued = server.queued();
     assert!(queued <= limit);
-    // The replies that the protocol demands are bounded by themselves.
+    // The replies that the protocol demands have a limit of their own.
     for _ in 0..100_000 {
         peer_sends(&mut server, [Raw::new(Raw::PING, [b'p'; 125])]);
     }
@@ -28,21 +28,21 @@ fn rustsec_2020_0043_cve_2020_35896_unread_output_does_not_grow() {
     assert!(server.queued() <= limit + 16 * 127 + 4);
 }
 
-/// undici wrote a line end of the application's into the head.
+/// undici wrote the application's line ends into the head.
 #[test]
 fn cve_2026_1527_no_line_end_gets_into_a_head() {
     for evil in ["a\r\nSet-Cookie: x=1", "a\nb", "a\rb", "a\0b", "a\r\n\r\n"] {
-        HeaderValue::from_str(evil).expect_err("the value of a header");
-        HeaderName::from_bytes(evil.as_bytes()).expect_err("the name of one");
+        HeaderValue::from_str(evil).expect_err("the value is invalid");
+        HeaderName::from_bytes(evil.as_bytes()).expect_err("the name is invalid");
         Connect::new(&format!("ws://h/{evil}")).expect_err("a URI");
         let mut server = requested_server(Config::default());
-        let refused = server.accept(Accept::new().subprotocol(evil)).expect_err("it was not offered");
+        let refused = server.accept(Accept::new().subprotocol(evil)).expect_err("the subprotocol was not offered");
         assert_eq!(refused, AcceptError::SubprotocolNotOffered(evil.to_owned()));
-        assert_eq!(server.queued(), 0, "not a byte is written");
+        assert_eq!(server.queued(), 0, "nothing is written");
     }
 }
 
-/// sockudo likewise, in the subprotocol of a client.
+/// sockudo did so in the subprotocol of a client.
 #[test]
 fn sockudo_78_no_line_end_gets_into_a_subprotocol() {
     for evil in ["a\r\nX: y", "a\nb", "a\0b", "", "a b", "a,b", "\"a\"", "é"] {
@@ -51,10 +51,10 @@ fn sockudo_78_no_line_end_gets_into_a_subprotocol() {
     }
 }
 
-/// The masks of several libraries came from a weak generator, or were the same for all frames: OkHttp 9472, aiohttp 1437,
+/// Masks came from a weak generator or were the same for all frames in several libraries: OkHttp 9472, aiohttp 1437,
 /// autobahn-python 758, mojo 2326, fast-websocket 5, Java-WebSocket 1132.
 #[test]
-fn okhttp_9472_and_others_masks_are_fresh() {
+fn okhttp_9472_and_others_masking_keys_are_fresh() {
     let (now, frames) = (Instant::now(), 1000);
     let mut keys = HashSet::new();
     for _ in 0..2 {
@@ -65,13 +65,13 @@ fn okhttp_9472_and_others_masks_are_fresh() {
             keys.insert(drain(&mut client)[2..].to_vec());
         }
     }
-    // Of 2,000 in 2^32 hardly ever are two the same, and never ten.
+    // Of 2,000 keys out of 2^32 hardly ever two are equal, and never ten.
     assert!(keys.len() > 2 * frames - 10, "{} different keys", keys.len());
 }
 
-/// WebSockets over HTTP/2 brought down httpd: what a server for it would use works by itself, without a request.
+/// WebSockets over HTTP/2 crashed httpd. An HTTP/2 server would use `established`, which works without a request.
 #[test]
-fn cve_2024_36387_a_connection_without_a_handshake_of_ours() {
+fn cve_2024_36387_an_established_connection_needs_no_request() {
     let config = Arc::new(Config::default());
     let established = |role| Connection::established(role, Agreed::new(), Arc::clone(&config), Instant::now());
     let mut pair = Pair { client: established(Role::Client), server: established(Role::Server) };

@@ -9,7 +9,7 @@ use crate::support::{
 use proptest::{collection::vec, prelude::*, sample::Index, sample::select};
 use tungstenite::protocol::Role;
 
-/// What the peer sends: frames, and what is done to the bytes of each.
+/// The input from a peer: frames, and a change to the bytes of each.
 #[derive(Clone, Debug)]
 struct Stream {
     role: Role,
@@ -25,13 +25,13 @@ struct Sent {
     wrong: Wrong,
 }
 
-/// What a sender that knows the frame format can still do wrong.
+/// What a sender that knows the frame format can still get wrong.
 #[derive(Clone, Copy, Debug)]
 enum Wrong {
     Nothing,
     Mask,
     Reserved(u8),
-    /// The length in so many bytes behind the second, if it fits them.
+    /// The length in this many bytes behind the second, if it fits.
     LengthForm(usize),
     Final,
 }
@@ -73,7 +73,7 @@ fn wrong() -> impl Strategy<Value = Wrong> {
     ]
 }
 
-/// Frames whose fault is in what they carry.
+/// Frames with a fault in their content.
 fn odd_frames() -> impl Strategy<Value = Vec<Raw>> {
     let opcode = select(vec![Raw::TEXT, Raw::BINARY, Raw::CONTINUATION, Raw::CLOSE, Raw::PING, Raw::PONG]);
     prop_oneof![
@@ -95,7 +95,7 @@ fn odd_frames() -> impl Strategy<Value = Vec<Raw>> {
     ]
 }
 
-/// A code point, or something like one, cut by the edge of a fragment.
+/// A code point, or something similar, cut by the end of a fragment.
 fn edge_of_text() -> impl Strategy<Value = Vec<Raw>> {
     let bytes = vec(select(b"a\x80\x90\xA0\xBF\xC0\xC2\xDF\xE0\xED\xEF\xF0\xF4\xF5".to_vec()), 1..6);
     let text = prop_oneof![bytes, "\\PC{1,3}".prop_map(String::into_bytes)];
@@ -134,13 +134,13 @@ proptest! {
     }
 
     #[test]
-    fn what_one_sends_the_other_reads(data in vec(any::<u8>(), 0..60).prop_map(Data)) {
+    fn tungstenite_and_our_crate_read_each_others_messages(data in vec(any::<u8>(), 0..60).prop_map(Data)) {
         differential_sending(&data.0);
     }
 }
 
 #[test]
-fn each_close_code_is_read_as_tungstenite_reads_it() {
+fn every_close_code_is_read_as_tungstenite_reads_it() {
     for code in (0..=5001).chain([u16::MAX]) {
         for (role, has_closed) in [(Role::Server, false), (Role::Client, false), (Role::Client, true)] {
             let frame = Sent { frame: Raw::close(code, "why"), wrong: Wrong::Nothing };
@@ -150,7 +150,7 @@ fn each_close_code_is_read_as_tungstenite_reads_it() {
 }
 
 #[test]
-fn each_form_of_a_length_is_read_as_tungstenite_reads_it() {
+fn every_form_of_a_length_is_read_as_tungstenite_reads_it() {
     for opcode in [Raw::BINARY, Raw::CLOSE, Raw::PING, Raw::PONG] {
         for len in [0, 1, 2, 124, 125, 126, 127, 149, 150, 151, 65_534, 65_535, 65_536] {
             for form in [0, 2, 8].into_iter().filter(|form| *form == 8 || *form == 2 && len <= 65_535 || len <= 125) {
@@ -182,7 +182,7 @@ fn each_first_two_bytes_are_read_as_tungstenite_reads_them() {
 }
 
 #[test]
-fn each_allowed_difference_is_there() {
+fn every_allowed_difference_occurs() {
     for (row, data) in Row::ALL {
         let rows = differences(data);
         assert!(rows.contains(&row), "{row:?} is not needed for {}, which needs {rows:?}", hex(data));

@@ -1,4 +1,4 @@
-//! Opening handshakes: requests and answers that are mostly right.
+//! Requests and responses that are mostly right.
 
 use super::{Data, scaled};
 use crate::proof::differential::{HandshakeRow, differential_handshake, handshake_differences, request};
@@ -55,7 +55,7 @@ const VALUES: [&str; 30] = [
     "caf\u{E9}",
 ];
 
-/// What is done to the lines of a head.
+/// A change to the lines of a head.
 #[derive(Clone, Debug)]
 enum Edit {
     Change(String, &'static str),
@@ -111,7 +111,7 @@ fn edited(bytes: &mut Vec<u8>, edits: &[Edit]) {
     }
 }
 
-/// A request, or an answer to one, mostly right.
+/// A request, or a response to one, mostly right.
 fn handshake() -> impl Strategy<Value = Data> {
     let rest = prop_oneof![4 => Just(vec![]), 1 => vec(any::<u8>(), 1..4)];
     let cut = prop::option::weighted(0.1, any::<Index>());
@@ -153,7 +153,7 @@ proptest! {
 }
 
 #[test]
-fn each_header_is_read_as_tungstenite_reads_it() {
+fn every_header_is_read_as_tungstenite_reads_it() {
     for name in NAMES {
         for value in VALUES {
             for name in [name, &format!("+{name}")] {
@@ -165,7 +165,7 @@ fn each_header_is_read_as_tungstenite_reads_it() {
 }
 
 #[test]
-fn each_allowed_difference_of_a_handshake_is_there() {
+fn every_allowed_difference_of_a_handshake_occurs() {
     for row in HandshakeRow::ALL {
         let data = row.example();
         let rows = handshake_differences(&data);

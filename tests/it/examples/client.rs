@@ -17,7 +17,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// Runs the client with `input`. Returns its status, and the lines of standard output and error.
+/// Runs the client with `input`. Returns its status and the lines of standard output and standard error.
 #[track_caller]
 fn run(args: &[&str], input: &str) -> (Option<i32>, Vec<String>, Vec<String>) {
     let mut client = Process::start("client", args);
@@ -27,7 +27,7 @@ fn run(args: &[&str], input: &str) -> (Option<i32>, Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn lines_are_sent_and_what_comes_is_printed() {
+fn lines_are_sent_and_messages_printed() {
     let server = EchoServer::start(&[]);
     let mut client = Process::start("client", &[&server.url("/echo")]);
     client.write("Hello\n\nκόσμε\n");
@@ -42,13 +42,13 @@ fn lines_are_sent_and_what_comes_is_printed() {
 }
 
 #[test]
-fn it_closes_with_the_code_that_it_is_told() {
+fn the_client_closes_with_the_given_code() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let args = [&served.url("/ws"), "--close-code", "4001", "--close-reason", "bye", "--verbose"];
     let (status, _, stderr) = run(&args, "");
     assert_eq!((status, stderr.last().map(String::as_str)), (Some(0), Some("disconnect 4001 \"bye\" (closed by us)")));
-    let last_move = "application Close: client_state disconnected application_state connected -> disconnected";
-    assert!(stderr.iter().any(|line| line == last_move), "{stderr:#?}");
+    let last_transition = "application Close: client_state disconnected application_state connected -> disconnected";
+    assert!(stderr.iter().any(|line| line == last_transition), "{stderr:#?}");
     calls.request();
     let end = calls.end().disconnect;
     assert_eq!((u16::from(end.code), end.reason.as_str()), (4001, "bye"));
@@ -71,7 +71,7 @@ fn headers_and_subprotocols_are_sent() {
 }
 
 #[test]
-fn a_server_that_closes_with_an_error_is_status_1() {
+fn a_close_with_an_error_code_is_status_1() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let client = Process::start("client", &[&served.url("/ws")]);
     let (id, _) = calls.request();
@@ -91,13 +91,13 @@ fn a_server_that_vanishes_is_status_1() {
 }
 
 #[test]
-fn a_refusal_is_status_2() {
+fn a_rejection_is_status_2() {
     let server = EchoServer::start(&[]);
     let (status, _, stderr) = run(&[&server.url("/nowhere")], "");
     assert_eq!((status, stderr[0].as_str()), (Some(2), "404 Not Found"));
 }
 
-/// Has a thread take one connection, read the request, answer with `answer` and leave.
+/// Makes a thread accept one connection, read the request, write `answer` and leave.
 fn answer_once(answer: &'static [u8]) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("ws://{}/", listener.local_addr().expect("a bound socket"));
@@ -106,7 +106,7 @@ fn answer_once(answer: &'static [u8]) -> (String, JoinHandle<()>) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
-            stream.read_exact(&mut byte).expect("the client asks");
+            stream.read_exact(&mut byte).expect("the client sends a request");
             head.extend(byte);
         }
         std::io::Write::write_all(&mut stream, answer).expect("the client reads");
@@ -115,7 +115,7 @@ fn answer_once(answer: &'static [u8]) -> (String, JoinHandle<()>) {
 }
 
 #[test]
-fn what_never_opened_is_status_2() {
+fn a_connection_that_never_opened_is_status_2() {
     for answer in [&b""[..], b"HTTP/1.1 101 Switching Prot", b"SSH-2.0-OpenSSH_9.9\r\n\r\n"] {
         let (url, server) = answer_once(answer);
         let (status, _, stderr) = run(&[&url], "");
@@ -125,7 +125,7 @@ fn what_never_opened_is_status_2() {
 }
 
 #[test]
-fn what_cannot_be_dialled_is_status_2_and_one_line() {
+fn a_failed_connect_is_status_2_and_one_line() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let refused = format!("ws://{}/", listener.local_addr().expect("a bound socket"));
     drop(listener);
@@ -136,7 +136,7 @@ fn what_cannot_be_dialled_is_status_2_and_one_line() {
     }
 }
 
-/// Never says a word; counts what it is sent.
+/// Sends nothing, and counts what it receives.
 struct Silent(mpsc::Sender<(u16, usize)>, usize);
 
 impl Handler for Silent {
@@ -145,13 +145,13 @@ impl Handler for Silent {
     }
 
     fn on_disconnect(&mut self, _: &mut Peer<'_>, disconnect: &statesocket::Disconnect) {
-        // The test may have given up.
+        // The test may be done already.
         let _ = self.0.send((disconnect.code.into(), self.1));
     }
 }
 
 #[test]
-fn a_long_input_goes_out_whole_though_nothing_comes_back() {
+fn a_long_input_is_sent_whole_without_any_answer() {
     let (sender, count) = mpsc::channel();
     let served = Served::start(Config::default(), move |server| {
         server.route("/", move || Silent(sender.clone(), 0)).expect("the route is new");

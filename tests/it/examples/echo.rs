@@ -9,13 +9,13 @@ use crate::support::{
 use statesocket::handshake::Connect;
 use std::net::TcpListener;
 
-/// Runs the server with arguments that it cannot serve with. Returns the one line that it says.
+/// Runs the server with arguments that it must refuse. Returns its only line.
 #[track_caller]
 fn complaint(args: &[&str]) -> String {
     let (status, stdout, stderr) = Process::start("echo", args).wait();
     assert!(status.is_some_and(|status| status != 0), "{args:?}: status {status:?}");
     assert_eq!(stdout, [""; 0], "{args:?}");
-    let [line] = stderr.as_slice() else { panic!("{args:?}: not one line: {stderr:#?}") };
+    let [line] = stderr.as_slice() else { panic!("{args:?}: not exactly one line: {stderr:#?}") };
     assert!(line.starts_with("error: "), "{args:?}: {line}");
     line.clone()
 }
@@ -31,7 +31,7 @@ fn a_bad_argument_is_one_line() {
         &["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"],
     ] {
         let line = complaint(args);
-        assert!(args.iter().any(|arg| line.contains(arg)), "{args:?}: the line does not say what is wrong: {line}");
+        assert!(args.iter().any(|arg| line.contains(arg)), "{args:?}: the line does not name the argument: {line}");
     }
 }
 
@@ -52,7 +52,7 @@ fn a_busy_port_is_one_line() {
 }
 
 #[test]
-fn it_says_where_it_listens() {
+fn the_server_prints_its_address() {
     let server = EchoServer::start(&[]);
     assert_ne!(server.address.port(), 0);
     let second = server.process.stdout.next().expect("a second line");
@@ -60,7 +60,7 @@ fn it_says_where_it_listens() {
 }
 
 #[test]
-fn each_path_answers_in_its_way() {
+fn every_path_answers_in_its_own_way() {
     let server = EchoServer::start(&[]);
     for (target, message, reply) in [
         ("/ws", "Hello", "Returned Message: Hello from Server"),
@@ -92,11 +92,11 @@ fn the_page_is_served_and_other_paths_are_not() {
         assert!(client.rest_as_text().to_lowercase().contains(&part.to_lowercase()), "{target}");
     }
     let rejected = Client::start(&Connect::new(&server.url("/")).expect("a valid URL")).rejected();
-    assert_eq!(rejected.status, 404, "there is no WebSocket where the page is");
+    assert_eq!(rejected.status, 404, "the page's path is no WebSocket");
 }
 
 #[test]
-fn subprotocols_are_chosen_from_its_list() {
+fn a_subprotocol_is_chosen_from_the_servers_list() {
     let server = EchoServer::start(&["--subprotocol", "chat", "--subprotocol", "superchat"]);
     for (offer, chosen) in [
         (&["soap", "superchat", "chat"][..], Some("superchat")),
@@ -115,7 +115,7 @@ fn subprotocols_are_chosen_from_its_list() {
 }
 
 #[test]
-fn the_log_has_each_transition_and_each_disconnect() {
+fn the_log_shows_every_transition_and_every_disconnect() {
     let server = EchoServer::start(&["--log", "debug"]);
     let log = &server.process.stderr;
     let mut client = server.open("/ws");
@@ -144,7 +144,7 @@ mod signals {
     use super::*;
 
     #[test]
-    fn the_first_signal_tells_the_clients_and_ends_with_status_0() {
+    fn the_first_signal_closes_all_connections_and_ends_with_status_0() {
         for signal in ["TERM", "INT"] {
             let server = EchoServer::start(&[]);
             let mut clients = [server.open("/ws"), server.open("/echo")];
@@ -161,7 +161,7 @@ mod signals {
     }
 
     #[test]
-    fn the_log_level_info_has_disconnects_and_how_many_and_the_default_neither() {
+    fn the_level_info_logs_disconnects_and_the_tally_and_the_default_not() {
         for (args, lines) in [(&["--log", "info"][..], 2), (&[], 0), (&["--log", "off"], 0)] {
             let server = EchoServer::start(args);
             let mut client = server.open("/ws");
@@ -176,7 +176,7 @@ mod signals {
         }
     }
 
-    /// Checks that the server ended its connection by itself, and well.
+    /// Checks that the server aborted its connection and ended with status 0.
     #[track_caller]
     fn assert_aborted(server: EchoServer) {
         let (status, _, stderr) = server.process.wait();
@@ -187,7 +187,7 @@ mod signals {
     }
 
     #[test]
-    fn stubborn_clients_are_cut_off_after_the_grace() {
+    fn stubborn_clients_are_cut_off_after_the_grace_period() {
         let server = EchoServer::start(&["--log", "info", "--grace", "0"]);
         let mut client = server.open("/ws");
         server.process.signal("TERM");
@@ -197,7 +197,7 @@ mod signals {
     }
 
     #[test]
-    fn the_second_signal_ends_at_once() {
+    fn the_second_signal_ends_the_server_at_once() {
         let server = EchoServer::start(&["--log", "info", "--grace", "600"]);
         let mut client = server.open("/ws");
         server.process.signal("TERM");

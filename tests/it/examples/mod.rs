@@ -22,7 +22,7 @@ impl EchoServer {
     }
 
     fn from_process(process: Process) -> Self {
-        let first = process.stdout.next().expect("it says where it listens");
+        let first = process.stdout.next().expect("the first line is the address");
         let address = first.strip_prefix("listening on http://").expect("the page's address comes first");
         Self { address: address.parse().expect("an address"), process }
     }

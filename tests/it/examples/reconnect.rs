@@ -24,7 +24,7 @@ fn client(url: &str, options: &[&str]) -> Process {
     Process::start("client", &[&[url], options].concat())
 }
 
-/// Waits for the line that announces an attempt, with a delay that is not over the limit.
+/// Waits for the line that announces an attempt, and checks that its delay is within the limit.
 fn await_attempt(lines: &Lines, beginning: &str) {
     let milliseconds = loop {
         let line = lines.next().expect(beginning);
@@ -43,7 +43,7 @@ fn listen() -> (TcpListener, String) {
     (listener, url)
 }
 
-/// The next connection; a client that never comes fails the test instead of hanging it.
+/// The next connection. A client that never connects fails the test instead of hanging it.
 fn accept(listener: &TcpListener) -> TcpStream {
     listener.set_nonblocking(true).expect("the socket is open");
     let start = Instant::now();
@@ -59,7 +59,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// Drives a server's connection to its end, lets `decide` answer the request, and after `count` messages `act`.
+/// Drives the server's end of a connection: `decide` answers the request, and `act` follows `count` messages.
 fn serve(
     mut stream: TcpStream,
     decide: impl Fn(&mut Connection),
@@ -69,7 +69,7 @@ fn serve(
     let mut connection = Connection::server(Arc::new(Config::default()), Instant::now());
     let (mut messages, mut buffer) = (Vec::new(), vec![0; 4096]);
     loop {
-        let n = stream.read(&mut buffer).expect("the client sends or ends");
+        let n = stream.read(&mut buffer).expect("the client sends or ends the stream");
         if n == 0 {
             connection.receive_eof();
         }
@@ -109,7 +109,7 @@ fn busy(connection: &mut Connection) {
 }
 
 #[test]
-fn lines_typed_while_there_is_no_server_are_sent_when_there_is() {
+fn lines_typed_without_a_server_are_sent_once_there_is_one() {
     let (listener, url) = listen();
     let mut client = client(&url, &["--reconnect", "--reconnect-delay-max", &DELAY_MAX.to_string()]);
     client.write("one\n");
@@ -121,7 +121,7 @@ fn lines_typed_while_there_is_no_server_are_sent_when_there_is() {
 
     await_attempt(&client.stderr, "disconnect 1006 (answered with 503 Service Unavailable); attempt 2");
 
-    // The server goes away in the middle, and what is typed meanwhile is not lost.
+    // The server leaves in the middle, and the lines that are typed meanwhile are kept.
     let stream = accept(&listener);
     let (messages, _) = serve(stream, yes, 2, |connection| {
         connection.close(CloseCode::Away, "").expect("an open connection can be closed");
@@ -139,11 +139,11 @@ fn lines_typed_while_there_is_no_server_are_sent_when_there_is() {
 }
 
 #[test]
-fn the_end_of_the_input_ends_the_wait() {
+fn the_end_of_the_input_ends_the_delay() {
     let (listener, url) = listen();
     let mut client = client(&url, &["--reconnect"]);
     serve(accept(&listener), restart, 0, |_| {});
-    // The wait has hardly begun when the input ends, and takes at least 5 s.
+    // The delay of at least 5 s has hardly begun when the input ends.
     let start = Instant::now();
     thread::sleep(Duration::from_millis(100));
     client.end_input();
@@ -154,12 +154,12 @@ fn the_end_of_the_input_ends_the_wait() {
 }
 
 #[test]
-fn after_the_end_of_the_input_there_is_no_wait() {
+fn there_is_no_delay_after_the_end_of_the_input() {
     let (listener, url) = listen();
     let mut client = client(&url, &["--reconnect"]);
     client.end_input();
     let stream = accept(&listener);
-    // The client has seen the end before it is told to come back after a minute.
+    // The client notices the end of its input before it is told to come back in a minute.
     thread::sleep(Duration::from_millis(100));
     let later = |connection: &mut Connection| {
         let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, 60.into());
@@ -169,7 +169,7 @@ fn after_the_end_of_the_input_there_is_no_wait() {
     assert_eq!(client.wait().0, Some(2));
 }
 
-/// How many attempts to reconnect `lines` announce.
+/// The number of attempts to reconnect that `lines` announce.
 fn attempts(lines: &[String]) -> usize {
     lines.iter().filter(|line| line.contains("to reconnect follows")).count()
 }

@@ -1,4 +1,4 @@
-//! One endpoint and a peer that may do anything at any time.
+//! One endpoint, and a peer that may do anything at any time.
 
 use super::{
     endpoint::{Endpoint, Input, Setup},
@@ -19,9 +19,9 @@ use std::{
 pub(super) enum Weapon {
     /// The head that opens a connection.
     Head,
-    /// A head that is none.
+    /// A malformed head.
     NoHead,
-    /// An answer other than 101.
+    /// A response other than 101.
     Refusal,
     Text,
     FirstFragment,
@@ -36,7 +36,7 @@ pub(super) enum Weapon {
     ForbiddenClose,
     UnknownOpCode,
     ReservedBit,
-    /// A frame masked if it must not be, and the other way round.
+    /// A frame that is masked if it must not be, and the other way round.
     WronglyMasked,
 }
 
@@ -60,7 +60,7 @@ impl Weapon {
         Self::WronglyMasked,
     ];
 
-    /// The bytes that it is for an endpoint of role `local`, whose request a client's head answers.
+    /// Its bytes for an endpoint of role `local`; a response answers that endpoint's request.
     fn bytes(self, local: Role, request: &[u8]) -> Vec<u8> {
         let frame = match self {
             Self::Head if local == Role::Server => return request_head("/", &[]),
@@ -86,16 +86,16 @@ impl Weapon {
     }
 }
 
-/// How often what could go on for ever may happen.
+/// How often the things may happen that could go on forever.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// Frames and heads of the peer.
     pub(super) weapons: u8,
-    /// Of which so many come in two pieces.
+    /// How many of those arrive in two pieces.
     pub(super) splits: u8,
     /// Messages, and Pings, of the application.
     pub(super) messages: usize,
-    /// Times that the clock jumps to a deadline.
+    /// Jumps of the clock to a deadline.
     pub(super) jumps: u8,
 }
 
@@ -103,7 +103,7 @@ pub(super) struct Bounds {
 pub(super) struct Adversary {
     bounds: Bounds,
     pub(super) machine: Machine,
-    /// What each weapon is on the wire.
+    /// The bytes of each weapon.
     arsenal: Vec<(Weapon, Vec<u8>)>,
 }
 
@@ -127,9 +127,9 @@ pub(super) enum Move {
     Jump,
     /// The peer sends this.
     Send(Weapon),
-    /// The peer sends this but for its last byte.
+    /// The peer sends this except for its last byte.
     Begin(Weapon),
-    /// The peer sends what is left.
+    /// The peer sends the rest.
     Finish,
     Eof,
     Reset,
@@ -148,7 +148,7 @@ impl Adversary {
 
     fn bytes(&self, weapon: Weapon) -> Vec<u8> {
         let found = self.arsenal.iter().find(|(known, _)| *known == weapon);
-        found.map(|(_, bytes)| bytes.clone()).expect("the peer has what it sends")
+        found.map(|(_, bytes)| bytes.clone()).expect("the weapon is in the list")
     }
 }
 
@@ -223,7 +223,7 @@ impl Model for Adversary {
         Ok(duel)
     }
 
-    /// An endpoint alone is checked as it steps.
+    /// An endpoint alone is checked at each step.
     fn check(&mut self, _: &Duel) -> Result<(), Violation> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! One endpoint with its onlooker, stepped by inputs.
+//! One endpoint and its observer, stepped by inputs.
 
 use super::{
     explorer::{Violation, require},
@@ -21,19 +21,19 @@ use std::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Input {
     Call(Call),
-    /// Bytes come, and all events are taken.
+    /// Bytes arrive, and all events are taken.
     Receive(Vec<u8>),
     Eof,
     Reset,
-    /// The events are taken that are due.
+    /// The pending events are taken.
     Poll,
-    /// The time is told, at which a deadline has passed.
+    /// The clock advances to a time at which a deadline has passed.
     Time,
-    /// The network takes all that waits to be written.
+    /// The network takes the whole output.
     Write,
 }
 
-/// What comes of it.
+/// The effect of an input.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     pub(super) output: Output,
@@ -45,10 +45,10 @@ pub(super) struct Outcome {
 pub(super) struct Setup {
     pub(super) role: Role,
     pub(super) config: Arc<Config>,
-    /// Whether the opening handshake was done elsewhere.
+    /// Whether the opening handshake took place elsewhere.
     pub(super) is_established: bool,
     pub(super) fault: Option<Fault>,
-    /// When the virtual clock stands at zero.
+    /// The instant at which the virtual clock stands at zero.
     pub(super) epoch: Instant,
 }
 
@@ -93,7 +93,7 @@ impl Endpoint {
         endpoint
     }
 
-    /// What a client has to say first; nothing on a server.
+    /// The output of a client at its start; empty for a server.
     pub(super) fn request(&mut self) -> Vec<u8> {
         self.subject.take_output().bytes()
     }
@@ -111,15 +111,15 @@ impl Endpoint {
         }
     }
 
-    /// A digest of all that may matter to what comes. `Debug` shows every field of a connection but the state of its
-    /// random numbers, and those change nothing but masks.
+    /// A digest of everything that may affect later steps. `Debug` shows every field of a connection except the state
+    /// of its random numbers, which affects only masks.
     pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         format!("{:?} {:?}", self.subject, self.ledger).hash(&mut hasher);
         hasher.finish()
     }
 
-    /// Lets `input` happen at `now`, and finds fault with what comes of it.
+    /// Applies `input` at `now`, and checks the effect.
     pub(super) fn step(&mut self, input: &Input, now: Duration) -> Result<Outcome, Violation> {
         let before = self.view();
         let time = self.epoch + now;
@@ -144,7 +144,7 @@ impl Endpoint {
                 self.ledger.note_output(&outcome.output, self.close_reply, &view)?;
             }
         }
-        // Who drives a connection asks for events after all that may cause some; here the others may act before.
+        // A driver polls for events after everything that may cause some; here other inputs may come first.
         self.ledger.is_polled = match input {
             Input::Receive(_) | Input::Poll => true,
             Input::Write => self.ledger.is_polled,
@@ -163,7 +163,7 @@ impl Endpoint {
         Ok(outcome)
     }
 
-    /// Lets `input` happen again; the ledger is to be set to what it was.
+    /// Applies `input` again. The caller sets the ledger to its earlier state.
     pub(super) fn replay(&mut self, input: &Input, now: Duration) {
         let time = self.epoch + now;
         match input {
@@ -234,7 +234,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether the states allow `call`, written apart from the table.
+    /// Whether the states allow `call`, written without the table.
     pub(super) fn allows(&self, call: Call) -> bool {
         let connection = &self.subject.connection;
         let (client, application) = (connection.client_state(), connection.application_state());
@@ -252,7 +252,7 @@ impl Endpoint {
         }
     }
 
-    /// Tries every call that the states do not allow.
+    /// Tries every call that the states forbid.
     pub(super) fn probe(&mut self) -> Result<(), Violation> {
         let before = self.digest();
         for call in Call::ALL.into_iter().filter(|call| !self.allows(*call)).collect::<Vec<_>>() {
@@ -263,7 +263,7 @@ impl Endpoint {
         require(self.digest() == before, p::REFUSAL, || format!("something of {:?} has changed", self.view()))
     }
 
-    /// Lets nothing happen but the time go on, and what waits to be written leave or not. The end must be near.
+    /// Lets time pass, with or without writing the output, while nothing else happens. The end must be near.
     pub(super) fn run_out(&mut self, now: Duration, is_writable: bool) -> Result<(), Violation> {
         let mut happened = Vec::new();
         let end = self.run_out_noting(now, is_writable, &mut happened);
@@ -301,7 +301,7 @@ impl Endpoint {
     }
 }
 
-/// Whether a connection ended by a refusal of its request.
+/// Whether the connection ended with a rejection of its request.
 pub(super) fn was_refused(view: &View) -> bool {
     view.disconnect.as_ref().is_some_and(|end| matches!(end.cause, Cause::Rejected(_)))
 }

@@ -12,7 +12,7 @@ use crate::support::{ROLES, after_peer_close};
 use statesocket::{Action, CloseReply, Phase, Role, Transition};
 use std::collections::HashSet;
 
-/// How much more than by default is to be explored: nothing for 256 cases, one step for eight times as many, ...
+/// How much deeper than by default the exploration goes: 0 for 256 cases, 1 for eight times as many, and so on.
 fn deeper() -> u8 {
     let cases = proptest::test_runner::Config::default().cases;
     u8::try_from((cases / 256).max(1).ilog(8)).expect("a logarithm is small")
@@ -27,7 +27,7 @@ fn explore_pair(name: &str, reply: CloseReply, bounds: pair::Bounds, at_least: u
     let explored = explore(&mut pair).unwrap_or_else(|found| panic!("{name}: {found}"));
     report(name, explored, pair.machines.iter().map(Machine::taken).sum());
     assert!(explored.states >= at_least, "{name}: only {explored}");
-    assert!(pair.simultaneous > 100, "{name}: both ends close at once in many states, not in {}", pair.simultaneous);
+    assert!(pair.simultaneous > 100, "{name}: both ends close at once in only {} states", pair.simultaneous);
     pair
 }
 
@@ -46,14 +46,14 @@ fn explore_adversary(
     assert!(explored.states >= at_least, "{name}: only {explored}");
 }
 
-/// The kinds of bounds: each takes one thing further than the others.
+/// The kinds of bounds: each goes further than the others in one respect.
 const SPLITS: pair::Bounds = pair::Bounds { messages: 1, pings: 0, jumps: 0, splits: 1, cuts: 0, aborts: false };
 const MESSAGES: pair::Bounds = pair::Bounds { messages: 2, pings: 0, jumps: 0, splits: 0, cuts: 0, aborts: false };
 const PINGS: pair::Bounds = pair::Bounds { messages: 0, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false };
 const TROUBLE: pair::Bounds = pair::Bounds { messages: 0, pings: 0, jumps: 1, splits: 0, cuts: 1, aborts: true };
 
 #[test]
-fn i_5_i_24_two_ends_that_answer_a_close_at_once_keep_every_property() {
+fn i_5_i_24_two_ends_with_automatic_replies_keep_every_property() {
     explore_pair("splits", CloseReply::Automatic, SPLITS, 7_000);
     explore_pair("pings", CloseReply::Automatic, PINGS, 6_000);
     explore_pair("messages", CloseReply::Automatic, MESSAGES, 9_000);
@@ -78,11 +78,11 @@ fn two_ends_with_manual_replies_keep_every_property_and_take_every_row() {
     }
 }
 
-/// Whether an endpoint of `role` can ever take that row of the table.
+/// Whether an endpoint of `role` can ever take this row of the table.
 fn can_be_seen(role: Role, (phase, _, action): endpoint::Row) -> bool {
-    // A client begins with its request.
+    // A client starts with its request.
     let is_before = role == Role::Client && phase == Phase::Idle && action != Action::Open;
-    // What comes behind a Close is not read, so no Ping is answered and no Pong noted.
+    // Input behind a Close is not read, so that no Ping is answered and no Pong is noted.
     let is_unread = phase == after_peer_close(role) && action == Action::Pong;
     !is_before && !is_unread
 }

@@ -1,4 +1,4 @@
-//! A breadth-first search through all that a model can do.
+//! A breadth-first search through everything that a model can do.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -6,20 +6,20 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-/// Something with states, and actions that lead from one to the next.
+/// A model with states, and actions that lead from one state to the next.
 pub(super) trait Model {
     type State: Hash;
     type Action: fmt::Debug;
 
     fn start(&mut self) -> Result<Self::State, Violation>;
 
-    /// What may happen next.
+    /// The possible actions.
     fn actions(&self, state: &Self::State) -> Vec<Self::Action>;
 
-    /// The state after `action`, or what is wrong with that step.
+    /// The state after `action`, or the violation in that step.
     fn step(&mut self, state: &Self::State, action: &Self::Action) -> Result<Self::State, Violation>;
 
-    /// What is wrong with `state`; asked once for each.
+    /// Checks `state`; called once for each.
     fn check(&mut self, state: &Self::State) -> Result<(), Violation>;
 }
 
@@ -28,19 +28,19 @@ pub(super) trait Model {
 pub(super) struct Violation {
     pub(super) property: &'static str,
     pub(super) detail: String,
-    /// What happened after the last action, of which nothing was chosen.
+    /// The steps after the last action that left no choice.
     pub(super) then: Vec<String>,
 }
 
 impl Violation {
-    /// The same, seen to come after what `happened`.
+    /// The same violation, after the steps in `happened`.
     pub(super) fn after(mut self, mut happened: Vec<String>) -> Self {
         happened.append(&mut self.then);
         Self { then: happened, ..self }
     }
 }
 
-/// `Ok` if `holds`, else the violation of `property`.
+/// `Ok` if `holds`, otherwise the violation of `property`.
 pub(super) fn require(holds: bool, property: &'static str, detail: impl FnOnce() -> String) -> Result<(), Violation> {
     if holds { Ok(()) } else { Err(Violation { property, detail: detail(), then: Vec::new() }) }
 }
@@ -50,7 +50,7 @@ pub(super) fn require(holds: bool, property: &'static str, detail: impl FnOnce()
 pub(super) struct Explored {
     pub(super) states: usize,
     pub(super) edges: usize,
-    /// Actions on the longest of the shortest paths.
+    /// The number of actions on the longest of the shortest paths.
     pub(super) depth: usize,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Counterexample {
             writeln!(f, "  {}. {action}", n + 1)?;
         }
         if !self.violation.then.is_empty() {
-            writeln!(f, "and then, of which nothing was chosen,\n  {}", self.violation.then.join("\n  "))?;
+            writeln!(f, "and then, without a choice,\n  {}", self.violation.then.join("\n  "))?;
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ struct Visit<A> {
     depth: usize,
 }
 
-/// Visits every state that `model` can reach, those nearest to the start first. States are told apart by a digest.
+/// Visits every state that `model` can reach, the nearest to the start first. States are compared by a digest.
 pub(super) fn explore<M: Model>(model: &mut M) -> Result<Explored, Counterexample> {
     let mut visits = vec![Visit { from: 0, action: None, depth: 0 }];
     let start = match model.start() {

@@ -1,4 +1,4 @@
-//! What an onlooker notes of an endpoint, and finds fault with.
+//! The notes of an observer, who checks an endpoint against them.
 
 use super::{
     explorer::{Violation, require},
@@ -8,7 +8,7 @@ use super::{
 use crate::support::{Raw, peer_of};
 use statesocket::{Action, Cause, CloseReply, Disconnect, Event, Phase, Role, SocketAction, State, Transition};
 
-/// The pairs of states that make sense, of the client and the application.
+/// The valid pairs of states, of the client and the application.
 const SIX: [(State, State); 6] = [
     (State::Connecting, State::Connecting),
     (State::Connected, State::Connecting),
@@ -18,7 +18,7 @@ const SIX: [(State, State); 6] = [
     (State::Disconnected, State::Disconnected),
 ];
 
-/// What can be seen of an endpoint at one moment.
+/// What is visible of an endpoint at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) role: Role,
@@ -31,18 +31,18 @@ pub(super) struct View {
     pub(super) is_finished: bool,
 }
 
-/// What has been seen until now.
+/// What the observer has seen so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ledger {
-    /// The payloads of the messages that the application sent, and of those that it was handed.
+    /// The payloads of the messages that the application sent, and of those that it received.
     pub(super) sent: Vec<String>,
     pub(super) received: Vec<String>,
     pub(super) pings: usize,
-    /// The Pings that were handed out and whose Pongs have not left.
+    /// The reported Pings whose Pongs are not sent yet.
     owed_pongs: Vec<Vec<u8>>,
-    /// The Close that left.
+    /// The Close that was sent.
     pub(super) close_sent: Option<u16>,
-    /// Whether the head that opens a connection, or refuses to, has left.
+    /// Whether the head that opens or rejects a connection is sent.
     has_sent_head: bool,
     is_established: bool,
     has_opened: bool,
@@ -51,9 +51,9 @@ pub(super) struct Ledger {
     is_socket_closed: bool,
     pub(super) at_eof: bool,
     pub(super) has_failed: bool,
-    /// Whether bytes that waited to be written were given up.
+    /// Whether queued bytes were dropped.
     pub(super) has_dropped: bool,
-    /// Whether all events that are due have been taken.
+    /// Whether all pending events are taken.
     pub(super) is_polled: bool,
 }
 
@@ -87,14 +87,14 @@ impl View {
 }
 
 impl Ledger {
-    /// Of a connection whose opening handshake was done elsewhere.
+    /// The ledger of a connection whose opening handshake took place elsewhere.
     pub(super) fn established() -> Self {
         Self { has_sent_head: true, is_established: true, has_opened: true, ..Self::default() }
     }
 
     pub(super) fn note_event(&mut self, event: &Event<'_>, before: &View, after: &View) -> Result<(), Violation> {
         require(self.disconnects == 0 || matches!(event, Event::Disconnect(_)), p::ORDER, || {
-            format!("{event:?} after the disconnect")
+            format!("{event:?} after the Disconnect")
         })?;
         match event {
             Event::Request(_) | Event::Accepted(_) | Event::Rejected(_) => {
@@ -145,7 +145,7 @@ impl Ledger {
             require(frame.key.is_some() == (view.role == Role::Client), p::ONE_HEAD, || format!("{frame:?}"))?;
             self.note_frame(frame, reply, view)?;
         }
-        // All that was queued has left, unless it was given up.
+        // All queued output is sent, unless it was dropped.
         let is_broken = self.has_dropped || self.has_failed || view.has_done(Action::Abort);
         let owes = !self.owed_pongs.is_empty() && !is_broken;
         require(!owes, p::PONGS, || format!("{:?} have no answer", self.owed_pongs))
@@ -192,7 +192,7 @@ impl Ledger {
         self.has_shut_down || self.is_socket_closed
     }
 
-    /// Compares two moments with `written` bytes taken off between them.
+    /// Compares two moments, between which `written` bytes were written.
     pub(super) fn check_step(&self, before: &View, after: &View, written: usize) -> Result<(), Violation> {
         let change = || format!("{before:?} became {after:?}");
         after.check()?;
@@ -212,7 +212,7 @@ impl Ledger {
     }
 }
 
-/// Whether the moves follow each other, each is a row of the table, and the last leads to where the endpoint is.
+/// Whether the transitions follow each other, each is a row of the table, and the last one leads to the present phase.
 fn is_path(view: &View) -> bool {
     let rows_hold = view.history.iter().all(|row| row.from.next(row.party, row.action) == Ok(row.to));
     let joins = view.history.windows(2).all(|rows| rows[0].to == rows[1].from);

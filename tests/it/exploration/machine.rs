@@ -1,7 +1,7 @@
-//! All states of one endpoint, each step of which is taken once by a real connection.
+//! All states of one endpoint. A real connection takes each step once.
 //!
-//! What an endpoint does depends on nothing but the endpoint and its input, so it is remembered. A connection cannot be
-//! cloned: to step one from a state, the inputs that led to the state first are played again.
+//! The next state of an endpoint depends only on its state and the input, so it is remembered. A connection cannot be
+//! cloned: to step one from a state, the inputs that first led to that state are applied again.
 
 use super::{
     endpoint::{Endpoint, Input, Outcome, Row, Setup},
@@ -33,7 +33,7 @@ pub(super) struct Node {
     pub(super) view: View,
     pub(super) ledger: Ledger,
     pub(super) deadline: Option<Duration>,
-    /// The calls that are to be tried; all others have been, and refused.
+    /// The calls to try. All others were tried, and refused.
     pub(super) calls: Vec<Call>,
 }
 
@@ -42,7 +42,7 @@ impl Machine {
         Self { setup, nodes: Vec::new(), by_digest: HashMap::new(), steps: HashMap::new(), rows: HashSet::new() }
     }
 
-    /// The state in which the endpoint begins.
+    /// The state in which the endpoint starts.
     pub(super) fn start(&mut self) -> Result<usize, Violation> {
         self.admit(Endpoint::new(&self.setup), None, Duration::ZERO)
     }
@@ -51,12 +51,12 @@ impl Machine {
         &self.nodes[at]
     }
 
-    /// The phases that a state has.
+    /// The phases of the states.
     pub(super) fn phases(&self) -> HashSet<Phase> {
         self.nodes.iter().map(|node| node.view.phase).collect()
     }
 
-    /// How many steps real connections have taken, those not counted that were played again.
+    /// The number of steps that real connections took, without repeated ones.
     pub(super) fn taken(&self) -> usize {
         self.steps.len()
     }
@@ -84,8 +84,8 @@ impl Machine {
         endpoint
     }
 
-    /// The number of the state that `endpoint` is in. A new one is tried with all that is to be refused, and with a
-    /// peer that is silent for ever.
+    /// The number of the state of `endpoint`. A new state is tried with every call that must be refused, and with a
+    /// peer that stays silent forever.
     fn admit(
         &mut self,
         mut endpoint: Endpoint,
@@ -99,7 +99,7 @@ impl Machine {
         }
         let view = endpoint.view();
         view.check()?;
-        // A state with nothing to write is one in which the network takes all; of the others the worst is asked.
+        // In a state without output the network takes everything; in the others the worst case is tried.
         let is_writable = view.queued == 0;
         self.nodes.push(Node {
             from,

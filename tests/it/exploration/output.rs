@@ -1,8 +1,8 @@
-//! What an endpoint writes, taken apart without the code under test.
+//! The output of an endpoint, parsed without the code under test.
 
 use crate::support::{Raw, head_len};
 
-/// What is written at once: at most one HTTP head with its body, then frames.
+/// The output of one write: at most one HTTP head with its body, then frames.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Output {
     pub(super) head: Option<Vec<u8>>,
@@ -10,7 +10,7 @@ pub(super) struct Output {
 }
 
 impl Raw {
-    /// Whether it is a Close, and if so with which code; 1005 stands for none.
+    /// The code if it is a Close; 1005 stands for none.
     pub(super) fn close_code(&self) -> Option<u16> {
         let code = self.payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
         (self.opcode() == Self::CLOSE).then_some(code)
@@ -18,12 +18,12 @@ impl Raw {
 }
 
 impl Output {
-    /// The frames keep their keys, so that they can be written as they were.
+    /// The frames keep their keys, so that they can be written again unchanged.
     pub(super) fn parse(mut bytes: &[u8]) -> Self {
         let mut output = Self::default();
         if bytes.starts_with(b"GET ") || bytes.starts_with(b"HTTP/") {
-            let end = head_len(bytes).expect("a head is written whole");
-            // Behind a refusal comes its body, and nothing else.
+            let end = head_len(bytes).expect("a head is written completely");
+            // A rejection is followed by its body and nothing else.
             let len = if is_refusal(bytes) { bytes.len() } else { end };
             output.head = Some(bytes[..len].to_vec());
             bytes = &bytes[len..];

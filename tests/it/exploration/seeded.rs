@@ -1,4 +1,4 @@
-//! Faults that are put there to be found.
+//! Seeded faults, which the exploration must find.
 
 use super::{
     explorer::{Counterexample, explore},
@@ -11,7 +11,7 @@ use statesocket::{CloseReply, Role};
 
 const BOUNDS: Bounds = Bounds { messages: 1, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false };
 
-/// The violation that is found first, and so with the fewest actions.
+/// The first violation found, which has the fewest actions.
 #[track_caller]
 fn find(defect: Defect) -> Counterexample {
     let mut pair = Pair::new(super::replying(CloseReply::Automatic), BOUNDS, Some(defect));

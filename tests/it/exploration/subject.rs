@@ -1,4 +1,4 @@
-//! A real connection, and the faults that can be put between it and who looks at it.
+//! A real connection, and the faults that can be put between it and its observer.
 
 use super::output::Output;
 use crate::support::{Raw, into_owned};
@@ -26,7 +26,7 @@ impl Call {
         [Self::Accept, Self::Reject, Self::Send, Self::Ping, Self::Close, Self::EnsureClosed, Self::Abort];
 }
 
-/// What can be wrong with an end.
+/// Faults of an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Fault {
     KnowsAnApplicationWithoutClient,
@@ -50,16 +50,16 @@ pub(super) enum Fault {
     NeverAnswersClose,
 }
 
-/// A connection as the exploration sees it: all that comes from it passes here.
+/// A connection as the exploration sees it. Everything that comes out of it passes through here.
 #[derive(Debug)]
 pub(super) struct Subject {
     pub(super) connection: Connection,
     fault: Option<Fault>,
-    /// How many messages have been sent.
+    /// The number of messages sent.
     sent: usize,
     /// Bytes that the fault writes behind those of the connection.
     extra: Vec<u8>,
-    /// The event that the fault hands out next.
+    /// The event that the fault reports next.
     invented: Option<Event<'static>>,
 }
 
@@ -86,7 +86,7 @@ impl Subject {
         self.connection.queued() + self.extra.len()
     }
 
-    /// The next event of `input`, or if there is no input the next that is due.
+    /// The next event of `input`, or the next pending one if there is no input.
     pub(super) fn next_event(&mut self, input: Option<&mut &mut [u8]>, now: Instant) -> Option<Event<'static>> {
         let event = match input {
             Some(input) => self.connection.receive(input, now).map(into_owned),
@@ -114,7 +114,7 @@ impl Subject {
         Some(event)
     }
 
-    /// Does `call`; messages are numbered. `false` if it was refused.
+    /// Makes `call`; messages are numbered. Returns `false` if it was refused.
     pub(super) fn call(&mut self, call: Call) -> bool {
         let connection = &mut self.connection;
         let number = if connection.role() == Role::Client { 1 } else { 2 };
@@ -140,7 +140,7 @@ impl Subject {
         is_done
     }
 
-    /// Takes all that waits to be written.
+    /// Takes the whole output.
     pub(super) fn take_output(&mut self) -> Output {
         let bytes = self.connection.transmit().to_vec();
         self.connection.advance(bytes.len());

@@ -1,4 +1,4 @@
-//! A network that is cut: nothing comes any more, not even a FIN or an RST.
+//! A network that is cut: nothing arrives any more, not even a FIN or an RST.
 
 #![cfg(target_os = "linux")]
 
@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Two network namespaces and a wire between them; they are deleted when this is dropped. Nothing outside sees them.
+/// Two network namespaces and a wire between them, invisible from outside. Dropping this deletes them.
 struct Wire {
     names: [String; 2],
 }
@@ -16,7 +16,7 @@ struct Wire {
 const SERVER: &str = "10.255.7.1";
 
 impl Wire {
-    /// Fails where it may not be done: it takes root, and `ip`.
+    /// Fails without root or without `ip`.
     fn lay() -> io::Result<Self> {
         let wire = Self { names: ["server", "client"].map(|end| format!("faults-{}-{end}", std::process::id())) };
         let [server, client] = &wire.names;
@@ -36,10 +36,10 @@ impl Wire {
     }
 
     fn cut(&self) {
-        ip(&["-n", &self.names[1], "link", "set", "wire", "down"]).expect("who laid it can cut it");
+        ip(&["-n", &self.names[1], "link", "set", "wire", "down"]).expect("root can cut the wire");
     }
 
-    /// The example `name`, to be run at one end.
+    /// The example `name`, run at one end.
     fn at(&self, end: usize, name: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.names[end]]).arg(path_of(name));
@@ -50,7 +50,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         for name in &self.names {
-            // It may not have come into being.
+            // The namespace may not exist.
             let _ = ip(&["netns", "delete", name]);
         }
     }
@@ -61,12 +61,12 @@ fn ip(args: &[&str]) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("ip {args:?}: {status}"))) }
 }
 
-/// Where namespaces cannot be had, [a stopped peer](super::processes) is what comes nearest.
+/// Where there are no namespaces, [a stopped peer](super::processes) comes closest.
 #[test]
 fn a_cut_network_is_found_by_the_keepalive() {
     let wire = match Wire::lay() {
         Ok(wire) => wire,
-        Err(error) => return eprintln!("not tested, there are no network namespaces here: {error}"),
+        Err(error) => return eprintln!("not tested, since there are no network namespaces: {error}"),
     };
     let mut command = wire.at(0, "faults");
     command.args(["--serve", "--listen", "0.0.0.0:0", "--ping-ms", "200", "--pong-ms", "3000"]);

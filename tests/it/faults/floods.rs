@@ -1,4 +1,4 @@
-//! More than anybody needs, from one peer.
+//! One peer that sends far too much.
 
 use super::scale;
 use crate::support::{
@@ -9,21 +9,21 @@ use crate::support::{
 use statesocket::{Cause, Config, ProtocolError};
 use std::io::Write;
 
-/// What a server may hold for one flooding peer and a few who echo: nothing that grows with the flood.
+/// What a server may hold for one flooding peer and its neighbours: nothing that grows with the flood.
 const LITTLE: u64 = 256 << 10;
 
 #[test]
-fn pings_from_a_peer_that_never_reads_are_answered_in_little_memory() {
+fn pings_of_a_peer_that_never_reads_take_little_memory() {
     let server = FaultServer::start(&[]);
     let neighbours = Neighbours::start(&server.url());
     let mut client = server.open();
-    // More than the kernels of both ends hold, so that the Pongs are soon the server's to hold.
+    // More than the kernels of both ends hold, so that the server soon has to hold the Pongs.
     let flood = Raw::new(Raw::PING, [b'p'; 125]).masked().bytes().repeat(1000);
     for _ in 0..200 * scale() {
         client.write(&flood);
     }
     neighbours.go_on();
-    // Nothing is lost but Pongs that nobody has to have: the latest comes, and then the echo.
+    // Only superseded Pongs are lost: the latest one arrives, and then the echo.
     client.send(Raw::new(Raw::PING, "the last"));
     client.send(Raw::new(Raw::TEXT, "as before"));
     let pong = Raw::new(Raw::PONG, [b'p'; 125]);
@@ -36,7 +36,7 @@ fn pings_from_a_peer_that_never_reads_are_answered_in_little_memory() {
     assert!(report.peak() < LITTLE, "{report:?}");
 }
 
-/// Writes the first frame of a message, and then a million of `fragment`; the server may have enough before.
+/// Writes the first frame of a message, then a million times `fragment`, unless the server closes before.
 fn write_a_million(client: &mut RawClient, fragment: &Raw) {
     client.send(Raw::new(Raw::BINARY, "").more());
     let thousand = fragment.clone().more().masked().bytes().repeat(1000);
@@ -49,7 +49,7 @@ fn write_a_million(client: &mut RawClient, fragment: &Raw) {
 }
 
 #[test]
-fn a_million_empty_fragments_are_refused_at_the_limit_in_little_memory() {
+fn a_million_empty_fragments_are_refused_in_little_memory() {
     let server = FaultServer::start(&[]);
     let neighbours = Neighbours::start(&server.url());
     let mut client = server.open();
@@ -63,7 +63,7 @@ fn a_million_empty_fragments_are_refused_at_the_limit_in_little_memory() {
 }
 
 #[test]
-fn a_million_fragments_of_one_byte_are_refused_at_the_limit() {
+fn a_million_fragments_of_one_byte_are_refused() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     let neighbours = Neighbours::start(&served.url("/ws"));

@@ -14,7 +14,7 @@ fn half_close(client: &RawClient) {
     client.stream().shutdown(Shutdown::Write).expect("the socket is connected");
 }
 
-/// A peer that cannot send can answer nothing, a Close neither: the server ends its own half too, and sends nothing
+/// A peer that cannot send can answer nothing, not even a Close: the server ends its own half too, and sends nothing
 /// more.
 #[test]
 fn the_server_ends_its_half_too() {
@@ -23,7 +23,7 @@ fn the_server_ends_its_half_too() {
     for stop in &STOPS {
         let mut client = stop.reach(&served);
         half_close(&client);
-        client.rest().unwrap_or_else(|error| panic!("{}: the server ends in order: {error}", stop.name));
+        client.rest().unwrap_or_else(|error| panic!("{}: the server ends the stream cleanly: {error}", stop.name));
         if let Some(expected) = &stop.end {
             let end = calls.end_after_all().disconnect;
             assert_eq!((end.code, end.cause), *expected, "{}", stop.name);
@@ -35,7 +35,7 @@ fn the_server_ends_its_half_too() {
 }
 
 #[test]
-fn what_came_before_the_end_is_echoed() {
+fn messages_from_before_the_half_close_are_echoed() {
     let served = Served::echo(Config::default());
     let mut client = served.open();
     let messages: Vec<_> = (0..100).map(|n| Raw::new(Raw::BINARY, vec![n; 1000])).collect();
@@ -49,7 +49,7 @@ fn what_came_before_the_end_is_echoed() {
 }
 
 #[test]
-fn a_half_close_while_the_application_has_not_answered_the_close() {
+fn a_half_close_before_the_applications_answer_ends_the_connection() {
     let (served, calls) = serve_undecided();
     let mut client = served.open();
     client.send(Raw::close(4001, ""));

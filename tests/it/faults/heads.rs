@@ -1,4 +1,4 @@
-//! Peers whose request is no request, or does not end.
+//! Peers whose request is garbage, or does not end.
 
 use crate::support::{
     loopback::{Neighbours, RawClient, Served, beside_an_echo},
@@ -7,9 +7,9 @@ use crate::support::{
 use statesocket::Config;
 
 #[test]
-fn garbage_instead_of_a_request() {
+fn garbage_instead_of_a_request_gets_a_400() {
     beside_an_echo(|served| {
-        // The first is how TLS begins.
+        // TLS begins like the first one.
         for garbage in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03\r\n\r\n"[..], b"\0\0\r\n\r\n", b"Hello\r\n\r\n"]
         {
             let mut client = RawClient::dial(served.address);
@@ -21,7 +21,7 @@ fn garbage_instead_of_a_request() {
 }
 
 #[test]
-fn an_endless_head() {
+fn an_endless_head_gets_a_431() {
     beside_an_echo(|served| {
         let mut client = RawClient::dial(served.address);
         let head = request_head("/ws", &[("X", &"x".repeat(100_000))]);
@@ -32,7 +32,7 @@ fn an_endless_head() {
 }
 
 #[test]
-fn a_head_of_10_000_lines_is_answered_with_431() {
+fn a_head_of_10_000_lines_gets_a_431() {
     let served = Served::echo(Config::default());
     let neighbours = Neighbours::start(&served.url("/ws"));
     let head = request_head("/ws", &[]);

@@ -1,5 +1,5 @@
-//! What peers, networks and handlers do wrong, over sockets: what the server does about each, what it holds meanwhile,
-//! and that all others go on.
+//! What peers and networks do wrong, over sockets: the reaction of the server, the memory that it takes, and that all
+//! other connections go on.
 //!
 //! `FAULTS=n` makes the floods and crowds n times as large.
 
@@ -14,7 +14,7 @@ mod slow;
 mod vanishing;
 mod violations;
 
-/// How many times as large as usual the floods and crowds are to be.
+/// The factor by which floods and crowds are larger than usual.
 fn scale() -> usize {
     std::env::var("FAULTS").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
 }

@@ -1,4 +1,4 @@
-//! Peers that are killed, or stopped.
+//! Peers whose process is killed or stopped.
 
 #![cfg(unix)]
 
@@ -9,13 +9,13 @@ use crate::support::{
 use statesocket::{Cause, CloseCode, Config, Timer};
 use std::time::Duration;
 
-/// A client in a process of its own that has had its echo.
+/// A client in a process of its own that has got its echo.
 fn client(url: &str) -> Process {
     Process::start("client", &[url]).greeted()
 }
 
 #[test]
-fn a_peer_that_is_killed_is_gone_at_once() {
+fn a_killed_peer_is_gone_at_once() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let client = client(&served.url("/ws"));
     let neighbours = Neighbours::start(&served.url("/ws"));
@@ -25,12 +25,12 @@ fn a_peer_that_is_killed_is_gone_at_once() {
     neighbours.end();
 }
 
-/// The kernel of a stopped peer goes on acknowledging what comes: only the Pong tells.
+/// The kernel of a stopped peer goes on acknowledging segments: only the missing Pong shows it.
 #[test]
-fn a_peer_that_is_stopped_is_found_by_the_keepalive() {
+fn a_stopped_peer_is_found_by_the_keepalive() {
     let mut config = Config::default();
     config.ping_interval = Some(Duration::from_millis(200));
-    // So long that nobody else misses it on a busy machine.
+    // Long enough for every other peer on a busy machine.
     config.pong_timeout = Some(Duration::from_secs(3));
     let (served, calls) = Served::witnessed(config, Witness::accept);
     let client = client(&served.url("/ws"));

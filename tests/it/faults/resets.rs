@@ -10,12 +10,12 @@ use crate::support::{
 use socket2::SockRef;
 use std::time::Duration;
 
-/// Has the kernel end the connection with RST instead of FIN.
+/// Makes the kernel end the connection with RST instead of FIN.
 fn reset(client: RawClient) {
     SockRef::from(client.stream()).set_linger(Some(Duration::ZERO)).expect("a socket can be told not to linger");
 }
 
-/// Resets a peer that is at `stop`, and checks what its handler is told.
+/// Resets a peer that is at `stop`, and checks the end that its handler sees.
 fn reset_at(stop: &Stop, served: &Served, calls: &Calls) {
     reset(stop.reach(served));
     if let Some(expected) = &stop.end {
@@ -25,7 +25,7 @@ fn reset_at(stop: &Stop, served: &Served, calls: &Calls) {
 }
 
 #[test]
-fn a_reset_ends_that_connection_only_and_leaves_nothing() {
+fn a_reset_ends_only_its_own_connection_and_leaves_nothing() {
     let (mut served, calls) = serve();
     for stop in &STOPS {
         let mut neighbour = served.open();
@@ -36,7 +36,7 @@ fn a_reset_ends_that_connection_only_and_leaves_nothing() {
         drop(neighbour);
         calls.end_after_all();
     }
-    // The loop ends only when nothing is left.
+    // The loop ends only when no connection is left.
     served.handle.shutdown(1001, LONG).expect("the server is running");
     served.wait_for_end();
     drop(served);
@@ -44,7 +44,7 @@ fn a_reset_ends_that_connection_only_and_leaves_nothing() {
 }
 
 #[test]
-fn many_resets_at_once_everywhere() {
+fn many_resets_at_once_are_survived() {
     let (served, calls) = serve();
     drop(calls);
     let neighbours = Neighbours::start(&served.url("/ws"));
@@ -58,7 +58,7 @@ fn many_resets_at_once_everywhere() {
 }
 
 #[test]
-fn a_reset_while_the_application_has_not_answered_the_close() {
+fn a_reset_before_the_applications_answer_ends_the_connection() {
     let (mut served, calls) = serve_undecided();
     let mut client = served.open();
     client.send(Raw::close(4001, ""));
@@ -70,7 +70,7 @@ fn a_reset_while_the_application_has_not_answered_the_close() {
 }
 
 #[test]
-fn a_reset_in_mid_frame() {
+fn a_reset_inside_a_frame_touches_no_other_connection() {
     beside_an_echo(|served| {
         let frame = Raw::new(Raw::BINARY, vec![7; 100_000]).masked().bytes();
         served.open().reset_after(&frame[..50_000]);

@@ -1,4 +1,4 @@
-//! A crowd that connects and says nothing.
+//! A crowd that connects and sends nothing.
 
 use super::scale;
 use crate::support::{
@@ -7,7 +7,7 @@ use crate::support::{
 };
 use rlimit::Resource;
 
-/// How many sockets this process may have for itself, while other tests have theirs: 10,000 where 20,000 are allowed.
+/// The sockets that this process may use beside the other tests: 10,000 where 20,000 are allowed.
 fn allowed_sockets() -> usize {
     let limit = rlimit::increase_nofile_limit(24_000).or_else(|_| rlimit::getrlimit(Resource::NOFILE).map(|it| it.0));
     let limit = usize::try_from(limit.expect("there is a limit")).unwrap_or(usize::MAX);
@@ -15,7 +15,7 @@ fn allowed_sockets() -> usize {
 }
 
 #[test]
-fn ten_thousand_who_say_nothing_are_let_go_and_cost_little() {
+fn ten_thousand_silent_clients_time_out_and_cost_little() {
     let crowd = (10_000 * scale()).min(allowed_sockets());
     if crowd < 10_000 {
         eprintln!("the system allows only {crowd} silent connections here");
@@ -25,14 +25,14 @@ fn ten_thousand_who_say_nothing_are_let_go_and_cost_little() {
     let mut silent: Vec<_> = (0..crowd).map(|_| RawClient::dial(server.address)).collect();
     neighbours.go_on();
     for client in &mut silent {
-        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"", "nothing was asked");
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"", "a silent client gets no answer");
     }
     server.open().echo("a newcomer");
     neighbours.end();
     let report = server.stop();
     assert_eq!(report.count("timed out"), crowd as u64, "{report:?}");
-    // One that says nothing holds its state, its entry among the connections, and its deadline. Tables double as they
-    // grow, and for a moment hold the old half too.
+    // A silent client costs its state, its entry among the connections, and its deadline. Tables double when they grow,
+    // and for a moment hold the old half too.
     let each = report.peak() / crowd as u64;
-    assert!(each < 4 << 10, "{each} bytes for each");
+    assert!(each < 4 << 10, "{each} bytes per client");
 }

@@ -1,4 +1,4 @@
-//! Slowloris: a byte at a time.
+//! Slowloris: one byte at a time.
 
 use crate::support::{
     Raw,
@@ -9,7 +9,7 @@ use std::{io::ErrorKind, thread, time::Duration};
 
 const TIMEOUT: Duration = Duration::from_millis(400);
 
-/// Ten of them take longer than [`TIMEOUT`].
+/// Ten of these are longer than [`TIMEOUT`].
 const PAUSE: Duration = Duration::from_millis(50);
 
 const CROWD: usize = 20;
@@ -30,7 +30,7 @@ fn is_answered(client: &RawClient) -> bool {
     !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
-/// Each client writes `bytes`, and then their last again and again, one at a time, until it is answered.
+/// Each client writes `bytes`, one at a time, then the last one over and over until it gets an answer.
 #[track_caller]
 fn trickle(clients: &mut [RawClient], bytes: &[u8]) {
     for n in 0..1000 {
@@ -42,11 +42,11 @@ fn trickle(clients: &mut [RawClient], bytes: &[u8]) {
         waiting.for_each(|client| client.write(&[byte]));
         thread::sleep(PAUSE);
     }
-    panic!("the server goes on listening");
+    panic!("the server does not give up");
 }
 
 #[test]
-fn a_handshake_byte_by_byte_is_answered_with_408() {
+fn a_request_byte_by_byte_is_answered_with_408() {
     let (served, _calls, neighbours) = serve();
     let mut clients: Vec<_> = (0..CROWD).map(|_| RawClient::dial(served.address)).collect();
     trickle(&mut clients, b"GET /ws HTTP/1.1\r\nHost: h\r\nX: x");
@@ -58,7 +58,7 @@ fn a_handshake_byte_by_byte_is_answered_with_408() {
     assert_eq!(served.stop().ended["timed out"], CROWD as u64);
 }
 
-/// Clients that send `bytes` slowly once they are open are closed with 1008.
+/// Checks that open clients which send `bytes` slowly are closed with 1008.
 fn assert_too_slow(bytes: &[u8]) {
     let (served, calls, neighbours) = serve();
     let mut clients: Vec<_> = (0..CROWD).map(|_| served.open()).collect();

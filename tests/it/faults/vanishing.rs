@@ -1,8 +1,8 @@
-//! Peers that go without a word, at every point of a connection's life.
+//! Peers that disappear without a Close, at every point of a connection's life.
 
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served, Witness, beside_an_echo, moves},
+    loopback::{RawClient, Served, Witness, beside_an_echo, transitions},
     request_head,
 };
 use statesocket::{Action, Cause, Config, Party, Phase};
@@ -14,7 +14,7 @@ fn a_client_that_vanishes_before_its_request_needs_no_handler() {
     let mut client = RawClient::dial(served.address);
     client.write(&request_head("/ws", &[])[..40]);
     drop(client);
-    // Those before it have had their turn when this one has.
+    // When this one has been served, those before it have been too.
     served.open().echo("Hello");
     calls.request();
     drop(served);
@@ -23,7 +23,7 @@ fn a_client_that_vanishes_before_its_request_needs_no_handler() {
 }
 
 #[test]
-fn a_client_that_vanishes_while_it_waits_for_the_answer() {
+fn a_client_may_vanish_while_it_waits_for_the_answer() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::leave_waiting);
     let mut client = RawClient::dial(served.address);
     client.write(&request_head("/ws", &[]));
@@ -31,13 +31,13 @@ fn a_client_that_vanishes_while_it_waits_for_the_answer() {
     drop(client);
     let end = calls.end();
     assert_eq!((u16::from(end.disconnect.code), end.disconnect.cause), (1006, Cause::TransportLost));
-    assert_eq!(moves(&end.history), [(Party::Client, Action::Open), (Party::Client, Action::Abort)]);
-    served.handle.with_peer(id, |_| panic!("it has gone")).expect("the server is running");
+    assert_eq!(transitions(&end.history), [(Party::Client, Action::Open), (Party::Client, Action::Abort)]);
+    served.handle.with_peer(id, |_| panic!("the connection is gone")).expect("the server is running");
     drop(served);
     calls.assert_no_more();
 }
 
-/// What a client does before it vanishes, and what the handler is told of the end.
+/// A name, what a client does before it vanishes, and the end that the handler sees.
 type Vanishing = (&'static str, fn(RawClient), u16, Cause);
 
 const VANISHING: [Vanishing; 8] = [
@@ -72,7 +72,7 @@ const VANISHING: [Vanishing; 8] = [
 ];
 
 #[test]
-fn a_client_that_vanishes_while_open() {
+fn a_client_may_vanish_while_open() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     for (case, vanish, code, cause) in VANISHING {
         let client = served.open();
@@ -87,7 +87,7 @@ fn a_client_that_vanishes_while_open() {
 }
 
 #[test]
-fn a_client_that_vanishes() {
+fn a_client_that_vanishes_touches_no_other_connection() {
     beside_an_echo(|served| {
         drop(RawClient::dial(served.address));
         drop(served.open());

@@ -14,7 +14,7 @@ fn assert_closes(served: &Served, bytes: &[u8], code: u16) {
 }
 
 #[test]
-fn garbage_instead_of_frames() {
+fn garbage_instead_of_frames_touches_no_other_connection() {
     beside_an_echo(|served| {
         let garbage: Vec<u8> = (0..100_000_u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 24) as u8 | 0x70).collect();
         assert_closes(served, &garbage, 1002);
@@ -22,7 +22,7 @@ fn garbage_instead_of_frames() {
 }
 
 #[test]
-fn a_protocol_violation() {
+fn a_protocol_violation_touches_no_other_connection() {
     beside_an_echo(|served| {
         assert_closes(served, &Raw::new(Raw::TEXT, "unmasked").bytes(), 1002);
         assert_closes(served, &Raw::new(Raw::TEXT, b"\xFF").masked().bytes(), 1007);
@@ -32,7 +32,7 @@ fn a_protocol_violation() {
 }
 
 #[test]
-fn a_client_that_talks_before_it_is_answered() {
+fn a_client_that_talks_before_its_answer_touches_no_other_connection() {
     let (served, _calls) = Served::witnessed(Config::default(), |peer, request| match request.raw_query() {
         Some("wait") => {}
         _ => Witness::accept(peer, request),

@@ -8,7 +8,7 @@ mod tungstenite_server;
 
 use statesocket::{Action, Message, Party};
 
-/// Messages of every kind and of each length form.
+/// Messages of every kind and with every form of the length.
 fn messages() -> Vec<Message<'static>> {
     let bytes = |length: usize| (0..length).map(|i| (i % 251) as u8).collect::<Vec<_>>();
     let mut messages = vec![Message::from("Hello"), Message::from(""), Message::from("κόσμε 🦀"), bytes(0).into()];
@@ -17,14 +17,14 @@ fn messages() -> Vec<Message<'static>> {
     messages
 }
 
-/// Codes that either side may close with, and that both sides know.
+/// Codes that either side may close with and that both sides know.
 const CODES: [u16; 11] = [1000, 1001, 1003, 1007, 1008, 1009, 1011, 1012, 3000, 4001, 4999];
 
-/// The moves of a connection that was opened, and closed first by `first`.
+/// The transitions of a connection that was opened, and closed first by `first`.
 fn closed_by(first: Party) -> Vec<(Party, Action)> {
     let opening = [(Party::Client, Action::Open), (Party::Application, Action::Accept)];
     [&opening[..], &[(first, Action::Close), (first.peer(), Action::Close)]].concat()
 }
 
-/// The moves of a connection that was refused.
+/// The transitions of a connection that was rejected.
 const REFUSED: [(Party, Action); 2] = [(Party::Client, Action::Open), (Party::Application, Action::Reject)];

@@ -3,7 +3,7 @@
 use super::{CODES, REFUSED, closed_by, messages};
 use crate::support::{
     Raw,
-    loopback::{Call, Client, End, Served, Witness, moves},
+    loopback::{Call, Client, End, Served, Witness, transitions},
 };
 use statesocket::{
     Action, Cause, Config, Disconnect, Event, Message, Party, Phase,
@@ -16,7 +16,7 @@ use statesocket::{
 
 #[track_caller]
 fn assert_same_moves(client: &Client, server: &End) {
-    assert_eq!(client.connection.history(), server.history, "both ends walk the same phases");
+    assert_eq!(client.connection.history(), server.history, "both ends pass the same phases");
     assert_eq!((client.connection.phase(), server.phase), (Phase::Closed, Phase::Closed));
 }
 
@@ -25,7 +25,7 @@ fn code_and_reason(disconnect: &Disconnect) -> (u16, &str) {
 }
 
 #[test]
-fn messages_of_every_kind_and_length_return() {
+fn messages_of_every_kind_and_length_are_echoed() {
     let served = Served::echo(Config::default());
     let mut client = Client::open(&served.url("/ws"));
     for message in messages() {
@@ -35,16 +35,16 @@ fn messages_of_every_kind_and_length_return() {
 }
 
 #[test]
-fn fragments_arrive_as_one_message_and_a_ping_may_pass_between_them() {
+fn fragments_arrive_as_one_message_around_a_ping() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
     let connection = &mut client.connection;
     connection.send_text_fragment("κό", false).expect("the connection is open");
     connection.send_text_fragment("", false).expect("a fragment may be empty");
     connection.ping(b"between").expect("a Ping may be sent between fragments");
-    connection.send_text_fragment("σμε", true).expect("the message goes on");
+    connection.send_text_fragment("σμε", true).expect("the message is in progress");
     connection.send_binary_fragment(&[1; 70_000], false).expect("the connection is open");
-    connection.send_binary_fragment(&[2; 70_000], true).expect("the message goes on");
+    connection.send_binary_fragment(&[2; 70_000], true).expect("the message is in progress");
 
     assert_eq!(client.next(), Event::Pong(b"between".into()));
     assert_eq!(client.message().as_text(), Some("κόσμε"));
@@ -55,7 +55,7 @@ fn fragments_arrive_as_one_message_and_a_ping_may_pass_between_them() {
 }
 
 #[test]
-fn either_side_pings_and_hears_the_pong() {
+fn either_side_pings_and_gets_the_pong() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
     client.connection.ping(b"").expect("the connection is open");
@@ -72,7 +72,7 @@ fn either_side_pings_and_hears_the_pong() {
 }
 
 #[test]
-fn subprotocol_and_headers_go_both_ways() {
+fn a_subprotocol_and_headers_are_exchanged() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
         let cookie = HeaderValue::from_static("seen=1");
         let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
@@ -114,7 +114,7 @@ fn a_rejection_arrives_whole_and_both_ends_agree() {
     let end = calls.end();
     assert_eq!(disconnect.cause, Cause::Rejected(StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!(end.disconnect.cause, disconnect.cause);
-    assert_eq!(moves(&end.history), REFUSED);
+    assert_eq!(transitions(&end.history), REFUSED);
     assert_same_moves(&client, &end);
 }
 
@@ -125,14 +125,14 @@ fn the_client_closes_with_any_code() {
         let mut client = Client::open(&served.url("/ws"));
         client.connection.close(code, "so long").expect("a code that a client may send");
         let disconnect = client.ended();
-        assert_eq!(code_and_reason(&disconnect), (code, "so long"), "the server answers with the same");
+        assert_eq!(code_and_reason(&disconnect), (code, "so long"), "the server answers with the same code");
         assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::LocalClosed, true));
 
         calls.request();
         let end = calls.end();
         assert_eq!(code_and_reason(&end.disconnect), (code, "so long"));
         assert_eq!((&end.disconnect.cause, end.disconnect.is_clean), (&Cause::PeerClosed, true));
-        assert_eq!(moves(&end.history), closed_by(Party::Client));
+        assert_eq!(transitions(&end.history), closed_by(Party::Client));
         assert_same_moves(&client, &end);
     }
 }
@@ -150,15 +150,15 @@ fn the_server_closes_with_any_code() {
         assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::PeerClosed, true));
 
         let end = calls.end();
-        assert_eq!(code_and_reason(&end.disconnect), (code, longest.as_str()), "the client answers with the same");
+        assert_eq!(code_and_reason(&end.disconnect), (code, longest.as_str()), "the client answers with the same code");
         assert_eq!((&end.disconnect.cause, end.disconnect.is_clean), (&Cause::LocalClosed, true));
-        assert_eq!(moves(&end.history), closed_by(Party::Application));
+        assert_eq!(transitions(&end.history), closed_by(Party::Application));
         assert_same_moves(&client, &end);
     }
 }
 
 #[test]
-fn closes_that_cross_end_both_sides_cleanly() {
+fn simultaneous_closes_end_both_sides_cleanly() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
     let (id, _) = calls.request();
@@ -168,13 +168,13 @@ fn closes_that_cross_end_both_sides_cleanly() {
     let end = calls.end();
     assert!(disconnect.is_clean && end.disconnect.is_clean);
     assert_eq!(u16::from(end.disconnect.code), 4001);
-    // What the client hears depends on whether the server had heard of its Close.
+    // The end at the client depends on whether the server had read its Close.
     let code = u16::from(disconnect.code);
     assert_eq!(code, if end.history[2].party == Party::Client { 4001 } else { 4002 });
 }
 
 #[test]
-fn a_client_that_breaks_off_is_seen_to() {
+fn a_client_that_aborts_is_noticed() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
     client.connection.abort();
@@ -184,12 +184,12 @@ fn a_client_that_breaks_off_is_seen_to() {
     calls.request();
     let end = calls.end();
     assert_eq!((end.disconnect.cause, u16::from(end.disconnect.code)), (Cause::TransportLost, 1006));
-    assert_eq!(moves(&end.history)[2..], [(Party::Client, Action::Abort)]);
+    assert_eq!(transitions(&end.history)[2..], [(Party::Client, Action::Abort)]);
     assert_eq!(client.connection.history(), end.history);
 }
 
 #[test]
-fn a_violation_is_answered_and_both_ends_say_whose_it_was() {
+fn a_violation_is_answered_and_both_ends_agree_on_the_offender() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, _| {
         peer.accept(Accept::new()).expect("a request is pending");
         peer.send_text("before").expect("messages may be sent at once");
@@ -204,6 +204,6 @@ fn a_violation_is_answered_and_both_ends_say_whose_it_was() {
     let end = calls.end();
     assert!(matches!(end.disconnect.cause, Cause::Protocol(_)), "{:?}", end.disconnect);
     assert_eq!((u16::from(end.disconnect.code), end.phase), (1006, Phase::Closed));
-    let sent = end.disconnect.sent.expect("the server said why");
+    let sent = end.disconnect.sent.expect("the server gave a reason");
     assert_eq!((u16::from(sent.code), sent.reason.as_str()), (1002, disconnect.reason.as_str()));
 }

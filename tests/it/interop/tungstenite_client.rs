@@ -1,7 +1,7 @@
 //! tungstenite's client against our server.
 
 use super::{CODES, REFUSED, closed_by, messages};
-use crate::support::loopback::{Call, Calls, Served, Witness, dial, moves};
+use crate::support::loopback::{Call, Calls, Served, Witness, dial, transitions};
 use statesocket::{
     Cause, CloseFrame, Config, Party,
     handshake::{Accept, Response},
@@ -21,7 +21,7 @@ use tungstenite::{
     },
 };
 
-/// Connects to the server, with what `change` adds to the request.
+/// Connects to the server, with the additions of `change` to the request.
 fn connect(
     served: &Served,
     change: impl FnOnce(ClientRequestBuilder) -> ClientRequestBuilder,
@@ -42,7 +42,7 @@ fn open() -> (Served, Calls, PeerId, WebSocket<TcpStream>) {
 }
 
 #[test]
-fn messages_of_every_kind_and_length_return() {
+fn messages_of_every_kind_and_length_are_echoed() {
     let (_served, _calls, _, mut socket) = open();
     for message in messages() {
         let message = Message::from(message);
@@ -52,7 +52,7 @@ fn messages_of_every_kind_and_length_return() {
 }
 
 #[test]
-fn fragments_arrive_as_one_message_and_a_ping_may_pass_between_them() {
+fn fragments_arrive_as_one_message_around_a_ping() {
     let (_served, calls, _, mut socket) = open();
     let (first, last) = "κόσμε".as_bytes().split_at(3);
     for frame in [
@@ -73,7 +73,7 @@ fn fragments_arrive_as_one_message_and_a_ping_may_pass_between_them() {
 }
 
 #[test]
-fn either_side_pings_and_hears_the_pong() {
+fn either_side_pings_and_gets_the_pong() {
     let (served, calls, id, mut socket) = open();
     socket.send(Message::Ping(vec![7; 125].into())).expect("the server reads");
     assert_eq!(socket.read().expect("the Pong arrives"), Message::Pong(vec![7; 125].into()));
@@ -86,7 +86,7 @@ fn either_side_pings_and_hears_the_pong() {
 }
 
 #[test]
-fn subprotocol_and_headers_go_both_ways() {
+fn a_subprotocol_and_headers_are_exchanged() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
         let cookie = HeaderValue::from_static("seen=1");
         let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
@@ -103,7 +103,7 @@ fn subprotocol_and_headers_go_both_ways() {
 }
 
 #[test]
-fn a_rejection_has_status_headers_and_body() {
+fn a_rejection_has_a_status_headers_and_a_body() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, _| {
         let refusal = Response::new(StatusCode::UNAUTHORIZED)
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
@@ -118,7 +118,7 @@ fn a_rejection_has_status_headers_and_body() {
     calls.request();
     let end = calls.end();
     assert_eq!(end.disconnect.cause, Cause::Rejected(StatusCode::UNAUTHORIZED));
-    assert_eq!(moves(&end.history), REFUSED);
+    assert_eq!(transitions(&end.history), REFUSED);
 }
 
 #[test]
@@ -129,12 +129,12 @@ fn the_client_closes_with_any_code() {
         socket.close(Some(frame.clone())).expect("the server reads");
         let answer = socket.read().expect("the server answers");
         assert_eq!(answer, Message::Close(Some(frame)));
-        assert!(matches!(socket.read(), Err(Error::ConnectionClosed)), "the server closes the stream in order");
+        assert!(matches!(socket.read(), Err(Error::ConnectionClosed)), "the server ends the stream cleanly");
 
         let end = calls.end();
         assert_eq!((u16::from(end.disconnect.code), end.disconnect.reason.as_str()), (code, "so long"));
         assert_eq!((end.disconnect.cause, end.disconnect.is_clean), (Cause::PeerClosed, true));
-        assert_eq!(moves(&end.history), closed_by(Party::Client));
+        assert_eq!(transitions(&end.history), closed_by(Party::Client));
     }
 }
 
@@ -155,11 +155,11 @@ fn the_server_closes_with_any_code() {
         served.handle.close(id, code, "bye").expect("the server is running");
         let close = socket.read().expect("the Close arrives");
         assert_eq!(close, Message::Close(Some(CloseFrame { code: code.into(), reason: "bye".into() })));
-        assert!(matches!(socket.read(), Err(Error::ConnectionClosed)), "the server closes the stream in order");
+        assert!(matches!(socket.read(), Err(Error::ConnectionClosed)), "the server ends the stream cleanly");
 
         let end = calls.end();
         assert_eq!((u16::from(end.disconnect.code), end.disconnect.is_clean), (code, true));
         assert_eq!(end.disconnect.cause, Cause::LocalClosed);
-        assert_eq!(moves(&end.history), closed_by(Party::Application));
+        assert_eq!(transitions(&end.history), closed_by(Party::Application));
     }
 }

@@ -1,7 +1,7 @@
 //! Our client against tungstenite's server.
 
 use super::{CODES, REFUSED, closed_by, messages};
-use crate::support::loopback::{Client, moves, patient};
+use crate::support::loopback::{Client, patient, transitions};
 use statesocket::{
     Action, Cause, CloseFrame, Event, Party, Phase,
     handshake::Connect,
@@ -25,7 +25,7 @@ use tungstenite::{
 
 type Outcome = Result<WebSocket<TcpStream>, Box<Error>>;
 
-/// Has a thread take one connection, answer the request as `callback` says, and hand the outcome to `serve`.
+/// Makes a thread accept one connection, answer the request by `callback`, and hand the result to `serve`.
 fn serve<C: Callback + Send + 'static, R: Send + 'static>(
     callback: C,
     serve: impl FnOnce(Outcome) -> R + Send + 'static,
@@ -36,13 +36,13 @@ fn serve<C: Callback + Send + 'static, R: Send + 'static>(
         let (stream, _) = listener.accept().expect("the client connects");
         serve(tungstenite::accept_hdr(patient(stream), callback).map_err(|error| match error {
             HandshakeError::Failure(error) => Box::new(error),
-            HandshakeError::Interrupted(_) => panic!("the client does not ask"),
+            HandshakeError::Interrupted(_) => panic!("the client sends no request"),
         }))
     });
     (url, thread)
 }
 
-/// As [`serve`], for a server that accepts.
+/// Like [`serve`], for a server that accepts.
 fn serve_open<R: Send + 'static>(
     act: impl FnOnce(WebSocket<TcpStream>) -> R + Send + 'static,
 ) -> (Client, JoinHandle<R>) {
@@ -50,7 +50,7 @@ fn serve_open<R: Send + 'static>(
     (Client::open(&url), thread)
 }
 
-/// Echoes until the connection ends; returns the Close that was received, and how it ended.
+/// Echoes until the connection ends. Returns the received Close, and the error at the end.
 fn echo(mut socket: WebSocket<TcpStream>) -> (Option<CloseFrame>, Error) {
     let mut close = None;
     loop {
@@ -64,7 +64,7 @@ fn echo(mut socket: WebSocket<TcpStream>) -> (Option<CloseFrame>, Error) {
 }
 
 #[test]
-fn messages_of_every_kind_and_length_return() {
+fn messages_of_every_kind_and_length_are_echoed() {
     let (mut client, server) = serve_open(echo);
     for message in messages() {
         client.connection.send(&message).expect("the connection is open");
@@ -76,7 +76,7 @@ fn messages_of_every_kind_and_length_return() {
 }
 
 #[test]
-fn fragments_go_both_ways_with_a_ping_between_them() {
+fn fragments_are_exchanged_around_a_ping() {
     let (mut client, server) = serve_open(|mut socket| {
         assert_eq!(socket.read().expect("the Ping arrives"), Message::Ping(b"between".to_vec().into()));
         assert_eq!(socket.read().expect("a message arrives"), Message::text("κόσμε"));
@@ -92,11 +92,11 @@ fn fragments_go_both_ways_with_a_ping_between_them() {
     });
     client.connection.send_text_fragment("κό", false).expect("the connection is open");
     client.connection.ping(b"between").expect("a Ping may be sent between fragments");
-    client.connection.send_text_fragment("σμε", true).expect("the message goes on");
+    client.connection.send_text_fragment("σμε", true).expect("the message is in progress");
     assert_eq!(client.next(), Event::Pong(b"between".into()));
     assert_eq!(client.next(), Event::Ping(b"inside a character".into()));
     assert_eq!(client.message().as_text(), Some("κ"));
-    server.join().expect("the server saw what it should");
+    server.join().expect("the thread does not panic");
 }
 
 #[expect(clippy::result_large_err, reason = "the error is tungstenite's")]
@@ -110,7 +110,7 @@ fn choose(request: &Request, mut response: Response) -> Result<Response, ErrorRe
 }
 
 #[test]
-fn subprotocol_and_headers_go_both_ways() {
+fn a_subprotocol_and_headers_are_exchanged() {
     let (url, server) = serve(choose, |outcome| echo(outcome.expect("the request is valid")));
     let connect = Connect::new(&url)
         .and_then(|connect| connect.subprotocol("chat")?.subprotocol("superchat"))
@@ -121,7 +121,7 @@ fn subprotocol_and_headers_go_both_ways() {
     assert_eq!(client.connection.subprotocol(), Some("superchat"));
     client.connection.close(1000, "").expect("the connection is open");
     client.ended();
-    server.join().expect("the server saw what it should");
+    server.join().expect("the thread does not panic");
 }
 
 #[expect(clippy::result_large_err, reason = "the error is tungstenite's")]
@@ -133,15 +133,15 @@ fn refuse(_: &Request, _: Response) -> Result<Response, ErrorResponse> {
 }
 
 #[test]
-fn a_rejection_has_status_headers_and_body() {
+fn a_rejection_has_a_status_headers_and_a_body() {
     let (url, server) = serve(refuse, |outcome| assert!(matches!(*outcome.expect_err("refused"), Error::Http(_))));
     let mut client = Client::start(&Connect::new(&url).expect("a valid URL"));
     let response = client.rejected();
     assert_eq!((response.status, &response.body[..]), (StatusCode::FORBIDDEN, &b"who are you?"[..]));
     assert_eq!(response.headers[SET_COOKIE], "seen=1");
     assert_eq!(client.ended().cause, Cause::Rejected(StatusCode::FORBIDDEN));
-    assert_eq!(moves(client.connection.history()), REFUSED);
-    server.join().expect("the server refused");
+    assert_eq!(transitions(client.connection.history()), REFUSED);
+    server.join().expect("the server rejected the request");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn the_client_closes_with_any_code() {
         let disconnect = client.ended();
         assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (code, true));
         assert_eq!((disconnect.cause, disconnect.initiator), (Cause::LocalClosed, Some(Party::Client)));
-        assert_eq!(moves(client.connection.history()), closed_by(Party::Client));
+        assert_eq!(transitions(client.connection.history()), closed_by(Party::Client));
 
         let (close, end) = server.join().expect("the thread does not panic");
         assert_eq!(close, Some(CloseFrame { code: code.into(), reason: "so long".into() }));
@@ -174,19 +174,19 @@ fn the_server_closes_with_any_code_or_none() {
         let expected = code.map_or((1005, ""), |code| (code, "bye"));
         assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), expected);
         assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::PeerClosed, true));
-        assert_eq!(moves(client.connection.history()), closed_by(Party::Application));
+        assert_eq!(transitions(client.connection.history()), closed_by(Party::Application));
 
         let (close, end) = server.join().expect("the thread does not panic");
-        assert_eq!(close, frame, "the client answers with the same");
+        assert_eq!(close, frame, "the client answers with the same code");
         assert!(matches!(end, Error::ConnectionClosed), "{end:?}");
     }
 }
 
 #[test]
-fn a_server_that_vanishes_is_seen_to() {
+fn a_server_that_vanishes_is_noticed() {
     let (mut client, server) = serve_open(drop);
     server.join().expect("the thread does not panic");
     let disconnect = client.ended();
     assert_eq!((u16::from(disconnect.code), disconnect.cause), (1006, Cause::TransportLost));
-    assert_eq!(moves(client.connection.history())[2..], [(Party::Application, Action::Abort)]);
+    assert_eq!(transitions(client.connection.history())[2..], [(Party::Application, Action::Abort)]);
 }

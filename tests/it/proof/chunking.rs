@@ -1,21 +1,21 @@
-//! However bytes are cut, coming in or going out, a connection tells the same, writes the same, and ends the same.
+//! However the bytes are cut, in either direction: the same events, the same output, the same end.
 
 use super::{frames::joined, settings};
 use crate::support::{accepted_head, client, drain, into_owned, request_head, waiting};
 use statesocket::{Agreed, Config, Connection, Delivery, Event, Phase, Role, handshake::Accept};
 use std::{io, sync::Arc, time::Instant};
 
-/// Where a connection begins, and what has been said before the wire of the case.
+/// How a connection begins, before the wire of the case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     Established(Role),
-    /// A server that waits for a request.
+    /// A server that has received nothing.
     Server,
-    /// A client that waits for an answer.
+    /// A client that has queued its request.
     Client,
-    /// A server to which a right request comes first.
+    /// A server that first gets a valid request.
     Requested,
-    /// A client to which a right answer comes first.
+    /// A client that first gets a valid response.
     Accepted,
 }
 
@@ -29,7 +29,7 @@ impl Start {
         Self::Accepted,
     ];
 
-    /// Whose bytes come in.
+    /// The role that receives the wire.
     pub(crate) fn role(self) -> Role {
         match self {
             Self::Established(role) => role,
@@ -54,7 +54,7 @@ impl Start {
         }
     }
 
-    /// What the peer says first.
+    /// The bytes that the peer sends first.
     fn head(self) -> Vec<u8> {
         match self {
             Self::Established(_) | Self::Server | Self::Client => Vec::new(),
@@ -64,9 +64,9 @@ impl Start {
     }
 }
 
-/// The bytes of a case: configuration, start, how many cuts, the length of each piece but the last, the wire.
+/// The bytes of a case: configuration, start, number of cuts, the length of each piece but the last, the wire.
 pub(crate) fn encode(choices: u8, start: Start, cuts: &[u8], wire: &[u8]) -> Vec<u8> {
-    let start = Start::ALL.iter().position(|other| *other == start).expect("it is one of them") as u8;
+    let start = Start::ALL.iter().position(|other| *other == start).expect("the start is in the list") as u8;
     let count = cuts.len() as u8;
     [&[choices, start, count], cuts, wire].concat()
 }
@@ -78,7 +78,7 @@ pub(crate) fn check(data: &[u8]) {
     let config = settings::config(choices);
     let wire = [&start.head(), wire].concat();
 
-    // What the others write in pieces this one writes at once.
+    // This run writes at once what the others write in pieces.
     let whole = run(start, &config, &[&wire], Answer::AtOnce, &[]);
     let singles: Vec<&[u8]> = wire.chunks(1).collect();
     let mut others = vec![(pieces(&wire, cuts), Answer::AtOnce), (singles, Answer::AtOnce)];
@@ -90,7 +90,7 @@ pub(crate) fn check(data: &[u8]) {
         if config.delivery == Delivery::Messages {
             assert_eq!(outcome, whole);
         } else {
-            // Where a chunk ends means nothing, and so does how much was told of a message that came to nothing.
+            // The end of a chunk means nothing, and neither do the chunks of a message that failed.
             assert_eq!(
                 Outcome { events: joined(&outcome.events), ..outcome },
                 Outcome { events: joined(&whole.events), output: whole.output.clone(), ..whole }
@@ -111,12 +111,12 @@ struct Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     AtOnce,
-    /// When all has come.
+    /// When all pieces have arrived.
     Late,
 }
 
-/// Hands in `pieces`; accepts a request and echoes messages as their events come, as an application does. What it
-/// writes is taken off in pieces as long as `writes` say.
+/// Hands in `pieces`. Like an application, accepts a request and echoes messages when their events come. Writes the
+/// output in pieces of the lengths `writes`.
 fn run(start: Start, config: &Config, pieces: &[&[u8]], answer: Answer, writes: &[u8]) -> Outcome {
     let mut connection = start.connection(config.clone());
     let mut events = Vec::new();
@@ -127,8 +127,8 @@ fn run(start: Start, config: &Config, pieces: &[&[u8]], answer: Answer, writes: 
             react(&mut connection, &event, answer);
             events.push(into_owned(event));
         }
-        assert!(input.is_empty(), "all is taken before there is no more event");
-        assert_eq!(connection.poll_event(), None, "all has been told");
+        assert!(input.is_empty(), "`receive` takes all input before it returns `None`");
+        assert_eq!(connection.poll_event(), None, "all events are reported");
     }
     if answer == Answer::Late && connection.request().is_some() {
         connection.accept(Accept::new()).expect("a request is pending");
@@ -146,13 +146,13 @@ fn react(connection: &mut Connection, event: &Event<'_>, answer: Answer) {
         Event::Request(request) if request.is_websocket() && answer == Answer::AtOnce => {
             connection.accept(Accept::new()).expect("a request is pending");
         }
-        // A message that finds no room is not echoed; whether it does has nothing to do with the pieces.
+        // A message that does not fit the output is not echoed. The pieces do not affect whether it fits.
         Event::Message(message) => drop(connection.send(message)),
         _ => {}
     }
 }
 
-/// Takes off all that waits, in pieces of the lengths `writes`, by each of the ways to write; the rest at once.
+/// Takes the output in pieces of the lengths `writes`, by each way to write in turn, and the rest at once.
 fn write_out(mut connection: Connection, writes: &[u8]) -> Vec<u8> {
     let mut output = Vec::new();
     for (at, len) in writes.iter().map(|len| usize::from(*len)).enumerate() {
@@ -182,7 +182,7 @@ fn write_out(mut connection: Connection, writes: &[u8]) -> Vec<u8> {
     output
 }
 
-/// A writer that takes so many bytes and then would block.
+/// A writer that takes this many bytes, then blocks.
 struct Room<'a> {
     left: usize,
     output: &'a mut Vec<u8>,
@@ -204,7 +204,7 @@ impl io::Write for Room<'_> {
     }
 }
 
-/// The pieces of `wire` of the lengths `cuts`; what is left is the last.
+/// The pieces of `wire` of the lengths `cuts`, and the rest as the last one.
 fn pieces<'a>(mut wire: &'a [u8], cuts: &[u8]) -> Vec<&'a [u8]> {
     let mut pieces = Vec::new();
     for len in cuts {

@@ -1,4 +1,4 @@
-//! Frames are read as the reference reads them, and answered as RFC 6455 says.
+//! Frames are read as the reference reads them, and answered as RFC 6455 requires.
 
 use super::{
     reference::{self, Said},
@@ -8,10 +8,10 @@ use crate::support::{Raw, feed};
 use statesocket::{Agreed, Cause, CloseReply, Connection, Delivery, Event, Message, Phase, Role};
 use std::{sync::Arc, time::Instant};
 
-/// So many Pongs may wait; of the Pings beyond, only the latest is answered.
+/// Up to this many Pongs may be queued; of the Pings beyond, only the latest is answered.
 const MAX_PONGS: usize = 16;
 
-/// The first byte is the configuration, the rest comes from the peer of an endpoint of role `role`.
+/// The first byte is the configuration, the rest is the input of an endpoint of role `role`.
 pub(crate) fn check(role: Role, data: &[u8]) {
     let Some((&choices, wire)) = data.split_first() else { return };
     let config = Arc::new(settings::config(choices));
@@ -25,12 +25,12 @@ pub(crate) fn check(role: Role, data: &[u8]) {
         _ => (said.as_slice(), None),
     };
     let disconnects = events.iter().filter(|event| matches!(event, Event::Disconnect(_))).count();
-    assert_eq!(disconnects, usize::from(end.is_some()), "one end, one disconnect: {events:?}");
+    assert_eq!(disconnects, usize::from(end.is_some()), "exactly one Disconnect: {events:?}");
     let heard: Vec<Said> = match config.delivery {
         Delivery::Messages => events.iter().filter_map(Said::of).collect(),
         Delivery::Chunks => joined(&events).iter().filter_map(Said::of).collect(),
     };
-    assert_eq!(heard, told, "what is told is what was said");
+    assert_eq!(heard, told, "the events are what the peer said");
 
     let mut expected = pongs(told);
     match end {
@@ -44,23 +44,23 @@ pub(crate) fn check(role: Role, data: &[u8]) {
             }
         }
         Some(Said::Violation(code)) => expected.push(check_failed(&connection, *code)),
-        Some(other) => unreachable!("{other:?} is no end"),
+        Some(other) => unreachable!("{other:?} is not an end"),
     }
-    assert_eq!(written(connection.transmit(), role), expected, "what is answered");
+    assert_eq!(written(connection.transmit(), role), expected, "the answers");
 }
 
-/// Frames, after a check of their masks and the shortest form of their lengths.
+/// The frames in `bytes`, after a check of their masks and of the shortest form of their lengths.
 pub(super) fn written(mut bytes: &[u8], role: Role) -> Vec<Raw> {
     let mut frames = Vec::new();
     while !bytes.is_empty() {
         let frame = Raw::parse(&mut bytes);
-        assert_eq!(frame.key.is_some(), role == Role::Client, "exactly a client masks: {frame:?}");
+        assert_eq!(frame.key.is_some(), role == Role::Client, "a client masks and a server does not: {frame:?}");
         frames.push(Raw { key: None, ..frame });
     }
     frames
 }
 
-/// The messages that chunks make, and all other events. A message whose last chunk is missing makes none.
+/// The messages that the chunks make, and all other events. A message without its last chunk is left out.
 pub(super) fn joined(events: &[Event<'static>]) -> Vec<Event<'static>> {
     let mut open: Option<Message<'static>> = None;
     let mut whole = Vec::new();
@@ -73,7 +73,7 @@ pub(super) fn joined(events: &[Event<'static>]) -> Vec<Event<'static>> {
             (None, data) => data.clone(),
             (Some(Message::Text(before)), Message::Text(data)) => format!("{before}{data}").into(),
             (Some(Message::Binary(before)), Message::Binary(data)) => [&before[..], data].concat().into(),
-            (Some(before), data) => panic!("{data:?} goes on with {before:?}"),
+            (Some(before), data) => panic!("{data:?} continues {before:?}"),
         };
         if *is_last { whole.push(Event::Message(message)) } else { open = Some(message) }
     }
@@ -92,7 +92,7 @@ fn pongs(told: &[Said]) -> Vec<Raw> {
 }
 
 fn check_closed(connection: &Connection, close: Option<&(u16, String)>) {
-    let disconnect = connection.disconnect().expect("the event has been handed out");
+    let disconnect = connection.disconnect().expect("the end is reported");
     let (code, reason) = close.map_or((1005, ""), |(code, reason)| (*code, reason.as_str()));
     assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (code, reason));
     assert_eq!(disconnect.cause, Cause::PeerClosed);
@@ -102,13 +102,17 @@ fn check_closed(connection: &Connection, close: Option<&(u16, String)>) {
     assert_eq!(connection.phase() == Phase::Closed, is_automatic);
 }
 
-/// Returns the Close that a violation is answered with.
+/// Returns the Close that answers a violation.
 fn check_failed(connection: &Connection, code: u16) -> Raw {
-    let disconnect = connection.disconnect().expect("the event has been handed out");
-    assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (1006, false), "no Close came: {disconnect:?}");
+    let disconnect = connection.disconnect().expect("the end is reported");
+    assert_eq!(
+        (u16::from(disconnect.code), disconnect.is_clean),
+        (1006, false),
+        "no Close was received: {disconnect:?}"
+    );
     let Cause::Protocol(error) = &disconnect.cause else { panic!("a violation: {disconnect:?}") };
     assert_eq!(u16::from(error.close_code()), code, "{error}");
-    let sent = disconnect.sent.as_ref().expect("section 7.1.7 has a Close sent");
+    let sent = disconnect.sent.as_ref().expect("RFC 6455 section 7.1.7 requires a Close");
     assert_eq!(u16::from(sent.code), code, "{error}");
     assert_eq!(connection.phase(), Phase::Closed);
     Raw::close(code, &sent.reason)

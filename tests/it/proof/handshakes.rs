@@ -1,4 +1,4 @@
-//! What passes for an opening handshake, judged by other means than the crate's.
+//! Opening handshakes, judged by other means than those of the crate.
 
 use super::settings;
 use crate::support::{client, drain, feed, pending};
@@ -18,7 +18,7 @@ struct Head {
     len: usize,
 }
 
-/// The first byte is the configuration, the rest comes from a client to a server.
+/// The first byte is the configuration, the rest is what a client sends to a server.
 pub(crate) fn check_request(data: &[u8]) {
     let Some((&choices, wire)) = data.split_first() else { return };
     let config = settings::config(choices);
@@ -26,8 +26,8 @@ pub(crate) fn check_request(data: &[u8]) {
     let events = feed(&mut server, wire);
     match events.as_slice() {
         [] => {
-            assert_eq!((server.phase(), server.transmit()), (Phase::Idle, &b""[..]), "nothing has happened");
-            assert!(!is_plainly_right_request(wire, &config), "a right request is handed out");
+            assert_eq!((server.phase(), server.transmit()), (Phase::Idle, &b""[..]), "nothing is reported");
+            assert!(!is_plainly_right_request(wire, &config), "a valid request is reported");
             server.receive_eof();
             let events = pending(&mut server);
             let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
@@ -35,17 +35,17 @@ pub(crate) fn check_request(data: &[u8]) {
             assert_eq!(server.transmit(), b"");
         }
         [Event::Request(request)] => {
-            assert_eq!(server.transmit(), b"", "the application answers, not we");
+            assert_eq!(server.transmit(), b"", "only the application answers");
             check_accepted(&mut server, request, wire, &config);
         }
         [Event::Request(_), Event::Disconnect(disconnect)] => {
-            let head = parse_request(wire).expect("what is handed out is a whole request");
+            let head = parse_request(wire).expect("a reported request is complete");
             let early = wire.len() - head.len;
-            assert!(early > config.max_early_bytes, "only more than can be held ends it: {disconnect:?}");
+            assert!(early > config.max_early_bytes, "only too many early bytes end the connection: {disconnect:?}");
             check_refusal(server.transmit(), &disconnect.cause);
         }
         [Event::Disconnect(disconnect)] => {
-            assert!(!is_plainly_right_request(wire, &config), "a right request is not refused: {disconnect:?}");
+            assert!(!is_plainly_right_request(wire, &config), "a valid request is not refused: {disconnect:?}");
             assert_eq!((u16::from(disconnect.code), server.phase()), (1006, Phase::Closed));
             check_refusal(server.transmit(), &disconnect.cause);
         }
@@ -55,20 +55,20 @@ pub(crate) fn check_request(data: &[u8]) {
 
 /// RFC 6455 section 4.2.1, on the head as httparse reads it.
 fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], config: &Config) {
-    let head = parse_request(wire).expect("what is handed out is a whole request");
+    let head = parse_request(wire).expect("a reported request is complete");
     let [method, target, version] = &head.first_line;
     assert_eq!((method.as_str(), version.as_str()), ("GET", "1"));
     assert!(target.contains(request.path()) || request.path() == "/", "{target} names {}", request.path());
     assert_eq!(head.values("host").len(), 1);
     assert!(head.len <= config.max_head_bytes);
     assert!(head.headers.len() <= config.max_headers);
-    assert!(wire.len() - head.len <= config.max_early_bytes, "more is held than the limit");
+    assert!(wire.len() - head.len <= config.max_early_bytes, "the head is over the limit");
     assert!(head.values("transfer-encoding").is_empty());
     assert!(head.values("content-length").iter().all(|len| *len == "0"), "a body would be read as frames");
     if !request.is_websocket() {
-        assert!(config.plain_http, "a plain request is handed out only if the configuration says so");
-        assert!(server.accept(Accept::new()).is_err(), "and cannot be accepted");
-        server.reject(Response::new(http::StatusCode::OK).body("hello")).expect("it can be answered");
+        assert!(config.plain_http, "a plain request is reported only if configured");
+        assert!(server.accept(Accept::new()).is_err(), "a plain request cannot be accepted");
+        server.reject(Response::new(http::StatusCode::OK).body("hello")).expect("a plain request can be answered");
         return check_response_head(server.transmit(), "200");
     }
     assert!(head.lists("upgrade", "websocket"));
@@ -79,9 +79,9 @@ fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], confi
 
     let offered = request.subprotocols().to_vec();
     assert!(server.accept(Accept::new().subprotocol("never offered")).is_err());
-    assert_eq!(server.transmit(), b"", "what fails writes nothing");
+    assert_eq!(server.transmit(), b"", "a refused call writes nothing");
     let accept = offered.first().map_or_else(Accept::new, |name| Accept::new().subprotocol(name.as_str()));
-    server.accept(accept).expect("a subprotocol that was offered");
+    server.accept(accept).expect("the subprotocol was offered");
     let answer = drain(server);
     check_response_head(&answer, "101");
     let answer = parse_response(&answer).expect("the call was checked");
@@ -89,7 +89,7 @@ fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], confi
     assert_eq!(answer.values("sec-websocket-protocol"), offered.first().into_iter().collect::<Vec<_>>());
 }
 
-/// A refusal is one whole HTTP response with the status of its reason.
+/// A refusal is one complete HTTP response with the status of its reason.
 fn check_refusal(output: &[u8], cause: &Cause) {
     let Cause::Handshake(error) = cause else { panic!("{cause:?}") };
     check_response_head(output, error.status().as_str());
@@ -100,11 +100,11 @@ fn check_refusal(output: &[u8], cause: &Cause) {
         // Section 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
         405 => assert_eq!(head.values("allow"), ["GET"]),
         400.. => {}
-        other => panic!("{other} refuses nothing"),
+        other => panic!("{other} is no refusal"),
     }
 }
 
-/// One response, whole, and nothing behind it; unless it is 101, its body is as long as it says, and it is the last.
+/// One complete response and nothing behind it. Unless it is a 101, its body has the stated length, and it is the last.
 fn check_response_head(output: &[u8], status: &str) {
     let head = parse_response(output).unwrap_or_else(|| panic!("no response: {}", output.escape_ascii()));
     assert_eq!(head.first_line[1], status);
@@ -117,7 +117,7 @@ fn check_response_head(output: &[u8], status: &str) {
     assert_eq!(head.values("content-length"), [body.len().to_string()]);
 }
 
-/// A request that nobody could find fault with, of a form simple enough to be sure of.
+/// A request without any possible fault, in a form simple enough to be sure of that.
 pub(crate) fn is_plainly_right_request(wire: &[u8], config: &Config) -> bool {
     let Some(head) = parse_request(wire) else { return false };
     let [method, target, version] = &head.first_line;
@@ -146,12 +146,12 @@ fn is_plain_text(head: &[u8]) -> bool {
     head.is_ascii() && head.windows(2).all(|two| (two[1] == b'\n') == (two[0] == b'\r'))
 }
 
-/// The first byte is the configuration, the rest comes from a server to a client that offers two subprotocols.
+/// The first byte is the configuration, the rest is what a server sends to a client that offers two subprotocols.
 pub(crate) fn check_response(data: &[u8]) {
     let Some((&choices, wire)) = data.split_first() else { return };
-    // Messages, of which this is not, are cut short.
+    // The output limit of the configuration applies to messages, not to the request.
     let mut client = client(settings::config(choices), &["chat", "superchat"]);
-    let request = parse_request(&drain(&mut client)).expect("our own request is one");
+    let request = parse_request(&drain(&mut client)).expect("our own request is valid");
     let [key] = request.values("sec-websocket-key")[..] else { panic!("one key: {:?}", request.headers) };
     let mut buffer = wire.to_vec();
     let mut input = buffer.as_mut_slice();
@@ -160,7 +160,9 @@ pub(crate) fn check_response(data: &[u8]) {
     let accept = derive_accept_key(key.as_bytes());
     match first {
         Some(Event::Accepted(_)) => {}
-        _ => assert!(!is_plainly_right_answer(wire, &accept, client.config()), "a right answer is taken: {first:?}"),
+        _ => {
+            assert!(!is_plainly_right_answer(wire, &accept, client.config()), "a valid response is accepted: {first:?}")
+        }
     }
     match first {
         None => {
@@ -173,20 +175,24 @@ pub(crate) fn check_response(data: &[u8]) {
         }
         Some(Event::Rejected(response)) => {
             let status = response.status.as_u16();
-            assert!(status == 101 || status >= 200, "an interim response is no answer: {status}");
-            assert_ne!(status, 101, "a 101 that is wrong is no rejection");
+            assert!(status == 101 || status >= 200, "an interim response is not reported: {status}");
+            assert_ne!(status, 101, "an invalid 101 is not a rejection");
             assert!(response.body.len() <= client.config().max_rejection_body_bytes);
             check_gone(&mut client, |cause| *cause == Cause::Rejected(response.status));
         }
         Some(Event::Disconnect(disconnect)) => {
             assert!(matches!(disconnect.cause, Cause::Handshake(_)), "{disconnect:?}");
-            assert_eq!((client.phase(), client.transmit()), (Phase::Closed, &b""[..]), "a client says nothing more");
+            assert_eq!(
+                (client.phase(), client.transmit()),
+                (Phase::Closed, &b""[..]),
+                "a failed client writes nothing"
+            );
         }
-        Some(other) => panic!("{other:?} before the answer"),
+        Some(other) => panic!("{other:?} before the response"),
     }
 }
 
-/// A 101 that nobody could find fault with, of a form simple enough to be sure of; `accept` answers the client's key.
+/// A 101 without any possible fault, in a form simple enough to be sure of that; `accept` answers the client's key.
 pub(crate) fn is_plainly_right_answer(wire: &[u8], accept: &str, config: &Config) -> bool {
     let Some(head) = parse_response(wire) else { return false };
     let [version, status, _] = &head.first_line;
@@ -203,20 +209,23 @@ pub(crate) fn is_plainly_right_answer(wire: &[u8], accept: &str, config: &Config
         && is_plain_text(&wire[..head.len])
 }
 
-/// RFC 6455 section 4.1, what "the client MUST validate".
+/// RFC 6455 section 4.1, the list of what "the client MUST validate".
 fn check_answer(response: &Response, accept: &str, subprotocol: Option<&str>) {
     assert_eq!(response.status.as_u16(), 101);
     let values = |name| -> Vec<String> {
         let values = response.headers.get_all::<http::HeaderName>(name).iter();
         values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
     };
-    let [upgrade] = &values(UPGRADE)[..] else { panic!("one upgrade") };
+    let [upgrade] = &values(UPGRADE)[..] else { panic!("exactly one Upgrade") };
     assert!(upgrade.trim().eq_ignore_ascii_case("websocket"));
     let connection = values(CONNECTION).join(",");
     assert!(connection.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade")), "{connection}");
     assert_eq!(values(SEC_WEBSOCKET_ACCEPT), [accept]);
     assert_eq!(values(SEC_WEBSOCKET_PROTOCOL), subprotocol.into_iter().collect::<Vec<_>>());
-    assert!(subprotocol.is_none_or(|name| ["chat", "superchat"].contains(&name)), "it was offered: {subprotocol:?}");
+    assert!(
+        subprotocol.is_none_or(|name| ["chat", "superchat"].contains(&name)),
+        "the subprotocol was offered: {subprotocol:?}"
+    );
 }
 
 fn check_gone(client: &mut Connection, is_cause: impl FnOnce(&Cause) -> bool) {

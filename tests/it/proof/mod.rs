@@ -1,8 +1,8 @@
 //! The properties of a connection, each written once, as a function of bytes.
 //!
 //! Three engines find bytes for them: proptest (`properties.rs`), libFuzzer (the package `fuzz`, which includes this
-//! folder), and the replay of what libFuzzer has found (`corpus.rs`). What bytes mean differs with the property: a
-//! wire as the peer would send it, or a script of calls drawn from them.
+//! folder), and the replay of libFuzzer's corpus (`corpus.rs`). Each property interprets the bytes: as a wire of the
+//! peer, or as a script of calls.
 
 pub(crate) mod chunking;
 pub(crate) mod differential;
@@ -20,11 +20,11 @@ pub(crate) mod trace;
 
 use statesocket::Role;
 
-/// A property with a name, which is also the name of its fuzz target and of its corpus.
+/// A property. Its name is also the name of its fuzz target and of its corpus.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Property {
     pub(crate) name: &'static str,
-    /// Panics if the property does not hold of the bytes.
+    /// Panics if the property does not hold for the bytes.
     pub(crate) check: fn(&[u8]),
 }
 

@@ -1,5 +1,5 @@
-//! The two parties, written down once more without the table: each is a state, and every call and every event says
-//! what it does to them.
+//! A second model of the two parties, without the table: each is a state, and every call and every event says how it
+//! changes them.
 
 use super::trace::{Call, Step, Trace};
 use statesocket::{
@@ -7,18 +7,18 @@ use statesocket::{
     State::{self, Connected, Connecting, Disconnected},
 };
 
-/// What is known of both.
+/// The known states.
 #[derive(Debug)]
 struct Parties {
     role: Role,
     local: State,
     peer: State,
-    /// The transport has failed, and the next look for an event finds that out.
+    /// The transport has failed; the next poll for an event notices.
     is_lost: bool,
 }
 
-/// Follows `trace` call by call: the states must be those that the model has, and a call must be refused for the
-/// states exactly when the model refuses it.
+/// Follows `trace` call by call. The states must be those of the model, and a call must be refused because of the
+/// states exactly if the model refuses it.
 pub(crate) fn follow(trace: &Trace) {
     let (local, peer) = match (trace.is_established, trace.role) {
         (true, _) => (Connected, Connected),
@@ -32,7 +32,7 @@ pub(crate) fn follow(trace: &Trace) {
             assert_eq!(is_refused, !is_legal, "step {at}: {step:?} of {parties:?}");
         }
         if step.refusal.is_none() {
-            // Which deadlines have come is the clock's to know: they end both parties or neither.
+            // The model has no clock. Deadlines end both parties or neither.
             let has_ended = after.client_state.min(after.application_state) == Disconnected;
             let is_timed_out = step.call == Call::HandleTimeout && has_ended;
             parties.step(step, is_timed_out);
@@ -62,7 +62,7 @@ impl Parties {
         self.local == Connected && self.peer != Connecting
     }
 
-    /// Whether the states allow `call`, if they have a say.
+    /// Whether the states allow `call`; `None` if the states do not matter.
     fn allows(&self, call: &Call) -> Option<bool> {
         match call {
             Call::Accept(_) | Call::Reject(_) => Some(self.is_asked()),
@@ -85,7 +85,7 @@ impl Parties {
             Call::Close(..) | Call::EnsureClosed(..) | Call::Shutdown(_) => self.close(),
             Call::HandleTimeout if is_timed_out => self.end(),
             Call::TransportFailed => self.is_lost = true,
-            // The one event may have been handed out before: then this is all that comes of it.
+            // The only event may have been reported before; then the call just ends the parties.
             Call::Receive { .. } | Call::PollEvent if self.is_lost && step.event.is_none() => self.end(),
             _ => {}
         }
@@ -94,7 +94,7 @@ impl Parties {
             Some(Event::Rejected(_)) => self.end(),
             Some(Event::Disconnect(disconnect)) => {
                 self.peer = Disconnected;
-                // A Close that the application is left to answer ends the peer only.
+                // A Close that the application must answer ends only the peer.
                 if disconnect.received.is_none() || disconnect.sent.is_some() {
                     self.end();
                 }
@@ -103,7 +103,7 @@ impl Parties {
         }
     }
 
-    /// Our Close: it ends us; before both have opened there is nobody to send it to, and it ends both.
+    /// Our Close: it ends our party, or both parties before the connection is open.
     fn close(&mut self) {
         if self.can_talk() || self.peer == Disconnected || self.local == Disconnected {
             self.local = Disconnected;

@@ -5,12 +5,12 @@ use arbitrary::{Result, Unstructured};
 use statesocket::{Config, Connection, Phase, Role, handshake::Connect};
 use std::{sync::Arc, time::Instant};
 
-/// What the peer of an endpoint of role `local` has still to say.
+/// What the peer of an endpoint of role `local` has still to send.
 pub(crate) struct Peer {
     local: Role,
-    /// What it has begun to say, and how much of it the endpoint does not have yet.
+    /// The bytes that it has begun to send and that the endpoint does not have yet.
     unsaid: Vec<u8>,
-    /// Whether it is inside a fragmented message, as far as it keeps to the rules.
+    /// Whether it is inside a fragmented message, as far as it follows the rules.
     is_mid_message: bool,
 }
 
@@ -19,8 +19,8 @@ impl Peer {
         Self { local, unsaid: Vec::new(), is_mid_message: false }
     }
 
-    /// The next bytes for an endpoint in `phase`: a whole head or some frames, or a part of them; then the rest comes
-    /// next.
+    /// The next bytes for an endpoint in `phase`: a whole head or some frames, or a part of them. The rest of a part
+    /// comes next.
     pub(crate) fn say(&mut self, phase: Phase, source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
         if self.unsaid.is_empty() {
             self.unsaid = match (phase, self.local) {
@@ -42,7 +42,7 @@ impl Peer {
         let mut bytes = Vec::new();
         for _ in 0..=source.int_in_range(0..=3)? {
             let frame = self.frame(source)?;
-            // Now and then more Pings than are each answered.
+            // Sometimes more Pings than are each answered.
             let times = if frame.first == 0x80 | Raw::PING && source.ratio(1, 16)? { 20 } else { 1 };
             bytes.extend(frame.for_endpoint(self.local).repeat(times));
         }
@@ -78,7 +78,7 @@ impl Peer {
     }
 }
 
-/// Codes that mean something, that mean nothing, that are never on the wire.
+/// Codes with a meaning, without one, and that are never on the wire.
 const CODES: [u16; 16] =
     [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999, 1005, 999];
 
@@ -99,13 +99,13 @@ fn request(source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     })
 }
 
-/// The request of the clients that are driven: with its fixed seed it has always the same key.
+/// The request of all driven clients: their seed is fixed, so the key is always the same.
 pub(super) fn connect() -> Connect {
     let connect = Connect::new("ws://server.example.com/chat").expect("a valid URI").seed([7; 32]);
     connect.subprotocol("chat").and_then(|connect| connect.subprotocol("superchat")).expect("two tokens")
 }
 
-/// Answers to that request.
+/// Responses to that request.
 fn answer(source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let client = Connection::client(&connect(), Arc::new(Config::default()), Instant::now());
     let accepted = accepted_head(client.transmit(), &[]);

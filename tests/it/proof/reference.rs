@@ -1,22 +1,22 @@
-//! What a wire means, read in the plainest way: the whole of it at once, with no eye to speed.
+//! The meaning of a wire, read in the plainest way: all of it at once, with no regard to speed.
 
 use statesocket::{Config, Event, Message, Role};
 
-/// What a peer said.
+/// A statement of the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
-    /// A Close, with its code and reason unless it was empty. Nothing after it counts.
+    /// A Close, with code and reason unless it is empty. Nothing after it counts.
     Close(Option<(u16, String)>),
-    /// Something that is answered with a Close of this code. Nothing after it counts.
+    /// A violation, which is answered with a Close of this code. Nothing after it counts.
     Violation(u16),
 }
 
 impl Said {
-    /// What `event` says that the peer said, if it is about that.
+    /// What the peer said, according to `event`.
     pub(crate) fn of(event: &Event<'_>) -> Option<Self> {
         match event {
             Event::Message(Message::Text(text)) => Some(Self::Text(text.to_string())),
@@ -27,19 +27,21 @@ impl Said {
         }
     }
 
-    /// Whether it is the last thing that counts.
+    /// Whether nothing after it counts.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self, Self::Close(_) | Self::Violation(_))
     }
 }
 
-/// What the peer of an endpoint of role `local` says with `wire`; what is cut off at its end is not yet said.
+/// What the peer of an endpoint of role `local` says with `wire`. An incomplete frame at its end is not said yet.
 pub(crate) fn read(wire: &[u8], local: Role, config: &Config) -> Vec<Said> {
     let mut reader = Reader { wire, local, config, message: None, said: Vec::new() };
     match reader.frames() {
         Err(Stop::NeedsMore) => {}
         Err(Stop::Violation(code)) => reader.said.push(Said::Violation(code)),
-        Ok(()) => assert!(reader.said.last().is_some_and(Said::is_end), "only an end ends well"),
+        Ok(()) => {
+            assert!(reader.said.last().is_some_and(Said::is_end), "only a Close ends the reading without an error")
+        }
     }
     reader.said
 }
@@ -52,7 +54,7 @@ struct Reader<'a> {
     said: Vec<Said>,
 }
 
-/// A message whose last frame has not come.
+/// A message whose last frame has not arrived.
 struct Open {
     is_text: bool,
     bytes: Vec<u8>,
@@ -135,12 +137,12 @@ impl<'a> Reader<'a> {
         let here = usize::try_from(len).unwrap_or(usize::MAX).min(self.wire.len());
         let is_whole = here as u64 == len;
         let payload = unmask(self.take(here as u64)?, key);
-        let message = self.message.as_mut().expect("the header has opened it");
+        let message = self.message.as_mut().expect("the header has begun the message");
         message.bytes.extend(payload);
         if message.is_text
             && let Err(error) = std::str::from_utf8(&message.bytes)
         {
-            // What may still become a code point is wrong only if nothing follows.
+            // An incomplete code point is wrong only at the end of the message.
             let is_cut = error.error_len().is_none();
             if !is_cut || (is_final && is_whole) {
                 return Err(NOT_UTF8);

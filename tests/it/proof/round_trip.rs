@@ -1,4 +1,4 @@
-//! What one end sends the other end receives, however it is sent and cut.
+//! One end receives what the other end sends, however it is sent and cut.
 
 use super::{
     frames::{joined, written},
@@ -10,25 +10,25 @@ use arbitrary::{Result, Unstructured};
 use statesocket::{Agreed, Config, Connection, Event, Role, SendError, SharedMessage};
 use std::{sync::Arc, time::Instant};
 
-/// When so many bytes have been sent, more prove no more.
+/// After this many bytes, more prove nothing.
 const MOST: usize = 200_000;
 
-/// Draws messages, Pings and a Close, has them sent, and carries them over in pieces.
+/// Draws messages, Pings and a Close, sends them, and carries them over in pieces.
 pub(crate) fn check(data: &[u8]) {
     let mut source = Unstructured::new(data);
-    // Bytes that run out end the list: they are no fault.
+    // The list ends when the bytes run out; that is no fault.
     let _ = exchange(&mut source);
 }
 
 fn exchange(source: &mut Unstructured<'_>) -> Result<()> {
     let role = if source.arbitrary()? { Role::Client } else { Role::Server };
-    // Only delivery and the limits of the receiver, which nothing sent here reaches.
+    // Only the delivery and the limits of the receiver, which no message here reaches.
     let config = Arc::new(settings::config(source.arbitrary::<u8>()? & 0x02));
     let [mut sender, mut receiver] = [role, peer_of(role)]
         .map(|role| Connection::established(role, Agreed::new().seed([7; 32]), Arc::clone(&config), Instant::now()));
     let sent = send(&mut sender, source);
     let wire = waiting(&sender);
-    assert_eq!(drain_all(&mut sender), wire, "vectored and plain writes write the same");
+    assert_eq!(drain_all(&mut sender), wire, "vectored and plain writes give the same bytes");
     check_wire(&wire, role, &config, &sent);
 
     let mut events = Vec::new();
@@ -42,18 +42,18 @@ fn exchange(source: &mut Unstructured<'_>) -> Result<()> {
         while let Some(event) = receiver.receive(&mut input, Instant::now()) {
             events.push(into_owned(event));
         }
-        assert!(input.is_empty(), "all is taken");
+        assert!(input.is_empty(), "`receive` takes all input");
     }
     let is_close = |said: &Said| matches!(said, Said::Close(_));
     let heard: Vec<Said> = joined(&events).iter().filter_map(Said::of).collect();
     let told: Vec<Said> = sent.iter().filter(|said| !is_close(said)).cloned().collect();
-    assert_eq!(heard, told, "what was sent is what is received");
+    assert_eq!(heard, told, "the receiver gets what was sent");
     let ended = events.iter().any(|event| matches!(event, Event::Disconnect(_)));
-    assert_eq!(ended, sent.iter().any(is_close), "exactly a Close ends it");
+    assert_eq!(ended, sent.iter().any(is_close), "exactly a Close ends the connection");
     Ok(())
 }
 
-/// Sends what `source` has until it runs dry. Returns what that says.
+/// Sends what `source` yields until it is empty. Returns what was said.
 fn send(sender: &mut Connection, source: &mut Unstructured<'_>) -> Vec<Said> {
     let mut said = Vec::new();
     while let Ok(choice) = source.arbitrary::<u8>()
@@ -89,13 +89,13 @@ fn send(sender: &mut Connection, source: &mut Unstructured<'_>) -> Vec<Said> {
             }
             6 => {
                 let payload = &payload[..payload.len().min(125)];
-                sender.ping(payload).expect("it is open, and there is room");
+                sender.ping(payload).expect("the connection is open and the output has room");
                 said.push(Said::Ping(payload.to_vec()));
             }
             _ if choice == 0xFF => {
                 sender.close(1001, "away").expect("the connection is open");
                 said.push(Said::Close(Some((1001, "away".to_owned()))));
-                assert!(sender.send_text("late").is_err(), "nothing after a Close");
+                assert!(sender.send_text("late").is_err(), "nothing is sent after a Close");
                 break;
             }
             _ => done(sender.send(text.clone()), &mut said, Said::Text(text)),
@@ -105,11 +105,11 @@ fn send(sender: &mut Connection, source: &mut Unstructured<'_>) -> Vec<Said> {
 }
 
 fn done(result: std::result::Result<(), impl std::fmt::Debug>, said: &mut Vec<Said>, what: Said) {
-    result.expect("it is open, no message is in progress, and there is room");
+    result.expect("the connection is open, no message is in progress, and the output has room");
     said.push(what);
 }
 
-/// A few bytes of `source`, or with a large `size` many times them, so that every form of a length comes up.
+/// A few bytes of `source`, repeated many times for a large `size`, so that every form of a length occurs.
 fn payload(source: &mut Unstructured<'_>, size: u8) -> Vec<u8> {
     let len = source.int_in_range(0..=40).unwrap_or_default();
     let bytes = source.bytes(len).map(<[u8]>::to_vec).unwrap_or_default();
@@ -128,13 +128,13 @@ fn drain_all(connection: &mut Connection) -> Vec<u8> {
     bytes
 }
 
-/// What leaves reads as meant by the reference, too, and every frame is masked exactly if a client sent it.
+/// The reference reads the output as it was meant, and a frame is masked if and only if a client sent it.
 fn check_wire(wire: &[u8], role: Role, config: &Config, sent: &[Said]) {
-    assert_eq!(reference::read(wire, peer_of(role), config), sent, "the reference reads what was meant");
+    assert_eq!(reference::read(wire, peer_of(role), config), sent, "the reference reads what was sent");
     let keys: Vec<_> = masks(wire, role);
     let distinct: std::collections::HashSet<_> = keys.iter().collect();
-    // Of a few hundred random keys of 32 bits, that two are the same is one chance in a hundred thousand; the seed is
-    // fixed, so it is the same for ever.
+    // Two equal keys among a few hundred of 32 bits have a chance of one in a hundred thousand. The seed is fixed, so
+    // the outcome never changes.
     assert!(distinct.len() + 1 >= keys.len(), "a fresh key for each frame (section 5.3)");
 }
 

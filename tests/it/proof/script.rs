@@ -1,4 +1,4 @@
-//! Calls drawn from bytes: any method at any time, about a third of them where they are not allowed.
+//! Calls drawn from bytes: any method at any time, about a third of them where the table forbids them.
 
 use super::{
     peer::{self, Peer},
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// More than this prove no more.
+/// After this many steps, more prove nothing.
 const MAX_DRAWS: usize = 300;
 
 /// How a connection begins.
@@ -23,7 +23,7 @@ enum Start {
     Handshake(Role),
 }
 
-/// Draws a start, a configuration and calls from `data`, makes them, and lets the clock bring the end.
+/// Draws a start, a configuration and calls from `data`, makes the calls, and lets the clock bring the end.
 pub(crate) fn run(data: &[u8]) -> Trace {
     run_with(data, |_| How::Made)
 }
@@ -33,16 +33,16 @@ pub(crate) fn run_lent(data: &[u8]) -> Trace {
     run_from(data, |subject| subject.lend(1 + data.len() % 40), |_| How::Made)
 }
 
-/// What becomes of a call that was drawn.
+/// How a drawn call is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
     Made,
-    /// Made, and all of the state written down before and after it, which takes its time.
+    /// Made, with all of the state recorded before and after it, which is slow.
     Watched,
     LeftOut,
 }
 
-/// The same, where `how` says what becomes of a call by its number.
+/// The same, with `how` called for each drawn call by its number.
 pub(crate) fn run_with(data: &[u8], how: impl Fn(usize) -> How) -> Trace {
     run_from(data, |_| {}, how)
 }
@@ -55,7 +55,7 @@ fn run_from(data: &[u8], prepare: impl FnOnce(&mut Subject), how: impl Fn(usize)
     let mut script = Script::new(start, choices, rest);
     prepare(&mut script.subject);
     for number in 0..MAX_DRAWS {
-        // Bytes that run out end the script: they are no fault.
+        // The script ends when the bytes run out; that is no fault.
         let Ok(drawn) = script.draw() else { break };
         match (drawn, how(number)) {
             (Some(call), How::Made) => script.subject.call_drawn(number, call),
@@ -84,11 +84,11 @@ struct Script<'a> {
     subject: Subject,
     peer: Peer,
     source: Unstructured<'a>,
-    /// The peer has ended its stream, or the network has.
+    /// The peer or the network has ended the stream.
     is_gone: bool,
-    /// Nothing can be written any more.
+    /// Writing has failed for good.
     has_failed: bool,
-    /// Whether what waits at the end can be written.
+    /// Whether the output can be written at the end.
     is_read: bool,
 }
 
@@ -114,7 +114,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Draws what happens next. A call of the application is returned; anything else is done.
+    /// Draws the next step. Returns a call of the application, and does anything else.
     fn draw(&mut self) -> Result<Option<Call>> {
         let subject = &mut self.subject;
         match self.source.int_in_range(0..=31)? {
@@ -139,7 +139,7 @@ impl<'a> Script<'a> {
             }
             16 => return self.network(),
             17 => return Ok(Some(if self.source.arbitrary()? { Call::PauseReading } else { Call::ResumeReading })),
-            // Most calls are refused where nothing can be sent: a few of those will do.
+            // Most calls are refused while nothing can be sent, so a few of them are enough.
             18.. if subject.connection.can_send() || self.source.ratio(1, 5)? => return self.application().map(Some),
             _ => {}
         }
@@ -163,7 +163,7 @@ impl<'a> Script<'a> {
     fn application(&mut self) -> Result<Call> {
         let is_asked = self.subject.connection.phase() == Phase::Requested && self.subject.role() == Role::Server;
         let source = &mut self.source;
-        // An application that is asked usually answers, else little would come to be open.
+        // An application usually answers a request; otherwise few connections would open.
         if is_asked && source.ratio(2, 3)? {
             return Ok(Call::Accept(*source.choose(&[None, Some("chat")])?));
         }
@@ -190,8 +190,8 @@ impl<'a> Script<'a> {
         })
     }
 
-    /// The end that the clock brings: the peer says nothing more; what waits is written, or cannot be. A connection
-    /// that has no deadline, because the configuration has none that applies, is ended by its application.
+    /// The end by the clock: the peer sends nothing more, and the output is written or cannot be. The application ends
+    /// a connection that has no deadline because the configuration has none.
     fn end(&mut self) {
         let is_written = !self.has_failed && self.is_read;
         let subject = &mut self.subject;

@@ -1,9 +1,9 @@
-//! Configurations, few enough to meet them all.
+//! Configurations, few enough to use them all.
 
 use statesocket::{CloseReply, Config, Delivery};
 use std::time::Duration;
 
-/// The configuration that the bits of `choices` name; zero is the default one.
+/// The configuration of the bits of `choices`; 0 is the default.
 pub(crate) fn config(choices: u8) -> Config {
     let mut config = Config::default();
     if choices & 0x01 != 0 {

@@ -1,4 +1,4 @@
-//! A connection of which everything is written down.
+//! A connection with a record of everything.
 
 use super::trace::{Call, Refusal, Step, Trace, View};
 use crate::support::{into_owned, waiting};
@@ -19,7 +19,7 @@ pub(crate) struct Subject {
     pub(crate) now: Instant,
     trace: Trace,
     received: usize,
-    /// Lent, if that is asked for, and taken back after so many steps.
+    /// The lent memory, if any, and the steps after which it is reclaimed.
     lent: Option<(OutputBuffer, usize)>,
 }
 
@@ -53,7 +53,7 @@ impl Subject {
         Self { connection, now, trace, received: 0, lent: None }
     }
 
-    /// Lends memory for output from now on, for so many steps each time.
+    /// Lends memory for output from now on, for this many steps each time.
     pub(crate) fn lend(&mut self, steps: usize) {
         self.lent = Some((OutputBuffer::default(), steps));
     }
@@ -62,7 +62,7 @@ impl Subject {
         self.trace.role
     }
 
-    /// Says that no more steps are drawn.
+    /// Ends the drawn part.
     pub(crate) fn end_of_draw(&mut self) {
         self.trace.drawn = self.trace.steps.len();
     }
@@ -87,7 +87,7 @@ impl Subject {
             self.record(Call::Receive { given: rest.to_vec(), taken }, event);
             rest = &rest[taken..];
             if is_last {
-                return assert!(rest.is_empty(), "receive takes everything before it returns None");
+                return assert!(rest.is_empty(), "`receive` takes all input before it returns `None`");
             }
         }
     }
@@ -112,7 +112,7 @@ impl Subject {
         action
     }
 
-    /// Writes at most `n` of the bytes that wait.
+    /// Writes at most `n` queued bytes.
     pub(crate) fn write(&mut self, n: usize) {
         let mut bytes = view(&self.connection).output;
         bytes.truncate(n);
@@ -125,7 +125,7 @@ impl Subject {
         self.record(Call::Wait(duration), None);
     }
 
-    /// Makes a call that was drawn with this number.
+    /// Makes the drawn call with this number.
     pub(crate) fn call_drawn(&mut self, number: usize, call: Call) {
         self.call(call);
         if self.trace.steps.last().is_some_and(|step| step.refusal.is_some()) {
@@ -133,13 +133,13 @@ impl Subject {
         }
     }
 
-    /// Makes any of the other calls.
+    /// Makes any other call.
     pub(crate) fn call(&mut self, call: Call) {
         let refusal = self.dispatch(&call).err();
         self.push(Step { call, refusal, event: None, texts: None });
     }
 
-    /// Makes such a call, and keeps the `Debug` texts before and after it.
+    /// Makes a drawn call, and keeps the `Debug` texts before and after it.
     pub(crate) fn call_watched(&mut self, call: Call) {
         let before = format!("{:?}", self.connection);
         let refusal = self.dispatch(&call).err();
@@ -193,7 +193,7 @@ impl Subject {
         if let Some((buffer, steps)) = &mut self.lent {
             if self.trace.steps.len().is_multiple_of(*steps) {
                 self.connection.reclaim_buffer(buffer);
-                assert_eq!(self.trace.views.last(), Some(&view(&self.connection)), "I-26: what waits goes on waiting");
+                assert_eq!(self.trace.views.last(), Some(&view(&self.connection)), "I-26: the output stays queued");
             }
             self.connection.lend_buffer(buffer);
         }

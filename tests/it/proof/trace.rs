@@ -1,4 +1,4 @@
-//! What a connection was asked and what it answered, call by call.
+//! The calls of a connection and its answers.
 
 use crate::support::{Raw, head_len};
 use statesocket::{Config, Disconnect, Event, Phase, Role, SocketAction, State, Timer, TransitionError};
@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// One call of a connection's method, or a while in which none was made.
+/// A call of a method, or time that passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
-    /// `receive`, with so many bytes, of which so many were taken.
+    /// `receive`, with the number of bytes offered and the number taken.
     Receive {
         given: Vec<u8>,
         taken: usize,
@@ -45,28 +45,28 @@ pub(crate) enum Call {
 /// An error that a call returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// The error, if it is the table's.
+    /// The error, if it is a transition that the table forbids.
     pub(crate) transition: Option<TransitionError>,
     pub(crate) text: String,
 }
 
-/// A call and all that came of it.
+/// A call and its effects.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) call: Call,
     pub(crate) refusal: Option<Refusal>,
     pub(crate) event: Option<Event<'static>>,
-    /// The `Debug` texts of the connection before and after a call that was watched: all of its state.
+    /// The `Debug` texts of the connection before and after a watched call: all of its state.
     pub(crate) texts: Option<[String; 2]>,
 }
 
-/// What can be seen of a connection without changing it.
+/// What is visible of a connection without changing it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct View {
     pub(crate) phase: Phase,
     pub(crate) client_state: State,
     pub(crate) application_state: State,
-    /// All bytes that wait.
+    /// All queued bytes.
     pub(crate) output: Vec<u8>,
     pub(crate) queued: usize,
     pub(crate) can_send: bool,
@@ -76,7 +76,7 @@ pub(crate) struct View {
     pub(crate) moves: usize,
 }
 
-/// A whole life of a connection: `views[i]` is before `steps[i]`, `views[i + 1]` after it.
+/// The whole life of a connection: `views[i]` is before `steps[i]`, `views[i + 1]` after it.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     pub(crate) role: Role,
@@ -84,16 +84,16 @@ pub(crate) struct Trace {
     pub(crate) is_established: bool,
     pub(crate) views: Vec<View>,
     pub(crate) steps: Vec<Step>,
-    /// Where in what was received the frames begin, once they have.
+    /// The position in the received bytes at which the frames begin, once they have.
     pub(crate) frames_from: Option<usize>,
-    /// How many steps were drawn; what follows them is the end that the clock alone brings.
+    /// The number of drawn steps; the steps after them are the end by the clock.
     pub(crate) drawn: usize,
     /// The numbers of the drawn calls that were refused.
     pub(crate) refused: Vec<usize>,
 }
 
 impl Step {
-    /// Whether it is a call of the application, and not one of the network, the clock, or the driver.
+    /// Whether it is a call of the application, not of the network, the clock or the driver.
     pub(crate) fn is_of_application(&self) -> bool {
         !matches!(
             self.call,
@@ -111,7 +111,7 @@ impl Step {
 }
 
 impl Trace {
-    /// Each step between the views before and after it.
+    /// Each step with the views before and after it.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&View, &Step, &View)> {
         self.steps.iter().zip(self.views.windows(2)).map(|(step, views)| (&views[0], step, &views[1]))
     }
@@ -129,12 +129,12 @@ impl Trace {
         self.events().into_iter().filter_map(of).collect()
     }
 
-    /// How it ended, brought up to date.
+    /// The end, in its final state.
     pub(crate) fn end(&self) -> Option<&Disconnect> {
         self.last().disconnect.as_ref()
     }
 
-    /// Whether bytes that waited were thrown away, as an abort does.
+    /// Whether queued bytes were dropped, as by an abort.
     pub(crate) fn has_lost_output(&self) -> bool {
         self.iter().any(|(before, step, after)| {
             let is_gone = !before.output.is_empty() && after.output.is_empty();
@@ -142,7 +142,7 @@ impl Trace {
         })
     }
 
-    /// All bytes that were received in the first `steps`, from the first frame on.
+    /// All bytes that the first `steps` received, from the first frame on.
     pub(crate) fn frames_received(&self, steps: usize) -> Vec<u8> {
         let received = self.steps[..steps].iter().filter_map(|step| match &step.call {
             Call::Receive { given, taken } => Some(&given[..*taken]),
@@ -152,7 +152,7 @@ impl Trace {
         bytes.get(self.frames_from.unwrap_or(usize::MAX)..).unwrap_or_default().to_vec()
     }
 
-    /// All bytes that were written, and those that still wait.
+    /// All bytes written, and those still queued.
     pub(crate) fn written(&self) -> Vec<u8> {
         let written = self.steps.iter().filter_map(|step| match &step.call {
             Call::Advance(bytes) => Some(bytes.as_slice()),
@@ -161,7 +161,7 @@ impl Trace {
         [written.collect::<Vec<_>>().concat(), self.last().output.clone()].concat()
     }
 
-    /// What was written before the first frame: the request or the response, if one was, as far as it was.
+    /// The bytes written before the first frame: the request or the response, as far as it was written.
     pub(crate) fn head_written(&self) -> Vec<u8> {
         let written = self.written();
         written[..self.frames_begin(&written)].to_vec()
@@ -171,7 +171,7 @@ impl Trace {
         if self.is_established { 0 } else { head_len(written).unwrap_or(written.len()) }
     }
 
-    /// The frames that were written. The last may have been cut off by an abort; then it is not among them.
+    /// The written frames. An abort may have cut off the last one, which is then left out.
     pub(crate) fn frames_written(&self) -> Vec<Raw> {
         let written = self.written();
         let is_http = !self.is_established && self.role == Role::Server && !written.starts_with(b"HTTP/1.1 101 ");

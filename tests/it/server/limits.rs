@@ -1,4 +1,4 @@
-//! The limits of a server: who is one too many, what happens to them, and that there is room again.
+//! The limits of a server: what happens to a client over the limit, and that there is room again later.
 
 use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
 use crate::support::{Raw, loopback::dial, request_head};

@@ -1,4 +1,4 @@
-//! The application at an end: what it does by itself, and how it reacts.
+//! The application at an end: its own actions, and its reactions.
 
 use super::{
     SERVER, Time,
@@ -20,12 +20,12 @@ pub(super) struct Application<'p> {
     index: usize,
     plan: &'p EndPlan,
     decision: &'p Decision,
-    /// What is done one after the other, once the connection is open.
+    /// Acts that come one after the other, once the connection is open.
     acts: VecDeque<(Time, Act)>,
-    /// What is done at its time, whatever waits.
+    /// Acts that come at their time, whatever else is waiting.
     agenda: BTreeMap<(Time, usize), Task>,
     tasks: usize,
-    /// Pongs that have been queued since nothing waited to be written.
+    /// Pongs queued since the output was last empty.
     waiting_pongs: usize,
     pub(super) record: Record,
 }
@@ -69,7 +69,7 @@ impl<'p> Application<'p> {
         self.waiting_pongs = 0;
     }
 
-    /// Does what is due.
+    /// Performs the acts that are due.
     pub(super) fn act(&mut self, connection: &mut Connection, scene: &mut Scene) {
         while self.acts.front().is_some_and(|(at, _)| *at <= scene.now) {
             let Some((_, act)) = self.acts.pop_front() else { break };
@@ -88,9 +88,9 @@ impl<'p> Application<'p> {
         }
     }
 
-    /// Hears what the connection tells, and reacts to it at once.
+    /// Receives an event, and reacts at once.
     pub(super) fn react(&mut self, connection: &mut Connection, scene: &mut Scene, event: Event<'_>) {
-        scene.note(self.index, || format!("is told {}", brief(&event)));
+        scene.note(self.index, || format!("receives {}", brief(&event)));
         self.record.events_after_disconnect += usize::from(!self.record.disconnects.is_empty());
         match event {
             Event::Request(_) => {
@@ -134,11 +134,15 @@ impl<'p> Application<'p> {
                 }
                 self.record.disconnects.push(*disconnect);
                 if let Some(reply) = self.plan.reply.as_ref().filter(|_| connection.phase() != Phase::Closed) {
-                    assert_eq!(self.plan.config.close_reply, CloseReply::Manual, "who is told has nothing to answer");
+                    assert_eq!(
+                        self.plan.config.close_reply,
+                        CloseReply::Manual,
+                        "an application that gets this event has nothing to answer"
+                    );
                     self.plan_for(scene.now + reply.after, Task::Reply);
                 }
             }
-            other => panic!("an event that the simulation does not know: {other:?}"),
+            other => panic!("an event unknown to the simulation: {other:?}"),
         }
     }
 
@@ -169,7 +173,7 @@ impl<'p> Application<'p> {
                 for _ in 0..*headers {
                     accept = accept.header(SET_COOKIE, HeaderValue::from_static("a=b; Path=/; HttpOnly"));
                 }
-                // It is refused if the client has gone, and the event that says so has still to come.
+                // It is refused if the client is gone, even before the event that says so.
                 if connection.accept(accept).is_ok() {
                     self.has_opened(scene.now);
                 }
@@ -184,7 +188,7 @@ impl<'p> Application<'p> {
         }
     }
 
-    /// Whether it is done; if not it is to be tried again.
+    /// Returns whether the act is done; if not, it is tried again.
     fn do_act(&mut self, connection: &mut Connection, scene: &mut Scene, act: &Act) -> bool {
         let before = (connection.phase(), connection.queued(), connection.can_send());
         let result = match act {
@@ -218,14 +222,14 @@ impl<'p> Application<'p> {
             Err(error) => {
                 self.record.refused += 1;
                 let after = (connection.phase(), connection.queued(), connection.can_send());
-                assert_eq!(before, after, "{act:?} was refused and has changed something: {error}");
+                assert_eq!(before, after, "{act:?} was refused and changed something: {error}");
                 assert_eq!(matches!(error, SendError::Transition(_)), !before.2, "{act:?} was refused: {error}");
                 !matches!((act, error), (Act::Fragment { .. }, SendError::OutputFull { .. }))
             }
         }
     }
 
-    /// A call of an application has queued a frame.
+    /// Notes that a call of an application has queued a frame.
     fn note_sent(&mut self, connection: &Connection, act: &Act) {
         assert!(connection.queued() > 0, "{act:?} has queued nothing");
         let (message, len, is_first, is_final) = match act {
@@ -241,7 +245,7 @@ impl<'p> Application<'p> {
         }
     }
 
-    /// Whether the last data frame that is due has ended its message.
+    /// Whether the last data frame that is due ends its message.
     fn is_first_fragment(&self) -> bool {
         let is_final = self.record.due.iter().rev().find_map(|due| match due {
             Due::Data { is_final, .. } => Some(*is_final),
@@ -294,7 +298,7 @@ impl<'p> Application<'p> {
     }
 }
 
-/// What is long is cut.
+/// A long text, shortened.
 fn brief(value: &impl std::fmt::Debug) -> String {
     let mut text = format!("{value:?}");
     if let Some((end, _)) = text.char_indices().nth(160) {

@@ -1,4 +1,4 @@
-//! An end: a connection, and the loop that drives it as its documentation says.
+//! An end: a connection, and the loop that drives it as documented.
 
 use super::{
     CLIENT, Time,
@@ -27,9 +27,9 @@ pub(super) struct Endpoint<'p> {
     sizes: [usize; 2],
     is_closed: bool,
     states: (State, State),
-    /// What waited to be written when the connection was last looked at in phase Closed.
+    /// The queued bytes when the connection was last seen in phase Closed.
     last_bytes: usize,
-    /// Since when bytes wait and not one has left.
+    /// Since when bytes are queued without any of them being written.
     stuck_since: Option<Time>,
 }
 
@@ -60,7 +60,7 @@ impl<'p> Endpoint<'p> {
         }
     }
 
-    /// When there is something to do: the socket can be read or written, a time-out, or an idea of the application.
+    /// The time of the next turn: the socket is readable or writable, a deadline, or an act of the application.
     pub(super) fn wake(&mut self, network: &Network, now: Time) -> Time {
         if self.is_closed {
             return NEVER;
@@ -71,7 +71,7 @@ impl<'p> Endpoint<'p> {
         readable.min(writable).min(deadline).min(self.application.wake())
     }
 
-    /// Once round the loop: feed and react, tell the time, write, see to the socket.
+    /// One turn of the loop: feed and react, tell the time, write, see to the socket.
     pub(super) fn turn(&mut self, scene: &mut Scene) {
         if self.connection.wants_read() {
             self.read(scene);
@@ -89,7 +89,7 @@ impl<'p> Endpoint<'p> {
                     scene.network.close(self.index, scene.now);
                     self.forget();
                 }
-                _ => panic!("an action that the simulation does not know: {action:?}"),
+                _ => panic!("an action unknown to the simulation: {action:?}"),
             }
         }
         self.look();
@@ -98,10 +98,10 @@ impl<'p> Endpoint<'p> {
     fn forget(&mut self) {
         self.is_closed = true;
         let now = self.epoch + Duration::from_secs(1 << 20);
-        assert!(self.connection.is_finished(), "a closed socket is the end");
-        assert_eq!(self.connection.poll_timeout(now), None, "after the end nothing is waited for");
-        assert!(!self.connection.wants_read(), "after the end nothing is read");
-        assert_eq!(self.connection.queued(), 0, "after the end nothing is written");
+        assert!(self.connection.is_finished(), "a closed socket ends the connection");
+        assert_eq!(self.connection.poll_timeout(now), None, "a finished connection has no deadline");
+        assert!(!self.connection.wants_read(), "a finished connection does not read");
+        assert_eq!(self.connection.queued(), 0, "a finished connection does not write");
         self.application.record.last = Some(Last {
             phase: self.connection.phase(),
             disconnect: self.connection.disconnect().cloned(),
@@ -135,11 +135,11 @@ impl<'p> Endpoint<'p> {
             self.application.react(&mut self.connection, scene, event);
             self.look();
         }
-        assert!(input.is_empty(), "receive takes everything before it returns None");
+        assert!(input.is_empty(), "`receive` takes all input before it returns `None`");
         self.look();
     }
 
-    /// Also now and then when nothing is due.
+    /// Sometimes also when nothing is due.
     fn tell_the_time(&mut self, scene: &mut Scene) {
         let due = self.deadline(scene.now).filter(|(at, _)| *at <= scene.now);
         if let Some((_, timer)) = due {
@@ -158,7 +158,7 @@ impl<'p> Endpoint<'p> {
         assert!(!is_late || self.connection.phase() != Phase::Open, "nothing was written for {stuck_for:?}");
     }
 
-    /// Writes what goes, in one of the three ways, and not always all that would go.
+    /// Writes what the socket takes, in one of the three ways, and sometimes less.
     fn write(&mut self, scene: &mut Scene) {
         let before = scene.network.written(self.index).len();
         self.write_some(scene);
@@ -202,7 +202,7 @@ impl<'p> Endpoint<'p> {
         }
     }
 
-    /// What has come may hold the peer's Close: it is handed in first.
+    /// The input may contain the peer's Close, so it is handed in first.
     fn write_failed(&mut self, scene: &mut Scene, error: &io::Error) {
         scene.note(self.index, || format!("cannot write: {error}"));
         while let ReadOutcome::Some(mut bytes) = scene.network.read(self.index, self.sizes[0], scene.now) {
@@ -219,12 +219,16 @@ impl<'p> Endpoint<'p> {
         assert!(is_monotone, "a party's state went back: {:?} to {states:?}", self.states);
         self.states = states;
         let has_been_told = !self.application.record.disconnects.is_empty();
-        assert_eq!(self.connection.disconnect().is_some(), has_been_told, "the end is known when it has been told");
+        assert_eq!(
+            self.connection.disconnect().is_some(),
+            has_been_told,
+            "`disconnect` returns the end once it is reported"
+        );
         let is_paused = self.connection.is_reading_paused() && self.connection.phase() != Phase::Closed;
-        assert!(!is_paused || !self.connection.wants_read(), "it wants to read while reading is paused");
+        assert!(!is_paused || !self.connection.wants_read(), "the connection wants to read while reading is paused");
         if self.connection.phase() == Phase::Closed {
             let queued = self.connection.queued();
-            assert!(queued <= self.last_bytes, "{queued} bytes wait in phase Closed, after {}", self.last_bytes);
+            assert!(queued <= self.last_bytes, "{queued} bytes are queued in phase Closed, after {}", self.last_bytes);
             self.last_bytes = queued;
         }
     }
@@ -240,7 +244,7 @@ impl<'p> Endpoint<'p> {
     }
 }
 
-/// The socket, as something to write to.
+/// The socket as a writer.
 struct Writer<'a> {
     network: &'a mut Network,
     by: usize,

@@ -1,5 +1,5 @@
-//! What must hold beside, where nothing is lost: the network only delays and cuts into pieces, no time-out is short, no
-//! limit small, and nobody aborts.
+//! What must also hold where nothing is lost: the network only delays and splits, no timeout is short, no limit small,
+//! and nobody aborts.
 
 use super::{
     CLIENT, SERVER,
@@ -28,14 +28,14 @@ pub(super) fn judge(plan: &Plan, outcome: &Outcome, ends: &[End<'_>; 2]) -> Verd
     }
 }
 
-/// That is what makes the plan one without trouble.
+/// Checks that this is a plan without trouble.
 fn nothing_runs_out(ends: &[End<'_>; 2]) -> Verdict {
     let mut fired = ends.iter().flat_map(|end| &end.record.fired);
-    ensure(fired.all(|timer| *timer == Timer::Ping), || "a timer other than that of the Pings ran out".to_owned())
+    ensure(fired.all(|timer| *timer == Timer::Ping), || "a timer other than Ping fired".to_owned())
 }
 
-/// Both ends have sent and received a Close, and each was told the other's. Where they crossed, each is the one that
-/// closed as it sees it; where they did not, both say the same of who did.
+/// Both ends have sent and received a Close, and each has reported the other's. If the two crossed, each end is the
+/// initiator in its own view; otherwise both name the same one.
 fn closes_are_clean(ends: &[End<'_>; 2]) -> Verdict {
     let [client, server] = ends.each_ref().map(final_disconnect);
     ensure(client.is_clean && server.is_clean, || format!("not clean: {client:?}, {server:?}"))?;
@@ -49,24 +49,24 @@ fn closes_are_clean(ends: &[End<'_>; 2]) -> Verdict {
         _ => false,
     };
     ensure(is_agreed, || format!("who closed: {client:?}, {server:?}"))?;
-    // Section 7.1.1: the server is to close the TCP connection first, and the client to wait for it.
+    // RFC 6455 section 7.1.1: the server closes the TCP connection first, and the client waits for it.
     let actions = ends.each_ref().map(|end| &*end.record.socket_actions);
     let expected = [&[SocketAction::Close][..], &[SocketAction::ShutdownWrite, SocketAction::Close]];
-    ensure(actions == expected, || format!("to the sockets they did {actions:?}"))
+    ensure(actions == expected, || format!("the actions on the sockets are {actions:?}"))
 }
 
-/// Every message that a send accepted is received, whoever closed when: a connection hands out what comes until the
-/// peer's Close, and behind that there are none. So is every Ping and Pong, but for the Pongs behind the Close, which
-/// answer Pings that were on their way when it left.
+/// Every accepted message is received, whoever closed when: a connection reports everything before the peer's Close,
+/// and there are no messages behind it. The same holds for every Ping, and for every Pong except those behind the
+/// Close, which answer Pings that were on their way.
 fn everything_arrives(outcome: &Outcome, me: &End<'_>, peer: &End<'_>) -> Verdict {
     let (read, written) = (outcome.network.read_by(me.index).len(), outcome.network.written(peer.index).len());
-    ensure(read == written, || format!("of {written} bytes {read} were read"))?;
+    ensure(read == written, || format!("{read} of {written} bytes were read"))?;
     let (received, sent) = (me.record.received.len(), peer.record.sent.len());
-    ensure(received == sent, || format!("of {sent} messages {received} were received"))?;
+    ensure(received == sent, || format!("{received} of {sent} messages were received"))?;
     for (opcode, told) in [(Frame::PING, me.record.pings.len()), (Frame::PONG, me.record.pongs.len())] {
         let before_close = peer.written.iter().take_while(|frame| frame.opcode != Frame::CLOSE);
         let sent = before_close.filter(|frame| frame.opcode == opcode).count();
-        ensure(told == sent, || format!("of {sent} frames of opcode {opcode} {told} were told"))?;
+        ensure(told == sent, || format!("{told} of {sent} frames of opcode {opcode} were reported"))?;
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ fn is_rejected(ends: &[End<'_>; 2], status: u16, body: &[u8]) -> Verdict {
         format!("{:?} and {:?}", client.cause, server.cause)
     })?;
     let [(told, came)] = &*ends[CLIENT].record.rejected else {
-        return Err("the client was not told that it is rejected".to_owned());
+        return Err("the client did not report the rejection".to_owned());
     };
     ensure(*told == status && came == body, || format!("{status} with {} bytes: {}", body.len(), came.len()))
 }

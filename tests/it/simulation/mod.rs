@@ -1,7 +1,7 @@
-//! Both ends of a connection over a network that delays, stalls, cuts and resets, with a clock of their own.
+//! Both ends of a connection over a network that delays, stalls, cuts and resets, on a virtual clock.
 //!
-//! One number decides everything. A run whose number is known is repeated, and its log printed, with
-//! `SIMULATION_SEED=123 cargo test --test it simulation`. `PROPTEST_CASES`, 256 by default, says how many are run.
+//! One number, the seed, decides everything. `SIMULATION_SEED=123 cargo test --test it simulation` repeats a run and
+//! prints its log. `PROPTEST_CASES`, 256 by default, sets the number of runs.
 
 mod application;
 mod endpoint;
@@ -18,7 +18,7 @@ mod statistics;
 mod wire;
 mod world;
 
-/// Microseconds since the beginning of a run.
+/// Microseconds since the start of a run.
 type Time = u64;
 
 /// The index of an end.

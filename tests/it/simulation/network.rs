@@ -1,4 +1,4 @@
-//! The network between both ends: a connection as TCP makes one, and all that can befall it.
+//! The network between both ends: a connection like TCP's, and everything that can happen to it.
 
 use super::{Time, random::Random};
 use crate::support::head_len;
@@ -11,19 +11,19 @@ use std::{
 
 pub(super) const NEVER: Time = Time::MAX;
 
-/// What one direction is like, and what happens to it.
+/// The properties of one direction, and its fate.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
-    /// Bytes that may be under way, written and not yet read.
+    /// Bytes that may be written and not yet read.
     pub(super) window: usize,
     /// The most bytes that travel together.
     pub(super) chunk: usize,
     pub(super) latency: RangeInclusive<Time>,
-    /// When nothing arrives; what would have does so at the end, which may be never.
+    /// A period in which nothing arrives. Bytes arrive at its end, which may be never.
     pub(super) stalls: Vec<Range<Time>>,
-    /// What happens behind so many bytes.
+    /// What happens after this many bytes.
     pub(super) end: Option<(usize, WayEnd)>,
-    /// What the network does wrong, so many bytes behind the head. TCP does not.
+    /// A fault of the network, which TCP does not have, this many bytes behind the head.
     pub(super) tampering: Option<(usize, Tampering)>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Way {
 pub(super) enum WayEnd {
     /// The connection is reset.
     Reset,
-    /// The reader sees the end of the stream; what is written after that is lost.
+    /// The reader sees the end of the stream; bytes written after that are lost.
     Eof,
 }
 
@@ -47,7 +47,7 @@ impl Tampering {
     pub(super) const ALL: [Self; 4] = [Self::Lost, Self::Duplicated, Self::Swapped, Self::Reordered];
 }
 
-/// What a read comes to.
+/// The result of a read.
 #[derive(Debug)]
 pub(super) enum ReadOutcome {
     Some(Vec<u8>),
@@ -61,7 +61,7 @@ pub(super) enum ReadOutcome {
 pub(super) struct Network {
     directions: [Direction; 2],
     sockets: [Socket; 2],
-    /// Whether a reset takes with it what has arrived and was not read, as it does on most systems.
+    /// Whether a reset drops bytes that have arrived and were not read, as on most systems.
     discards_on_reset: bool,
     random: Random,
 }
@@ -73,7 +73,7 @@ struct Direction {
     in_flight: usize,
     last_arrival: Time,
     eof_at: Option<Time>,
-    /// By what the writer did, or by [`WayEnd`].
+    /// Ended by the writer, or by [`WayEnd`].
     has_happened: bool,
     written: Vec<u8>,
     read: Vec<u8>,
@@ -96,29 +96,29 @@ impl Network {
         }
     }
 
-    /// All that the end of index `by` has written.
+    /// All bytes that the end of index `by` has written.
     pub(super) fn written(&self, by: usize) -> &[u8] {
         &self.directions[by].written
     }
 
-    /// All that the end of index `by` has read.
+    /// All bytes that the end of index `by` has read.
     pub(super) fn read_by(&self, by: usize) -> &[u8] {
         &self.directions[1 - by].read
     }
 
-    /// Whether what the plan has for the end of a direction, or tampering, has happened.
+    /// Whether the planned end of a direction, or tampering, has happened.
     pub(super) fn has_interfered(&self) -> bool {
         self.directions.iter().any(|direction| direction.has_happened)
     }
 
-    /// When the end of index `by` can read something, be it the end.
+    /// When the end of index `by` can read something, the end of the stream included.
     pub(super) fn readable_at(&self, by: usize) -> Time {
         let direction = &self.directions[1 - by];
         let arrival = direction.chunks.front().map(|(at, _)| *at).or(direction.eof_at).unwrap_or(NEVER);
         arrival.min(self.sockets[by].reset_at)
     }
 
-    /// When the end of index `by` can write, or is told that it cannot: [`NEVER`] while the window is full.
+    /// When the end of index `by` can write or gets an error: [`NEVER`] while the window is full.
     pub(super) fn writable_at(&self, by: usize, now: Time) -> Time {
         let direction = &self.directions[by];
         if direction.in_flight < direction.way.window { now } else { self.sockets[by].reset_at }
@@ -138,14 +138,14 @@ impl Network {
         if is_at_eof { ReadOutcome::Eof } else { ReadOutcome::WouldBlock }
     }
 
-    /// Writes as many of `bytes` as go, at most `most`.
+    /// Writes as many of `bytes` as fit, at most `most`.
     pub(super) fn write(&mut self, by: usize, bytes: &[u8], most: usize, now: Time) -> io::Result<usize> {
         assert!(!self.sockets[by].is_shut, "{} bytes are written after writing was shut down", bytes.len());
         if self.sockets[by].reset_at <= now {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         let direction = &mut self.directions[by];
-        // A byte that was duplicated may be one too many.
+        // A duplicated byte may be one too many.
         let room = direction.way.window.saturating_sub(direction.in_flight);
         let before_end = match direction.way.end {
             Some((at, _)) => at.saturating_sub(direction.written.len()),
@@ -162,7 +162,7 @@ impl Network {
         }
         self.directions[by].written.extend(&bytes[carried..n]);
         if self.sockets[1 - by].is_closed {
-            // Bytes for a socket that is no more are answered with a reset.
+            // Bytes for a closed socket are answered with a reset.
             let there = self.directions[by].arrival(now, &mut self.random);
             let back = self.directions[1 - by].arrival(there, &mut self.random);
             self.reset(by, back);
@@ -170,7 +170,7 @@ impl Network {
         Ok(n)
     }
 
-    /// Shuts writing down: what was written arrives, and then the end of the stream.
+    /// Shuts down writing: written bytes arrive, and then the end of the stream.
     pub(super) fn shut_down(&mut self, by: usize, now: Time) {
         assert!(!self.sockets[by].is_shut, "writing is shut down a second time");
         self.sockets[by].is_shut = true;
@@ -179,7 +179,7 @@ impl Network {
         direction.eof_at.get_or_insert(arrival);
     }
 
-    /// Closes a socket. If not all had been read, the other end is told by a reset.
+    /// Closes a socket. If bytes are unread, the other end gets a reset.
     pub(super) fn close(&mut self, by: usize, now: Time) {
         assert!(!self.sockets[by].is_closed, "a socket is closed a second time");
         self.sockets[by].is_closed = true;
@@ -203,7 +203,7 @@ impl Network {
                 self.reset(1 - by, arrival);
                 self.reset(by, back);
             }
-            None => unreachable!("a way without an end does not come to it"),
+            None => unreachable!("the direction has a planned end"),
         }
     }
 
@@ -227,7 +227,7 @@ impl Direction {
         }
     }
 
-    /// When what leaves now arrives: never before what left earlier.
+    /// When bytes written at this moment arrive: never before earlier ones.
     fn arrival(&mut self, now: Time, random: &mut Random) -> Time {
         let mut arrival = now.saturating_add(random.random_range(self.way.latency.clone())).max(self.last_arrival);
         for stall in &self.way.stalls {
@@ -252,9 +252,9 @@ impl Direction {
         }
     }
 
-    /// What becomes of `bytes`, the last that were written, if this is where tampering is due and can be seen.
+    /// Tampers with `bytes`, the last ones written, if this is the place and the effect is visible.
     fn tamper(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        /// As many lie in one frame at least, more than the key of an empty one.
+        /// At least this many lie in one frame, more than the key of an empty one.
         const BLOCK: usize = 8;
         let (due, tampering) = self.way.tampering.filter(|_| !self.has_happened)?;
         let head_len = head_len(&self.written)?;

@@ -1,4 +1,4 @@
-//! What a seed decides: the network, the configurations, and what the applications will do.
+//! What a seed decides: the network, the configurations, and the acts of the applications.
 
 use super::{
     CLIENT, SERVER, Time,
@@ -13,15 +13,15 @@ use std::{ops::Range, sync::Arc};
 
 pub(super) const SECOND: Time = 1_000_000;
 
-/// The whole of a run, but for the numbers that it draws on its way.
+/// A whole run, except for the numbers that it draws on its way.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) seed: u64,
-    /// Empty on a network that only delays and cuts into pieces, with applications and limits that are no trouble either.
+    /// Empty if the network only delays and splits, and applications and limits cause no trouble either.
     pub(super) troubles: Vec<Trouble>,
     pub(super) ways: [Way; 2],
     pub(super) discards_on_reset: bool,
-    /// How late a loop may come to what it has waited for.
+    /// How late a loop may notice an event that it waits for.
     pub(super) lateness: Time,
     pub(super) offers: &'static [&'static str],
     pub(super) decision: Decision,
@@ -40,7 +40,7 @@ pub(super) enum Trouble {
     /// An end gives up before the connection is open.
     GivesUp,
     NoDecision,
-    /// A peer's Close is to be answered by the application, which does not.
+    /// The application must answer a Close and does not.
     NoReply,
 }
 
@@ -59,7 +59,7 @@ impl Trouble {
     ];
 }
 
-/// How the server's application answers the request, and after which time.
+/// How and after which time the server's application answers the request.
 #[derive(Clone, Debug)]
 pub(super) enum Decision {
     Accept { after: Time, subprotocol: Option<&'static str>, headers: usize },
@@ -72,15 +72,15 @@ pub(super) enum Decision {
 #[derive(Debug)]
 pub(super) struct EndPlan {
     pub(super) config: Arc<Config>,
-    /// What is done, and how long after opening.
+    /// The acts, and their times after the opening.
     pub(super) acts: Vec<(Time, Act)>,
     pub(super) ending: Option<(Time, Ending)>,
-    /// Counted from the beginning, and done only if the connection is not open by then.
+    /// Done at this time after the start, unless the connection is open by then.
     pub(super) gives_up: Option<(Time, Ending)>,
-    /// The answer to a Close that the application has to answer; `None` for none.
+    /// The answer to a Close that the application must answer; `None` for none.
     pub(super) reply: Option<Reply>,
     pub(super) echoes: bool,
-    /// Stops reading at that message, for so long.
+    /// Stops reading at that message, for this long.
     pub(super) pauses_at: Option<(usize, Time)>,
     /// Ends the connection in reaction to that message.
     pub(super) closes_at: Option<(usize, Ending)>,
@@ -101,7 +101,7 @@ impl Plan {
         Self::with_troubles(seed, troubles, &mut random)
     }
 
-    /// One of the plans without any trouble.
+    /// A plan without any trouble.
     pub(super) fn lossless(seed: u64) -> Self {
         Self::with_troubles(seed, Vec::new(), &mut seeded(seed))
     }
@@ -119,7 +119,7 @@ impl Plan {
         let is_fast = !has(Trouble::ShortTimeouts) && random.random_bool(0.4);
         let mut ways = [CLIENT, SERVER].map(|_| way(random, is_fast));
         let unlucky = random.random_range(0..2);
-        // Where there are no time-outs, or long ones, it only delays; where there are short ones, they notice.
+        // With long timeouts or none it only delays; short ones notice.
         let may_stall = if troubles.is_empty() { !is_fast } else { has(Trouble::ShortTimeouts) };
         if has(Trouble::Stall) || (may_stall && random.random_bool(0.5)) {
             ways[unlucky].stalls = stalls(random);
@@ -128,7 +128,7 @@ impl Plan {
             ways[unlucky].stalls.push(random.random_range(0..5 * SECOND)..NEVER);
         }
         if has(Trouble::ShortTimeouts) {
-            // Large messages take their time, and wait to be written.
+            // Large messages take time, and stay queued.
             ways.iter_mut().for_each(|way| way.window = any_magnitude(random, 20..=1_000));
             ways.iter_mut().for_each(|way| way.chunk = 4_000);
         }
@@ -142,7 +142,7 @@ impl Plan {
         let decision = decision(random, &troubles, offers);
         let largest = ways.iter().map(|way| way.window.min(way.chunk)).min().unwrap_or_default();
         let mut ends = [CLIENT, SERVER].map(|_| end(random, &troubles, is_fast, largest));
-        // Without this there might be nothing that ends the connection.
+        // Otherwise nothing might end the connection.
         let closer = random.random_range(0..2);
         if ends.iter().all(|end| end.ending.is_none()) {
             ends[closer].ending = Some(script::ending(random, has(Trouble::Abort)));
@@ -160,7 +160,7 @@ impl Plan {
     }
 }
 
-/// A direction without any trouble: large and quick, or anything.
+/// A direction without any trouble: large and fast, or any other.
 fn way(random: &mut Random, is_fast: bool) -> Way {
     let (window, latency) = if is_fast {
         (64 << 10, random.random_range(0..5_000))
@@ -171,7 +171,7 @@ fn way(random: &mut Random, is_fast: bool) -> Way {
     Way { window, chunk, latency: latency / 4..=latency, stalls: Vec::new(), end: None, tampering: None }
 }
 
-/// Of pieces that are read, written or carried.
+/// The size of the pieces that are read, written or carried.
 fn size(random: &mut Random, is_fast: bool) -> usize {
     any_magnitude(random, if is_fast { 1 << 10 } else { 1 }..=64 << 10)
 }
@@ -185,7 +185,7 @@ fn stalls(random: &mut Random) -> Vec<Range<Time>> {
         .collect()
 }
 
-/// Some byte, of the head as often as of what follows.
+/// The position of a byte, as often in the head as behind it.
 fn place(random: &mut Random) -> usize {
     if random.random() { random.random_range(0..300) } else { any_magnitude(random, 0..=50_000) }
 }
@@ -209,7 +209,7 @@ fn decision(random: &mut Random, troubles: &[Trouble], offers: &[&'static str]) 
     }
 }
 
-/// `largest` is how large messages may be, roughly, for a run to come to its end in a reasonable number of steps.
+/// `largest` is roughly the size of large messages with which a run ends in a reasonable number of steps.
 fn end(random: &mut Random, troubles: &[Trouble], is_fast: bool, largest: usize) -> EndPlan {
     let has = |trouble| troubles.contains(&trouble);
     let sizes = [0, 1].map(|_| size(random, is_fast || has(Trouble::ShortTimeouts)));

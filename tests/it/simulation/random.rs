@@ -9,7 +9,7 @@ pub(super) fn seeded(seed: u64) -> Random {
     Random::seed_from_u64(seed)
 }
 
-/// A number of `range`, each order of magnitude as likely as the others.
+/// A number in `range`, with every order of magnitude equally likely.
 pub(super) fn any_magnitude(random: &mut Random, range: RangeInclusive<usize>) -> usize {
     let (low, high) = range.into_inner();
     let bits = random.random_range((low + 1).ilog2()..=(high + 1).ilog2());

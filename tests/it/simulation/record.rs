@@ -1,13 +1,13 @@
-//! What an end was told and has done, for the rules to judge.
+//! The events and acts of an end, for the rules to judge.
 
 use super::script::Ending;
 use statesocket::{Disconnect, Message, Phase, SocketAction, Timer};
 
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    /// The messages that were handed out whole.
+    /// The messages that were reported complete.
     pub(super) received: Vec<Message<'static>>,
-    /// The message whose chunks have begun to come.
+    /// The message whose first chunks were reported.
     pub(super) partial: Option<Partial>,
     pub(super) pings: Vec<Vec<u8>>,
     pub(super) pongs: Vec<Vec<u8>>,
@@ -17,17 +17,17 @@ pub(super) struct Record {
     pub(super) requests: usize,
     pub(super) disconnects: Vec<Disconnect>,
     pub(super) events_after_disconnect: usize,
-    /// The messages whose last frame was taken by the connection.
+    /// The messages whose last frame the connection accepted.
     pub(super) sent: Vec<Message<'static>>,
-    /// What is to be on the wire behind the head, in order.
+    /// What must be on the wire behind the head, in order.
     pub(super) due: Vec<Due>,
-    /// What the application said to close with, if it was the one to close.
+    /// How the application closed, if it did.
     pub(super) ended_with: Option<Ending>,
     pub(super) socket_actions: Vec<SocketAction>,
     pub(super) fired: Vec<Timer>,
     pub(super) has_opened: bool,
     pub(super) refused: usize,
-    /// How it stands at the end.
+    /// The final state.
     pub(super) last: Option<Last>,
 }
 
@@ -57,7 +57,7 @@ impl Partial {
     }
 }
 
-/// A frame that is to be written.
+/// A frame that must be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     Data {
@@ -66,9 +66,9 @@ pub(super) enum Due {
         len: usize,
     },
     Ping(Vec<u8>),
-    /// A Ping that the connection sends by itself.
+    /// A Ping of the keepalive.
     Keepalive,
-    /// A Pong; one that is superseded by the next may be left out.
+    /// A Pong; it may be left out if the next one supersedes it.
     Pong {
         payload: Vec<u8>,
         is_superseded: bool,
@@ -76,18 +76,18 @@ pub(super) enum Due {
     Close,
 }
 
-/// So many Pings in a row are each answered.
+/// This many Pings in a row are each answered.
 const MAX_PONGS: usize = 16;
 
 impl Record {
-    /// A Ping came, while `waiting` Pongs had been queued since the output was last empty.
+    /// Notes a Ping, with `waiting` Pongs queued since the output was last empty.
     pub(super) fn pong_is_due(&mut self, payload: Vec<u8>, waiting: usize) {
         if waiting >= MAX_PONGS {
             let last = self.due.iter_mut().rev().find_map(|due| match due {
                 Due::Pong { is_superseded, .. } => Some(is_superseded),
                 Due::Data { .. } | Due::Ping(_) | Due::Keepalive | Due::Close => None,
             });
-            *last.expect("there are Pongs that wait") = true;
+            *last.expect("Pongs are queued") = true;
         }
         self.due.push(Due::Pong { payload, is_superseded: false });
     }

@@ -11,21 +11,21 @@ use super::{
 use statesocket::{Cause, CloseFrame, CloseReply, Disconnect, Party, Phase, SocketAction};
 use std::collections::BTreeSet;
 
-/// `Err` names the rule that is broken.
+/// `Err` names the broken rule.
 pub(super) type Verdict = Result<(), String>;
 
 pub(super) fn ensure(holds: bool, rule: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(rule()) }
 }
 
-/// One end, with what it wrote and read behind the heads.
+/// One end, with the frames that it wrote and read behind the heads.
 pub(super) struct End<'o> {
     pub(super) index: usize,
     pub(super) record: &'o Record,
     pub(super) last: &'o Last,
     pub(super) disconnect: &'o Disconnect,
     pub(super) written: Vec<Frame>,
-    /// Bytes of a frame of which not all has left.
+    /// The bytes of a frame that was written in part.
     pub(super) cut_off: usize,
     pub(super) read: Vec<Frame>,
 }
@@ -53,9 +53,9 @@ pub(super) fn judge(plan: &Plan, outcome: &Outcome) -> Verdict {
 fn end(outcome: &Outcome, index: usize) -> Result<End<'_>, String> {
     let record = &outcome.records[index];
     let [disconnect] = &*record.disconnects else {
-        return Err(format!("not exactly one disconnect: {:?}", record.disconnects));
+        return Err(format!("not exactly one Disconnect: {:?}", record.disconnects));
     };
-    ensure(record.events_after_disconnect == 0, || "an event after the disconnect".to_owned())?;
+    ensure(record.events_after_disconnect == 0, || "an event after the Disconnect".to_owned())?;
     let last = record.last.as_ref().ok_or("the socket is not closed")?;
     ensure(last.phase == Phase::Closed, || format!("the last phase is {:?}", last.phase))?;
     let [(written, cut_off), (read, _)] = [outcome.network.written(index), outcome.network.read_by(index)]
@@ -63,13 +63,13 @@ fn end(outcome: &Outcome, index: usize) -> Result<End<'_>, String> {
     Ok(End { index, record, last, disconnect, written, cut_off, read })
 }
 
-/// RFC 6455 section 7.1.5: the code is that of the first Close received, 1005 if it is empty, 1006 if there is none.
+/// RFC 6455 section 7.1.5: the code is that of the first Close received, 1005 if it has none, 1006 if none came.
 fn code_follows_from_the_close(me: &End<'_>) -> Verdict {
     let told = (u16::from(me.disconnect.code), me.disconnect.reason.clone());
     let received = me.disconnect.received.as_ref().map_or((1006, String::new()), plain);
     ensure(told == received, || format!("the end is {told:?}, and the Close received {received:?}"))?;
     let on_wire = me.read.iter().find(|frame| frame.opcode == Frame::CLOSE).map(close_body);
-    // After these nothing is parsed that was read.
+    // After these causes, bytes that are read are not parsed.
     let was_deaf = matches!(me.disconnect.cause, Cause::Protocol(_) | Cause::TimedOut(_) | Cause::Aborted);
     let expected = on_wire.filter(|_| !was_deaf).unwrap_or((1006, String::new()));
     ensure(told == expected, || format!("the end is {told:?}, and the Close on the wire {expected:?}"))
@@ -79,7 +79,7 @@ fn cause_is_justified(plan: &Plan, me: &End<'_>) -> Verdict {
     let disconnect = me.last.disconnect.as_ref().unwrap_or(me.disconnect);
     let (has_sent, has_received) = (disconnect.sent.is_some(), disconnect.received.is_some());
     let local = if me.index == CLIENT { Party::Client } else { Party::Application };
-    ensure(disconnect.is_clean == (has_sent && has_received), || format!("whether it is clean: {disconnect}"))?;
+    ensure(disconnect.is_clean == (has_sent && has_received), || format!("is_clean is wrong: {disconnect}"))?;
     ensure(disconnect.cause == me.disconnect.cause, || format!("the cause has changed: {disconnect}"))?;
     let holds = match &disconnect.cause {
         Cause::PeerClosed => has_received && disconnect.initiator == Some(local.peer()),
@@ -95,12 +95,13 @@ fn cause_is_justified(plan: &Plan, me: &End<'_>) -> Verdict {
     ensure(holds, || format!("nothing justifies the cause of {disconnect:?}"))
 }
 
-/// What `close` and its like were given, or in an automatic answer what was received; and that is on the wire.
+/// The code and reason of the Close are those given to `close` and the like, or those received in an automatic answer,
+/// and they are on the wire.
 fn close_is_what_was_asked_for(plan: &Plan, me: &End<'_>) -> Verdict {
     let disconnect = me.last.disconnect.as_ref().unwrap_or(me.disconnect);
     let sent = disconnect.sent.as_ref().map(plain);
     let on_wire = me.written.iter().find(|frame| frame.opcode == Frame::CLOSE).map(close_body);
-    ensure(on_wire.is_none() || on_wire == sent, || format!("{on_wire:?} is on the wire, and told is {sent:?}"))?;
+    ensure(on_wire.is_none() || on_wire == sent, || format!("{on_wire:?} is on the wire, and {sent:?} is reported"))?;
     let Some((code, reason)) = sent else { return Ok(()) };
     if me.record.ended_with.is_none() && disconnect.cause == Cause::PeerClosed {
         let is_automatic = plan.ends[me.index].config.close_reply == CloseReply::Automatic;
@@ -118,7 +119,7 @@ fn close_is_what_was_asked_for(plan: &Plan, me: &End<'_>) -> Verdict {
     ensure(holds, || format!("{:?} became {code} {reason:?}", me.record.ended_with))
 }
 
-/// RFC 6455 section 7.4, as far as codes are drawn.
+/// RFC 6455 section 7.4, for the codes that are drawn.
 fn sendable(code: u16, by: usize) -> u16 {
     match code {
         1010 if by == SERVER => 1011,
@@ -138,10 +139,10 @@ fn close_is_that_of_the_peer(me: &End<'_>, peer: &End<'_>) -> Verdict {
     ensure(received.is_none() || received == sent, || format!("received {received:?}, and the peer sent {sent:?}"))
 }
 
-/// What is received is what the peer sent: in its order, whole, and nothing left out.
+/// The received messages are those of the peer: in order, complete, and without gaps.
 fn messages_are_those_sent(me: &End<'_>, peer: &End<'_>) -> Verdict {
     let (received, sent) = (&me.record.received, &peer.record.sent);
-    ensure(received.len() <= sent.len(), || format!("{} messages of {} came", received.len(), sent.len()))?;
+    ensure(received.len() <= sent.len(), || format!("{} of {} messages were received", received.len(), sent.len()))?;
     let wrong = (0..received.len()).find(|&i| received[i] != sent[i]);
     ensure(wrong.is_none(), || format!("message {wrong:?} is not the one sent"))?;
     let begun = me.record.partial.as_ref().zip(sent.get(received.len()));
@@ -159,29 +160,29 @@ fn control_frames_are_those_sent(me: &End<'_>, peer: &End<'_>) -> Verdict {
     Ok(())
 }
 
-/// What is on the wire is what the calls and the Pings received ask for, in their order; a Pong may be left out if it is
-/// superseded (section 5.5.3), and an end that breaks off loses what waited.
+/// The wire has what the calls and the received Pings demand, in order. A superseded Pong may be left out (RFC 6455
+/// section 5.5.3), and an end that aborts loses its output.
 fn frames_are_those_due(plan: &Plan, me: &End<'_>) -> Verdict {
     let due = &me.record.due;
-    // How many of those due may lie behind us: which of two equal Pongs was left out cannot be told.
+    // The possible numbers of due frames that are done: of two equal Pongs it is unknown which one was left out.
     let mut done = BTreeSet::from([0]);
     let mut has_closed = false;
     for frame in &me.written {
-        ensure(frame.is_masked == (me.index == CLIENT), || format!("masked, or not: {frame:?}"))?;
+        ensure(frame.is_masked == (me.index == CLIENT), || format!("the mask is wrong: {frame:?}"))?;
         let may_follow = !has_closed || frame.opcode == Frame::PONG;
         ensure(may_follow, || format!("after its Close it sent {frame:?}"))?;
         has_closed |= frame.opcode == Frame::CLOSE;
         let next = done.iter().flat_map(|&at| candidates(due, at)).collect::<BTreeSet<_>>();
         done = next.iter().filter(|&&at| is_due(frame, &due[at])).map(|at| at + 1).collect();
         let was_due = || next.iter().map(|&at| &due[at]).collect::<Vec<_>>();
-        ensure(!done.is_empty(), || format!("{frame:?} was sent, and due was {:?}", was_due()))?;
+        ensure(!done.is_empty(), || format!("{frame:?} was sent instead of {:?}", was_due()))?;
     }
     let is_all = plan.is_lossless() || me.record.socket_actions.contains(&SocketAction::ShutdownWrite);
     let is_at_end = done.iter().any(|&at| due[at..].iter().all(may_be_left_out));
     ensure(!is_all || is_at_end && me.cut_off == 0, || format!("never sent: {:?}", done.first().map(|&at| &due[at..])))
 }
 
-/// The places from `at` on of those that may be next.
+/// The positions from `at` on of the frames that may be next.
 fn candidates(due: &[Due], at: usize) -> impl Iterator<Item = usize> {
     let left_out = due[at..].iter().take_while(|due| may_be_left_out(due)).count();
     at..due.len().min(at + left_out + 1)
@@ -204,7 +205,7 @@ fn is_due(frame: &Frame, due: &Due) -> bool {
 fn socket_is_closed_once(me: &End<'_>) -> Verdict {
     let actions = &*me.record.socket_actions;
     let holds = matches!(actions, [SocketAction::Close] | [SocketAction::ShutdownWrite, SocketAction::Close]);
-    ensure(holds, || format!("to the socket it did {actions:?}"))
+    ensure(holds, || format!("the actions on the socket are {actions:?}"))
 }
 
 fn opening_is_agreed_on(plan: &Plan, ends: &[End<'_>; 2]) -> Verdict {
@@ -226,7 +227,7 @@ fn opening_is_agreed_on(plan: &Plan, ends: &[End<'_>; 2]) -> Verdict {
         Decision::Close { .. } => (403, &[][..]),
         Decision::Accept { .. } | Decision::ShutDown { .. } | Decision::Never => (503, &[][..]),
     };
-    // In trouble a server answers these by itself, and the first of them when it gives up.
+    // In trouble a server gives these answers by itself, and the first one when it gives up.
     let is_instead = (*status == 403 && plan.has(Trouble::GivesUp)) || matches!(status, 408 | 414 | 431 | 503);
     let may_differ = *status != expected && is_instead && !plan.is_lossless();
     ensure(may_differ || (*status == expected && whole.starts_with(body)), || format!("{expected} became {status}"))
@@ -236,7 +237,7 @@ fn plain(close: &CloseFrame) -> (u16, String) {
     (close.code.into(), close.reason.to_string())
 }
 
-/// An empty one counts as 1005 (section 7.1.5).
+/// An empty body counts as 1005 (RFC 6455 section 7.1.5).
 fn close_body(frame: &Frame) -> (u16, String) {
     let Some((code, reason)) = frame.control.split_first_chunk() else { return (1005, String::new()) };
     (u16::from_be_bytes(*code), String::from_utf8_lossy(reason).into_owned())

@@ -1,4 +1,4 @@
-//! All runs, and what they come to.
+//! All runs, and their results.
 
 use super::{
     CLIENT, SERVER,
@@ -18,10 +18,10 @@ use std::{
     sync::LazyLock,
 };
 
-/// The runs with 256 cases.
+/// The number of runs with 256 cases.
 const RUNS: u64 = 2_000;
 
-/// What a thousand runs come to.
+/// The minimum per thousand runs.
 const AT_LEAST: [(&str, usize); 14] = [
     ("opened", 500),
     ("clean", 400),
@@ -39,7 +39,7 @@ const AT_LEAST: [(&str, usize); 14] = [
     ("manual reply", 100),
 ];
 
-/// What all runs have come to, or the first that breaks a rule.
+/// The statistics of all runs, or the first broken rule.
 static ALL: LazyLock<Result<Statistics, String>> = LazyLock::new(|| {
     if let Some(seed) = chosen_seed() {
         return repeat(seed);
@@ -68,7 +68,7 @@ fn repeat(seed: u64) -> Result<Statistics, String> {
     let plan = Plan::new(seed);
     let log = Log::default();
     let result = run(&plan, Some(Rc::clone(&log)));
-    // Not by `println`, which only a failing test shows.
+    // Not with `println`, which only a failing test shows.
     let mut out = io::stderr().lock();
     let shown = writeln!(out, "{plan:#?}").and_then(|()| writeln!(out, "{}", log.borrow().join("\n")));
     shown.expect("someone reads");
@@ -77,7 +77,7 @@ fn repeat(seed: u64) -> Result<Statistics, String> {
     Ok(statistics)
 }
 
-/// Runs `plan`, and judges what came of it.
+/// Runs `plan`, and judges the outcome.
 fn run(plan: &Plan, log: Option<Log>) -> Result<Outcome, String> {
     let judged = catch_unwind(AssertUnwindSafe(|| {
         let outcome = world::run(plan, log)?;
@@ -90,7 +90,7 @@ fn run(plan: &Plan, log: Option<Log>) -> Result<Outcome, String> {
 }
 
 #[test]
-fn i_23_whatever_network_and_applications_do_both_ends_keep_the_rules() {
+fn i_23_both_ends_keep_the_rules_over_any_network() {
     if let Err(rule) = &*ALL {
         panic!("{rule}");
     }
@@ -100,7 +100,7 @@ fn i_23_whatever_network_and_applications_do_both_ends_keep_the_rules() {
 #[test]
 fn everything_that_can_happen_happens() {
     let Ok(statistics) = &*ALL else { return };
-    // What fewer runs come to says nothing.
+    // Fewer runs prove nothing.
     if chosen_seed().is_some() || runs() < RUNS {
         return;
     }
@@ -120,14 +120,14 @@ fn a_seed_decides_everything() {
             run(&Plan::new(seed), Some(Rc::clone(&log))).map(|_| log.take())
         });
         assert!(first.as_ref().is_ok_and(|log| !log.is_empty()), "{seed}: {first:?}");
-        assert_eq!(first, again, "the run of seed {seed} is another one the second time");
+        assert_eq!(first, again, "the run of seed {seed} differs the second time");
     }
 }
 
-/// Each fault at each of many places, in either direction, in runs that have no other. They send whole messages only:
-/// of one that is never ended, and of a Pong behind a Close, nobody is told.
+/// Each fault at many places in either direction, in runs without any other. The runs send only whole messages: the end
+/// of an unfinished message, or a Pong behind a Close, would not be reported.
 #[test]
-fn what_tcp_does_not_do_is_noticed() {
+fn faults_that_tcp_does_not_have_are_noticed() {
     for tampering in Tampering::ALL {
         let mut noticed = 0;
         for seed in 0..200 {
@@ -142,6 +142,6 @@ fn what_tcp_does_not_do_is_noticed() {
                 Err(_) => noticed += 1,
             }
         }
-        assert!(noticed >= 40, "{tampering:?} has happened {noticed} times only");
+        assert!(noticed >= 40, "{tampering:?} happened only {noticed} times");
     }
 }

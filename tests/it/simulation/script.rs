@@ -1,4 +1,4 @@
-//! What an application does, in the order in which it does it.
+//! The acts of an application, in order.
 
 use super::{
     Time,
@@ -27,7 +27,7 @@ pub(super) enum Ending {
     Abort,
 }
 
-/// How an application answers a Close by itself: with something more, and then with its own.
+/// An answer of the application to a Close: some more messages, then its own Close.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) after: Time,
@@ -35,10 +35,10 @@ pub(super) struct Reply {
     pub(super) close: Ending,
 }
 
-/// The largest fragment: less than any limit on the output, so that one that is refused fits later.
+/// The largest fragment. It is below any limit on the output, so that a refused one fits later.
 const MAX_FRAGMENT: usize = 4_000;
 
-/// A few acts, with the time of each. Whoever pauses resumes.
+/// A few acts, with the time of each. A pause is followed by a resume.
 pub(super) fn acts(random: &mut Random, largest: usize) -> Vec<(Time, Act)> {
     let (mut acts, mut at) = (Vec::new(), 0);
     for _ in 0..any_magnitude(random, 0..=20) {
@@ -50,7 +50,7 @@ pub(super) fn acts(random: &mut Random, largest: usize) -> Vec<(Time, Act)> {
             4 | 5 => acts.push((at, Act::SendShared(message(random, largest)))),
             6 | 7 => at = fragments(random, largest, at, &mut acts),
             8..=10 => {
-                // Now and then more than are answered one by one.
+                // Sometimes more than are each answered.
                 for _ in 0..one_of(random, &[1, 1, 1, 2, 20]) {
                     acts.push((at, Act::Ping(bytes(random, 125))));
                 }
@@ -65,7 +65,7 @@ pub(super) fn acts(random: &mut Random, largest: usize) -> Vec<(Time, Act)> {
     acts
 }
 
-/// A message in pieces, with Pings between them. Returns when the last is sent.
+/// A message in fragments, with Pings between them. Returns when the last one is sent.
 fn fragments(random: &mut Random, largest: usize, mut at: Time, acts: &mut Vec<(Time, Act)>) -> Time {
     let message = message(random, largest);
     let mut start = 0;
@@ -96,7 +96,7 @@ pub(super) fn ending(random: &mut Random, may_abort: bool) -> (Time, Ending) {
     let ending = match random.random_range(0..10) {
         0..=2 if may_abort => Ending::Abort,
         0..=5 => close(random),
-        // What may not be sent is made into something that may.
+        // A code that may not be sent is replaced by one that may.
         6..=8 => Ending::EnsureClosed(random.random_range(900..5_100), text(random, 300)),
         _ => Ending::ShutDown(one_of(random, &[1001, 1012])),
     };
@@ -123,7 +123,7 @@ fn message(random: &mut Random, largest: usize) -> Rc<Message<'static>> {
     Rc::new(if random.random() { Message::from(text(random, largest)) } else { Message::from(bytes(random, largest)) })
 }
 
-/// Code points of every length, in a sequence that is not repeated soon.
+/// Code points of every length, in a sequence that does not repeat soon.
 fn text(random: &mut Random, most: usize) -> String {
     let unit: String = (0..41).map(|_| one_of(random, &['a', 'b', 'c', ' ', 'ä', 'ß', '€', '漢', '😀'])).collect();
     let len = any_magnitude(random, 0..=most);

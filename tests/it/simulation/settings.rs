@@ -1,4 +1,4 @@
-//! Configurations: sensible, and in trouble small or short.
+//! Configurations: sensible ones, and small or short ones for trouble.
 
 use super::{
     Time,
@@ -53,13 +53,13 @@ pub(super) fn config(random: &mut Random, troubles: &[Trouble], is_fast: bool) -
         config.idle_timeout = None;
     }
     if has(Trouble::ShortTimeouts) {
-        // Few at a time: the others would come first.
+        // Few at a time: otherwise the others would come first.
         for _ in 0..random.random_range(1..3) {
             let fields = timeouts(&mut config);
-            // Those of messages and writes strike least often.
+            // The timeouts of messages and writes fire least often.
             let chosen = one_of(random, &[0, 1, 2, 3, 3, 4, 5, 5, 5, 6, 6, 6, 6, 6, 7, 8]);
             *fields[chosen] = Some(duration(random, SECOND / 100..2 * SECOND));
-            // Without a Ping there is none that could go unanswered.
+            // Without a Ping no Pong can be missing.
             if chosen == 3 {
                 *fields[2] = Some(duration(random, SECOND / 100..2 * SECOND));
             }

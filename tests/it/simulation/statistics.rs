@@ -1,4 +1,4 @@
-//! What the runs have come to, all together: a simulation in which nothing happens would break no rule.
+//! The results of all runs: a simulation in which nothing happens would break no rule.
 
 use super::{
     CLIENT, SERVER,
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
 pub(super) struct Statistics {
-    /// How many runs, or how much in all of them, by name.
+    /// The number of runs, or the sum over them, by name.
     counts: BTreeMap<String, usize>,
 }
 
@@ -65,13 +65,13 @@ impl Statistics {
         *self.counts.entry(name.to_owned()).or_default() += n;
     }
 
-    /// How often `name` was counted for every thousand runs.
+    /// The count of `name` per thousand runs.
     pub(super) fn per_thousand(&self, name: &str) -> usize {
         let of = |name| self.counts.get(name).copied().unwrap_or_default();
         of(name) * 1000 / of("run").max(1)
     }
 
-    /// What can be and has not been seen at all.
+    /// What is possible and was never seen.
     pub(super) fn missing(&self) -> Vec<String> {
         let timers = Timer::ALL.map(|timer| format!("timer {timer:?}"));
         let troubles = Trouble::ALL.map(|trouble| format!("{trouble:?}"));
@@ -83,7 +83,7 @@ impl Statistics {
     }
 }
 
-/// How a connection ends at either end.
+/// The kind of end, at either end.
 const CAUSES: [&str; 7] =
     ["PeerClosed", "LocalClosed", "Rejected", "Handshake", "Protocol", "TransportLost", "Aborted"];
 

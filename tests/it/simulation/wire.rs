@@ -1,15 +1,15 @@
-//! What lies on the wire, read without the code under test.
+//! The bytes on the wire, read without the code under test.
 
 use crate::support::{RawHeader, head_len};
 
-/// A whole frame; of data only the length is kept, because there is much of it.
+/// A complete frame. Of data only the length is kept, because there is much of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) opcode: u8,
     pub(super) is_final: bool,
     pub(super) is_masked: bool,
     pub(super) len: usize,
-    /// The payload of a control frame, without its mask.
+    /// The unmasked payload of a control frame.
     pub(super) control: Vec<u8>,
 }
 
@@ -19,12 +19,12 @@ impl Frame {
     pub(super) const PONG: u8 = 10;
 }
 
-/// What is behind the head, if there is a whole one.
+/// The bytes behind the head, if there is a complete one.
 pub(super) fn behind_head(bytes: &[u8]) -> Option<&[u8]> {
     head_len(bytes).map(|len| &bytes[len..])
 }
 
-/// The whole frames, and how many bytes of another lie behind them.
+/// The complete frames, and the number of bytes of another one behind them.
 pub(super) fn frames(mut bytes: &[u8]) -> (Vec<Frame>, usize) {
     let mut frames = Vec::new();
     while let Some((frame, len)) = first_frame(bytes) {

@@ -1,4 +1,4 @@
-//! The clock, and who is next.
+//! The clock, and the order of the ends.
 
 use super::{
     CLIENT, SERVER, Time,
@@ -11,19 +11,19 @@ use super::{
 use rand::RngExt;
 use std::{cell::RefCell, rc::Rc, time::Instant};
 
-/// Shared, so that it is still there after a panic.
+/// Shared, so that it survives a panic.
 pub(super) type Log = Rc<RefCell<Vec<String>>>;
 
-/// What a turn happens in.
+/// The surroundings of a turn.
 #[derive(Debug)]
 pub(super) struct Scene {
     pub(super) now: Time,
     pub(super) network: Network,
-    /// Each event with its time, if anyone wants to read it.
+    /// Each event with its time, if a log is wanted.
     pub(super) log: Option<Log>,
 }
 
-/// What a run has come to.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) records: [Record; 2],
@@ -57,10 +57,10 @@ pub(super) fn run(plan: &Plan, log: Option<Log>) -> Result<Outcome, String> {
     Ok(Outcome { records, network: scene.network, steps, ended: scene.now })
 }
 
-/// Lets always the end act that has something to do first. Returns the number of steps.
+/// Always turns the end whose time is first. Returns the number of steps.
 fn run_to_the_end(plan: &Plan, scene: &mut Scene, ends: &mut [Endpoint<'_>; 2]) -> Result<usize, String> {
     let mut random = seeded(plan.seed ^ 0x30);
-    // Who has queued a request or has nothing to wait for does not know it yet.
+    // An end that has just queued a request, or has nothing to wait for, does not know its time yet.
     ends.iter_mut().for_each(|end| end.turn(scene));
     for step in 0..MAX_STEPS {
         let wakes = [CLIENT, SERVER].map(|index| ends[index].wake(&scene.network, scene.now));
@@ -68,17 +68,17 @@ fn run_to_the_end(plan: &Plan, scene: &mut Scene, ends: &mut [Endpoint<'_>; 2]) 
         if next == NEVER {
             let phases = [CLIENT, SERVER].map(|index| ends[index].connection.phase());
             let is_over = ends.iter().all(|end| end.application.record.last.is_some());
-            return if is_over { Ok(step) } else { Err(format!("nothing happens any more, in {phases:?}")) };
+            return if is_over { Ok(step) } else { Err(format!("nothing more happens in {phases:?}")) };
         }
         if next > scene.now {
             scene.now = next + random.random_range(0..=plan.lateness);
         }
         if scene.now > MAX_TIME {
-            return Err(format!("it has not ended after {} s", MAX_TIME / SECOND));
+            return Err(format!("the run has not ended after {} s", MAX_TIME / SECOND));
         }
         let is_due = wakes.map(|wake| wake <= scene.now);
         let chosen = if is_due == [true; 2] { random.random_range(0..2) } else { usize::from(is_due[SERVER]) };
         ends[chosen].turn(scene);
     }
-    Err(format!("it has not ended after {MAX_STEPS} steps"))
+    Err(format!("the run has not ended after {MAX_STEPS} steps"))
 }

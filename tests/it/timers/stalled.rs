@@ -212,7 +212,7 @@ fn nothing_can_be_sent_after_the_transport_failed() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.transport_failed();
-        assert_eq!(connection.send_text("the message comes too late"), Err(SendError::TransportFailed));
+        assert_eq!(connection.send_text("too late"), Err(SendError::TransportFailed));
         assert_eq!(connection.ping(b""), Err(PingError::TransportFailed));
         connection.ensure_closed(1000, "");
         assert_eq!(connection.transmit(), b"", "{role:?}");

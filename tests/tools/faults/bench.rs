@@ -1,4 +1,4 @@
-//! A server to do something to, and its neighbours.
+//! A server for one fault, and its neighbours.
 
 use crate::peer::{PATIENCE, Peer};
 use std::{
@@ -14,10 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many echo while a fault happens.
+/// The number of clients that echo during a fault.
 pub(crate) const NEIGHBOURS: usize = 5;
 
-/// A server in a process of its own; it is killed when this is dropped.
+/// A server in a process of its own. Dropping this kills it.
 pub(crate) struct Bench {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -27,9 +27,9 @@ pub(crate) struct Bench {
     neighbours: Option<JoinHandle<(u64, u64)>>,
 }
 
-/// What came of it.
+/// The results.
 pub(crate) struct Figures {
-    /// How the connections ended, the neighbours' left out, with how many there were of each.
+    /// The causes of all ends but the neighbours', with their counts.
     pub(crate) ended: Vec<(String, u64)>,
     pub(crate) accepted: u64,
     pub(crate) heap_at_the_peak: u64,
@@ -49,7 +49,7 @@ impl Bench {
         let mut stdout = BufReader::new(child.stdout.take().ok_or("it is piped")?);
         let mut first = String::new();
         stdout.read_line(&mut first)?;
-        let address = first.trim_end().strip_prefix("listening on ").ok_or("it does not listen")?.parse()?;
+        let address = first.trim_end().strip_prefix("listening on ").ok_or("the server does not listen")?.parse()?;
         let lines = thread::spawn(move || {
             let lines = stdout.lines().map_while(Result::ok);
             lines.filter(|line| !line.starts_with("disconnect ")).collect()
@@ -59,12 +59,12 @@ impl Bench {
         Ok(Self { child, stdin, lines: Some(lines), address, is_over, neighbours })
     }
 
-    /// Has the neighbours come to an end, then the server.
+    /// Ends the neighbours, then the server.
     pub(crate) fn finish(mut self) -> Result<Figures, Box<dyn Error>> {
         self.is_over.store(true, Ordering::Relaxed);
-        let neighbours = self.neighbours.take().ok_or("it has been started")?;
+        let neighbours = self.neighbours.take().ok_or("the neighbours are running")?;
         let echoes = neighbours.join().map_err(|_| "a neighbour panicked")?;
-        // The server has a moment to see off those who have just gone; then it is stopped.
+        // The server gets a moment for the last clients; then it is stopped.
         thread::sleep(Duration::from_millis(200));
         drop(self.stdin.take());
         let deadline = Instant::now() + PATIENCE;
@@ -74,14 +74,14 @@ impl Bench {
             }
             thread::sleep(Duration::from_millis(5));
         }
-        let lines = self.lines.take().ok_or("it has been started")?.join().map_err(|_| "no lines")?;
+        let lines = self.lines.take().ok_or("the lines are being read")?.join().map_err(|_| "no lines")?;
         figures(&lines, echoes)
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -103,7 +103,7 @@ fn figures(lines: &[String], echoes: (u64, u64)) -> Result<Figures, Box<dyn Erro
     if figures.ended.iter().map(|(_, count)| count).sum::<u64>() != figures.accepted {
         return Err(format!("some connections have not ended: {lines:?}").into());
     }
-    // The neighbours close in order.
+    // The neighbours close cleanly.
     if let Some((_, count)) = figures.ended.iter_mut().find(|(cause, _)| cause == "peer closed") {
         *count -= (NEIGHBOURS as u64).min(*count);
     }
@@ -112,7 +112,7 @@ fn figures(lines: &[String], echoes: (u64, u64)) -> Result<Figures, Box<dyn Erro
     Ok(figures)
 }
 
-/// Neighbours that echo until it is over: at the end, how many messages came back of how many.
+/// Neighbours that echo until it is over. Returns the number of echoes and the number of messages.
 fn start_neighbours(address: SocketAddr, is_over: Arc<AtomicBool>) -> io::Result<JoinHandle<(u64, u64)>> {
     let mut peers = (0..NEIGHBOURS).map(|_| Peer::open(address)).collect::<io::Result<Vec<_>>>()?;
     Ok(thread::spawn(move || {
@@ -127,7 +127,7 @@ fn start_neighbours(address: SocketAddr, is_over: Arc<AtomicBool>) -> io::Result
             thread::sleep(Duration::from_millis(1));
         }
         for peer in &mut peers {
-            // Who has lost its connection has lost an echo too.
+            // A neighbour that has lost its connection has also lost an echo.
             let _ = peer.write(&crate::peer::frame(0x88, &1000_u16.to_be_bytes())).and_then(|()| peer.close_code());
         }
         (back, sent)

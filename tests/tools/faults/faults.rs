@@ -1,4 +1,4 @@
-//! The faults, and what is to come of each.
+//! The faults, and the expected reactions.
 
 use crate::{
     Args,
@@ -14,16 +14,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Does it to a server `n` times over. Returns what each of the peers was told, if they all were told the same.
+/// Causes the fault `n` times at a server. Returns the reaction that every peer saw.
 type Act = fn(SocketAddr, usize) -> io::Result<String>;
 
 struct Fault {
     name: &'static str,
     n: usize,
-    /// How the server is configured.
+    /// The configuration of the server.
     server: &'static [&'static str],
     act: Act,
-    /// What the peers are told, and what the server says of the end of each.
+    /// What the peers see, and how the server counts each end.
     expected: (&'static str, &'static str),
 }
 
@@ -87,7 +87,7 @@ fn faults(args: &Args) -> Vec<Fault> {
     ]
 }
 
-/// Returns whether all came out as it should.
+/// Returns whether every reaction was as expected.
 pub(crate) fn run_all(args: &Args) -> Result<bool, Box<dyn Error>> {
     let limit = rlimit::increase_nofile_limit(u64::MAX)?;
     let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(100);
@@ -98,7 +98,7 @@ pub(crate) fn run_all(args: &Args) -> Result<bool, Box<dyn Error>> {
     );
     for mut fault in faults(args) {
         if fault.n > room && fault.name.starts_with("connects") {
-            println!("the system allows {room} sockets, and not the {} that were asked for", fault.n);
+            println!("the system allows {room} sockets, not the {} requested", fault.n);
             fault.n = room;
         }
         let bench = Bench::start(fault.server)?;
@@ -119,7 +119,7 @@ pub(crate) fn run_all(args: &Args) -> Result<bool, Box<dyn Error>> {
 fn judge(fault: &Fault, told: &str, figures: &Figures) -> Result<(), String> {
     let (back, sent) = figures.echoes;
     if told != fault.expected.0 {
-        return Err(format!("the peers should be told {}", fault.expected.0));
+        return Err(format!("the peers should see {}", fault.expected.0));
     }
     if back != sent {
         return Err(format!("{} echoes are lost", sent - back));
@@ -151,7 +151,7 @@ fn crowd(n: usize, mut come: impl FnMut() -> io::Result<Peer>) -> io::Result<Vec
     (0..n).map(|_| come()).collect()
 }
 
-/// What `ask` gives for every peer; an error if they differ.
+/// The result of `ask` for every peer; an error if two differ.
 fn all_told(peers: &mut [Peer], ask: fn(&mut Peer) -> io::Result<String>) -> io::Result<String> {
     let answers = peers.iter_mut().map(ask).collect::<io::Result<Vec<_>>>()?;
     let first = answers.first().cloned().unwrap_or_default();
@@ -172,7 +172,8 @@ fn say_nothing(to: SocketAddr, n: usize) -> io::Result<String> {
     all_told(&mut crowd(n, || Peer::dial(to))?, end)
 }
 
-/// A byte at a time until time is up: of a request, or if they are open of `bytes`, whose last then goes on.
+/// Sends a request, or `bytes` on an open connection, one byte at a time and the last one over and over, until time is
+/// up.
 fn trickle(to: SocketAddr, n: usize, bytes: Option<&[u8]>) -> io::Result<String> {
     let mut peers = crowd(n, || if bytes.is_some() { Peer::open(to) } else { Peer::dial(to) })?;
     let is_open = bytes.is_some();
@@ -183,7 +184,7 @@ fn trickle(to: SocketAddr, n: usize, bytes: Option<&[u8]>) -> io::Result<String>
             break;
         }
         for peer in &mut peers {
-            // Who has been told has still to be heard, for a while.
+            // A peer may have got its answer already.
             let _ = peer.write(&[bytes[at.min(bytes.len() - 1)]]);
         }
         thread::sleep(Duration::from_millis(40));
@@ -201,7 +202,7 @@ fn violate(to: SocketAddr, n: usize, bytes: &[u8]) -> io::Result<String> {
     let mut peers = crowd(n, || Peer::open(to))?;
     peers.iter_mut().try_for_each(|peer| peer.write(bytes))?;
     let told = all_told(&mut peers, Peer::close_code)?;
-    // An answer to the Close, where the server waits for one.
+    // Answers the Close, where the server waits for that.
     peers.iter_mut().for_each(|peer| drop(peer.write(&frame(0x88, &1011_u16.to_be_bytes()))));
     Ok(told)
 }
@@ -249,7 +250,7 @@ fn half_closes(to: SocketAddr, n: usize) -> io::Result<String> {
     all_told(&mut peers, end)
 }
 
-/// One after another; each waits for its echo.
+/// One message after another; each waits for its echo.
 fn sleep(to: SocketAddr, n: usize) -> io::Result<String> {
     let mut peer = Peer::open(to)?;
     let begin = Instant::now();

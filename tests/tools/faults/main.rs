@@ -4,9 +4,8 @@
 //! cargo run --release --example faults
 //! ```
 //!
-//! For each fault a server is started in a process of its own, so that its heap is nobody else's, and a few neighbours
-//! echo all the while. It ends with 1 if an echo is lost, a connection is not accounted for, or the server does
-//! something else than it should.
+//! Each fault gets a server in a process with a heap of its own, and a few neighbours that echo all the time. The exit
+//! status is 1 if an echo is lost, a connection is unaccounted for, or the server reacts differently than expected.
 
 mod bench;
 mod faults;
@@ -20,16 +19,16 @@ use std::process::ExitCode;
 /// What a server does about the faults of its peers, in figures.
 #[derive(Debug, Parser)]
 struct Args {
-    /// How many connect and say nothing.
+    /// The number of clients that connect and send nothing.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     silent: usize,
-    /// How many do each of the other things.
+    /// The number of clients for each other fault.
     #[arg(long, value_name = "N", default_value_t = 200)]
     crowd: usize,
-    /// How many Pings or fragments make a flood.
+    /// The number of Pings or fragments in a flood.
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     flood: usize,
-    /// Be the server that the faults happen to.
+    /// Run the server that suffers the faults.
     #[arg(long, hide = true)]
     serve: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! A client that writes whatever bytes it likes.
+//! A client that writes arbitrary bytes.
 
 use std::{
     io::{self, BufReader, Read, Write},
@@ -6,31 +6,31 @@ use std::{
     time::Duration,
 };
 
-/// How long anything may take.
+/// The longest that anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub(crate) struct Peer(BufReader<TcpStream>);
 
 impl Peer {
-    /// Connected, and silent.
+    /// A client that is connected and has sent nothing.
     pub(crate) fn dial(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        // A crowd of them needs no large buffers.
+        // A crowd of clients needs no large buffers.
         Ok(Self(BufReader::with_capacity(256, stream)))
     }
 
-    /// Has asked for `path`.
+    /// A client that has asked for `path`.
     pub(crate) fn ask(address: SocketAddr, path: &str) -> io::Result<Self> {
         let mut peer = Self::dial(address)?;
         peer.write(request(path, "").as_bytes())?;
         Ok(peer)
     }
 
-    /// Open, at the echo.
+    /// A client that is open at the echo.
     pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
         let mut peer = Self::ask(address, "/echo")?;
         while peer.line()? != "\r\n" {}
@@ -45,7 +45,7 @@ impl Peer {
         self.0.get_mut().write_all(bytes)
     }
 
-    /// The status of the response that comes next.
+    /// The status of the next response.
     pub(crate) fn status(&mut self) -> io::Result<String> {
         let line = self.line()?;
         Ok(line.split(' ').nth(1).unwrap_or_default().to_owned())
@@ -57,13 +57,13 @@ impl Peer {
         if line.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(line) }
     }
 
-    /// The next frame that is no Ping, if it is a short one: its first byte, and its payload.
+    /// The first byte and the payload of the next short frame that is not a Ping.
     pub(crate) fn frame(&mut self) -> io::Result<(u8, Vec<u8>)> {
         loop {
             let mut header = [0; 2];
             self.0.read_exact(&mut header)?;
             if header[1] > 125 {
-                return Err(io::Error::other("a longer frame than was asked for"));
+                return Err(io::Error::other("the frame is longer than expected"));
             }
             let mut payload = vec![0; usize::from(header[1])];
             self.0.read_exact(&mut payload)?;
@@ -73,7 +73,7 @@ impl Peer {
         }
     }
 
-    /// The code of the Close that comes next.
+    /// The code of the next Close.
     pub(crate) fn close_code(&mut self) -> io::Result<String> {
         match self.frame()? {
             (0x88, payload) if payload.len() >= 2 => Ok(u16::from_be_bytes([payload[0], payload[1]]).to_string()),
@@ -81,14 +81,14 @@ impl Peer {
         }
     }
 
-    /// Sends a short text, and says whether the same came back.
+    /// Sends a short text, and returns whether it came back.
     pub(crate) fn echoes(&mut self, text: &str) -> bool {
         let is_back = |frame: (u8, Vec<u8>)| frame.0 == 0x81 && frame.1 == text.as_bytes();
         self.write(&frame(0x81, text.as_bytes())).and_then(|()| self.frame()).is_ok_and(is_back)
     }
 }
 
-/// A request for `path` with more header lines.
+/// A request for `path` with further header lines.
 pub(crate) fn request(path: &str, more: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -96,7 +96,7 @@ pub(crate) fn request(path: &str, more: &str) -> String {
     )
 }
 
-/// A short frame, with a mask of zeros.
+/// A short frame with a mask of zeros.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() <= 125, "a short frame");
     [&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0][..], payload].concat()

@@ -1,4 +1,4 @@
-//! The server that the faults happen to: it tells what it held on its heap, and how its connections ended.
+//! The server that suffers the faults. It reports its heap, and how its connections ended.
 
 use clap::Args;
 use statesocket::{
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// How the server is configured. A time-out that is not given is that of `Config::default`.
+/// The configuration of the server. A timeout that is not given is that of `Config::default`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// Where to listen.
@@ -33,10 +33,10 @@ pub(crate) struct ServeArgs {
     pong_ms: Option<u64>,
 }
 
-/// Serves until standard input ends, which it does too when whoever started this is killed.
+/// Serves until standard input ends, which also happens if the parent process is killed.
 ///
-/// Says first where it listens, then how each connection ends that had a handler, and last the figures: one line each,
-/// a name and a number.
+/// Prints its address first, then the end of each connection that had a handler, and last the figures: one line each, a
+/// name and a number.
 pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     let mut outcome = None;
@@ -48,12 +48,12 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
         writeln!(out, "{cause} {count}")?;
     }
     writeln!(out, "heap at the peak {peak}")?;
-    // Commands are allocated by one thread and freed by another, so that it may seem less than nothing.
+    // One thread allocates commands and another frees them, so that the sum may be negative.
     writeln!(out, "heap left {}", left.max(0))?;
     Ok(())
 }
 
-/// Returns what became of the connections, and what they held at the peak: what an idle server holds is not counted.
+/// Returns the tally, and the bytes that the connections held at the peak, without those of an idle server.
 fn serve_measured(args: &ServeArgs) -> Result<(Tally, u64), Box<dyn Error>> {
     let mut server = Server::bind(&args.listen, config(args))?;
     for path in ["/echo", "/wait", "/panic"] {
@@ -87,13 +87,13 @@ fn config(args: &ServeArgs) -> Config {
     config
 }
 
-/// Echoes; what it does wrong is what it is asked for.
+/// Echoes, and misbehaves on request.
 struct Echo;
 
 impl Handler for Echo {
     fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
         match request.path() {
-            // Without a message on standard error, which would only be in the way.
+            // Without a message on standard error, which would only be noise.
             "/panic" => panic::resume_unwind(Box::new(())),
             "/wait" => {}
             _ => peer.accept(Default::default()).expect("the request has just come"),
@@ -112,7 +112,7 @@ impl Handler for Echo {
     }
 
     fn on_disconnect(&mut self, _: &mut Peer<'_>, disconnect: &Disconnect) {
-        // Who started this may have heard enough.
+        // The parent process may have stopped reading.
         let _ = writeln!(io::stdout(), "disconnect {disconnect}");
     }
 }

@@ -1,4 +1,4 @@
-//! One client, which does what its plan says.
+//! One client, which follows its plan.
 
 use crate::{
     crowd::Report,
@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a client that never reads tries to send.
+/// The bytes that a client which never reads tries to send.
 const FLOOD: usize = 8 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) struct Client {
     is_readable: bool,
     is_writable: bool,
     began: Instant,
-    /// When it does something by itself.
+    /// When it acts on its own.
     due: Instant,
     dice: Dice,
 }
@@ -52,7 +52,7 @@ struct Raw {
 
 static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
     let mut config = Config::default();
-    // A crowd may keep a small machine busy for long.
+    // A crowd may keep a small machine busy for a long time.
     config.opening_timeout = Some(Duration::from_secs(60));
     config.closing_timeout = Some(Duration::from_secs(60));
     config.ping_interval = None;
@@ -96,7 +96,7 @@ impl Client {
         self.is_readable || self.is_writable || self.due <= now
     }
 
-    /// Does what there is to do. An error says what the server has done wrong.
+    /// Takes a turn. An error says what the server did wrong.
     pub(crate) fn turn(
         &mut self,
         now: Instant,
@@ -174,7 +174,7 @@ impl Raw {
             }
             match stream.write(&self.output) {
                 Ok(count) if count > 0 => drop(self.output.drain(..count)),
-                // Reading says what is wrong, if anything is.
+                // The next read reports a failure.
                 _ => return,
             }
         }
@@ -184,7 +184,7 @@ impl Raw {
         let status = self.input.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u16>().ok());
         let is_right = match plan {
             Plan::BadRequest(_, planned) => status == Some(planned),
-            // Nothing is said to who has said nothing.
+            // A client that has sent nothing gets no answer.
             _ => status.is_none_or(|status| status == 408),
         };
         if is_right || is_stopping && status.is_none_or(|status| status == 503) {

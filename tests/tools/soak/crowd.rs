@@ -12,16 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often clients that wait for a moment of their own are looked at.
+/// The period at which clients with a time of their own are turned.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Clients that come in a tick: the backlog of the system has room for them.
+/// The clients that connect per tick, which fit into the backlog of the system.
 const NEWCOMERS: usize = 50;
 
 /// A client that takes longer is stuck.
 const TOO_LONG: Duration = Duration::from_secs(120);
 
-/// Faults that are told; there may be very many of one kind.
+/// The most faults that are printed; there may be very many of one kind.
 const MAX_FAULTS: usize = 20;
 
 pub(crate) struct Crowd {
@@ -35,14 +35,14 @@ pub(crate) struct Crowd {
     report: Report,
 }
 
-/// What clients have done and seen.
+/// The acts and observations of all clients.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
     pub(crate) begun: u64,
     pub(crate) opened: u64,
     pub(crate) echoes: u64,
     pub(crate) pongs: u64,
-    /// Told by the server that it goes.
+    /// Closed by the stopping server.
     pub(crate) sent_away: u64,
     plans: BTreeMap<&'static str, u64>,
     pub(crate) faults: Vec<String>,
@@ -62,7 +62,7 @@ impl Crowd {
         })
     }
 
-    /// Has clients come and go for `time`.
+    /// Makes clients come and go for `time`.
     pub(crate) fn run(&mut self, time: Duration) -> io::Result<()> {
         let end = Instant::now() + time;
         while Instant::now() < end {
@@ -72,7 +72,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Has all clients leave, as the server has been told to stop.
+    /// Makes all clients leave, since the server is stopping.
     pub(crate) fn leave(&mut self, patience: Duration) -> io::Result<()> {
         let end = Instant::now() + patience;
         while self.free.len() < self.slots.len() {
@@ -93,7 +93,7 @@ impl Crowd {
     fn welcome(&mut self) {
         for _ in 0..NEWCOMERS {
             let Some(slot) = self.free.pop() else { return };
-            // If the system has no room for another socket now, it will have when others have gone.
+            // If the system has no room for another socket, it will have when others are gone.
             let Ok(mut stream) = TcpStream::connect(self.address) else { return self.free.push(slot) };
             let interest = Interest::READABLE | Interest::WRITABLE;
             if self.poll.registry().register(&mut stream, Token(slot), interest).is_err() {

@@ -1,12 +1,11 @@
-//! A server under thousands of clients that connect, talk, misbehave and leave at random, and a look at what is left of
-//! them: no connection, no timer, no byte of memory; and every echo was right.
+//! A server under thousands of clients that connect, talk, misbehave and leave at random. Checks that nothing of them
+//! remains (no connection, no timer, no byte of memory), and that every echo was right.
 //!
 //! ```text
 //! cargo run --release --example soak -- --seconds 3600
 //! ```
 //!
-//! What the clients do comes from the seed; when they do it does not, so another run with the same seed is alike, not
-//! the same.
+//! The seed decides what the clients do, but not when. Another run with the same seed is similar, not equal.
 
 mod client;
 mod crowd;
@@ -30,25 +29,25 @@ use std::{
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// How long the server waits for its clients when it stops, and how long anything may take.
+/// How long a stopping server waits for its clients, and how long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What may be left on the heap for other reasons, such as a buffer of the standard library that grows once.
+/// The bytes that may stay on the heap for other reasons, such as a buffer of the standard library that grows once.
 const SLACK: i64 = 512;
 
-/// What a server without connections may keep, however many it had: the buffers of its loop, and a few places.
+/// The bytes that a server without connections may keep, however many it had: the buffers of its loop, and some tables.
 const KEPT: i64 = 1 << 20;
 
-/// Runs a server under a crowd of good and bad clients, and checks that nothing is left of them.
+/// Runs a server under a crowd of good and bad clients, and checks that nothing of them remains.
 #[derive(Debug, Parser)]
 struct Args {
-    /// How long.
+    /// How many seconds it runs.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Clients at a time.
+    /// The number of clients at a time.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     connections: u32,
-    /// What the clients do comes from it. Random unless given.
+    /// The seed of what the clients do. Random by default.
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -73,9 +72,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns what is wrong.
+/// Returns the faults.
 fn soak(args: &Args, seed: u64) -> Result<Vec<String>, Box<dyn Error>> {
-    // The first run makes what is made once for the process.
+    // The first run allocates what the process allocates once.
     run(args.connections.min(100), Duration::from_millis(500), Dice::new(!seed), &mut Vec::new())?;
     let mut faults = Vec::with_capacity(100);
     let before = heap();
@@ -109,16 +108,19 @@ fn run(connections: u32, time: Duration, dice: Dice, faults: &mut Vec<String>) -
     };
     let tally = &result.tally;
     check(result.connections == 0, format!("{} connections are left", result.connections));
-    check(tally.accepted == tally.total_ended(), format!("they do not add up: {tally}"));
-    // The last ones may have come when nobody listened any more.
+    check(tally.accepted == tally.total_ended(), format!("the tally does not add up: {tally}"));
+    // The last clients may have connected after the listener closed.
     check(tally.accepted <= report.begun, format!("{} begun, but {tally}", report.begun));
     check(report.opened <= result.handlers, format!("{} opened, {} handlers", report.opened, result.handlers));
-    check(result.handlers == result.told, format!("{} handlers, {} told of the end", result.handlers, result.told));
+    check(
+        result.handlers == result.told,
+        format!("{} handlers, {} calls of on_disconnect", result.handlers, result.told),
+    );
     check(result.heap <= KEPT, format!("an empty server keeps {} bytes, more than {KEPT}", result.heap));
     Ok(())
 }
 
-/// Bytes in use.
+/// The bytes in use.
 fn heap() -> i64 {
     let stats = HEAP.stats();
     stats.bytes_allocated as i64 - stats.bytes_deallocated as i64

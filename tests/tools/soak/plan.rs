@@ -1,4 +1,4 @@
-//! What a client is to do.
+//! The plan of a client.
 
 use crate::served::MAX_MESSAGE;
 
@@ -19,7 +19,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// A number under `limit`.
+    /// A number below `limit`.
     pub(crate) const fn below(&mut self, limit: u64) -> u64 {
         self.number() % limit
     }
@@ -32,27 +32,27 @@ impl Dice {
 /// What a client does with its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Plan {
-    /// Opens it, has so many messages echoed, and ends it. Slow ones write a byte at a time.
+    /// Opens it, gets this many echoes, and ends it. A slow client writes one byte at a time.
     Talk { messages: u64, is_slow: bool, ending: Ending },
-    /// Sends what is no good request, and is answered with this status.
+    /// Sends a bad request, and gets this status.
     BadRequest(&'static str, u16),
-    /// Sends part of a request, and vanishes or waits until the server has had enough.
+    /// Sends a part of a request, and vanishes or waits until the server gives up.
     HalfRequest { vanishes: bool },
     /// Opens it, sends, and never reads.
     NeverRead,
 }
 
-/// How a connection ends that has been used well.
+/// How a well-used connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ending {
     Close(u16),
     ServerCloses,
     ServerAborts,
-    /// Bytes that break the protocol, and the code that the server closes with.
+    /// Bytes that break the protocol, and the code with which the server closes.
     Violate(&'static [u8], u16),
     HalfClose,
     Reset,
-    /// Goes with an echo unread, which the system makes a reset.
+    /// Leaves with an echo unread, which the system turns into a reset.
     LeaveUnread,
     LeaveInMidFrame,
 }
@@ -71,7 +71,7 @@ impl Plan {
         }
     }
 
-    /// A word for a report.
+    /// A word for the report.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Talk { is_slow: true, .. } => "slow",
@@ -158,7 +158,7 @@ const BAD_REQUESTS: [(&str, u16); 8] = [
     ),
 ];
 
-/// A payload that need not be kept to be known again.
+/// A payload that is described, not stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Payload {
     pub(crate) is_text: bool,
@@ -182,7 +182,7 @@ impl Payload {
         Self { is_text: false, len: dice.below(126) as usize, start: dice.number() as u8 }
     }
 
-    /// Text has a character of three bytes here and there, and is a little shorter so as not to end in one.
+    /// Text has some characters of three bytes, and is a little shorter so as not to end inside one.
     pub(crate) fn bytes(self) -> Vec<u8> {
         if !self.is_text {
             return (0..self.len).map(|i| self.start.wrapping_add((i * 7) as u8)).collect();

@@ -16,33 +16,33 @@ use std::{
     time::Duration,
 };
 
-/// Messages over it are a violation.
+/// A larger message is a violation.
 pub(crate) const MAX_MESSAGE: u64 = 1 << 20;
 
-/// A text that asks the server to close, with this code.
+/// A text that asks the server to close, and the code.
 pub(crate) const CLOSE_ME: (&str, u16) = ("close me", 4000);
 
-/// A text that asks the server to break off.
+/// A text that asks the server to abort.
 pub(crate) const ABORT_ME: &str = "abort me";
 
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) handle: Handle,
     results: mpsc::Receiver<io::Result<Outcome>>,
-    /// Until this is dropped the server is not.
+    /// The server lives until this is dropped.
     hold: mpsc::Sender<()>,
     thread: JoinHandle<()>,
 }
 
-/// What a server has come to.
+/// The results of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) tally: Tally,
     pub(crate) connections: usize,
     pub(crate) handlers: u64,
-    /// How many of them were told of the end.
+    /// The handlers whose `on_disconnect` was called.
     pub(crate) told: u64,
-    /// Bytes that it holds without connections.
+    /// The bytes that it holds without connections.
     pub(crate) heap: i64,
 }
 
@@ -55,7 +55,7 @@ impl Served {
             let counts = Rc::<Counts>::default();
             let run = || {
                 let mut server = set_up(&counts)?;
-                // Who waits for these has not given up.
+                // The receiver has not given up.
                 let _ = started.send((server.local_addr(), server.handle()));
                 server.run()?;
                 Ok(server)
@@ -66,7 +66,7 @@ impl Served {
                     let (handlers, told) = (counts.handlers.get(), counts.told.get());
                     let (tally, connections) = (server.tally().clone(), server.connections());
                     drop(result.send(Ok(Outcome { tally, connections, handlers, told, heap: 0 })));
-                    // Ends with an error when the other end is dropped.
+                    // Returns an error when the other end is dropped.
                     let _: Result<(), _> = held.recv();
                 }
             }
@@ -75,7 +75,7 @@ impl Served {
         Ok(Self { address, handle, results, hold, thread })
     }
 
-    /// Waits for the end of the loop. `heap` is asked while the server is still there.
+    /// Waits for the end of the loop. Calls `heap` while the server still exists.
     pub(crate) fn wait_for_end(
         self,
         patience: Duration,
@@ -94,7 +94,7 @@ fn set_up(counts: &Rc<Counts>) -> io::Result<Server> {
     config.max_message_bytes = MAX_MESSAGE;
     config.opening_timeout = Some(Duration::from_secs(10));
     config.ping_interval = Some(Duration::from_secs(2));
-    // A crowd may keep a small machine busy for long.
+    // A crowd may keep a small machine busy for a long time.
     config.pong_timeout = Some(Duration::from_secs(60));
     config.closing_timeout = Some(Duration::from_secs(60));
     let mut server = Server::bind("127.0.0.1:0", config)?;

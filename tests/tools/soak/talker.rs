@@ -1,4 +1,4 @@
-//! A client that has a connection of ours.
+//! A client that uses a `Connection`.
 
 use crate::{
     client::Turn,
@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Messages on their way at a time.
+/// Unanswered messages at a time.
 const MAX_UNANSWERED: usize = 8;
 
 #[derive(Debug)]
@@ -25,12 +25,12 @@ pub(crate) struct Talker {
     left: u64,
     pub(crate) is_slow: bool,
     ending: Ending,
-    /// The ending has begun.
+    /// Whether the ending has begun.
     is_ending: bool,
     is_open: bool,
     echoes: VecDeque<Payload>,
     pongs: VecDeque<Payload>,
-    /// Bytes to be written past the connection.
+    /// Bytes to write directly to the socket.
     past: Vec<u8>,
     status: Option<u16>,
     disconnect: Option<Box<Disconnect>>,
@@ -44,7 +44,7 @@ impl Talker {
         Self { connection, left, is_slow, ending, is_ending, is_open, echoes, pongs, past, status, disconnect }
     }
 
-    /// Writes what waits; a slow one a byte when it is due.
+    /// Writes the output; a slow client one byte when it is due.
     pub(crate) fn write(&mut self, stream: &mut TcpStream, is_due: bool) {
         if !self.past.is_empty() {
             if let Ok(count) = stream.write(&self.past) {
@@ -65,7 +65,7 @@ impl Talker {
         }
     }
 
-    /// What the server said before it went is still there to be read: reading ends it.
+    /// The last bytes of the server may still be readable, and reading ends the connection.
     fn drop_output(&mut self) {
         let queued = self.connection.queued();
         self.connection.advance(queued);
@@ -99,7 +99,7 @@ impl Talker {
                 }
                 Event::Rejected(response) => self.status = Some(response.status.as_u16()),
                 Event::Message(message) => {
-                    let sent = self.echoes.pop_front().ok_or("a message that is no echo")?;
+                    let sent = self.echoes.pop_front().ok_or("a message that is not an echo")?;
                     let is_text = matches!(message, Message::Text(_));
                     if is_text != sent.is_text || message.as_bytes() != sent.bytes() {
                         return Err(format!("a wrong echo of {sent:?}: {} bytes", message.as_bytes().len()));
@@ -120,7 +120,7 @@ impl Talker {
         Ok(())
     }
 
-    /// The next message, or the end.
+    /// Sends the next message, or ends the connection.
     pub(crate) fn act(&mut self, stream: &mut TcpStream, dice: &mut Dice) -> Turn {
         if !self.connection.can_send() || self.is_ending {
             return Turn::GoesOn;
@@ -187,7 +187,7 @@ impl Talker {
     fn end(&mut self, stream: &mut TcpStream) -> Turn {
         self.is_ending = true;
         let open = "an open connection takes a message";
-        // What cannot be written now need not be: these only leave in one way or another.
+        // A failed write does not matter: these only leave in one way or another.
         match self.ending {
             Ending::Close(code) => self.connection.close(code, "bye").expect("an open connection can be closed"),
             Ending::ServerCloses => self.connection.send_text(CLOSE_ME.0).expect(open),
@@ -220,7 +220,7 @@ impl Talker {
         match self.connection.poll_socket() {
             Some(SocketAction::Close) => self.judge(is_stopping, report).map(|()| Turn::Gone),
             Some(_) => {
-                // It fails only if the server has gone, and then reading says so.
+                // This fails only if the server is gone; then the next read reports it.
                 let _ = stream.shutdown(Shutdown::Write);
                 Ok(Turn::GoesOn)
             }
@@ -228,14 +228,14 @@ impl Talker {
         }
     }
 
-    /// Whether it has ended as it should.
+    /// Checks that the connection has ended as it should.
     fn judge(&self, is_stopping: bool, report: &mut Report) -> Result<(), String> {
-        let disconnect = self.disconnect.as_deref().ok_or("the socket is to be closed without an end")?;
+        let disconnect = self.disconnect.as_deref().ok_or("the socket closes without an end")?;
         let code = u16::from(disconnect.code);
         if is_stopping && !self.is_open && self.status.is_none_or(|status| status == 503) {
             return Ok(());
         }
-        // On a busy machine a byte at a time may be too slow for the server.
+        // On a busy machine one byte at a time may be too slow for the server.
         if self.is_slow && self.status == Some(408) {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use crate::support::{ROLES, Raw, disconnect_in, established, feed, peer_sends};
 use statesocket::{Cause, Config, Connection, Event, ProtocolError, Role};
 
-/// Where lengths turn over.
+/// Lengths at which an integer type or a form of the length overflows.
 const LENGTHS: [u64; 16] = [
     0,
     125,
@@ -23,7 +23,7 @@ const LENGTHS: [u64; 16] = [
     u64::MAX,
 ];
 
-/// The header of a binary frame for `role`, with `length` in 0, 2 or 8 bytes; `None` if it does not fit.
+/// The header of a binary frame for `role`, with `length` in 0, 2 or 8 further bytes; `None` if it does not fit.
 fn header(role: Role, first: u8, length: u64, form: usize) -> Option<Vec<u8>> {
     let mask_bit = if role == Role::Server { 0x80 } else { 0 };
     let mut bytes = vec![first];
@@ -53,7 +53,7 @@ fn cause_of(events: &[Event<'_>]) -> Cause {
     disconnect_in(events).cause
 }
 
-/// What a header with `length` in `form` must come to, limits apart.
+/// The violation in a header with `length` in `form`, apart from limits.
 fn violation(length: u64, form: usize) -> Option<ProtocolError> {
     match (form, length) {
         (8, 0x8000_0000_0000_0000..) => Some(ProtocolError::LengthOverflow),
@@ -64,7 +64,7 @@ fn violation(length: u64, form: usize) -> Option<ProtocolError> {
 
 /// Every length in every form, with and without limits: never a panic, never a wrong number.
 #[test]
-fn tungstenite_33_every_length_in_every_form() {
+fn tungstenite_33_every_length_in_every_form_is_read() {
     for role in ROLES {
         for (length, form) in LENGTHS.into_iter().flat_map(|length| [0, 2, 8].map(|form| (length, form))) {
             let Some(bytes) = header(role, 0x82, length, form) else { continue };
@@ -86,26 +86,26 @@ fn tungstenite_33_every_length_in_every_form() {
     }
 }
 
-/// tungstenite panics for a frame that no limit stops.
+/// tungstenite panicked for a frame without any limit.
 #[test]
-fn tungstenite_no_frame_limit_is_no_panic() {
+fn tungstenite_a_frame_without_a_limit_is_no_panic() {
     for role in ROLES {
         let mut connection = established(role, without_limits());
         let bytes = header(role, 0x82, (1 << 63) - 1, 8).expect("it fits");
         assert_eq!(feed(&mut connection, &bytes), []);
-        assert_eq!(feed(&mut connection, &[7; 1000]), [], "the beginning of what will never be whole");
+        assert_eq!(feed(&mut connection, &[7; 1000]), [], "the frame is never complete");
     }
 }
 
-/// A length that is cut to 32 bits would be a short frame, and what follows it another.
+/// A length that is truncated to 32 bits would make a short frame, and another one of the bytes behind it.
 #[test]
-fn tungstenite_545_a_length_is_not_narrowed() {
+fn tungstenite_545_a_length_is_not_truncated() {
     for role in ROLES {
         let mut connection = established(role, without_limits());
         let bytes = header(role, 0x82, 1 << 32 | 2, 8).expect("it fits");
         assert_eq!(feed(&mut connection, &bytes), []);
         let short = Raw::new(Raw::TEXT, "no frame").for_endpoint(role);
-        assert_eq!(feed(&mut connection, &short), [], "it is payload");
+        assert_eq!(feed(&mut connection, &short), [], "the bytes are payload");
     }
 }
 
@@ -118,7 +118,7 @@ fn assert_overflow(role: Role, lengths: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// gorilla/websocket added the lengths of fragments in 64 bits with a sign.
+/// gorilla/websocket added the lengths of fragments as signed 64-bit integers.
 #[test]
 fn cve_2020_27813_the_lengths_of_fragments_do_not_overflow() {
     let big = (1 << 63) - 1;
@@ -131,7 +131,7 @@ fn cve_2020_27813_the_lengths_of_fragments_do_not_overflow() {
             let next = header(role, 0x00, big, 8).expect("it fits");
             let events = feed(&mut connection, &next);
             if limit > 1 << 63 {
-                assert_eq!(events, [], "{limit:#x}: a sum that is within the limit");
+                assert_eq!(events, [], "{limit:#x}: the sum is within the limit");
             } else {
                 let error = ProtocolError::MessageTooLarge { size: big + 3, limit };
                 assert_eq!(cause_of(&events), Cause::Protocol(error));
@@ -140,27 +140,27 @@ fn cve_2020_27813_the_lengths_of_fragments_do_not_overflow() {
     }
 }
 
-/// nats-server crashed on a length with its top bit set, before anybody had logged in.
+/// nats-server crashed on a length with its top bit set, before any login.
 #[test]
-fn cve_2026_27889_a_top_bit_is_refused_by_a_server() {
+fn cve_2026_27889_a_server_refuses_a_length_with_its_top_bit_set() {
     assert_overflow(Role::Server, (0..63).map(|bit| 1 << 63 | 1 << bit));
 }
 
-/// swift-nio likewise.
+/// swift-nio did so, too.
 #[test]
-fn cve_2026_43678_a_top_bit_is_refused_in_both_roles() {
+fn cve_2026_43678_both_roles_refuse_a_length_with_its_top_bit_set() {
     ROLES.into_iter().for_each(|role| assert_overflow(role, [1 << 63, u64::MAX]));
 }
 
-/// undici, a client, threw for a 64-bit length.
+/// undici, a client, threw an exception for a 64-bit length.
 #[test]
-fn cve_2026_1528_a_top_bit_is_refused_by_a_client() {
+fn cve_2026_1528_a_client_refuses_a_length_with_its_top_bit_set() {
     assert_overflow(Role::Client, (0..63).map(|bit| 1 << 63 | 1 << bit));
 }
 
-/// noPoll read 16 bits of length with a sign.
+/// noPoll read a 16-bit length as a signed integer.
 #[test]
-fn nopoll_84_a_length_has_no_sign() {
+fn nopoll_84_a_16_bit_length_is_unsigned() {
     for role in ROLES {
         for length in [0x7FFF, 0x8000, 0xFFFF] {
             let mut connection: Connection = established(role, Config::default());

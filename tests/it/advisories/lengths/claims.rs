@@ -1,4 +1,4 @@
-//! Headers that claim more than the peer ever sends, over sockets: nothing is reserved for the claim.
+//! Headers that claim more than the peer ever sends, over sockets: no memory is reserved for the claim.
 
 use crate::support::{
     Raw,
@@ -7,7 +7,7 @@ use crate::support::{
 };
 use statesocket::{Cause, Config, ProtocolError};
 
-/// The header of a frame with `first` as its first byte, up to and with eight bytes of length.
+/// The header of a frame with `first` as its first byte, up to and including eight bytes of length.
 fn claim(first: u8, length: u64) -> Vec<u8> {
     [&[first, 0xFF][..], &length.to_be_bytes()].concat()
 }
@@ -26,7 +26,7 @@ fn an_impossible_length_is_closed_with_1002_at_once() {
 }
 
 #[test]
-fn a_control_frame_that_claims_16_mib_is_closed_with_1002_at_once() {
+fn a_control_frame_of_16_mib_is_closed_with_1002_at_once() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let neighbours = Neighbours::start(&served.url("/ws"));
     for opcode in [Raw::CLOSE, Raw::PING, Raw::PONG] {
@@ -39,22 +39,22 @@ fn a_control_frame_that_claims_16_mib_is_closed_with_1002_at_once() {
 }
 
 #[test]
-fn nothing_is_reserved_for_what_is_only_claimed() {
+fn no_memory_is_reserved_for_a_claimed_length() {
     let server = FaultServer::start(&[]);
     let neighbours = Neighbours::start(&server.url());
     let mut claimants: Vec<_> = (0..100).map(|_| server.open()).collect();
     for client in &mut claimants {
-        // All that a frame may have, and only the first bytes of it.
+        // The longest frame that is allowed, and only its first bytes.
         client.write(&[&claim(0x82, 16 << 20)[..], &[0; 4 + 10]].concat());
     }
     neighbours.end();
     drop(claimants);
     let report = server.stop();
-    assert!(report.peak() < 1 << 20, "for 1.6 GiB that are claimed: {report:?}");
+    assert!(report.peak() < 1 << 20, "for a claim of 1.6 GiB: {report:?}");
 }
 
 #[test]
-fn a_huge_claimed_length() {
+fn a_huge_claimed_length_is_closed_with_1009_or_1002() {
     beside_an_echo(|served| {
         for length in [16 << 20 | 1, u64::from(u32::MAX), i64::MAX as u64] {
             let header = [&[0x82, 0xFF][..], &length.to_be_bytes(), &[0; 4]].concat();

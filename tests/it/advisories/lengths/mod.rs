@@ -1,4 +1,4 @@
-//! The length that a frame claims: arithmetic with it, and the memory that is reserved for it.
+//! The claimed length of a frame: arithmetic with it, and the memory that is reserved for it.
 
 mod arithmetic;
 #[cfg(feature = "server")]

@@ -1,4 +1,4 @@
-//! What becomes of two ends that are left alone by the network and the clock.
+//! The outcome of two ends that network and clock leave alone.
 
 use super::{ENDS, Move, Pair, World};
 use crate::exploration::{
@@ -16,7 +16,7 @@ impl Pair {
         world.cuts == 0 && ENDS.iter().all(|role| is_whole(self.node(world, *role)))
     }
 
-    /// Goes on as two well-behaved ends over a good network do, and closes once there is nothing else to do.
+    /// Goes on as two well-behaved ends over a good network do, and closes once nothing is left to do.
     pub(super) fn settle(&mut self, mut world: World) -> Result<(), Violation> {
         let is_simultaneous = ENDS.into_iter().all(|role| self.has_only_closed_itself(&world, role));
         self.simultaneous += usize::from(is_simultaneous);
@@ -37,8 +37,8 @@ impl Pair {
         Ok(())
     }
 
-    /// Lets each end do what it has to, and if none has anything to do the client close. `false` if both have ended,
-    /// and clean.
+    /// Lets each end do what it must, and makes the client close if there is nothing. Returns `false` once both ends
+    /// are clean.
     fn cooperate(&mut self, world: &mut World, happened: &mut Vec<String>) -> Result<bool, Violation> {
         let mut is_idle = true;
         for role in ENDS {
@@ -56,7 +56,7 @@ impl Pair {
         if is_idle { self.check_clean_end(world).map(|()| false) } else { Ok(true) }
     }
 
-    /// What an application that accepts, and answers a Close, or a network that works, does next.
+    /// The next step of an application that accepts and answers a Close, or of a network that works.
     fn duty(&self, world: &World, role: Role) -> Option<Move> {
         let node = self.node(world, role);
         let is_half_closed = matches!(node.view.phase, Phase::ClientClosed | Phase::ApplicationClosed);
@@ -70,7 +70,7 @@ impl Pair {
         duties.into_iter().find_map(|(duty, is_due)| is_due.then_some(duty))
     }
 
-    /// Whether the end has sent a Close and been handed none.
+    /// Whether the end has sent a Close without receiving one.
     fn has_only_closed_itself(&self, world: &World, role: Role) -> bool {
         let party = if role == Role::Client { Party::Client } else { Party::Application };
         let history = &self.node(world, role).view.history;

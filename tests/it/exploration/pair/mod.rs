@@ -1,4 +1,4 @@
-//! A client and a server, with a network between them that delays, splits, half-closes and cuts.
+//! A client and a server, and between them a network that delays, splits, half-closes and cuts.
 
 mod cooperation;
 
@@ -17,15 +17,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often what could go on for ever may happen.
+/// How often the things may happen that could go on forever.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// Messages, and Pings, of each application.
     pub(super) messages: usize,
     pub(super) pings: usize,
-    /// Times that the clock jumps to a deadline.
+    /// Jumps of the clock to a deadline.
     pub(super) jumps: u8,
-    /// Times that the network delivers one byte only.
+    /// Times that the network delivers only one byte.
     pub(super) splits: u8,
     /// Times that the network cuts one direction or both.
     pub(super) cuts: u8,
@@ -34,7 +34,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// The same, with what may happen at all allowed `by` times more.
+    /// The same, with everything that may happen at all allowed `by` more times.
     pub(super) fn deeper(self, by: u8) -> Self {
         let more = |bound: u8| if bound > 0 { bound + by } else { 0 };
         let more_often = |bound: usize| if bound > 0 { bound + usize::from(by) } else { 0 };
@@ -43,10 +43,10 @@ impl Bounds {
     }
 }
 
-/// What is wrong with the pair.
+/// A defect of the pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Defect {
-    /// One of the ends.
+    /// A fault of one of the ends.
     End(Role, Fault),
     /// A network that delivers each message twice.
     RepeatsMessages,
@@ -62,9 +62,9 @@ pub(super) struct Pair {
     defect: Option<Defect>,
     /// The client and the server.
     pub(super) machines: [Machine; 2],
-    /// The states from which both ends have been seen to end clean.
+    /// The states from which both ends are known to end clean.
     settled: HashSet<u64>,
-    /// How many states of a simultaneous close have been seen to end clean.
+    /// The number of states of a simultaneous close that are known to end clean.
     pub(super) simultaneous: usize,
 }
 
@@ -82,7 +82,7 @@ enum Tail {
     More,
     Eof,
     Reset,
-    /// Nothing: the end has been told of the last, or does not listen.
+    /// Nothing: the end knows the last, or does not read.
     Over,
 }
 
@@ -102,12 +102,12 @@ pub(super) struct World {
 pub(super) enum Move {
     Call(Role, Call),
     Poll(Role),
-    /// The network takes what the end has queued.
+    /// The network takes the output of the end.
     Write(Role),
-    /// The end gets all that is on its way to it; then, what comes behind.
+    /// Everything on its way to the end arrives; then, what comes behind.
     Deliver(Role),
     DeliverOneByte(Role),
-    /// The clock jumps to the deadline of the end, however long the other's has passed.
+    /// The clock jumps to the deadline of the end, even beyond the deadline of the other.
     Jump(Role),
     /// The network ends the direction to the end.
     HalfClose(Role),
@@ -149,7 +149,7 @@ impl Pair {
         }
     }
 
-    /// Steps the end of `role`, and lets the network know what comes of it.
+    /// Steps the end of `role`, and hands its output to the network.
     fn happen(&mut self, world: &mut World, role: Role, input: Input) -> Result<(), Violation> {
         let at = index(role);
         let (to, outcome) = self.machines[at].step(world.ends[at], world.now, &input)?;
@@ -169,7 +169,7 @@ impl Pair {
         Ok(())
     }
 
-    /// What the network makes of what is written.
+    /// The network's version of the output.
     fn carry(&self, outcome: &Outcome) -> Vec<u8> {
         let mut output = outcome.output.clone();
         let is_text = |frame: &Raw| frame.opcode() == Raw::TEXT;
@@ -288,7 +288,7 @@ impl Model for Pair {
             let (end, peer) = (self.node(world, role), self.node(world, peer_of(role)));
             let views = || format!("{:?} while the other is {:?}", end.view, peer.view);
             let is_behind = end.view.peer() <= peer.view.local();
-            // An application that refuses ends the connection for both.
+            // An application that rejects ends the connection for both.
             let has_refused = role == Role::Server && end.view.has_done(Action::Reject);
             require(is_behind || has_refused || end.view.has_done(Action::Abort), p::KNOWLEDGE_LAG, views)?;
             let (received, sent) = (&end.ledger.received, &peer.ledger.sent);

@@ -1,13 +1,13 @@
-//! A head cut into lines, right or wrong, so that one line can be looked at or replaced.
+//! A head as lines, right or wrong, so that one line can be inspected or replaced.
 
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     raw: Vec<u8>,
-    /// Up to the empty line, without line ends.
+    /// The lines up to the empty one, without line ends.
     pub(super) lines: Vec<Vec<u8>>,
     /// Whether the empty line is there.
     pub(super) is_whole: bool,
-    /// What follows the empty line.
+    /// The bytes behind the empty line.
     pub(super) rest: Vec<u8>,
     /// Whether each line feed follows a carriage return.
     pub(super) is_crlf: bool,
@@ -37,7 +37,7 @@ impl Head {
         head
     }
 
-    /// The bytes of a whole head with these lines.
+    /// The bytes of a complete head with these lines.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for line in &self.lines {
@@ -83,18 +83,18 @@ impl Head {
         head
     }
 
-    /// Without what follows it.
+    /// Without the bytes behind it.
     pub(super) fn alone(&self) -> Self {
         Self { rest: Vec::new(), ..self.clone() }
     }
 
-    /// The very bytes, and an end.
+    /// The same bytes, and an end.
     pub(super) fn with_end(&self) -> Vec<u8> {
         let end: &[u8] = if self.raw.ends_with(b"\r") { b"\n\r\n" } else { b"\r\n\r\n" };
         [self.raw.as_slice(), end].concat()
     }
 
-    /// The very bytes, with a carriage return before each line feed.
+    /// The same bytes, with a carriage return before each line feed.
     pub(super) fn with_line_ends(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for &byte in &self.raw {
@@ -106,7 +106,7 @@ impl Head {
         bytes
     }
 
-    /// With question marks in the place of all that is not ASCII.
+    /// With question marks in place of everything outside ASCII.
     pub(super) fn in_ascii(&self) -> Self {
         let ascii = |byte: &u8| if byte.is_ascii() { *byte } else { b'?' };
         let lines = self.lines.iter().map(|line| line.iter().map(ascii).collect()).collect();
@@ -128,7 +128,7 @@ impl Head {
         head
     }
 
-    /// What is wrong without doubt and does not bother tungstenite.
+    /// What is certainly wrong, although tungstenite accepts it.
     pub(super) fn fault(&self, is_request: bool) -> Option<&'static str> {
         let count = |name| self.values(name).len();
         let once: &[&str] = if is_request {
@@ -157,7 +157,7 @@ impl Head {
         faults.into_iter().find_map(|(fault, is_there)| is_there.then_some(fault))
     }
 
-    /// Whether there is one `Host`, and it is valid without doubt.
+    /// Whether there is exactly one `Host`, which is certainly valid.
     pub(super) fn has_plain_host(&self) -> bool {
         let [host] = self.values("Host").try_into().unwrap_or_default();
         let (name, port): (&str, &str) = host.split_once(':').unwrap_or((&host, "80"));
@@ -166,7 +166,7 @@ impl Head {
         is_name && port.len() < 5 && port.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    /// Whether the target is a resource name without doubt.
+    /// Whether the target is certainly a resource name.
     pub(super) fn has_plain_target(&self) -> bool {
         let target = self.lines.first().and_then(|line| line.split(|byte| *byte == b' ').nth(1)).unwrap_or_default();
         target.starts_with(b"/") && target.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/?=&-._~".contains(byte))

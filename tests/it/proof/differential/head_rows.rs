@@ -1,4 +1,4 @@
-//! The differences that are allowed in the opening handshake, each with its reason and a head that shows it.
+//! The allowed differences in the opening handshake, each with its reason and a head that shows it.
 
 use super::{
     head::Head,
@@ -16,48 +16,51 @@ pub(super) enum Side {
     Client,
 }
 
-/// Where the two may differ on heads. A row allows a difference only in a head that shows what the row speaks of, and
-/// only if the two agree once that is repaired.
+/// An allowed difference on heads. A row applies only to a head that shows what the row is about, and only if the two
+/// agree once that is repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum HandshakeRow {
     /// A head that is wrong in the middle: one of the two waits for its end.
     Early,
-    /// tungstenite takes a line feed alone for the end of a line. RFC 6455 section 4.1: the handshake "MUST be a valid
-    /// HTTP request", whose lines end in CRLF; RFC 9112 section 2.2 lets a recipient take less, which is how requests
-    /// are smuggled.
+    /// tungstenite accepts a bare line feed as a line end. RFC 6455 section 4.1: the handshake "MUST be a valid HTTP
+    /// request", whose lines end in CRLF. RFC 9112 section 2.2 lets a recipient be lenient, which allows request
+    /// smuggling.
     BareLineFeed,
-    /// tungstenite does not look at the encoding. Section 8.1 has what is not UTF-8 fail the connection.
+    /// tungstenite does not check the encoding. RFC 6455 section 8.1: text that is not UTF-8 fails the connection.
     NotUtf8,
-    /// tungstenite does not look at `Host`. RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request)".
+    /// tungstenite does not check `Host`. RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request)".
     Host,
-    /// tungstenite takes any target. Section 3: the target is a resource name, and has no fragment.
+    /// tungstenite accepts any target. RFC 6455 section 3: the target is a resource name, and has no fragment.
     Target,
-    /// tungstenite takes a request with a body for one without. What follows would be read as frames.
+    /// tungstenite ignores the body of a request, whose bytes would be read as frames.
     Body,
-    /// tungstenite takes the first of several lines of a header. Section 11.3: it "MUST NOT appear more than once".
+    /// tungstenite uses the first of several lines of a header. RFC 6455 section 11.3: it "MUST NOT appear more than
+    /// once".
     Duplicate,
-    /// tungstenite does not look at the subprotocols offered. Section 4.1: "MUST all be unique strings", tokens.
+    /// tungstenite does not check the offered subprotocols. RFC 6455 section 4.1: tokens, which "MUST all be unique
+    /// strings".
     Subprotocols,
-    /// tungstenite does not look at the extensions offered. Section 9.1: "MUST conform to" its grammar.
+    /// tungstenite does not check the offered extensions. RFC 6455 section 9.1: they "MUST conform to" its grammar.
     Extensions,
-    /// tungstenite splits the first `Connection` line of a request at spaces, and wants that of a response to be one
-    /// word. Section 4.1: it has to "contain" the token; RFC 9110 section 5.6.1 says what a list is.
+    /// tungstenite splits the first `Connection` line of a request at spaces, and expects a single word in a response.
+    /// RFC 6455 section 4.1: the header has to "contain" the token; RFC 9110 section 5.6.1 defines a list.
     ConnectionList,
-    /// tungstenite takes no list for the `Upgrade` of a request. Section 4.2.1: "containing the value 'websocket'".
+    /// tungstenite accepts no list in the `Upgrade` of a request. RFC 6455 section 4.2.1: "containing the value
+    /// 'websocket'".
     UpgradeList,
-    /// tungstenite refuses what follows the request at once. RFC 9112 section 9.3.2 lets a client send on.
+    /// tungstenite refuses bytes directly behind the request. RFC 9112 section 9.3.2 lets a client send on.
     Junk,
     /// tungstenite takes an interim response for the final one. RFC 9110 section 15.2: a client "MUST be able to parse
     /// one or more 1xx responses received prior to a final response".
     Interim,
-    /// tungstenite does not look at the extensions chosen. Section 4.1: one that was not offered "MUST" fail.
+    /// tungstenite does not check the chosen extensions. RFC 6455 section 4.1: one that was not offered "MUST" fail.
     ExtensionChosen,
-    /// tungstenite insists on a subprotocol if some were offered. Section 4.2.2 lets the server choose none.
+    /// tungstenite insists on a subprotocol if some were offered. RFC 6455 section 4.2.2 lets the server choose none.
     NoSubprotocol,
-    /// We read the body of a rejection, and refuse one whose length is not a length; tungstenite leaves it.
+    /// We read the body of a rejection, and refuse one with an invalid length; tungstenite does not read it.
     RejectionBody,
-    /// tungstenite refuses any response of HTTP/1.0, we only a 101: what is not a WebSocket is HTTP, of either version
-    /// (RFC 9112 section 2.3).
+    /// tungstenite refuses every response of HTTP/1.0, we only a 101: a response that is not a WebSocket is HTTP, of
+    /// either version (RFC 9112 section 2.3).
     OldResponse,
 }
 
@@ -82,7 +85,7 @@ impl HandshakeRow {
         Self::OldResponse,
     ];
 
-    /// Whether this row is why the two differ.
+    /// Whether this row explains the difference.
     pub(super) fn allows(self, side: Side, ours: &Verdict, theirs: &Verdict, head: &Head) -> bool {
         let refuses = |error: &HandshakeError| matches!(ours, Verdict::Refused(Refusal::Ours(ours)) if ours == error);
         let they_refuse = matches!(theirs, Verdict::Refused(_));
@@ -177,7 +180,7 @@ impl HandshakeRow {
         }
     }
 
-    /// The header that ours refuses because it is there more than once.
+    /// The header that we refuse because it appears more than once.
     fn repeated(self, ours: &Verdict, head: &Head) -> Option<&'static str> {
         let Verdict::Refused(Refusal::Ours(error)) = ours else { return None };
         let name = match error {
@@ -218,7 +221,7 @@ impl HandshakeRow {
     }
 }
 
-/// Whether `word` is a token without doubt.
+/// Whether `word` is certainly a token.
 fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

@@ -1,4 +1,4 @@
-//! The same head into both: the same request or response is read from it, or it is refused by both.
+//! The same head into both implementations: both read the same request or response, or both refuse it.
 
 use super::{
     head::Head,
@@ -15,6 +15,7 @@ const MAX_REPAIRS: usize = 32;
 /// subprotocols (2); the rest is what the peer sends.
 ///
 /// # Panics
+///
 /// If they differ and no [`HandshakeRow`] allows it.
 pub(crate) fn differential_handshake(data: &[u8]) {
     handshake_differences(data);
@@ -24,7 +25,7 @@ pub(crate) fn differential_handshake(data: &[u8]) {
 pub(crate) fn handshake_differences(data: &[u8]) -> BTreeSet<HandshakeRow> {
     let mut rows = BTreeSet::new();
     let Some((&choice, bytes)) = data.split_first() else { return rows };
-    // Beyond this tungstenite sees an attack.
+    // Beyond this tungstenite suspects an attack.
     if bytes.len() > 60_000 {
         return rows;
     }
@@ -38,7 +39,7 @@ pub(crate) fn handshake_differences(data: &[u8]) -> BTreeSet<HandshakeRow> {
         };
         let head = Head::of(&bytes);
         if let (Verdict::Accepted { .. }, Some(fault)) = (&ours, head.fault(side == Side::Server)) {
-            // An interim response is not what is accepted.
+            // The accepted response is not the interim one.
             assert!(
                 matches!(theirs, Verdict::Rejected(_)),
                 "{fault} is accepted: {}\n  data: {}",
@@ -61,5 +62,5 @@ pub(crate) fn handshake_differences(data: &[u8]) -> BTreeSet<HandshakeRow> {
         rows.insert(row);
         bytes = row.repair(&ours, &head);
     }
-    panic!("they differ however often it is repaired\n  data: {}\n  {rows:?}", hex(data));
+    panic!("they still differ after all repairs\n  data: {}\n  {rows:?}", hex(data));
 }

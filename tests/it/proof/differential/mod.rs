@@ -1,5 +1,5 @@
-//! The same bytes into statesocket and into tungstenite: the same things come out, at the same places, and the same
-//! bytes are sent back. Where the two may differ is listed, in [`Row`] for frames and in [`HandshakeRow`] for heads.
+//! The same bytes into statesocket and into tungstenite: both report the same at the same places, and send the same
+//! bytes back. [`Row`] lists the allowed differences for frames, [`HandshakeRow`] those for heads.
 
 mod head;
 mod head_rows;
@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use trace::{Case, End, Fault, Item, Limits, Placed, Trace};
 use tungstenite::protocol::Role;
 
-/// What tungstenite says in the place of a code that it does not take.
+/// tungstenite's replacement for a code that it does not accept.
 const REPLACED: (u16, &str) = (1002, "Protocol violation");
 
 /// The first byte of `data` that makes [`differential`] compare endpoints of `role`.
@@ -30,10 +30,11 @@ pub(crate) fn choice(role: Role, is_tight: bool, has_closed: bool) -> u8 {
     Case::choice(role, is_tight, has_closed)
 }
 
-/// Both do the same with frames. The first byte of `data` chooses role (1: client), limits (2: tight) and whether the
-/// endpoint has sent its Close before (4); the rest is what the peer sends.
+/// Both do the same with frames. The first byte of `data` chooses the role (1: client), the limits (2: tight) and
+/// whether the endpoint has sent its Close before (4); the rest is what the peer sends.
 ///
 /// # Panics
+///
 /// If they differ and no [`Row`] allows it.
 pub(crate) fn differential(data: &[u8]) {
     differences(data);
@@ -62,13 +63,13 @@ impl<'d> Comparison<'d> {
         Self { case, ours, theirs, data }
     }
 
-    /// Compares, and returns a case without the difference found if one is needed to see what lies behind it.
+    /// Compares the two. Returns a case without the difference found if that is needed to see what lies behind it.
     fn run(&self, rows: &mut BTreeSet<Row>) -> Option<Case> {
         let same = self.ours.items.iter().zip(&self.theirs.items).take_while(|(ours, theirs)| ours == theirs).count();
         let (ours, theirs) = (&self.ours.items[same..], &self.theirs.items[same..]);
         self.check_what_only_ours_minds();
         if let End::Failed(fault) = self.ours.end {
-            self.check(ours.is_empty(), "only ours handed this out before it failed");
+            self.check(ours.is_empty(), "only ours reported this before it failed");
             let frame = Placed::around(&self.case.wire, self.ours.end_at);
             self.check(frame.shows(fault, &self.case), "the frame does not show the fault that ours names");
             if let Some(case) = self.repaired(fault, &frame, rows) {
@@ -76,7 +77,7 @@ impl<'d> Comparison<'d> {
             }
             self.compare_failures(fault, &frame, theirs, rows);
         } else if ours != theirs || self.ours.end != self.theirs.end || self.ours.end_at != self.theirs.end_at {
-            self.check(self.is_bad_gateway(ours, theirs), "they differ");
+            self.check(self.is_bad_gateway(ours, theirs), "the events differ");
             rows.insert(Row::BadGateway);
         }
         self.compare_output(rows);
@@ -84,25 +85,25 @@ impl<'d> Comparison<'d> {
         None
     }
 
-    /// Where tungstenite takes what it should not, that the two agree says nothing.
+    /// Where tungstenite accepts too much, agreement of the two proves nothing.
     fn check_what_only_ours_minds(&self) {
         let has_failed = matches!(self.ours.end, End::Failed(_));
         let mut frames = Placed::before(&self.case.wire, self.ours.end_at);
         frames.truncate(frames.len() - usize::from(has_failed));
-        self.check(frames.iter().all(Placed::is_minimal), "a length is taken that is not minimal");
+        self.check(frames.iter().all(Placed::is_minimal), "a length that is not minimal is accepted");
         let mut fragments = 0;
         for frame in frames.iter().filter(|frame| !frame.is_control() && frame.has_header(self.ours.end_at)) {
             fragments = if frame.first & 0x0F == 0 { fragments + 1 } else { 1 };
-            self.check(fragments <= self.case.limits.fragments, "more fragments are taken than the limit");
+            self.check(fragments <= self.case.limits.fragments, "more fragments than the limit are accepted");
         }
         if let Some((_, Item::Close(Some((code, _))))) = self.ours.items.last() {
-            // Section 7.4, and 1012 to 1014 of the IANA registry.
+            // RFC 6455 section 7.4, and 1012 to 1014 of the IANA registry.
             let may_be_sent = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
-            self.check(may_be_sent, "a close code is taken that may not be sent");
+            self.check(may_be_sent, "a close code that may not be sent is accepted");
         }
     }
 
-    /// Takes away what only ours minds, and what tungstenite waits for.
+    /// Repairs what only ours refuses, and completes what tungstenite waits for.
     fn repaired(&self, fault: Fault, frame: &Placed, rows: &mut BTreeSet<Row>) -> Option<Case> {
         let case = self.case.clone();
         if matches!(fault, Fault::LengthNotMinimal | Fault::ControlTooLong) && !frame.is_minimal() {
@@ -110,7 +111,7 @@ impl<'d> Comparison<'d> {
             let minimal = Case { wire: frame.with_minimal_length(&case.wire), ..case };
             let theirs = theirs::run(&minimal);
             let is_same = (theirs.items(), theirs.end) == (self.theirs.items(), self.theirs.end);
-            self.check(is_same, "tungstenite minds the form of a length");
+            self.check(is_same, "tungstenite refuses the form of a length");
             return Some(minimal);
         }
         if fault == Fault::Fragments {
@@ -126,7 +127,7 @@ impl<'d> Comparison<'d> {
         None
     }
 
-    /// Ours failed for `fault` in `frame`: theirs has to fail there, too, and for a fault that it looks for first.
+    /// Ours failed for `fault` in `frame`: theirs has to fail in the same frame, for the first fault that it checks.
     fn compare_failures(&self, ours: Fault, frame: &Placed, rest: &[(usize, Item)], rows: &mut BTreeSet<Row>) {
         let (role, at) = (self.case.role, self.theirs.end_at);
         self.check(frame.start < at && at <= frame.end, "the place of the failure differs");
@@ -160,7 +161,7 @@ impl<'d> Comparison<'d> {
     fn compare_output(&self, rows: &mut BTreeSet<Row>) {
         let (mut ours, mut theirs) = (self.sent(&self.ours.output), self.sent(&self.theirs.output));
         let pongs: Vec<Item> = ours.iter().filter(|item| matches!(item, Item::Pong(_))).cloned().collect();
-        self.check(pongs == self.ours.pings(), "each ping is answered with a pong");
+        self.check(pongs == self.ours.pings(), "each Ping is answered with a Pong");
         if self.case.has_closed && !pongs.is_empty() {
             rows.insert(Row::PongAfterOwnClose);
             ours.retain(|item| !matches!(item, Item::Pong(_)));
@@ -170,7 +171,7 @@ impl<'d> Comparison<'d> {
         {
             let close = ours.pop();
             let code = if let Some(Item::Close(Some((code, _)))) = close { code } else { 0 };
-            self.check(code == fault.close_code(), "a violation is answered with a close and its code");
+            self.check(code == fault.close_code(), "a violation is answered with a Close of its code");
             if self.theirs.end == End::Closed {
                 self.check(is_replaced(theirs.pop()), "tungstenite answers what it reports");
             } else {
@@ -178,19 +179,19 @@ impl<'d> Comparison<'d> {
             }
         }
         if rows.contains(&Row::BadGateway) {
-            self.check(matches!(ours.pop(), Some(Item::Close(Some((1014, _))))), "a close is answered with its code");
+            self.check(matches!(ours.pop(), Some(Item::Close(Some((1014, _))))), "a Close is answered with its code");
             self.check(is_replaced(theirs.pop()), "tungstenite answers what it reports");
         }
-        self.check(ours == theirs, "what they send differs");
+        self.check(ours == theirs, "the answers differ");
     }
 
-    /// The frames in `output`, all of which are whole messages and control frames here.
+    /// The frames in `output`, which are only unfragmented messages and control frames here.
     fn sent(&self, output: &[u8]) -> Vec<Item> {
         let mut rest = output;
         let mut items = Vec::new();
         while !rest.is_empty() {
             let frame = Raw::parse(&mut rest);
-            self.check(frame.key.is_some() == (self.case.role == Role::Client), "exactly a client masks");
+            self.check(frame.key.is_some() == (self.case.role == Role::Client), "a client masks and a server does not");
             items.push(match (frame.first, frame.payload) {
                 (0x81, payload) => Item::Text(String::from_utf8(payload).expect("a text is UTF-8")),
                 (0x82, payload) => Item::Binary(payload),
@@ -206,7 +207,7 @@ impl<'d> Comparison<'d> {
         items
     }
 
-    /// What each sends, the other reads as it was meant.
+    /// Each reads what the other sends as it was meant.
     fn read_back(&self) {
         let role = peer_of(self.case.role);
         let read_by = |run: fn(&Case) -> Trace, output: &[u8]| {
@@ -217,7 +218,10 @@ impl<'d> Comparison<'d> {
             }
             let trace = run(&case);
             let is_1014 = matches!(sent.last(), Some(Item::Close(Some((1014, _)))));
-            self.check(is_1014 || trace.items() == sent.iter().collect::<Vec<_>>(), "what is sent is not what is read");
+            self.check(
+                is_1014 || trace.items() == sent.iter().collect::<Vec<_>>(),
+                "the output is not read as it was meant",
+            );
         };
         read_by(theirs::run, &self.ours.output);
         read_by(ours::run, &self.theirs.output);
@@ -243,7 +247,7 @@ fn is_replaced(item: Option<Item>) -> bool {
     matches!(item, Some(Item::Close(Some((code, reason)))) if (code, reason.as_str()) == REPLACED)
 }
 
-/// The bytes as they can be pasted.
+/// The bytes in a form that can be pasted.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,11 +1,11 @@
-//! What statesocket makes of the bytes. Its application echoes messages.
+//! statesocket on the bytes. Its application echoes messages.
 
 use super::trace::{Case, End, Fault, Item, Trace};
 use crate::support::into_owned;
 use statesocket::{Agreed, Cause, CloseCode, Config, Connection, Disconnect, Event, Message, ProtocolError};
 use std::{sync::Arc, time::Instant};
 
-/// Hands the bytes in one by one, so that it is known when each thing was known; in one piece they must give the same.
+/// Hands in the bytes one by one, so that the position of each event is known. In one piece they must give the same.
 pub(super) fn run(case: &Case) -> Trace {
     let trace = Endpoint::new(case).run(&case.wire, 1);
     let whole = Endpoint::new(case).run(&case.wire, usize::MAX);
@@ -34,7 +34,7 @@ impl Endpoint {
         let now = Instant::now();
         let mut connection = Connection::established(case.role, Agreed::new().seed([7; 32]), Arc::new(config), now);
         if case.has_closed {
-            connection.close(1000, "done").expect("an open connection can be closed");
+            connection.close(1000, "done").expect("the connection is open");
         }
         Self { connection, now, items: Vec::new(), end: None, output: Vec::new() }
     }
@@ -56,7 +56,7 @@ impl Endpoint {
             self.note(at, event);
         }
         self.write();
-        let (end_at, end) = self.end.expect("each connection ends with a disconnect");
+        let (end_at, end) = self.end.expect("each connection ends with a Disconnect");
         Trace { items: self.items, end, end_at, output: self.output }
     }
 
@@ -93,7 +93,7 @@ impl Endpoint {
             }
             Cause::Protocol(error) => End::Failed(fault(*error)),
             Cause::TransportLost => End::Lost,
-            other => panic!("not how such a connection ends: {other:?}"),
+            other => panic!("an unexpected end: {other:?}"),
         };
         if end != End::Closed {
             assert_eq!((disconnect.code, disconnect.is_clean), (CloseCode::Abnormal, false), "{disconnect:?}");
@@ -126,6 +126,6 @@ fn fault(error: ProtocolError) -> Fault {
         ProtocolError::FrameTooLarge { .. } => Fault::FrameSize,
         ProtocolError::MessageTooLarge { .. } => Fault::MessageSize,
         ProtocolError::TooManyFragments { .. } => Fault::Fragments,
-        other => panic!("a violation that the comparison does not know: {other:?}"),
+        other => panic!("a violation unknown to the comparison: {other:?}"),
     }
 }

@@ -1,30 +1,30 @@
-//! The differences that are allowed, each with its reason and bytes that show it.
+//! The allowed differences on frames, each with its reason and bytes that show it.
 
-/// Where the two may differ on frames. Everything else is a fault of one of them.
+/// An allowed difference on frames. Any other is a fault of one of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Row {
-    /// A frame breaks several rules, and each names the one that it looks for first.
+    /// A frame breaks several rules, and each names the one that it checks first.
     SeveralFaults,
-    /// We fail at the byte that breaks the rule; tungstenite, once the frame is whole. Section 7.1.7 sets no time, and
-    /// what waits for the rest can be made to wait, and to buffer.
+    /// We fail at the byte that breaks the rule, tungstenite once the frame is complete. RFC 6455 section 7.1.7 sets no
+    /// time. An implementation that waits can be made to wait, and to buffer.
     Late,
-    /// tungstenite takes lengths in any form. Section 5.2: "in all cases, the minimal number of bytes MUST be used to
-    /// encode the length".
+    /// tungstenite accepts lengths in any form. RFC 6455 section 5.2: "in all cases, the minimal number of bytes MUST
+    /// be used to encode the length".
     LengthNotMinimal,
-    /// tungstenite has no limit on the fragments of a message. Section 10.4: implementations "MUST protect themselves".
+    /// tungstenite has no limit on fragments. RFC 6455 section 10.4: implementations "MUST protect themselves".
     Fragments,
-    /// tungstenite reports a Close whose code may not be sent as a Close with 1002. Section 7.1.5: the code of the
-    /// connection is the one that was received, and section 7.4 reserves those.
+    /// tungstenite reports a Close with a code that may not be sent as a Close with 1002. RFC 6455 section 7.1.5: the
+    /// code of the connection is the received one, and section 7.4 reserves those.
     ForbiddenCode,
-    /// After its own Close tungstenite takes one with any code.
+    /// After its own Close tungstenite accepts a Close with any code.
     ForbiddenCodeInReply,
     /// tungstenite takes 1014 for a code that may not be sent. It is registered with IANA: "Bad Gateway".
     BadGateway,
-    /// tungstenite tells the peer nothing of its violation. Section 7.1.7: "the endpoint SHOULD send a Close frame with
-    /// an appropriate status code".
+    /// tungstenite does not tell the peer about its violation. RFC 6455 section 7.1.7: "the endpoint SHOULD send a
+    /// Close frame with an appropriate status code".
     SilentFailure,
-    /// tungstenite answers no Ping after its own Close. Section 5.5.2: "an endpoint MUST send a Pong frame in response,
-    /// unless it already received a Close frame".
+    /// tungstenite answers no Ping after its own Close. RFC 6455 section 5.5.2: "an endpoint MUST send a Pong frame in
+    /// response, unless it already received a Close frame".
     PongAfterOwnClose,
 }
 

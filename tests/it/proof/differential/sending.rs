@@ -1,4 +1,4 @@
-//! What one endpoint is told to send, the other reads: statesocket to tungstenite, and back.
+//! One implementation sends and the other reads: statesocket to tungstenite, and back.
 
 use super::{
     hex, ours, theirs,
@@ -21,7 +21,7 @@ const REPLIES: Limits = Limits { fragments: u32::MAX, ..Limits::REPLIES };
 
 const CODES: [u16; 8] = [1000, 1001, 1003, 1008, 1011, 1013, 3000, 4999];
 
-/// One call of an application.
+/// A call of an application.
 #[derive(Clone, Debug)]
 enum Call {
     Text(String),
@@ -37,10 +37,11 @@ enum Payload {
     Binary(Vec<u8>),
 }
 
-/// What an application sends through either is read by the other as it was meant. The first byte of `data` chooses the
-/// role of the sender (1: client); the rest are calls.
+/// Each reads what an application sends through the other as it was meant. The first byte of `data` chooses the role of
+/// the sender (1: client); the rest are calls.
 ///
 /// # Panics
+///
 /// If something else is read.
 pub(crate) fn differential_sending(data: &[u8]) {
     let Some((&choice, rest)) = data.split_first() else { return };
@@ -53,7 +54,7 @@ pub(crate) fn differential_sending(data: &[u8]) {
     ];
     for (who, trace) in read {
         let items: Vec<Item> = trace.items.into_iter().map(|(_, item)| item).collect();
-        assert_eq!(items, meant, "what {who} is not what was sent by a {sender:?}\n  data: {}", hex(data));
+        assert_eq!(items, meant, "{who} something that a {sender:?} did not send\n  data: {}", hex(data));
     }
 }
 
@@ -63,13 +64,13 @@ fn calls(mut bytes: &[u8]) -> Vec<Call> {
     while let [kind, len, rest @ ..] = bytes {
         let (payload, rest) = rest.split_at(usize::from(len % 16).min(rest.len()));
         bytes = rest;
-        // Each form of the length is needed, the longest seldom.
+        // Each form of the length is needed, the longest one rarely.
         let times = match len {
             0xFF => 5_000,
             0xC0.. => 30,
             _ => 1,
         };
-        // A byte that is no text becomes three.
+        // A byte that is not text becomes three.
         let binary = if 3 * payload.len() * times > room { Vec::new() } else { payload.repeat(times) };
         room -= 3 * binary.len();
         let text = String::from_utf8_lossy(&binary).into_owned();
@@ -85,7 +86,7 @@ fn calls(mut bytes: &[u8]) -> Vec<Call> {
     calls
 }
 
-/// The calls that are legal in their order (section 5.4), and what is read of them.
+/// The calls that are legal in their order (RFC 6455 section 5.4), and what is read from them.
 fn valid(calls: Vec<Call>) -> (Vec<Call>, Vec<Item>) {
     let (mut kept, mut meant) = (Vec::new(), Vec::new());
     let mut open: Option<Item> = None;
@@ -143,11 +144,11 @@ fn sent_by_ours(role: Role, calls: &[Call]) -> Vec<u8> {
                 connection.send_binary_fragment(bytes, *is_last)
             }
             Call::Ping(payload) => {
-                connection.ping(payload).expect("a short ping of an open connection");
+                connection.ping(payload).expect("the Ping is short and the connection open");
                 Ok(())
             }
             Call::Close(code, reason) => {
-                connection.close(*code, reason).expect("a code that both roles may send");
+                connection.close(*code, reason).expect("both roles may send the code");
                 Ok(())
             }
         };

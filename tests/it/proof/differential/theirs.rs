@@ -1,4 +1,4 @@
-//! What tungstenite makes of the bytes. Its application echoes messages.
+//! tungstenite on the bytes. Its application echoes messages.
 
 use super::trace::{Case, End, Fault, Item, Limits, Trace};
 use std::io::{self, Read, Write};
@@ -8,7 +8,7 @@ use tungstenite::{
     protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
 };
 
-/// A socket in memory that gives one byte at a time, so that it is known when each thing was known.
+/// A socket in memory that yields one byte at a time, so that the position of each event is known.
 pub(super) struct Bytewise {
     wire: Vec<u8>,
     read: usize,
@@ -39,7 +39,7 @@ impl Write for Bytewise {
     }
 }
 
-/// Reads up to the first Close or error; what tungstenite does after an error is of no use to anyone.
+/// Reads up to the first Close or error; nothing after an error matters.
 pub(super) fn run(case: &Case) -> Trace {
     let limits = WebSocketConfig::default()
         .read_buffer_size(0)
@@ -66,7 +66,7 @@ pub(super) fn run(case: &Case) -> Trace {
             break End::Closed;
         }
     };
-    // On a server it reports the end of the connection as an error.
+    // A server reports the end of the connection as an error.
     let _ = socket.flush();
     let end_at = socket.get_ref().read;
     Trace { items, end, end_at, output: socket.get_ref().output.clone() }
@@ -79,7 +79,7 @@ fn item(message: Message) -> Item {
         Message::Ping(payload) => Item::Ping(payload.to_vec()),
         Message::Pong(payload) => Item::Pong(payload.to_vec()),
         Message::Close(frame) => Item::Close(frame.map(|close| (close.code.into(), close.reason.to_string()))),
-        Message::Frame(_) => panic!("it hands out no raw frames"),
+        Message::Frame(_) => panic!("tungstenite reports no raw frames"),
     }
 }
 
@@ -99,6 +99,6 @@ fn end(error: &Error, limits: Limits) -> End {
             Fault::FrameSize
         }
         Error::Capacity(CapacityError::MessageTooLong { .. }) => Fault::MessageSize,
-        other => panic!("an error that the comparison does not know: {other:?}"),
+        other => panic!("an error unknown to the comparison: {other:?}"),
     })
 }

@@ -1,19 +1,20 @@
-//! What an endpoint made of the bytes it was given, in words that belong to neither implementation.
+//! What an endpoint made of its input, in words that belong to neither implementation.
 
 use std::ops::Range;
 use tungstenite::protocol::Role;
 
-/// What is compared: an open endpoint, and the bytes that its peer sends it.
+/// A case: an open endpoint, and the bytes from its peer.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) role: Role,
-    /// Whether the endpoint has sent its own Close before the bytes come.
+    /// Whether the endpoint has sent its own Close before the bytes arrive.
     pub(super) has_closed: bool,
     pub(super) limits: Limits,
     pub(super) wire: Vec<u8>,
 }
 
-/// The limits of section 10.4, the same for both. Those of frames and messages differ, so that an error tells which.
+/// The limits of RFC 6455 section 10.4, the same for both. Those of frames and messages differ, so that an error tells
+/// which one applied.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) frame: usize,
@@ -23,14 +24,15 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) const TIGHT: Self = Self { frame: 150, message: 200, fragments: 3 };
-    /// Room for a frame that needs each form of the length.
+    /// Room for a frame with each form of the length.
     pub(super) const WIDE: Self = Self { frame: 70_000, message: 140_000, fragments: 1_000 };
     /// Room for everything that an endpoint with these limits sends.
     pub(super) const REPLIES: Self = Self { frame: 200_000, message: 210_000, fragments: 1_000 };
 }
 
 impl Case {
-    /// The first byte of `data` chooses role, limits and who has closed; the rest is what the peer sends.
+    /// The first byte of `data` chooses role, limits and whether the endpoint has closed; the rest is what the peer
+    /// sends.
     pub(super) fn new(data: &[u8]) -> Option<Self> {
         let (&choice, wire) = data.split_first()?;
         Some(Self {
@@ -41,7 +43,7 @@ impl Case {
         })
     }
 
-    /// The bytes that [`Case::new`] reads this case from.
+    /// The bytes from which [`Case::new`] reads this case.
     pub(super) fn choice(role: Role, is_tight: bool, has_closed: bool) -> u8 {
         u8::from(role == Role::Client) | u8::from(is_tight) << 1 | u8::from(has_closed) << 2
     }
@@ -50,12 +52,12 @@ impl Case {
 /// Everything that an endpoint showed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Trace {
-    /// What it handed out, each with the number of bytes that had come by then.
+    /// Its events, each with the number of bytes that had arrived.
     pub(super) items: Vec<(usize, Item)>,
     pub(super) end: End,
-    /// The number of bytes that had come by the end.
+    /// The number of bytes that had arrived by the end.
     pub(super) end_at: usize,
-    /// What it wrote.
+    /// Its output.
     pub(super) output: Vec<u8>,
 }
 
@@ -71,14 +73,14 @@ pub(super) enum Item {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// All was well as far as it went; then the stream ended.
+    /// Everything was valid; then the stream ended.
     Lost,
-    /// A Close came.
+    /// A Close arrived.
     Closed,
     Failed(Fault),
 }
 
-/// What a frame can do wrong, in the order in which ours looks for it.
+/// The faults of a frame, in the order in which ours checks for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
     Reserved,
@@ -99,7 +101,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// The place in the order in which tungstenite looks for it; what it does not look for is last.
+    /// The position in the order in which tungstenite checks for it; last if it does not.
     pub(super) fn rank_in_tungstenite(self, role: Role) -> usize {
         match (self, role) {
             (Self::OpCode, _) => 0,
@@ -118,7 +120,7 @@ impl Fault {
         }
     }
 
-    /// The code that section 7.4.1 has for it.
+    /// Its code according to RFC 6455 section 7.4.1.
     pub(super) fn close_code(self) -> u16 {
         match self {
             Self::Utf8 => 1007,
@@ -151,18 +153,18 @@ impl Trace {
     }
 }
 
-/// A frame where it lies in the bytes, whole or not, right or wrong.
+/// A frame at its place in the bytes, complete or not, right or wrong.
 #[derive(Clone, Debug)]
 pub(super) struct Placed {
     pub(super) start: usize,
     pub(super) first: u8,
     /// The second byte, if it is there.
     pub(super) second: Option<u8>,
-    /// Where the extended length lies.
+    /// The place of the extended length.
     pub(super) extended: Range<usize>,
     /// The length, if all of it is there.
     pub(super) len: Option<u64>,
-    /// Where the frame ends, if its length is there.
+    /// The end of the frame, if its length is there.
     pub(super) end: usize,
 }
 
@@ -185,7 +187,7 @@ impl Placed {
         Self { start, first: wire[start], second, extended, len, end }
     }
 
-    /// The frame that the byte before `place` belongs to.
+    /// The frame that contains the byte before `place`.
     pub(super) fn around(wire: &[u8], place: usize) -> Self {
         let mut frame = Self::at(wire, 0);
         while frame.end < place {
@@ -206,7 +208,7 @@ impl Placed {
         frames
     }
 
-    /// Whether all of the header had come by `place`.
+    /// Whether the whole header had arrived by `place`.
     pub(super) fn has_header(&self, place: usize) -> bool {
         self.len.is_some_and(|len| self.end as u64 - len <= place as u64)
     }
@@ -215,7 +217,7 @@ impl Placed {
         self.first & 0x08 != 0
     }
 
-    /// Section 5.2: "in all cases, the minimal number of bytes MUST be used to encode the length".
+    /// RFC 6455 section 5.2: "in all cases, the minimal number of bytes MUST be used to encode the length".
     pub(super) fn is_minimal(&self) -> bool {
         match self.extended.len() {
             2 => self.len.is_none_or(|len| len > 125),
@@ -224,7 +226,7 @@ impl Placed {
         }
     }
 
-    /// Whether the header shows `fault`; what a header alone cannot show counts as shown.
+    /// Whether the header shows `fault`; a fault that no header can show counts as shown.
     pub(super) fn shows(&self, fault: Fault, case: &Case) -> bool {
         let is_masked = self.second.is_some_and(|second| second & 0x80 != 0);
         match fault {
@@ -246,8 +248,8 @@ impl Placed {
 
     /// The same bytes with the length of this frame in the shortest form.
     pub(super) fn with_minimal_length(&self, wire: &[u8]) -> Vec<u8> {
-        let len = self.len.expect("a length that is not minimal is there");
-        let mask = self.second.expect("a length is there") & 0x80;
+        let len = self.len.expect("the frame has a length that is not minimal");
+        let mask = self.second.expect("the frame has a length") & 0x80;
         let mut bytes = wire[..=self.start].to_vec();
         match u16::try_from(len) {
             Ok(short @ ..126) => bytes.push(mask | short as u8),
@@ -258,8 +260,8 @@ impl Placed {
         bytes
     }
 
-    /// The same bytes with the rest of this frame, which is the last and of which some is missing: a length in its
-    /// shortest form as far as that can still be, a key and a payload of zeros. `None` if nothing is missing.
+    /// The same bytes with the missing rest of this frame, which is the last: a length in its shortest form as far as
+    /// possible, a key and a payload of zeros. `None` if nothing is missing.
     pub(super) fn completed(&self, wire: &[u8], limit: usize) -> Option<Vec<u8>> {
         let mut bytes = wire.to_vec();
         if self.second.is_none() {

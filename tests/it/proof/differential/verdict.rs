@@ -1,4 +1,4 @@
-//! What each endpoint says to a head.
+//! The verdict of each endpoint on a head.
 
 use crate::support::into_owned;
 use statesocket::{
@@ -23,16 +23,16 @@ use tungstenite::{
     },
 };
 
-/// What a client offers, if it does.
+/// The subprotocols that a client offers, if it does.
 pub(super) const OFFERED: [&str; 2] = ["chat", "superchat"];
 
 const URI: &str = "ws://server.example.com/chat";
 
 #[derive(Clone, Debug)]
 pub(super) enum Verdict {
-    /// More bytes are due.
+    /// More bytes are needed.
     Waits,
-    /// A request to the target, or a response with 101, and in the first case the key that answers it.
+    /// A request for the target, or a 101; for a request, with the key that answers it.
     Accepted {
         target: Option<String>,
         headers: HeaderMap,
@@ -41,18 +41,18 @@ pub(super) enum Verdict {
     /// A response with another status.
     Rejected(u16),
     Refused(Refusal),
-    /// tungstenite alone: bytes follow the head, which it has not looked into.
+    /// tungstenite only: bytes follow the head, which it has not checked.
     Junk,
 }
 
-/// Why, in the words of who refused.
+/// The reason, in the words of the endpoint that refused.
 #[derive(Clone, Debug)]
 pub(super) enum Refusal {
     Ours(HandshakeError),
     Theirs(String),
 }
 
-/// Who refuses does so in words of its own, which are not compared.
+/// Each endpoint refuses in words of its own, which are not compared.
 impl PartialEq for Verdict {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -67,7 +67,7 @@ impl PartialEq for Verdict {
     }
 }
 
-/// Limits as tungstenite has them.
+/// The limits of tungstenite.
 fn config() -> Arc<Config> {
     let mut config = Config::default();
     (config.max_head_bytes, config.max_request_line_bytes, config.max_headers) = (65_536, 65_536, MAX_HEADERS);
@@ -95,7 +95,7 @@ pub(super) fn ours_as_server(bytes: &[u8]) -> Verdict {
             assert!(server.transmit().starts_with(status.as_bytes()), "a refusal is answered with its status: {error}");
             Verdict::Refused(Refusal::Ours(error))
         }
-        Some(other) => panic!("not an event of a handshake: {other:?}"),
+        Some(other) => panic!("an unexpected event: {other:?}"),
     }
 }
 
@@ -111,7 +111,7 @@ fn client(offered: &[&str]) -> (Connection, Vec<u8>) {
     (client, request)
 }
 
-/// The request of such a client.
+/// The request of that client.
 pub(crate) fn request(offers: bool) -> Vec<u8> {
     client(if offers { &OFFERED } else { &[] }).1
 }
@@ -129,13 +129,13 @@ pub(super) fn ours_as_client(bytes: &[u8], offered: &[&str]) -> Verdict {
         Some(Event::Disconnect(disconnect)) => match disconnect.cause {
             Cause::TransportLost => Verdict::Waits,
             Cause::Handshake(error) => Verdict::Refused(Refusal::Ours(error)),
-            other => panic!("not how a handshake ends: {other:?}"),
+            other => panic!("an unexpected end: {other:?}"),
         },
-        other => panic!("not an event of a handshake: {other:?}"),
+        other => panic!("an unexpected event: {other:?}"),
     }
 }
 
-/// A socket in memory with nothing more to come.
+/// A socket in memory without further input.
 struct Memory {
     input: io::Cursor<Vec<u8>>,
     output: Vec<u8>,
@@ -166,7 +166,7 @@ fn memory(bytes: &[u8]) -> Memory {
 
 pub(super) fn theirs_as_server(bytes: &[u8]) -> Verdict {
     let mut seen = None;
-    #[expect(clippy::result_large_err, reason = "it is what tungstenite asks for")]
+    #[expect(clippy::result_large_err, reason = "tungstenite reads from this socket")]
     let callback = |request: &ServerRequest, response| {
         let target = Some(resource(request.uri().path(), request.uri().query()));
         seen = Some((target, request.headers().clone()));
@@ -185,13 +185,13 @@ pub(super) fn theirs_as_server(bytes: &[u8]) -> Verdict {
 
 pub(super) fn theirs_as_client(bytes: &[u8], offered: &[&str]) -> Verdict {
     let (_, head) = client(offered);
-    // That it is read is a part of the comparison, and so is that it is accepted.
+    // That it is read and accepted is part of the comparison.
     let (_, parsed) = ServerRequest::try_parse(&head).expect("our request is well-formed").expect("it is whole");
     let accepted = ServerHandshake::start(memory(&head), NoCallback, None).handshake();
     assert!(accepted.is_ok(), "tungstenite refuses our request: {}", head.escape_ascii());
     let mut request = parsed;
     *request.uri_mut() = Uri::from_static(URI);
-    let started = ClientHandshake::start(memory(bytes), request, None).expect("our request is one of its own");
+    let started = ClientHandshake::start(memory(bytes), request, None).expect("tungstenite reads our request");
     match started.handshake() {
         Ok((_, response)) => Verdict::Accepted { target: None, headers: response.headers().clone(), accept: None },
         Err(Outcome::Interrupted(_)) => Verdict::Waits,

@@ -1,4 +1,4 @@
-//! Invariants of what the application is told.
+//! Invariants of the events.
 
 use crate::proof::{
     frames::joined,
@@ -12,7 +12,7 @@ pub(super) fn i_7_there_is_exactly_one_disconnect(trace: &Trace) {
     let mut is_told = false;
     for (_, step, after) in trace.iter() {
         is_told |= matches!(step.event, Some(Event::Disconnect(_)));
-        assert_eq!(after.disconnect.is_some(), is_told, "I-7: it can be asked for once it was told: {step:?}");
+        assert_eq!(after.disconnect.is_some(), is_told, "I-7: `disconnect` returns it once it is reported: {step:?}");
     }
 }
 
@@ -26,42 +26,45 @@ pub(super) fn i_8_events_come_in_order_and_none_is_lost(trace: &Trace) {
         assert!(!has_ended, "I-8: {event:?} after the end");
         match event {
             Event::Request(_) | Event::Accepted(_) | Event::Rejected(_) => {
-                assert!(!std::mem::replace(&mut has_begun, true), "I-8: {event:?} comes first and once");
+                assert!(
+                    !std::mem::replace(&mut has_begun, true),
+                    "I-8: {event:?} is the first of its kind, and the only one"
+                );
                 is_open |= matches!(event, Event::Accepted(_));
                 assert_eq!(is_open, after.phase == Phase::Open, "I-8: {event:?}");
             }
             Event::Disconnect(_) => has_ended = true,
-            _ => assert!(is_open, "I-8: {event:?} before it was open"),
+            _ => assert!(is_open, "I-8: {event:?} before the connection was open"),
         }
     }
     let steps = steps_to_the_end(trace);
     let (heard, expected) = (heard(trace, steps), said_before_end(trace, steps));
     assert!(expected.starts_with(&heard), "I-8: {heard:?} of {expected:?}");
     if is_open && trace.end().is_some_and(|end| was_read_to_the_end(&end.cause)) {
-        assert_eq!(heard, expected, "I-8: nothing that came before the end is lost");
+        assert_eq!(heard, expected, "I-8: nothing from before the end is lost");
     }
     all_is_told_while_it_is_open(trace);
 }
 
-/// How many steps it took to hear of the end.
+/// The number of steps up to the end.
 fn steps_to_the_end(trace: &Trace) -> usize {
     let is_end = |event: &Option<Event<'_>>| matches!(event, Some(Event::Disconnect(_)));
     trace.steps.iter().position(|step| is_end(&step.event)).map_or(trace.steps.len(), |at| at + 1)
 }
 
-/// Whether the end came of what was received, or of there being no more.
+/// Whether the end was caused by input or by its absence.
 fn was_read_to_the_end(cause: &Cause) -> bool {
     matches!(cause, Cause::PeerClosed | Cause::LocalClosed | Cause::Protocol(_) | Cause::TransportLost)
 }
 
-/// When the script has ended, and the events that waited have been taken, all that was said has been told.
+/// At the end of the script, after the pending events, everything that the peer said is reported.
 fn all_is_told_while_it_is_open(trace: &Trace) {
     let is_wait = |call: &Call| matches!(call, Call::ResumeReading | Call::PollEvent);
     let end = (trace.drawn..trace.steps.len()).find(|&at| !is_wait(&trace.steps[at].call)).unwrap_or_default();
     if trace.views[end].phase != Phase::Open {
         return;
     }
-    assert_eq!(heard(trace, end), said_before_end(trace, end), "I-8: all that came has been told");
+    assert_eq!(heard(trace, end), said_before_end(trace, end), "I-8: everything received is reported");
 }
 
 fn heard(trace: &Trace, steps: usize) -> Vec<Said> {
@@ -83,13 +86,17 @@ pub(super) fn i_9_the_code_is_that_of_the_close_received(trace: &Trace) {
     for end in trace.disconnects().iter().chain(trace.end()) {
         let code = u16::from(end.code);
         assert!(matches!(code, 1000..=1003 | 1005..=1014 | 3000..=4999), "I-9: {end:?}");
-        assert_eq!(code == 1006, end.received.is_none(), "I-9: 1006 says that none was received: {end:?}");
+        assert_eq!(code == 1006, end.received.is_none(), "I-9: 1006 means that no Close was received: {end:?}");
         if let Some(received) = &end.received {
             assert_eq!((received.code, received.reason.as_str()), (end.code, end.reason.as_str()), "I-9");
             let said = reference::read(&trace.frames_received(trace.steps.len()), trace.role, &trace.config);
-            let Some(Said::Close(close)) = said.last() else { panic!("I-9: no Close came: {end:?}") };
+            let Some(Said::Close(close)) = said.last() else { panic!("I-9: no Close was received: {end:?}") };
             let (code, reason) = close.as_ref().map_or((1005, ""), |(code, reason)| (*code, reason.as_str()));
-            assert_eq!((u16::from(end.code), end.reason.as_str()), (code, reason), "I-9: as it came");
+            assert_eq!(
+                (u16::from(end.code), end.reason.as_str()),
+                (code, reason),
+                "I-9: code and reason are those received"
+            );
         }
         assert_eq!(end.is_clean, end.received.is_some() && end.sent.is_some(), "I-9: {end:?}");
         assert!(end.cause != Cause::LocalClosed || end.is_clean, "I-9: our Close was answered: {end:?}");
@@ -128,7 +135,7 @@ fn a_violation_is_one_and_is_answered_with_its_code(trace: &Trace) {
         let Cause::Protocol(error) = &end.cause else { continue };
         let said = reference::read(&trace.frames_received(trace.steps.len()), trace.role, &trace.config);
         assert_eq!(said.last(), Some(&Said::Violation(error.close_code().into())), "I-14: {end:?}");
-        // Unless our Close has left before.
+        // Unless our Close was sent before.
         if before.can_send {
             let sent = end.sent.as_ref().map(|close| close.code);
             assert_eq!(sent, Some(error.close_code()), "I-14: {end:?}");

@@ -1,4 +1,4 @@
-//! Invariants of what leaves.
+//! Invariants of the output.
 
 use crate::{
     proof::{
@@ -9,9 +9,9 @@ use crate::{
 };
 use statesocket::{Config, Event, Phase, Role, SocketAction};
 
-/// "The application MUST NOT send any more data frames after sending a Close frame" (RFC 6455 section 5.5.1); and once
-/// a Close has been received there is nothing to answer either.
-pub(super) fn i_11_after_a_close_only_pongs_leave(trace: &Trace) {
+/// RFC 6455 section 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame". After a
+/// received Close there is nothing to answer either.
+pub(super) fn i_11_after_our_close_only_pongs_are_sent(trace: &Trace) {
     let frames = trace.frames_written();
     let after_close = frames.iter().skip_while(|frame| frame.opcode() != Raw::CLOSE).skip(1);
     for frame in after_close {
@@ -25,29 +25,29 @@ pub(super) fn i_11_after_a_close_only_pongs_leave(trace: &Trace) {
     }
 }
 
-pub(super) fn i_12_at_most_one_close_leaves(trace: &Trace) {
+pub(super) fn i_12_at_most_one_close_is_sent(trace: &Trace) {
     let frames = trace.frames_written();
     let closes: Vec<_> = frames.iter().filter(|frame| frame.opcode() == Raw::CLOSE).collect();
     assert!(closes.len() <= 1, "I-12: {closes:?}");
     let has_failed = trace.iter().any(|(before, step, _)| step.call == Call::TransportFailed && !before.is_finished);
     if !trace.has_lost_output() && !has_failed {
         let is_told = trace.end().is_some_and(|end| end.sent.is_some());
-        assert_eq!(closes.len(), usize::from(is_told), "I-12: what is told has left: {:?}", trace.end());
+        assert_eq!(closes.len(), usize::from(is_told), "I-12: the reported Close is sent: {:?}", trace.end());
     }
     for close in closes {
         let sent = trace.end().and_then(|end| end.sent.as_ref()).map(|sent| (u16::from(sent.code), &sent.reason));
-        let Some((code, reason)) = sent else { panic!("I-12: nobody is told of {close:?}") };
+        let Some((code, reason)) = sent else { panic!("I-12: {close:?} is not reported") };
         let Some((wire_code, wire_reason)) = close.payload.split_first_chunk() else {
             assert_eq!((code, close.payload.len()), (1005, 0), "I-12: an empty Close is 1005, and only that is");
             continue;
         };
         let wire_code = u16::from_be_bytes(*wire_code);
-        assert_eq!((wire_code, wire_reason), (code, reason.as_bytes()), "I-12: what is told is what was sent");
+        assert_eq!((wire_code, wire_reason), (code, reason.as_bytes()), "I-12: the reported Close is the one sent");
         assert!(matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999), "I-12: {code} is never on the wire");
     }
 }
 
-/// What the application sent and was not refused, in order and whole; an abort may cut it short.
+/// What the application sent without an error, in order and complete; an abort may cut it short.
 pub(super) fn i_13_messages_leave_as_they_were_sent(trace: &Trace) {
     let sent = data_frames(trace);
     let frames = trace.frames_written();
@@ -55,20 +55,24 @@ pub(super) fn i_13_messages_leave_as_they_were_sent(trace: &Trace) {
     let as_sent: Vec<_> = left.iter().map(|frame| (frame.first, frame.payload.as_slice())).collect();
     assert!(sent.starts_with(&as_sent), "I-13: {as_sent:?} of {sent:?}");
     if !trace.has_lost_output() {
-        assert_eq!(left.len(), sent.len(), "I-13: all that was sent leaves");
+        assert_eq!(left.len(), sent.len(), "I-13: every sent message is written");
     }
     for (before, step, _) in trace.iter().filter(|(_, step, _)| step.refusal.is_none() && data(step).is_some()) {
         assert!(before.can_send, "I-13: {step:?} in {:?}", before.phase);
     }
     for frame in &frames {
-        assert_eq!(frame.key.is_some(), trace.role == Role::Client, "I-13: exactly a client masks: {frame:?}");
+        assert_eq!(
+            frame.key.is_some(),
+            trace.role == Role::Client,
+            "I-13: a client masks and a server does not: {frame:?}"
+        );
         assert_eq!(frame.first & 0x70, 0, "I-13: no extension is in use: {frame:?}");
         let is_control = frame.opcode() >= Raw::CLOSE;
         assert!(!is_control || (frame.first & 0x80 != 0 && frame.payload.len() <= 125), "I-13: {frame:?}");
     }
 }
 
-/// The first byte and the payload of the frames that the application's sends ask for.
+/// The first byte and the payload of each frame that the sends of the application ask for.
 fn data_frames(trace: &Trace) -> Vec<(u8, &[u8])> {
     let mut is_mid_message = false;
     let sent = trace.steps.iter().filter(|step| step.refusal.is_none()).filter_map(data);
@@ -80,7 +84,7 @@ fn data_frames(trace: &Trace) -> Vec<(u8, &[u8])> {
     .collect()
 }
 
-/// The opcode of a message, the payload of this part of it, and whether it is the last.
+/// The opcode of a message, the payload of this part, and whether it is the last.
 fn data(step: &Step) -> Option<(u8, &[u8], bool)> {
     Some(match &step.call {
         Call::Text(text) => (Raw::TEXT, text.as_bytes(), true),
@@ -120,7 +124,7 @@ pub(super) fn i_15_one_http_head_comes_before_any_frame(trace: &Trace) {
     }
 }
 
-pub(super) fn i_16_the_socket_is_shut_once_and_nothing_is_written_after(trace: &Trace) {
+pub(super) fn i_16_the_socket_is_shut_down_once_and_nothing_written_after(trace: &Trace) {
     let mut actions = Vec::new();
     for (before, step, _) in trace.iter() {
         match &step.call {
@@ -134,11 +138,11 @@ pub(super) fn i_16_the_socket_is_shut_once_and_nothing_is_written_after(trace: &
     }
     let after_failure = trace.iter().skip_while(|(_, step, _)| step.call != Call::TransportFailed);
     for (_, step, after) in after_failure {
-        assert_eq!(after.queued, 0, "I-16: what waits after {step:?} cannot leave");
+        assert_eq!(after.queued, 0, "I-16: the output after {step:?} cannot be written");
     }
     let orders: [&[_]; 2] = [&[SocketAction::Close], &[SocketAction::ShutdownWrite, SocketAction::Close]];
     assert!(orders.contains(&actions.as_slice()), "I-16: {actions:?}");
-    // Section 7.1.1: "a client SHOULD wait for the server to close the connection".
+    // RFC 6455 section 7.1.1: "a client SHOULD wait for the server to close the connection".
     if trace.role == Role::Client && trace.end().is_some_and(|end| end.is_clean) {
         assert_eq!(actions, [SocketAction::Close], "I-16: a client waits for the server");
     }
@@ -146,7 +150,7 @@ pub(super) fn i_16_the_socket_is_shut_once_and_nothing_is_written_after(trace: &
 
 /// RFC 6455 section 5.5.3: "A Pong frame sent in response to a Ping frame must have identical "Application data"".
 pub(super) fn i_17_pings_are_answered_in_order(trace: &Trace) {
-    // One that is read when the transport has failed cannot be answered.
+    // A Ping that is read after the transport failed cannot be answered.
     let steps = trace.steps.iter().take_while(|step| step.call != Call::TransportFailed);
     let pings: Vec<Vec<u8>> = steps
         .filter_map(|step| if let Some(Event::Ping(payload)) = &step.event { Some(payload.to_vec()) } else { None })
@@ -163,8 +167,8 @@ pub(super) fn i_17_pings_are_answered_in_order(trace: &Trace) {
     sixteen_pongs_may_wait(trace);
 }
 
-/// Section 5.5.3: it "MAY elect to send a Pong frame for only the most recently processed Ping frame". We do so only
-/// for a Ping that comes when sixteen have been answered since all was written.
+/// RFC 6455 section 5.5.3: it "MAY elect to send a Pong frame for only the most recently processed Ping frame". We do
+/// so only for a Ping that comes after sixteen answers since the output was last empty.
 fn sixteen_pongs_may_wait(trace: &Trace) {
     let mut waiting = 0;
     for (before, step, after) in trace.iter().take_while(|(_, step, _)| step.call != Call::TransportFailed) {
@@ -183,7 +187,7 @@ fn sixteen_pongs_may_wait(trace: &Trace) {
 }
 
 /// By the reference, and by our own strict reader in the other role.
-pub(super) fn i_18_what_leaves_can_be_read(trace: &Trace) {
+pub(super) fn i_18_everything_that_is_sent_can_be_read(trace: &Trace) {
     let peer = peer_of(trace.role);
     let frames: Vec<u8> = trace.frames_written().iter().flat_map(Raw::bytes).collect();
     let said = reference::read(&frames, peer, &Config::default());
@@ -193,9 +197,9 @@ pub(super) fn i_18_what_leaves_can_be_read(trace: &Trace) {
     assert_eq!(heard, told, "I-18");
 }
 
-/// The application's sends are held to the limit; what the connection queues by itself is bounded by itself: sixteen
-/// Pongs, a Ping, a Close, an HTTP head.
-pub(super) fn i_21_what_waits_is_bounded(trace: &Trace) {
+/// The sends of the application are limited by the configuration. What the connection queues by itself has limits of
+/// its own: sixteen Pongs, a Ping, a Close, an HTTP head.
+pub(super) fn i_21_the_limits_bound_what_is_held(trace: &Trace) {
     const AUTOMATIC: usize = 18 * 131 + 1024;
     for view in &trace.views {
         assert_eq!(view.queued, view.output.len(), "I-21: all that is queued can be written");
@@ -203,7 +207,11 @@ pub(super) fn i_21_what_waits_is_bounded(trace: &Trace) {
     }
     for (_, step, after) in trace.iter().filter(|(_, step, _)| step.refusal.is_none()) {
         if data(step).is_some() || matches!(step.call, Call::Ping(_)) {
-            assert!(after.queued <= trace.config.max_output_bytes, "I-21: {} wait after {step:?}", after.queued);
+            assert!(
+                after.queued <= trace.config.max_output_bytes,
+                "I-21: {} bytes are queued after {step:?}",
+                after.queued
+            );
         }
     }
     for event in trace.events() {

@@ -1,4 +1,4 @@
-//! Invariant 4: whatever is true of one role is true of the other, with the parties exchanged.
+//! Invariant 4: whatever holds of one role holds of the other, with the parties exchanged.
 
 use crate::{
     proof::settings,
@@ -8,7 +8,7 @@ use arbitrary::{Result, Unstructured};
 use statesocket::{Agreed, Connection, Event, Phase, Role};
 use std::{sync::Arc, time::Instant};
 
-/// What is done to both.
+/// An action on both.
 #[derive(Clone, Debug)]
 enum Move {
     Frame(Raw),
@@ -22,11 +22,11 @@ enum Move {
     TransportFailed,
 }
 
-/// Draws moves from `data`, and makes them at a server's end and at a client's.
+/// Draws actions from `data`, and applies them to a server and to a client.
 pub(crate) fn i_4_the_roles_mirror_each_other(data: &[u8]) {
     let mut source = Unstructured::new(data);
     let choices: u8 = source.arbitrary().unwrap_or_default();
-    // A client's frames are longer by their keys, so that a small limit is reached at other times.
+    // A client's frames are longer by their keys, so that it reaches a small limit at other times.
     let config = Arc::new(settings::config(choices & 0x07));
     let now = Instant::now();
     let [mut server, mut client] =
@@ -47,7 +47,7 @@ fn mirrored(phase: Phase) -> Phase {
     }
 }
 
-/// What comes of a move: whether it was refused and how, the events, and the frames without their keys.
+/// The effect of an action: whether and how it was refused, the events, and the frames without their keys.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     refusal: Option<String>,

@@ -27,7 +27,7 @@ pub(super) fn i_2_a_party_only_moves_forward(trace: &Trace) {
     }
 }
 
-pub(super) fn i_3_closed_is_for_ever(trace: &Trace) {
+pub(super) fn i_3_closed_is_final(trace: &Trace) {
     for (before, step, after) in trace.iter().filter(|(before, ..)| before.phase == Phase::Closed) {
         assert_eq!((after.phase, after.moves), (Phase::Closed, before.moves), "I-3: {step:?}");
         assert!(before.output.ends_with(&after.output), "I-3: bytes were queued: {step:?}");
@@ -45,8 +45,8 @@ pub(super) fn i_6_messages_may_be_sent_only_between_opening_and_our_close(trace:
     }
 }
 
-/// Neither what can be seen of it nor, where the call was watched, what its `Debug` text tells. Returns how many were
-/// refused and watched.
+/// Checks that nothing visible changes, nor, if the call was watched, its `Debug` text. Returns the number of calls
+/// that were refused and watched.
 pub(super) fn i_19_a_refused_call_changes_nothing(trace: &Trace) -> usize {
     let mut watched = 0;
     for (before, step, after) in trace.iter() {
@@ -61,7 +61,7 @@ pub(super) fn i_19_a_refused_call_changes_nothing(trace: &Trace) -> usize {
 }
 
 pub(super) fn i_22_the_clock_alone_brings_the_end(trace: &Trace) {
-    assert!(trace.last().is_finished, "I-22: it is stuck in {:?}", trace.last());
+    assert!(trace.last().is_finished, "I-22: the connection is stuck in {:?}", trace.last());
     let config = &trace.config;
     let has_deadlines = [config.opening_timeout, config.accept_timeout, config.closing_timeout, config.linger_timeout]
         .iter()
@@ -70,7 +70,7 @@ pub(super) fn i_22_the_clock_alone_brings_the_end(trace: &Trace) {
     if has_deadlines && ends_silence {
         let helped =
             trace.iter().skip(trace.drawn).find(|(before, step, _)| step.call == Call::Abort && !before.is_finished);
-        assert!(helped.is_none(), "I-22: no deadline was left in {:?}", helped.map(|(before, ..)| before));
+        assert!(helped.is_none(), "I-22: no deadline is left in {:?}", helped.map(|(before, ..)| before));
     }
 }
 

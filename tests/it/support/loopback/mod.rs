@@ -51,7 +51,7 @@ pub(crate) fn patient(stream: TcpStream) -> TcpStream {
 }
 
 /// The party and the action of each transition, in order.
-pub(crate) fn moves(history: &[Transition]) -> Vec<(Party, Action)> {
+pub(crate) fn transitions(history: &[Transition]) -> Vec<(Party, Action)> {
     history.iter().map(|row| (row.party, row.action)).collect()
 }
 
