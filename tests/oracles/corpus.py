@@ -1,4 +1,4 @@
-"""Generated cases: what a peer may send, mostly right."""
+"""Generated cases: the output of a peer that is mostly right."""
 
 import random
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def frames(rng):
 
 
 def rare():
-    """What is seldom generated, and what lies on a border."""
+    """Cases that are rarely generated, and cases on a border."""
     rng = random.Random(0)
     for role in ("server", "client"):
         surrogate = [(TEXT, b"\xed\xa0", False), (PONG, b"", True), (0, b"\x80", True)]

@@ -37,7 +37,7 @@ class Ours:
 
 
 def theirs(oracle, case):
-    """The bytes come one by one, so that nothing behind a message is looked at before the message is."""
+    """Feeds the bytes one by one, so that nothing behind a message is read before the message."""
     endpoint = oracle(case.role, case.state)
     for at in range(len(case.wire)):
         endpoint.receive(case.wire[at : at + 1])
@@ -45,7 +45,7 @@ def theirs(oracle, case):
 
 
 def compare(ours, oracle, case, used):
-    """Returns what is wrong, or None."""
+    """Returns the failure, or None."""
     wanted = case
     for _ in range(MAX_REPAIRS):
         one, other = ours.verdict(wanted), theirs(oracle, wanted)
@@ -80,7 +80,7 @@ def main():
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--case", help="compare one line, as it is printed, instead of generated cases")
     args = parser.parse_args()
-    # A violation is what it is to be told of, not its log.
+    # The verdict reports a violation, so the log need not.
     logging.disable()
 
     ours, used, wrong = Ours(args.verdicts), collections.Counter(), []

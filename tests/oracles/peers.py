@@ -1,4 +1,4 @@
-"""What python websockets and wsproto, without their sockets, make of the bytes."""
+"""The verdicts of Python websockets and wsproto, without their sockets."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ KINDS = {1: "text", 2: "binary", 9: "ping", 10: "pong"}
 
 @dataclass
 class Verdict:
-    """What `tests/tools/verdicts.rs` prints. `failure` is the code that a violation is answered with, if there is one."""
+    """The output of `tests/tools/verdicts.rs`. `failure` is the code of the answer to a violation, if there is one."""
 
     events: list = field(default_factory=list)
     state: str = "open"
@@ -46,7 +46,7 @@ def parse_frames(data):
 
 
 def close_code(frames):
-    """The code of the first Close in what was sent; 1005 if that is empty, None if there is no Close."""
+    """The code of the first Close in the output; 1005 if it is empty, None if there is no Close."""
     for opcode, payload in frames:
         if opcode == CLOSE:
             return int.from_bytes(payload[:2], "big") if payload else 1005
@@ -54,7 +54,7 @@ def close_code(frames):
 
 
 class Websockets:
-    """`ServerProtocol` and `ClientProtocol`. They hand out frames: messages are put together here, as its connections do."""
+    """`ServerProtocol` and `ClientProtocol`. They return frames; messages are assembled here, as its connections do."""
 
     name = "websockets"
 
@@ -125,7 +125,7 @@ class Websockets:
 
 
 class Wsproto:
-    """`wsproto.connection.Connection`. It answers nothing by itself: that is done here, as its manual says."""
+    """`wsproto.connection.Connection`. It answers nothing by itself; that is done here, as its manual says."""
 
     name = "wsproto"
 

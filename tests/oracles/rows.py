@@ -9,14 +9,14 @@ from wire import completed, last_fragment, placed, up_to_close, with_minimal_len
 
 
 def late(case, ours, theirs):
-    """One judges a frame at the byte that breaks a rule, the other once more of it is there. Section 7.1.7 sets no time."""
+    """One fails at the byte that breaks a rule, the other once more of the frame is there. Section 7.1.7 sets no time."""
     if (ours.failure is None) == (theirs.failure is None) or "closed" == ours.state == theirs.state:
         return None
     return completed(case.wire, case.role)
 
 
 def text_at_end(case, ours, theirs):
-    """websockets leaves UTF-8 to who reads the message, so the whole of it; we check as it comes, as section 8.1 allows."""
+    """websockets leaves UTF-8 to the reader of the whole message; we check bytes as they arrive, as section 8.1 allows."""
     bad = next((frame for frame in placed(case.wire) if frame.is_bad_text), None)
     if ours.violation != "InvalidText" or bad is None or not bad.is_whole or bad.first & 0x80:
         return None
@@ -24,7 +24,7 @@ def text_at_end(case, ours, theirs):
 
 
 def half_surrogate(case, ours, theirs):
-    """Python's decoder sees that ED A0 cannot become UTF-8 only with the byte that follows."""
+    """Python's decoder rejects ED A0 only with the byte that follows."""
     bad = next((frame for frame in placed(case.wire) if frame.is_bad_text), None)
     if ours.violation != "InvalidText" or bad is None or not bad.is_half_surrogate:
         return None
@@ -32,7 +32,7 @@ def half_surrogate(case, ours, theirs):
 
 
 def length_form(case, ours, theirs):
-    """websockets takes lengths in any form. Section 5.2: "the minimal number of bytes MUST be used"."""
+    """websockets accepts lengths in any form. Section 5.2: "the minimal number of bytes MUST be used"."""
     wrong = next((frame for frame in placed(case.wire) if not frame.is_minimal), None)
     if ours.violation not in ("LengthNotMinimal", "ControlTooLong") or wrong is None:
         return None
@@ -40,13 +40,13 @@ def length_form(case, ours, theirs):
 
 
 def size_first(case, ours, theirs):
-    """websockets looks at the length before other rules: of two faults it names the other."""
+    """websockets checks the length before other rules: of two faults it names the other one."""
     is_both = any(frame.message_size + (frame.length or 0) > MAX_MESSAGE or frame.is_too_long for frame in placed(case.wire))
     return ours.failure == 1002 and theirs.failure == 1009 and is_both and same_but_code(ours, theirs) or None
 
 
 def reason_first(case, ours, theirs):
-    """websockets reads the reason of a Close before it checks the code: of two faults it names the other."""
+    """websockets reads the reason of a Close before it checks the code: of two faults it names the other one."""
     is_close = ours.violation.startswith("InvalidCloseCode")
     return is_close and theirs.failure == 1007 and same_but_code(ours, theirs) or None
 

@@ -1,4 +1,4 @@
-"""Frames where they lie in the bytes, whole or not, right or wrong."""
+"""Frames at their place in the bytes, complete or not, right or wrong."""
 
 import codecs
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Placed:
 
 
 def placed(wire):
-    """All frames, the last perhaps not whole."""
+    """All frames; the last one may be incomplete."""
     out, at = [], 0
     is_open, is_text, size, decoder = False, False, 0, None
     while at < len(wire):
@@ -87,7 +87,7 @@ def last_fragment(role):
 
 
 def completed(wire, role):
-    """The same bytes with the rest of the last frame, and the end of a message that is open. None if both are there."""
+    """The same bytes with the rest of the last frame and the end of an unfinished message. None if nothing is missing."""
     frames = placed(wire)
     if not frames:
         return None
@@ -119,7 +119,7 @@ def with_minimal_length(wire, frame):
 
 
 def up_to_close(frames):
-    """The frames up to the first Close, that included."""
+    """The frames up to and including the first Close."""
     for at, frame in enumerate(frames):
         if frame.opcode == CLOSE:
             return frames[: at + 1]

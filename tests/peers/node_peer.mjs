@@ -36,7 +36,7 @@ class Peer {
     this.messages = [];
     this.waiting = [];
     this.closed = new Promise((resolve) => ws.on("close", (code, reason) => resolve({ code, reason: String(reason) })));
-    ws.on("error", () => {}); // "close" follows, and says enough
+    ws.on("error", () => {}); // "close" follows and is checked
     ws.on("upgrade", (response) => (this.response = response));
     ws.on("message", (data, isBinary) => {
       const message = isBinary ? data : String(data);
@@ -209,7 +209,7 @@ async function program({ serve, args = [], server: options = {} }, run) {
   });
   const child = spawn(CLIENT, [`ws://127.0.0.1:${server.address().port}/room?a=b`, ...args]);
   child.stderr.pipe(log, { end: false });
-  child.stdin.on("error", () => {}); // it may end before it has read everything
+  child.stdin.on("error", () => {}); // the client may end before it has read everything
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const exit = once(child, "close").then(([status]) => status);
   try {
@@ -320,5 +320,5 @@ for (const [name, run] of checks) {
   }
   clearTimeout(timer);
 }
-// whatever a failed check has left open must not hold the process
+// anything that a failed check left open must not keep the process alive
 process.exit(0);
