@@ -17,7 +17,7 @@ use statesocket::{
     Action, CloseCode, Config, Connection, Disconnect, Event, Message, Phase, SocketAction,
     handshake::{Connect, Response},
     http::header::{HeaderName, HeaderValue},
-    reconnect::{Policy, Reconnect},
+    reconnect::{Backoff, Reconnect},
 };
 use std::{
     error::Error,
@@ -113,7 +113,7 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
         };
         let delay = match &end {
             Ok(end) => reconnect.disconnected(&end.disconnect, Instant::now()),
-            Err(_) => reconnect.retry(Instant::now()),
+            Err(_) => reconnect.failed(Instant::now()),
         };
         let Some(delay) = delay.filter(|_| !input.is_over()) else { return Ok(end?) };
         match &end {
@@ -141,8 +141,8 @@ fn request(args: &Args) -> Result<Connect, Box<dyn Error>> {
     Ok(connect)
 }
 
-fn policy(args: &Args) -> Policy {
-    let mut policy = Policy::default();
+fn policy(args: &Args) -> Backoff {
+    let mut policy = Backoff::default();
     policy.max_attempts = if args.reconnect { args.reconnect_attempts.unwrap_or(policy.max_attempts) } else { 0 };
     policy.max_delay = args.reconnect_delay_max.map_or(policy.max_delay, Duration::from_millis);
     policy
@@ -253,7 +253,7 @@ impl Client<'_> {
             }
             self.read(&mut buffer)?;
         }
-        let disconnect = self.connection.disconnect().cloned();
+        let disconnect = self.connection.disconnected().cloned();
         Ok(End {
             disconnect: disconnect.expect("a connection reports its end before it closes the socket"),
             was_open: self.connection.history().iter().any(|transition| transition.action == Action::Accept),
@@ -266,28 +266,28 @@ impl Client<'_> {
             self.connection.transport_failed();
             self.react(&mut [])?;
         }
-        Ok(self.connection.queued() == 0)
+        Ok(self.connection.output_len() == 0)
     }
 
     /// Sends the typed lines while the connection is open, and closes it at the end of the input. Returns whether the
     /// output is full.
     fn take_lines(&mut self) -> bool {
         while self.connection.phase() == Phase::Open {
-            if self.connection.queued() >= HIGH_WATER {
+            if self.connection.output_len() >= HIGH_WATER {
                 return true;
             }
             match self.input.take() {
                 Ok(line) => {
                     if let Err(error) = self.connection.send_text(&line) {
                         eprintln!("error: {error}");
-                        self.connection.ensure_closed(CloseCode::Away, "");
+                        self.connection.ensure_closed(CloseCode::GOING_AWAY, "");
                     }
                 }
                 Err(mpsc::TryRecvError::Empty) => return false,
                 Err(mpsc::TryRecvError::Disconnected) => {
                     if let Err(error) = self.connection.close(self.args.close_code, &self.args.close_reason) {
                         eprintln!("error: {error}");
-                        self.connection.ensure_closed(CloseCode::Normal, "");
+                        self.connection.ensure_closed(CloseCode::NORMAL_CLOSURE, "");
                     }
                 }
             }

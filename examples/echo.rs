@@ -103,7 +103,7 @@ fn stop_on_signal(handle: Handle, grace: Duration) -> std::io::Result<()> {
         let mut signals = signals.forever();
         signals.next();
         // An error means that the loop has ended by itself; then there is nothing to stop.
-        let _ = handle.shutdown(CloseCode::Away, grace);
+        let _ = handle.shutdown(CloseCode::GOING_AWAY, grace);
         signals.next();
         let _ = handle.stop();
     });
@@ -119,7 +119,7 @@ impl Handler for Page {
             Response::new(StatusCode::NOT_FOUND).body("the WebSocket is at /ws\n")
         } else {
             let html = HeaderValue::from_static("text/html; charset=utf-8");
-            Response::new(StatusCode::OK).header(CONTENT_TYPE, html).body(PAGE)
+            Response::new(StatusCode::OK).body(PAGE).header(CONTENT_TYPE, html).expect("not a reserved header")
         };
         peer.reject(response).expect("the request has just come, and the response is well-formed");
     }
@@ -177,6 +177,6 @@ fn answer(peer: &mut Peer<'_>, request: &Request, subprotocols: &[String]) {
 /// A message that cannot be echoed must not be lost silently.
 fn close_if_failed(peer: &mut Peer<'_>, sent: Result<(), SendError>) {
     if let Err(error) = sent {
-        peer.ensure_closed(CloseCode::Error, &error.to_string());
+        peer.ensure_closed(CloseCode::INTERNAL_ERROR, &error.to_string());
     }
 }

@@ -1,31 +1,33 @@
-//! Limits, time-outs and choices of a connection.
+//! The configuration of a connection: limits, timeouts, choices.
 
 use std::time::Duration;
 
 /// How messages are handed out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Delivery {
     /// Whole, as [`Event::Message`](crate::Event::Message).
     #[default]
     Messages,
-    /// As their bytes come, as [`Event::Chunk`](crate::Event::Chunk); nothing is assembled.
+    /// As their bytes come, as [`Event::Chunk`](crate::Event::Chunk). Nothing is assembled.
     Chunks,
 }
 
-/// Who answers a peer's Close.
+/// Who answers the peer's Close.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CloseReply {
     /// The connection, at once, with the same code and reason (RFC 6455 section 5.5.1: "the endpoint typically echos
     /// the status code it received").
     #[default]
     Automatic,
-    /// The application, with [`close`](crate::Connection::close), after it has sent what it still wants to send
-    /// (section 5.5.1: "An endpoint MAY delay sending a Close frame until its current message is sent").
+    /// Your code, with [`close`](crate::Connection::close), after its last messages (section 5.5.1: "An endpoint MAY delay
+    /// sending a Close frame until its current message is sent").
     Manual,
 }
 
-/// Limits, time-outs and choices of a connection. Every limit is finite by default. A time-out of `None` never runs
-/// out, one of zero at once.
+/// The configuration of a connection. Every limit is finite by default. A timeout of `None` never expires, a timeout of
+/// zero expires at once.
 ///
 /// One `Arc<Config>` serves any number of connections.
 ///
@@ -33,70 +35,86 @@ pub enum CloseReply {
 /// use statesocket::{Config, Connection};
 /// use std::{sync::Arc, time::Instant};
 ///
-/// let mut config = Config::default();
-/// config.max_message_bytes = 64 * 1024;
+/// let config = Config::default().with(|config| config.max_message_bytes = 64 * 1024);
 /// let connection = Connection::server(Arc::new(config), Instant::now());
 /// # let _ = connection;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Bytes of a request or response head. Default 16 KiB, what nginx and Apache take together for usual cookies.
+    /// The most bytes of a request or response head. Default 16 KiB; nginx and Apache allow 8 KiB per line.
     pub max_head_bytes: usize,
-    /// Bytes of the request line; over it a server answers 414. Default 8 KiB, as RFC 9112 section 3 recommends.
+    /// The most bytes of the request line; a server answers a longer one with 414. Default 8 KiB, as RFC 9112 section 3
+    /// recommends.
     pub max_request_line_bytes: usize,
-    /// Header lines of a head. Default 100, as Apache.
+    /// The most header lines of a head. Default 100, as in Apache.
     pub max_headers: usize,
-    /// Bytes that a server holds for a client that talks before it is accepted. Default 64 KiB.
+    /// The most bytes that a server holds for a client that sends before it is accepted. Default 64 KiB.
     pub max_early_bytes: usize,
-    /// Bytes of the body of a rejection that a client keeps; the rest is cut off. Default 64 KiB.
+    /// The most bytes that a client keeps of the body of a rejection; the rest is cut off. Default 64 KiB.
     pub max_rejection_body_bytes: usize,
-    /// Payload bytes of a frame received (RFC 6455 section 10.4). Default 16 MiB.
+    /// The most payload bytes of a received frame (RFC 6455 section 10.4). Default 16 MiB.
     pub max_frame_bytes: u64,
-    /// Payload bytes of a message received, all its frames together (section 10.4). Default 16 MiB.
+    /// The most payload bytes of a received message, all its frames together (section 10.4). Default 16 MiB.
     pub max_message_bytes: u64,
-    /// Frames of a message received: empty ones cost the sender two bytes and no limit on bytes stops them. Default
-    /// 131,072, as npm `ws`.
+    /// The most frames of a received message. An empty frame costs its sender a few bytes, and no limit on payload stops
+    /// it. Default 131,072, as in npm `ws`.
     pub max_fragments: u32,
-    /// Bytes queued for output beyond which the application's sends fail; the automatic replies are bounded by
-    /// themselves. Default 64 MiB.
+    /// The most queued bytes; a `send_*` or `ping` that would exceed them fails. Automatic replies have bounds of their
+    /// own. Default 64 MiB.
     pub max_output_bytes: usize,
-    /// Whole messages or chunks. Default whole messages.
+    /// Whether messages are handed out whole or in chunks. Default whole.
     pub delivery: Delivery,
-    /// Who answers a peer's Close. Default the connection.
+    /// Who answers the peer's Close. Default the connection.
     pub close_reply: CloseReply,
-    /// Whether a server hands out plain HTTP requests, too, for the application to answer with
-    /// [`reject`](crate::Connection::reject). Off by default: they are answered with 426 and `Upgrade: websocket`.
+    /// Whether a server also hands out plain HTTP requests, which your code answers with
+    /// [`reject`](crate::Connection::reject). Off by default: the answer is then 426 with `Upgrade: websocket`.
     pub plain_http: bool,
-    /// How long the opening handshake may take, from the beginning of the connection: on a server until the request is
-    /// whole (then 408 is the answer), on a client until the response is. Default 10 s.
+    /// How long the peer's part of the opening handshake may take from the beginning of the connection: the request on a
+    /// server, which then answers 408, or the response on a client. Default 10 s.
     pub opening_timeout: Option<Duration>,
-    /// How long a server's application may take to answer a request; then 503 is the answer. Default 30 s.
+    /// How long a server's application may take to answer a request. Then the answer is 503. Default 30 s.
     pub accept_timeout: Option<Duration>,
-    /// How long after opening, and after the last Ping of this kind, the connection sends a Ping by itself, unless one
-    /// has not been answered. It finds peers that are gone without a word, and keeps address translators from
-    /// forgetting the connection, which the shortest-lived do after 30 s. Default 20 s.
+    /// How often the connection sends a keepalive Ping by itself, while the last one is answered. It finds peers that have
+    /// vanished, and keeps NAT entries alive, some of which expire after 30 s. Default 20 s.
     pub ping_interval: Option<Duration>,
-    /// How long after such a Ping has left nothing at all may come, not even the Pong; then the connection is failed
-    /// with 1011. While reading is [paused](crate::Connection::pause_reading) it does not run. Default 20 s.
+    /// How long to wait for any byte of the peer after a keepalive Ping has been written. Then the connection fails with
+    /// 1011. Suspended while reading is [paused](crate::Connection::pause_reading). Default 20 s.
     pub pong_timeout: Option<Duration>,
-    /// How long no message, nor a part of one, may come; then the connection is failed with 1001. While reading is
-    /// paused it does not run. Off by default: with Pings answered, a silent peer is a peer that has nothing to say.
+    /// How long the connection may go without a message or part of one. Then it fails with 1001. Suspended while reading
+    /// is paused. Off by default: a peer that answers Pings may have nothing to say.
     pub idle_timeout: Option<Duration>,
-    /// How long a message or any frame may take from its first byte to its last; then the connection is failed with
-    /// 1008. It ends messages that trickle in, and with them the memory that they hold. While reading is paused it does
-    /// not run. Default 2 min, in which a peer with 1.2 Mbit/s sends a message of 16 MiB.
+    /// How long a message or frame may take from its first byte to its last. Then the connection fails with 1008. This
+    /// frees the memory of messages that trickle in. Suspended while reading is paused. Default 2 min, in which a peer
+    /// with 1.2 Mbit/s sends a message of 16 MiB.
     pub message_timeout: Option<Duration>,
-    /// How long bytes may wait while not one of them leaves; then the connection is broken off. It also runs while
-    /// reading is paused: it ends peers that never read, and with them what waits for them. Default 1 min, as nginx.
+    /// How long bytes may be queued without one of them being written. Then the connection is aborted. This frees the
+    /// output of peers that never read, so it also runs while reading is paused. Default 1 min, as in nginx.
     pub write_timeout: Option<Duration>,
-    /// How long a Close may go unanswered, ours by the peer and with [`CloseReply::Manual`] the peer's by the
-    /// application, counted from when it has left, and how long the last bytes may take to leave, whatever progress
-    /// they make. Default 10 s.
+    /// How long to wait for the answer to a Close that has been written and, with [`CloseReply::Manual`], for your code's
+    /// answer to the peer's. Also how long the last bytes may take to be written, whatever their progress. Default 10 s.
     pub closing_timeout: Option<Duration>,
-    /// How long the peer's end of stream is waited for when both parties are done and the last byte has left (section
-    /// 7.1.1). Default 3 s.
+    /// How long to wait for the peer's end of stream after both parties have closed and the last byte has been written
+    /// (section 7.1.1). Default 3 s.
     pub linger_timeout: Option<Duration>,
+}
+
+impl Config {
+    /// Changes some fields, in an expression.
+    ///
+    /// ```
+    /// # use statesocket::Config;
+    /// let config = Config::default().with(|config| {
+    ///     config.ping_interval = None;
+    ///     config.max_fragments = 1_000;
+    /// });
+    /// assert_eq!((config.ping_interval, config.max_fragments), (None, 1_000));
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
 }
 
 impl Default for Config {

@@ -1,7 +1,7 @@
 //! The connection: a facade over private types, each of which keeps its own invariants.
 
 mod clock;
-mod close;
+mod closing;
 mod incoming;
 mod opening;
 mod outcome;
@@ -16,13 +16,14 @@ mod transport;
 
 pub use opening::Agreed;
 pub use read::BytesRead;
-pub use transmit::SocketAction;
+pub use transport::SocketAction;
 
 use crate::{
     config::Config,
     event::Disconnect,
     handshake::{Connect, response_reader::ResponseReader},
     random::Random,
+    role::Role,
     state::{Action, Party, Phase, State, Transition, TransitionError},
 };
 use clock::Clock;
@@ -32,7 +33,6 @@ use outgoing::Outgoing;
 use progress::Progress;
 use std::{sync::Arc, time::Instant};
 use transport::Transport;
-use tungstenite::protocol::Role;
 
 /// One endpoint of a WebSocket connection, without a socket, a clock or a thread.
 ///
@@ -40,7 +40,7 @@ use tungstenite::protocol::Role;
 ///
 /// * **A, getters:** the states of both parties, as this endpoint knows them. [`phase`](Self::phase),
 ///   [`client_state`](Self::client_state), [`application_state`](Self::application_state),
-///   [`disconnect`](Self::disconnect), ...
+///   [`disconnected`](Self::disconnected), ...
 /// * **B, input:** bytes of the peer and the time. [`receive`](Self::receive), [`read_from`](Self::read_from),
 ///   [`poll_event`](Self::poll_event), [`receive_eof`](Self::receive_eof),
 ///   [`transport_failed`](Self::transport_failed), [`poll_timeout`](Self::poll_timeout),
@@ -49,7 +49,7 @@ use tungstenite::protocol::Role;
 /// * **C, commands:** what your code does. [`accept`](Self::accept), [`reject`](Self::reject),
 ///   [`send_text`](Self::send_text), [`send_binary`](Self::send_binary), [`ping`](Self::ping), [`close`](Self::close),
 ///   [`abort`](Self::abort), ... A command that returns `Err` has changed nothing: no state, no bytes, no timer.
-/// * **D, output:** bytes for the peer and steps for the socket. [`transmit`](Self::transmit),
+/// * **D, output:** bytes for the peer and steps for the socket. [`output`](Self::output),
 ///   [`advance`](Self::advance), [`write_to`](Self::write_to), [`poll_socket`](Self::poll_socket).
 ///
 /// A driver repeats: write the output, do what `poll_socket` says, wait until the socket is readable or the deadline of
@@ -77,6 +77,7 @@ pub struct Connection {
 /// A server holds many idle connections. What only some of them need is boxed.
 const _: () = assert!(size_of::<Connection>() <= 320);
 
+/// # Construction
 impl Connection {
     /// The server's end of a new connection. The request comes in as bytes.
     #[must_use]
@@ -93,7 +94,7 @@ impl Connection {
     /// let connect = Connect::new("ws://example.com/chat")?;
     /// let connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
     /// assert_eq!(connection.phase(), Phase::Requested);
-    /// assert!(connection.transmit().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+    /// assert!(connection.output().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
     /// # Ok::<(), statesocket::ConnectError>(())
     /// ```
     #[must_use]
@@ -130,7 +131,10 @@ impl Connection {
             clock: Clock::new(now),
         }
     }
+}
 
+/// # A: getters
+impl Connection {
     /// The joint state of both parties.
     #[must_use]
     pub const fn phase(&self) -> Phase {
@@ -175,10 +179,7 @@ impl Connection {
     /// The party at this end: the client on a client's end, the application on a server's.
     #[must_use]
     pub const fn local_party(&self) -> Party {
-        match self.role {
-            Role::Client => Party::Client,
-            Role::Server => Party::Application,
-        }
+        self.role.party()
     }
 
     /// The subprotocol that both parties agreed on.
@@ -190,7 +191,7 @@ impl Connection {
     /// How the connection ended, once its [`Event::Disconnect`](crate::Event::Disconnect) has been handed out. With
     /// [`CloseReply::Manual`](crate::CloseReply::Manual) our own Close is added when it is sent.
     #[must_use]
-    pub fn disconnect(&self) -> Option<&Disconnect> {
+    pub fn disconnected(&self) -> Option<&Disconnect> {
         self.outcome.disconnect()
     }
 

@@ -1,8 +1,8 @@
-//! What can go wrong, by whose fault.
+//! Errors, by whose fault they are.
 //!
-//! A local mistake is an `Err` of one of the small enums here, one an operation, and it has changed nothing: no state,
-//! no bytes, no timer. A peer's fault is never an `Err`: it is the [`Cause`](crate::Cause) of the one
-//! [`Disconnect`](crate::Disconnect), as a [`ProtocolError`] or a [`HandshakeError`].
+//! A local mistake is an `Err`: one small enum per operation. It has changed nothing: no state, no bytes, no timer. A fault
+//! of the peer is never an `Err`. It is a [`ProtocolError`] or a [`HandshakeError`] in the [`Cause`](crate::Cause) of the
+//! one [`Disconnect`](crate::Disconnect).
 
 mod handshake;
 mod local;

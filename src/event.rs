@@ -1,6 +1,8 @@
-//! What a connection tells its application.
+//! Events: what a connection reports.
 
 use crate::{
+    close_code::CloseCode,
+    close_frame::CloseFrame,
     error::{HandshakeError, ProtocolError},
     handshake::{Request, Response},
     message::Message,
@@ -9,71 +11,99 @@ use crate::{
 };
 use http::StatusCode;
 use std::{borrow::Cow, fmt, sync::Arc};
-use tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
 
-/// What happened. The state of the peer changes when the event that says so is handed out.
+/// Something that has happened. The state of the peer changes when the event that says so is handed out.
 ///
-/// Payloads borrow from the buffer given to [`receive`](crate::Connection::receive), never from the connection, so a
-/// handler can send on the connection while it holds one.
+/// Payloads borrow from the buffer given to [`receive`](crate::Connection::receive), never from the connection. So a
+/// program can send on the connection while it holds an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'b> {
-    /// On a server: the client asked. Answer with [`accept`](crate::Connection::accept) or
+    /// On a server: the request of the client. Answer with [`accept`](crate::Connection::accept) or
     /// [`reject`](crate::Connection::reject), now or later.
     Request(Arc<Request>),
-    /// On a client: the server accepted; the response holds its headers.
+    /// On a client: the server has accepted the request. The response holds its headers.
     Accepted(Box<Response>),
-    /// On a client: the server answered with another status. [`Disconnect`](Self::Disconnect) follows.
+    /// On a client: the server has answered with another status than 101. [`Disconnect`](Self::Disconnect) follows.
     Rejected(Box<Response>),
     /// A whole message, with [`Delivery::Messages`](crate::Delivery::Messages).
     Message(Message<'b>),
-    /// A piece of a message, with [`Delivery::Chunks`](crate::Delivery::Chunks). Where it ends means nothing.
+    /// A chunk of a message, with [`Delivery::Chunks`](crate::Delivery::Chunks). The boundaries of chunks carry no meaning.
     Chunk {
-        /// The piece.
+        /// The chunk.
         data: Message<'b>,
-        /// Whether the message ends with it.
+        /// Whether the message ends with this chunk.
         is_last: bool,
     },
-    /// A Ping, which has been answered.
+    /// A Ping. The connection has answered it.
     Ping(Cow<'b, [u8]>),
-    /// A Pong, asked for or not.
+    /// A Pong, solicited or not.
     Pong(Cow<'b, [u8]>),
-    /// The end: the last event, exactly once for each connection.
+    /// The end: the last event, exactly once per connection.
     Disconnect(Box<Disconnect>),
+}
+
+impl Event<'_> {
+    /// The same event as an owner of its payload, to keep it longer than the buffer that it borrows from.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Event, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Client, Agreed::new(), config, now);
+    /// let mut buffer = *b"\x81\x05Hello";
+    /// let event: Option<Event<'static>> = connection.receive(&mut &mut buffer[..], now).map(Event::into_owned);
+    /// buffer.fill(0);
+    /// assert_eq!(event, Some(Event::Message("Hello".into())));
+    /// ```
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Request(request) => Event::Request(request),
+            Self::Accepted(response) => Event::Accepted(response),
+            Self::Rejected(response) => Event::Rejected(response),
+            Self::Message(message) => Event::Message(message.into_owned()),
+            Self::Chunk { data, is_last } => Event::Chunk { data: data.into_owned(), is_last },
+            Self::Ping(payload) => Event::Ping(Cow::Owned(payload.into_owned())),
+            Self::Pong(payload) => Event::Pong(Cow::Owned(payload.into_owned())),
+            Self::Disconnect(disconnect) => Event::Disconnect(disconnect),
+        }
+    }
 }
 
 /// How a connection ended.
 ///
-/// This is what Starlette's `WebSocketDisconnect` tells, and why, and who began it.
+/// Like Starlette's `WebSocketDisconnect` it carries the code and the reason, and beside them the cause and the party that
+/// began the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnect {
-    /// RFC 6455 section 7.1.5: the code of the first Close received, 1005 if that had none, 1006 if none was received.
+    /// RFC 6455 section 7.1.5: the code of the first Close received, 1005 if that had no code, 1006 if none was received.
     ///
-    /// The code of a Close that *we* sent, a violation's too, is in [`sent`](Self::sent).
+    /// The code of our own Close is in [`sent`](Self::sent), also after a violation.
     pub code: CloseCode,
-    /// Section 7.1.6: the reason of the first Close received, or nothing. It is the peer's text, and section 5.5.1
-    /// says of it: "clients MUST NOT show it to end users".
+    /// Section 7.1.6: the reason of the first Close received, or an empty text. The peer chose it; section 5.5.1: "clients
+    /// MUST NOT show it to end users".
     pub reason: String,
-    /// Why it ended.
+    /// Why the connection ended.
     pub cause: Cause,
-    /// The first Close received; code 1005 stands for an empty one.
+    /// The first Close received. Code 1005 stands for an empty one.
     pub received: Option<CloseFrame>,
-    /// The Close sent; code 1005 stands for an empty one.
+    /// The Close sent. Code 1005 stands for an empty one.
     pub sent: Option<CloseFrame>,
-    /// The party that began the end: by the first Close that this endpoint sent or received, by rejecting, by breaking
-    /// off. `None` if the network or the clock did.
+    /// The party that began the end: with the first Close that this endpoint sent or received, with a rejection, or with
+    /// an abort. `None` if the network or a timeout began it.
     pub initiator: Option<Party>,
     /// Whether both parties have sent and received a Close (section 7.1.4).
     ///
-    /// With [`CloseReply::Manual`](crate::CloseReply::Manual) the event comes before our Close, and says `false`;
-    /// [`Connection::disconnect`](crate::Connection::disconnect) tells how it ended afterwards.
+    /// With [`CloseReply::Manual`](crate::CloseReply::Manual) the event comes before our Close and says `false`. Later
+    /// [`Connection::disconnected`](crate::Connection::disconnected) says how the connection ended.
     pub is_clean: bool,
 }
 
 impl Disconnect {
-    /// Whether a client may hope that connecting again helps: whether the end was the network's, the clock's, or a
-    /// server's that cannot serve at the moment. [`Reconnect`](crate::reconnect::Reconnect) says when to do it.
+    /// Whether a new connection may succeed: the network or a timeout ended this one, or a server that cannot serve at the
+    /// moment. [`Reconnect`](crate::reconnect::Reconnect) says when to try.
     ///
     /// | cause | retryable |
     /// |---|---|
@@ -81,16 +111,16 @@ impl Disconnect {
     /// | rejected | 408, 425, 429, 500, 502, 503, 504, and any other 5xx that is not registered |
     /// | transport lost | yes, unless we had sent a Close |
     /// | timed out | yes, unless it was the answer to our Close |
-    /// | local close, local abort | no: the application wanted it |
-    /// | handshake or protocol violation | no: the peer will do it again |
+    /// | local close, local abort | no: your code wanted it |
+    /// | handshake or protocol violation | no: the peer would repeat it |
     ///
-    /// * 1011 is what a fault sends that may be gone by then, as 500 is, and what servers send that missed our Pong.
-    /// * 1000, and no code at all (1005), are how a server says that it is done.
-    /// * 1002, 1003 and 1007 to 1010 are about what we sent, or are, and we shall be the same.
-    /// * What 3000 to 4999 mean only the application knows (RFC 6455 section 7.4.2).
-    /// * 3xx asks for another URI, and the 4xx that are not listed for another request. The registered 5xx that are not
-    ///   listed (501, 505 to 508, 510, 511) do not pass by waiting, or are WebDAV's. A 5xx that nobody knows is to be
-    ///   treated "as being equivalent to the x00 status code of that class" (RFC 9110 section 15).
+    /// * 1011, like status 500, reports a fault that may be gone later. Servers also send it when our Pong was late.
+    /// * 1000 and an empty Close (1005) say that the server is done.
+    /// * 1002, 1003 and 1007 to 1010 complain about our messages, which a new connection would repeat.
+    /// * The meaning of 3000 to 4999 is known only to your code (RFC 6455 section 7.4.2).
+    /// * 3xx asks for another URI, and a 4xx that is not listed for another request. The registered 5xx that are not listed
+    ///   (501, 505 to 508, 510, 511) do not pass with time, or belong to WebDAV. An unknown 5xx is treated "as being
+    ///   equivalent to the x00 status code of that class" (RFC 9110 section 15).
     ///
     /// ```
     /// use statesocket::{Config, Connection, Event, handshake::Connect};
@@ -106,13 +136,13 @@ impl Disconnect {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match &self.cause {
-            Cause::PeerClosed => matches!(u16::from(self.code), 1001 | 1011..=1014),
+            Cause::PeerClosed => matches!(self.code.as_u16(), 1001 | 1011..=1014),
             Cause::Rejected(status) => is_retryable_status(*status),
             Cause::TransportLost => self.sent.is_none(),
             Cause::TimedOut(timer) => match timer {
                 Timer::Opening | Timer::Accept | Timer::Pong | Timer::Idle | Timer::Message | Timer::Write => true,
                 Timer::Closing => false,
-                // These end no connection.
+                // These timers end no connection.
                 Timer::Ping | Timer::Linger => false,
             },
             Cause::LocalClosed | Cause::Handshake(_) | Cause::Protocol(_) | Cause::Aborted => false,
@@ -120,8 +150,8 @@ impl Disconnect {
     }
 }
 
-/// The 4xx are those whose definitions speak of a repetition (RFC 9110 section 15.5.9, RFC 8470 section 5.2, RFC 6585
-/// section 4).
+/// The listed 4xx are those whose definitions provide for a repetition of the request (RFC 9110 section 15.5.9, RFC 8470
+/// section 5.2, RFC 6585 section 4).
 fn is_retryable_status(status: StatusCode) -> bool {
     match status.as_u16() {
         408 | 425 | 429 | 500 | 502..=504 => true,
@@ -134,9 +164,9 @@ fn is_retryable_status(status: StatusCode) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The peer sent a Close first.
+    /// The peer sent the first Close.
     PeerClosed,
-    /// We sent a Close first, and the peer answered it.
+    /// This endpoint sent the first Close, and the peer answered it.
     LocalClosed,
     /// The application answered the request with this status instead of 101.
     Rejected(StatusCode),
@@ -144,12 +174,87 @@ pub enum Cause {
     Handshake(HandshakeError),
     /// The peer broke the rules of the WebSocket protocol.
     Protocol(ProtocolError),
-    /// The stream ended, or failed, before the closing handshake was over.
+    /// The stream ended or failed before the closing handshake was complete.
     TransportLost,
-    /// The peer did not do in time what this timer waits for.
+    /// This timer expired.
     TimedOut(Timer),
-    /// We broke off: [`abort`](crate::Connection::abort).
+    /// This endpoint aborted: [`abort`](crate::Connection::abort).
     Aborted,
+}
+
+/// A [`Cause`] without its details, for counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CauseKind {
+    /// [`Cause::PeerClosed`].
+    PeerClosed,
+    /// [`Cause::LocalClosed`].
+    LocalClosed,
+    /// [`Cause::Rejected`].
+    Rejected,
+    /// [`Cause::Handshake`].
+    Handshake,
+    /// [`Cause::Protocol`].
+    Protocol,
+    /// [`Cause::TransportLost`].
+    TransportLost,
+    /// [`Cause::TimedOut`].
+    TimedOut,
+    /// [`Cause::Aborted`].
+    Aborted,
+}
+
+impl CauseKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::PeerClosed,
+        Self::LocalClosed,
+        Self::Rejected,
+        Self::Handshake,
+        Self::Protocol,
+        Self::TransportLost,
+        Self::TimedOut,
+        Self::Aborted,
+    ];
+}
+
+impl Cause {
+    /// The kind of the cause.
+    ///
+    /// ```
+    /// use statesocket::{Cause, CauseKind, Timer};
+    ///
+    /// let kind = Cause::TimedOut(Timer::Pong).kind();
+    /// assert_eq!((kind, kind.to_string().as_str()), (CauseKind::TimedOut, "timed out"));
+    /// ```
+    #[must_use]
+    pub const fn kind(&self) -> CauseKind {
+        match self {
+            Self::PeerClosed => CauseKind::PeerClosed,
+            Self::LocalClosed => CauseKind::LocalClosed,
+            Self::Rejected(_) => CauseKind::Rejected,
+            Self::Handshake(_) => CauseKind::Handshake,
+            Self::Protocol(_) => CauseKind::Protocol,
+            Self::TransportLost => CauseKind::TransportLost,
+            Self::TimedOut(_) => CauseKind::TimedOut,
+            Self::Aborted => CauseKind::Aborted,
+        }
+    }
+}
+
+impl fmt::Display for CauseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PeerClosed => "peer closed",
+            Self::LocalClosed => "local closed",
+            Self::Rejected => "rejected",
+            Self::Handshake => "handshake failed",
+            Self::Protocol => "protocol violation",
+            Self::TransportLost => "transport lost",
+            Self::TimedOut => "timed out",
+            Self::Aborted => "aborted",
+        })
+    }
 }
 
 impl fmt::Display for Cause {

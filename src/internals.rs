@@ -3,9 +3,9 @@
 use crate::{
     error::ProtocolError,
     frame::{decode, mask},
+    role::Role,
     utf8::Utf8Stream,
 };
-use tungstenite::protocol::Role;
 
 /// The lengths of the payload and the header of the frame at the front of `bytes`.
 pub fn decode_header(bytes: &[u8], local: Role) -> Result<Option<(u64, usize)>, ProtocolError> {

@@ -1,14 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 
-mod close;
+mod close_code;
+mod close_frame;
 mod config;
 mod connection;
+mod conversions;
 mod error;
 mod event;
 mod frame;
 pub mod handshake;
-#[cfg(feature = "internals")]
+#[cfg(feature = "_internals")]
 #[doc(hidden)]
 pub mod internals;
 mod message;
@@ -16,6 +18,7 @@ mod moment;
 mod output;
 mod random;
 pub mod reconnect;
+mod role;
 #[cfg(feature = "server")]
 pub mod server;
 mod spare;
@@ -23,6 +26,9 @@ mod state;
 mod timer;
 mod utf8;
 
+pub use bytes;
+pub use close_code::CloseCode;
+pub use close_frame::CloseFrame;
 pub use config::{CloseReply, Config, Delivery};
 pub use connection::{Agreed, BytesRead, Connection, SocketAction};
 #[cfg(feature = "serde")]
@@ -30,16 +36,10 @@ pub use error::SendJsonError;
 pub use error::{
     AcceptError, CloseError, ConnectError, HandshakeError, PingError, ProtocolError, RejectError, SendError,
 };
-pub use event::{Cause, Disconnect, Event};
+pub use event::{Cause, CauseKind, Disconnect, Event};
 pub use http;
 pub use message::{Message, SharedMessage};
 pub use output::OutputBuffer;
+pub use role::Role;
 pub use state::{Action, Party, Phase, State, Transition, TransitionError};
 pub use timer::Timer;
-pub use tungstenite::{
-    Bytes, Utf8Bytes,
-    protocol::{
-        Role,
-        frame::{CloseFrame, coding::CloseCode},
-    },
-};

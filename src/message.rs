@@ -59,8 +59,34 @@ impl<'b> Message<'b> {
         }
     }
 
-    /// The bytes, borrowed or owned.
-    pub(crate) fn into_bytes(self) -> Cow<'b, [u8]> {
+    /// Whether it is a text message.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    /// The text, borrowed or owned.
+    ///
+    /// # Errors
+    /// The message itself, if it is binary.
+    ///
+    /// ```
+    /// use statesocket::Message;
+    ///
+    /// assert_eq!(Message::from("hello").into_text().as_deref(), Ok("hello"));
+    /// let binary = Message::from(&b"hello"[..]);
+    /// assert_eq!(binary.clone().into_text(), Err(binary));
+    /// ```
+    pub fn into_text(self) -> Result<Cow<'b, str>, Self> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Binary(_) => Err(self),
+        }
+    }
+
+    /// The bytes, borrowed or owned. Those of a text are its UTF-8 form.
+    #[must_use]
+    pub fn into_bytes(self) -> Cow<'b, [u8]> {
         match self {
             Self::Text(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
             Self::Text(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
@@ -133,15 +159,5 @@ impl<'b> From<&'b [u8]> for Message<'b> {
 impl From<Vec<u8>> for Message<'_> {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Binary(Cow::Owned(bytes))
-    }
-}
-
-/// Copies the bytes of a borrowed message; moves those of an owned one.
-impl From<Message<'_>> for tungstenite::Message {
-    fn from(message: Message<'_>) -> Self {
-        match message {
-            Message::Text(text) => Self::text(text.into_owned()),
-            Message::Binary(bytes) => Self::binary(bytes.into_owned()),
-        }
     }
 }

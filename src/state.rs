@@ -1,25 +1,24 @@
 //! The transition table: two parties, six phases, one `match`.
 //!
-//! Everything that decides whether a move is legal is in this file, and this file knows no bytes, no role and no
-//! time. Both endpoints of a connection walk the same sequence of phases; which party is the local one is the
-//! business of [`Connection`](crate::Connection).
+//! This file alone decides whether a transition is legal. It knows no bytes, no role and no time. Both endpoints of a
+//! connection walk the same sequence of phases; only [`Connection`](crate::Connection) knows which party is the local one.
 
 use std::fmt;
 
 /// How far one party has come, as known at this endpoint.
 ///
-/// The names are those of Starlette's `WebSocketState`. A party only ever moves down this list.
+/// The names are those of Starlette's `WebSocketState`. The three states are complete. A party only moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// It has not yet done its part of the opening handshake.
     Connecting,
     /// It has done its part of the opening handshake and may send messages.
     Connected,
-    /// It has sent its Close, or is gone.
+    /// It has sent its Close, or has gone.
     Disconnected,
 }
 
-/// One of the two parties of a connection, whichever of them is the local one.
+/// One of the two parties of a connection. They are complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Party {
     /// The party that sends the opening request.
@@ -28,16 +27,16 @@ pub enum Party {
     Application,
 }
 
-/// What a party does to a connection.
+/// Something that a party does. The actions are complete: the table has a column for no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Send the opening request, whole and valid ([RFC 6455 section 4.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.1)).
     Open,
-    /// Answer it with `101 Switching Protocols` (section 4.2.2).
+    /// Answer the request with `101 Switching Protocols` (section 4.2.2).
     Accept,
-    /// Answer it with any other final HTTP response.
+    /// Answer the request with any other final HTTP response.
     Reject,
-    /// Send a text or binary message, or a part of one (section 5.6).
+    /// Send a text or binary message, or a fragment of one (section 5.6).
     Message,
     /// Send a Ping (section 5.5.2).
     Ping,
@@ -45,14 +44,15 @@ pub enum Action {
     Pong,
     /// Send a Close (section 5.5.1).
     Close,
-    /// End without a closing handshake: end of stream, transport error, protocol violation, timeout, `abort`.
+    /// End the connection without a closing handshake: end of stream, transport error, protocol violation, timeout,
+    /// `abort`.
     Abort,
 }
 
 /// The joint state of both parties.
 ///
-/// Of the nine pairs of [`State`]s three make no sense (an application cannot be connected to nobody); they have no
-/// phase, so they cannot be built.
+/// Six of the nine pairs of [`State`]s have a phase. The other three make no sense, since an application cannot be connected
+/// to nobody, so they cannot be built. The phases are complete.
 ///
 /// ```
 /// use statesocket::{Action, Party, Phase, State};
@@ -71,13 +71,13 @@ pub enum Action {
 pub enum Phase {
     /// No complete request yet.
     Idle,
-    /// The client asked; the application has not answered.
+    /// The client has sent its request; the application has not answered.
     Requested,
     /// Messages flow both ways.
     Open,
-    /// The client sent Close; the application has not answered.
+    /// The client has sent its Close; the application has not.
     ClientClosed,
-    /// The application sent Close; the client has not answered.
+    /// The application has sent its Close; the client has not.
     ApplicationClosed,
     /// Terminal.
     Closed,
@@ -145,7 +145,7 @@ impl Phase {
     /// The phase that `party` doing `action` leads to: **the** transition table.
     ///
     /// # Errors
-    /// [`TransitionError`] if the table does not allow the move.
+    /// [`TransitionError`] if the table does not allow it.
     pub const fn next(self, party: Party, action: Action) -> Result<Self, TransitionError> {
         use Action::{Abort, Accept, Close, Message, Ping, Pong, Reject};
         use Party::{Application, Client};
@@ -180,28 +180,28 @@ impl Phase {
     }
 }
 
-/// One legal move of the table.
+/// One legal change of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Transition {
     /// The phase before.
     pub from: Phase,
-    /// Who moves.
+    /// The party that acts.
     pub party: Party,
-    /// What it does.
+    /// Its action.
     pub action: Action,
     /// The phase after.
     pub to: Phase,
 }
 
 impl Transition {
-    /// Every legal move, by phase, party and action in the order of their `ALL`.
+    /// Every transition, by phase, party and action in the order of their `ALL`.
     ///
     /// ```
     /// use statesocket::{Action, Transition};
     ///
-    /// let aborts = Transition::all().filter(|row| row.action == Action::Abort).count();
-    /// assert_eq!(aborts, 2 * 5, "either party, in any phase but the last");
+    /// let aborts = Transition::all().filter(|transition| transition.action == Action::Abort).count();
+    /// assert_eq!(aborts, 2 * 5, "either party, in every phase but the last");
     /// ```
     pub fn all() -> impl Iterator<Item = Self> {
         Phase::ALL.into_iter().flat_map(|from| {
@@ -214,7 +214,7 @@ impl Transition {
     }
 }
 
-/// Who did what, and what that made of both states: one line for a log.
+/// The party, its action, and the change of both states: one line for a log.
 impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}:", self.party, self.action)?;
@@ -229,7 +229,7 @@ impl fmt::Display for Transition {
     }
 }
 
-/// A move that the table does not allow. Nothing was changed by trying it.
+/// A transition that the table does not allow. The attempt has changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error(
     "{party} cannot {action} while the client is {} and the application is {}",
@@ -238,11 +238,11 @@ impl fmt::Display for Transition {
 )]
 #[non_exhaustive]
 pub struct TransitionError {
-    /// The phase, and so both states, in which it was tried.
+    /// The phase of the attempt, and with it both states.
     pub phase: Phase,
-    /// Who tried.
+    /// The party that tried.
     pub party: Party,
-    /// What was tried.
+    /// The action that it tried.
     pub action: Action,
 }
 

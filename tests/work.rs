@@ -83,8 +83,8 @@ fn messages_that_are_echoed_and_not_read() {
     while let Some(Event::Message(message)) = connection.receive(&mut input, now) {
         connection.send(&message).expect("the output has room");
     }
-    assert_eq!(connection.queued(), size() / 5 * 7);
-    while connection.queued() > 0 {
+    assert_eq!(connection.output_len(), size() / 5 * 7);
+    while connection.output_len() > 0 {
         connection.advance(1);
     }
 }
@@ -94,7 +94,7 @@ fn pings_that_are_answered_behind_unread_output() {
     let mut connection = open(Delivery::Messages);
     connection.send_binary(&vec![7; size()]).expect("the output has room");
     assert_eq!(feed(&mut connection, frame(0x89, b"ping").repeat(size() / 10), 4096), size() / 10);
-    assert!(connection.queued() < size() + 1_000, "a few Pongs are queued, not all");
+    assert!(connection.output_len() < size() + 1_000, "a few Pongs are queued, not all");
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Workload for Close {
             return;
         }
         if self.closing == Closing::Ours {
-            connection.close(CloseCode::Normal, "").expect("the connection is open");
+            connection.close(CloseCode::NORMAL_CLOSURE, "").expect("the connection is open");
             write(&mut connection, sink);
         }
         let event = connection.receive(&mut self.buffer.as_mut_slice(), self.now);

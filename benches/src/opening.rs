@@ -203,11 +203,11 @@ impl ClientOpening {
     pub fn new() -> Self {
         let connect = Connect::new("ws://example.com/ws/room?id=1").expect("a valid URI").seed([7; 32]);
         let (config, now) = (Arc::<Config>::default(), Instant::now());
-        let mut request = Connection::client(&connect, Arc::clone(&config), now).transmit().to_vec();
+        let mut request = Connection::client(&connect, Arc::clone(&config), now).output().to_vec();
         let mut server = Connection::server(Arc::clone(&config), now);
         assert!(server.receive(&mut request.as_mut_slice(), now).is_some());
         server.accept(Accept::new()).expect("a request is pending");
-        let response = server.transmit().to_vec();
+        let response = server.output().to_vec();
         Self { connect, config, now, buffer: response.clone(), response }
     }
 }

@@ -1,4 +1,4 @@
-//! What the properties need of the support of the tests.
+//! The part of the tests' support that the properties use.
 
 #[path = "../../tests/it/support/pair.rs"]
 mod pair;

@@ -7,10 +7,10 @@ use crate::{
     handshake::{Accept, Request, Response},
     message::reader::Reader,
     random::Random,
+    role::Role,
     state::{Action, Party, Phase},
 };
 use std::{sync::Arc, time::Instant};
-use tungstenite::protocol::Role;
 
 /// The result of an opening handshake that was done elsewhere. The default is no subprotocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -89,7 +89,7 @@ impl Connection {
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
         self.check(Action::Accept)?;
         if !self.transport.is_open() {
-            return Err(AcceptError::ClientGone);
+            return Err(AcceptError::TransportLost);
         }
         let request = self.incoming.pending_request().expect("a request waits in phase Requested");
         let subprotocol = self.outgoing.write_head(|head| accept.respond(request, head))?;

@@ -1,10 +1,11 @@
 //! The Close frames of both parties, and the one `Disconnect` that is made of them.
 
 use crate::{
+    close_code::CloseCode,
+    close_frame::CloseFrame,
     event::{Cause, Disconnect},
     state::Party,
 };
-use tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
 
 /// Makes exactly one `Disconnect` and hands it out exactly once. Boxed: most connections are open and have none.
 #[derive(Debug, Default)]
@@ -63,7 +64,7 @@ impl Outcome {
         let (code, reason) = parting
             .received
             .as_ref()
-            .map_or((CloseCode::Abnormal, String::new()), |close| (close.code, close.reason.to_string()));
+            .map_or((CloseCode::ABNORMAL_CLOSURE, String::new()), |close| (close.code, close.reason.clone()));
         parting.disconnect = Some(Disconnect {
             code,
             reason,
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     fn frame(code: u16) -> CloseFrame {
-        CloseFrame { code: code.into(), reason: "".into() }
+        CloseFrame::new(code, "")
     }
 
     /// The code, whether it was clean, and the initiator.

@@ -48,7 +48,7 @@ impl Connection {
     /// let memory = long.as_ptr();
     /// connection.send(long)?;
     /// let mut slices = [IoSlice::new(&[]); 8];
-    /// assert_eq!(connection.transmit_slices(&mut slices), 2);
+    /// assert_eq!(connection.output_slices(&mut slices), 2);
     /// assert_eq!(slices[1].as_ptr(), memory);
     /// # Ok::<(), statesocket::SendError>(())
     /// ```
@@ -76,7 +76,7 @@ impl Connection {
     /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, Instant::now());
     /// let mut wire = Vec::new();
     /// connection.send_through(vec![7; 100_000], &mut wire)?;
-    /// assert_eq!((wire.len(), connection.queued()), (10 + 100_000, 0));
+    /// assert_eq!((wire.len(), connection.output_len()), (10 + 100_000, 0));
     /// # Ok::<(), statesocket::SendError>(())
     /// ```
     ///
@@ -167,7 +167,7 @@ impl Connection {
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
         self.check(Action::Ping)?;
         if self.transport.has_failed() {
-            return Err(PingError::TransportFailed);
+            return Err(PingError::TransportLost);
         }
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(PingError::PayloadTooLong(payload.len()));
@@ -224,7 +224,7 @@ impl Connection {
 
     fn check_send(&self) -> Result<(), SendError> {
         self.check(Action::Message)?;
-        if self.transport.has_failed() { Err(SendError::TransportFailed) } else { Ok(()) }
+        if self.transport.has_failed() { Err(SendError::TransportLost) } else { Ok(()) }
     }
 
     #[inline]

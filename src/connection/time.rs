@@ -2,6 +2,7 @@
 
 use super::{Connection, clock::Waits};
 use crate::{
+    close_code::CloseCode,
     event::Cause,
     frame::OpCode,
     handshake::Response,
@@ -10,7 +11,6 @@ use crate::{
 };
 use http::StatusCode;
 use std::time::{Duration, Instant};
-use tungstenite::protocol::frame::coding::CloseCode;
 
 /// # B: the time
 impl Connection {
@@ -48,9 +48,11 @@ impl Connection {
                 Timer::Opening => self.opening_timed_out(),
                 Timer::Accept => self.accept_timed_out(),
                 Timer::Ping => self.send_keepalive(now),
-                Timer::Pong => self.end_failed(CloseCode::Error, "no sign of life", Cause::TimedOut(timer)),
-                Timer::Idle => self.end_failed(CloseCode::Away, "idle", Cause::TimedOut(timer)),
-                Timer::Message => self.end_failed(CloseCode::Policy, "message too slow", Cause::TimedOut(timer)),
+                Timer::Pong => self.end_failed(CloseCode::INTERNAL_ERROR, "no sign of life", Cause::TimedOut(timer)),
+                Timer::Idle => self.end_failed(CloseCode::GOING_AWAY, "idle", Cause::TimedOut(timer)),
+                Timer::Message => {
+                    self.end_failed(CloseCode::POLICY_VIOLATION, "message too slow", Cause::TimedOut(timer))
+                }
                 // A Close would wait behind the bytes that cannot be written.
                 Timer::Write => self.end_aborted(self.local_party(), Cause::TimedOut(timer), None),
                 Timer::Closing if self.can(Action::Abort) => {

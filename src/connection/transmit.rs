@@ -1,26 +1,15 @@
 //! Output: bytes for the peer, and steps for the socket.
 
-use super::Connection;
+use super::{Connection, transport::SocketAction};
 use crate::{output::OutputBuffer, state::Phase};
 use std::io::{self, IoSlice};
-
-/// A step that the driver takes with the socket. Each is given out at most once, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SocketAction {
-    /// Shut down writing: the last byte has been written. Go on reading to the end of the stream. Closing a socket with
-    /// unread bytes resets it, and a reset can destroy the last bytes on their way to the peer (RFC 6455 section 7.1.1).
-    ShutdownWrite,
-    /// Close the socket and drop the connection.
-    Close,
-}
 
 /// # D: output
 impl Connection {
     /// The first queued bytes, as many as are contiguous; empty only if none are queued. After writing them, call
     /// [`advance`](Self::advance) with the number of bytes written.
     #[must_use]
-    pub fn transmit(&self) -> &[u8] {
+    pub fn output(&self) -> &[u8] {
         self.outgoing.as_slice()
     }
 
@@ -34,19 +23,19 @@ impl Connection {
     /// connection.send_text("first")?;
     /// connection.send_shared(&SharedMessage::binary(&[0; 10_000]))?;
     /// let mut slices = [IoSlice::new(&[]); 8];
-    /// let count = connection.transmit_slices(&mut slices);
+    /// let count = connection.output_slices(&mut slices);
     /// assert_eq!(count, 2, "the copied bytes and the shared ones");
     /// let written = Vec::new().write_vectored(&slices[..count])?;
     /// connection.advance(written);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn transmit_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    pub fn output_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         self.outgoing.slices_into(slices)
     }
 
     /// The number of queued bytes.
     #[must_use]
-    pub fn queued(&self) -> usize {
+    pub fn output_len(&self) -> usize {
         self.outgoing.len()
     }
 
@@ -111,7 +100,7 @@ impl Connection {
     /// for _ in 0..2 {
     ///     connection.lend_buffer(&mut buffer);
     ///     connection.send_text("Hello")?;
-    /// #   memory.push(connection.transmit().as_ptr());
+    /// #   memory.push(connection.output().as_ptr());
     ///     connection.write_to(std::io::sink())?;
     ///     connection.reclaim_buffer(&mut buffer);
     /// }

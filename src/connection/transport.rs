@@ -1,6 +1,15 @@
 //! The state of the transport, and the steps that end it.
 
-use super::SocketAction;
+/// A step that the driver takes with the socket. Each is given out at most once, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SocketAction {
+    /// Shut down writing: the last byte has been written. Go on reading to the end of the stream. Closing a socket with
+    /// unread bytes resets it, and a reset can destroy the last bytes on their way to the peer (RFC 6455 section 7.1.1).
+    ShutdownWrite,
+    /// Close the socket and drop the connection.
+    Close,
+}
 
 /// The transport as the driver has described it. Gives out each [`SocketAction`] at most once, in order.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
-use http::StatusCode;
+use http::{StatusCode, header::HeaderName};
 
 /// An opening handshake that breaks RFC 6455 section 4, or HTTP.
 ///
-/// On a server the request has already been answered with [`status`](Self::status). A client sends nothing: it leaves.
+/// A server has already answered the request with [`status`](Self::status). A client sends nothing and closes the socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
@@ -39,13 +39,13 @@ pub enum HandshakeError {
     /// Section 3: the request target is neither a path nor an absolute http(s) or ws(s) URI, or has a fragment.
     #[error("the request target is not a resource name")]
     InvalidTarget,
-    /// RFC 9112 section 3.2: there is no `Host`, or more than one, or it names no host.
-    #[error("exactly one valid Host header is due")]
+    /// RFC 9112 section 3.2: `Host` is missing, appears more than once, or names no host.
+    #[error("a request needs exactly one valid Host header")]
     InvalidHost,
     /// The request has a body: `Content-Length` over 0, or `Transfer-Encoding`.
     #[error("the request has a body")]
     RequestBody,
-    /// A plain HTTP request, where [`Config::plain_http`](crate::Config::plain_http) is off.
+    /// The request is plain HTTP, and [`Config::plain_http`](crate::Config::plain_http) is off.
     #[error("the request does not ask for a WebSocket")]
     UpgradeRequired,
     /// `Upgrade` does not list `websocket` (section 4.1, response item 2).
@@ -54,16 +54,16 @@ pub enum HandshakeError {
     /// `Connection` does not list `upgrade` (section 4.2.1 item 4; section 4.1, response item 3).
     #[error("the Connection header does not list upgrade")]
     ConnectionMissing,
-    /// There is no `Sec-WebSocket-Version`, or it is not 13 (section 4.4).
+    /// `Sec-WebSocket-Version` is missing or is not 13 (section 4.4).
     #[error("the WebSocket version is not 13")]
     UnsupportedWebSocketVersion,
     /// Section 4.2.1 item 5: the key is missing, or does not decode to 16 bytes.
     #[error("the Sec-WebSocket-Key header is not 16 bytes in base64")]
     InvalidKey,
-    /// A header that may appear once appears twice (sections 11.3.1 to 11.3.5).
+    /// A header that may appear only once appears more often (sections 11.3.1 to 11.3.5).
     #[error("the {0} header appears more than once")]
-    DuplicateHeader(&'static str),
-    /// `Sec-WebSocket-Protocol` is no list of distinct tokens (sections 4.1 item 10 and 11.3.4).
+    DuplicateHeader(HeaderName),
+    /// `Sec-WebSocket-Protocol` is not a list of distinct tokens (sections 4.1 item 10 and 11.3.4).
     #[error("the Sec-WebSocket-Protocol header is malformed")]
     InvalidSubprotocol,
     /// `Sec-WebSocket-Extensions` does not follow the grammar of section 9.1.
@@ -87,8 +87,8 @@ pub enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// The status that a server answers with. For what only a response can do wrong it is 502, which a proxy that
-    /// dialled that server would pass on.
+    /// The status that a server answers with. For the errors that only a response can have it is 502, the status with
+    /// which a proxy would report them.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {

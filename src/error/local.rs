@@ -1,63 +1,62 @@
-use crate::state::TransitionError;
+use crate::{close_code::CloseCode, state::TransitionError};
 use http::{StatusCode, header::HeaderName};
-use tungstenite::protocol::frame::coding::CloseCode;
 
 /// Why [`Connection::accept`](crate::Connection::accept) refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// The table does not allow it now.
+    /// The table does not allow the action in this phase.
     #[error(transparent)]
     Transition(#[from] TransitionError),
-    /// The client has gone: the stream has ended, and the event that says so waits.
-    #[error("the client has gone")]
-    ClientGone,
-    /// The request is plain HTTP; only [`reject`](crate::Connection::reject) can answer it.
+    /// The stream has ended or failed. The event that says so has not been taken yet.
+    #[error("the transport is lost")]
+    TransportLost,
+    /// The request is plain HTTP. Only [`reject`](crate::Connection::reject) can answer it.
     #[error("a plain HTTP request cannot be accepted as a WebSocket")]
     NotWebSocket,
     /// Section 4.2.2: the chosen subprotocol "MUST be derived from the client's handshake".
     #[error("the client did not offer the subprotocol {0:?}")]
     SubprotocolNotOffered(String),
-    /// A header that the handshake itself writes.
+    /// Only the handshake itself writes this header.
     #[error("the header {0} belongs to the handshake")]
     ReservedHeader(HeaderName),
 }
 
 /// Why [`Connection::reject`](crate::Connection::reject) refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectError {
-    /// The table does not allow it now.
+    /// The table does not allow the action in this phase.
     #[error(transparent)]
     Transition(#[from] TransitionError),
-    /// A 1xx status is no final answer.
+    /// A 1xx status is not final.
     #[error("{0} is not a final status")]
     NotFinal(StatusCode),
-    /// RFC 9110 section 6.4.1: 204 and 304 have no content.
+    /// RFC 9110 section 6.4.1: responses with 204 and 304 have no content.
     #[error("a response with status {0} has no body")]
     BodyNotAllowed(StatusCode),
-    /// A header that frames the response; it is written from the body.
+    /// `reject` itself writes this header.
     #[error("the header {0} belongs to the framing of the response")]
     ReservedHeader(HeaderName),
 }
 
-/// Why a `send_*` method refused. The message stays with the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a `send_*` method refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The table does not allow it now.
+    /// The table does not allow the action in this phase.
     #[error(transparent)]
     Transition(#[from] TransitionError),
-    /// The transport has failed, and the event that says so waits.
-    #[error("the transport has failed")]
-    TransportFailed,
-    /// Section 5.4: a fragmented message has been begun and not ended; only its next fragment may follow.
+    /// The transport has failed. The event that says so has not been taken yet.
+    #[error("the transport is lost")]
+    TransportLost,
+    /// Section 5.4: only the next fragment may follow in an unfinished fragmented message.
     #[error("a fragmented message is in progress")]
     MessageInProgress,
     /// The output would hold more than [`Config::max_output_bytes`](crate::Config::max_output_bytes).
     #[error("{queued} bytes are queued, and the message would go over the limit of {limit}")]
     OutputFull {
-        /// Bytes in the output now.
+        /// The number of queued bytes.
         queued: usize,
         /// The limit, in bytes.
         limit: usize,
@@ -66,34 +65,34 @@ pub enum SendError {
 
 /// Why [`Connection::send_json`](crate::Connection::send_json) refused.
 #[cfg(feature = "serde")]
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendJsonError {
     /// The message could not be sent.
     #[error(transparent)]
     Send(#[from] SendError),
-    /// The value has no JSON form; the text is the serializer's.
+    /// The value has no JSON form. The text is that of the serializer.
     #[error("the value cannot be written as JSON: {0}")]
     Serialize(String),
 }
 
 /// Why [`Connection::ping`](crate::Connection::ping) refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PingError {
-    /// The table does not allow it now.
+    /// The table does not allow the action in this phase.
     #[error(transparent)]
     Transition(#[from] TransitionError),
-    /// The transport has failed, and the event that says so waits.
-    #[error("the transport has failed")]
-    TransportFailed,
+    /// The transport has failed. The event that says so has not been taken yet.
+    #[error("the transport is lost")]
+    TransportLost,
     /// Section 5.5: a control frame carries at most 125 bytes.
     #[error("a ping of {0} bytes is over the limit of 125")]
     PayloadTooLong(usize),
     /// The output would hold more than [`Config::max_output_bytes`](crate::Config::max_output_bytes).
     #[error("{queued} bytes are queued, and the ping would go over the limit of {limit}")]
     OutputFull {
-        /// Bytes in the output now.
+        /// The number of queued bytes.
         queued: usize,
         /// The limit, in bytes.
         limit: usize,
@@ -101,25 +100,25 @@ pub enum PingError {
 }
 
 /// Why [`Connection::close`](crate::Connection::close) refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {
-    /// The table does not allow it now.
+    /// The table does not allow the action in this phase.
     #[error(transparent)]
     Transition(#[from] TransitionError),
-    /// Section 7.4: this party may not send that code.
-    #[error("{0} is not a close code that this party may send")]
+    /// Section 7.4: this endpoint may not send the code; see [`CloseCode::is_sendable_by`].
+    #[error("{0} is not a close code that this endpoint may send")]
     InvalidCode(CloseCode),
-    /// Section 5.5: with the code, a reason of more than 123 bytes does not fit a control frame.
+    /// Section 5.5: beside the code, a control frame has room for a reason of 123 bytes.
     #[error("a close reason of {0} bytes is over the limit of 123")]
     ReasonTooLong(usize),
 }
 
 /// Why a [`Connect`](crate::handshake::Connect) could not be built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The text is no URI.
+    /// The text is not a URI.
     #[error("{0:?} is not a URI")]
     InvalidUri(String),
     /// Section 3: the scheme is neither `ws` nor `wss`.
@@ -128,7 +127,7 @@ pub enum ConnectError {
     /// Section 3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used".
     #[error("a WebSocket URI has no fragment")]
     FragmentInUri,
-    /// The URI carries a user name or password, which no header of the handshake would take over.
+    /// The URI has a user name or password, which no header of the handshake would carry.
     #[error("a WebSocket URI carries no user name")]
     UserInfoInUri,
     /// Section 4.1 item 10: a subprotocol is a non-empty token.
@@ -137,7 +136,7 @@ pub enum ConnectError {
     /// Section 4.1 item 10: subprotocols "MUST all be unique strings".
     #[error("the subprotocol {0:?} is offered twice")]
     DuplicateSubprotocol(String),
-    /// A header that the handshake itself writes.
+    /// Only the handshake itself writes this header.
     #[error("the header {0} belongs to the handshake")]
     ReservedHeader(HeaderName),
 }

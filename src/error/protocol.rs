@@ -1,9 +1,9 @@
-use tungstenite::protocol::frame::coding::CloseCode;
+use crate::close_code::CloseCode;
 
-/// A frame that breaks RFC 6455, one variant for each sentence broken.
+/// A frame that breaks RFC 6455, with one variant per sentence of the RFC.
 ///
-/// The connection has already been failed as section 7.1.7 says: a Close with [`close_code`](Self::close_code) is in
-/// the output if none had been sent, and nothing more is parsed.
+/// The connection has already failed (section 7.1.7): a Close with [`close_code`](Self::close_code) is queued if none had
+/// been sent, and no further byte is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -33,7 +33,7 @@ pub enum ProtocolError {
     /// Section 5.5: "and MUST NOT be fragmented."
     #[error("a control frame is fragmented")]
     FragmentedControl,
-    /// Section 5.4: a continuation belongs to a message that an earlier frame began.
+    /// Section 5.4: a continuation frame needs a message that an earlier frame has begun.
     #[error("a continuation frame continues no message")]
     UnexpectedContinuation,
     /// Section 5.4: "The fragments of one message MUST NOT be interleaved between the fragments of another message".
@@ -46,7 +46,7 @@ pub enum ProtocolError {
     /// Section 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer".
     #[error("the body of a close frame is one byte long")]
     CloseBodyTooShort,
-    /// Section 7.4: a code that no endpoint may send.
+    /// Section 7.4: no endpoint may send the code.
     #[error("{0} is not a close code that may be sent")]
     InvalidCloseCode(u16),
     /// Section 5.5.1: "the body MAY contain UTF-8-encoded data with value /reason/".
@@ -55,7 +55,7 @@ pub enum ProtocolError {
     /// Section 10.4: a frame larger than [`Config::max_frame_bytes`](crate::Config::max_frame_bytes).
     #[error("a frame of {size} bytes is over the limit of {limit}")]
     FrameTooLarge {
-        /// Bytes of payload that the header announces.
+        /// The payload bytes that the header announces.
         size: u64,
         /// The limit, in bytes.
         limit: u64,
@@ -63,7 +63,7 @@ pub enum ProtocolError {
     /// Section 10.4: a message larger than [`Config::max_message_bytes`](crate::Config::max_message_bytes).
     #[error("a message of at least {size} bytes is over the limit of {limit}")]
     MessageTooLarge {
-        /// Bytes of payload that its frames have announced so far.
+        /// The payload bytes that its frames have announced so far.
         size: u64,
         /// The limit, in bytes.
         limit: u64,
@@ -77,7 +77,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The code of the Close that this violation is answered with (section 7.4.1).
+    /// The code of the Close that answers the violation (section 7.4.1).
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
@@ -92,10 +92,10 @@ impl ProtocolError {
             | Self::UnexpectedContinuation
             | Self::InterleavedMessage
             | Self::CloseBodyTooShort
-            | Self::InvalidCloseCode(_) => CloseCode::Protocol,
-            Self::InvalidText | Self::InvalidCloseReason => CloseCode::Invalid,
-            Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::Size,
-            Self::TooManyFragments { .. } => CloseCode::Policy,
+            | Self::InvalidCloseCode(_) => CloseCode::PROTOCOL_ERROR,
+            Self::InvalidText | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
+            Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
         }
     }
 }

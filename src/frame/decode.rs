@@ -1,8 +1,7 @@
 //! Bytes to headers.
 
 use super::{FIN, Header, MAX_CONTROL_PAYLOAD, MAX_HEADER, MAX_LEN, OpCode};
-use crate::error::ProtocolError;
-use tungstenite::protocol::Role;
+use crate::{error::ProtocolError, role::Role};
 
 const RESERVED: u8 = 0x70;
 const OPCODE: u8 = 0x0F;

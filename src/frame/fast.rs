@@ -12,7 +12,7 @@
 //! length. The properties in `tests/it/proof` compare them again through the public API.
 
 use super::{FIN, Header, MAX_LEN, OpCode, mask};
-use tungstenite::protocol::Role;
+use crate::role::Role;
 
 /// Fast path of [`decode`](super::decode::decode): the header at the front of `bytes`, if it is complete, valid, and that
 /// of an unfragmented text or binary message.

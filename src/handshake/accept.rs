@@ -16,8 +16,9 @@ use http::{
 /// ```
 /// use statesocket::{handshake::Accept, http::{HeaderValue, header::SET_COOKIE}};
 ///
-/// let accept = Accept::new().subprotocol("chat").header(SET_COOKIE, HeaderValue::from_static("seen=1"));
+/// let accept = Accept::new().subprotocol("chat").header(SET_COOKIE, HeaderValue::from_static("seen=1"))?;
 /// # let _ = accept;
+/// # Ok::<(), statesocket::AcceptError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accept {
@@ -56,10 +57,15 @@ impl Accept {
     }
 
     /// Adds a header to the 101 response. The types of [`http`] allow no value that would split the response.
-    #[must_use]
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    ///
+    /// # Errors
+    /// [`AcceptError::ReservedHeader`] if the handshake itself writes this header.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, AcceptError> {
+        if is_reserved(&name) {
+            return Err(AcceptError::ReservedHeader(name));
+        }
         self.headers.append(name, value);
-        self
+        Ok(self)
     }
 
     /// Appends the 101 response to `request` (RFC 6455 section 4.2.2 item 5). Returns the subprotocol.
@@ -69,9 +75,6 @@ impl Accept {
             && !request.subprotocols().contains(name)
         {
             return Err(AcceptError::SubprotocolNotOffered(name.clone()));
-        }
-        if let Some(name) = self.headers.keys().find(|name| is_reserved(name)) {
-            return Err(AcceptError::ReservedHeader(name.clone()));
         }
         output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
         write_header(output, "Sec-WebSocket-Accept", accept_key.as_bytes());

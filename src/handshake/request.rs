@@ -133,7 +133,7 @@ impl Request {
 
     /// The value of `Sec-WebSocket-Accept` in the answer.
     pub(super) fn accept_key(&self) -> Option<String> {
-        let key = self.single(&SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key").ok().flatten();
+        let key = self.single(&SEC_WEBSOCKET_KEY).ok().flatten();
         key.filter(|_| self.is_websocket).map(|key| derive_accept_key(key.as_bytes()))
     }
 
@@ -180,11 +180,11 @@ impl Request {
         if !lists_token(&self.headers, &CONNECTION, "upgrade") {
             return Err(HandshakeError::ConnectionMissing);
         }
-        match self.single(&SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version")? {
+        match self.single(&SEC_WEBSOCKET_VERSION)? {
             Some("13") => {}
             Some(_) | None => return Err(HandshakeError::UnsupportedWebSocketVersion),
         }
-        let key = self.single(&SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key")?.unwrap_or_default();
+        let key = self.single(&SEC_WEBSOCKET_KEY)?.unwrap_or_default();
         if !is_nonce(key) {
             return Err(HandshakeError::InvalidKey);
         }
@@ -200,8 +200,8 @@ impl Request {
         Ok(())
     }
 
-    fn single(&self, name: &HeaderName, spelt: &'static str) -> Result<Option<&str>, HandshakeError> {
-        grammar::single(&self.headers, name).map_err(|_| HandshakeError::DuplicateHeader(spelt))
+    fn single(&self, name: &HeaderName) -> Result<Option<&str>, HandshakeError> {
+        grammar::single(&self.headers, name).map_err(|_| HandshakeError::DuplicateHeader(name.clone()))
     }
 }
 

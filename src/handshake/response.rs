@@ -17,9 +17,10 @@ use http::{
 /// use statesocket::{handshake::Response, http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE}};
 ///
 /// let response = Response::new(StatusCode::UNAUTHORIZED)
-///     .header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
+///     .header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))?
 ///     .body("who are you?");
 /// assert_eq!(response.body, "who are you?");
+/// # Ok::<(), statesocket::RejectError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,10 +41,15 @@ impl Response {
     }
 
     /// Adds a header. The types of [`http`] allow no value that would split the response.
-    #[must_use]
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    ///
+    /// # Errors
+    /// [`RejectError::ReservedHeader`] if `reject` itself writes this header.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, RejectError> {
+        if is_framing(&name) {
+            return Err(RejectError::ReservedHeader(name));
+        }
         self.headers.append(name, value);
-        self
+        Ok(self)
     }
 
     /// Sets the body. Add a `Content-Type` with [`header`](Self::header).
@@ -55,9 +61,8 @@ impl Response {
 
     /// The answer to a request that breaks the rules.
     pub(crate) fn to_error(error: &HandshakeError) -> Self {
-        let mut response = Self::new(error.status())
-            .header(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))
-            .body(format!("{error}\n"));
+        let mut response = Self::new(error.status()).body(format!("{error}\n"));
+        response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         // RFC 9110 section 15.5.6 requires Allow, section 15.5.22 Upgrade.
         if *error == HandshakeError::MethodNotAllowed {
             response.headers.insert(ALLOW, HeaderValue::from_static("GET"));

@@ -83,8 +83,8 @@ impl ResponseReader {
     /// Checks items 2 to 6 of the list in section 4.1 that "the client MUST validate". Returns the subprotocol.
     fn verify(&self, response: &Response) -> Result<Option<String>, HandshakeError> {
         let headers = &response.headers;
-        let single = |name: &HeaderName, spelt: &'static str| {
-            grammar::single(headers, name).map_err(|_| HandshakeError::DuplicateHeader(spelt))
+        let single = |name: &HeaderName| {
+            grammar::single(headers, name).map_err(|_| HandshakeError::DuplicateHeader(name.clone()))
         };
         // Item 2: the client fails if the header is missing or "contains a value that is not" this one.
         if !matches!(grammar::single(headers, &UPGRADE), Ok(Some(value)) if value.eq_ignore_ascii_case("websocket")) {
@@ -93,15 +93,15 @@ impl ResponseReader {
         if !lists_token(headers, &CONNECTION, "upgrade") {
             return Err(HandshakeError::ConnectionMissing);
         }
-        if single(&SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept")? != Some(&self.accept_key) {
+        if single(&SEC_WEBSOCKET_ACCEPT)? != Some(&self.accept_key) {
             return Err(HandshakeError::InvalidAccept);
         }
-        single(&SEC_WEBSOCKET_EXTENSIONS, "Sec-WebSocket-Extensions")?;
+        single(&SEC_WEBSOCKET_EXTENSIONS)?;
         let extensions = extension::parse_all(headers).map_err(|_| HandshakeError::InvalidExtensions)?;
         if !extensions.is_empty() {
             return Err(HandshakeError::ExtensionNotOffered);
         }
-        match single(&SEC_WEBSOCKET_PROTOCOL, "Sec-WebSocket-Protocol")? {
+        match single(&SEC_WEBSOCKET_PROTOCOL)? {
             None => Ok(None),
             Some(name) if !is_token(name) => Err(HandshakeError::InvalidSubprotocol),
             Some(name) if !self.offered.iter().any(|offer| offer == name) => Err(HandshakeError::SubprotocolNotOffered),

@@ -5,14 +5,14 @@ use super::{
     assembly::{Assembly, Growth},
 };
 use crate::{
-    close,
+    close_frame::CloseFrame,
     config::{Config, Delivery},
     error::ProtocolError,
     frame::{Header, MaskKey, OpCode, decode::PartialHeader, fast, mask},
+    role::Role,
     spare::Spare,
 };
 use std::{borrow::Cow, mem};
-use tungstenite::protocol::{Role, frame::CloseFrame};
 
 /// A message, a chunk of one, or a control frame.
 #[derive(Debug)]
@@ -233,7 +233,7 @@ impl Reader {
         Ok(Some(match part.opcode {
             OpCode::Ping => Item::Ping(payload),
             OpCode::Pong => Item::Pong(payload),
-            OpCode::Close => Item::Close(close::decode(&payload)?),
+            OpCode::Close => Item::Close(CloseFrame::decode(&payload)?),
             OpCode::Continuation | OpCode::Text | OpCode::Binary => {
                 unreachable!("the caller passes control frames only")
             }

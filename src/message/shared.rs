@@ -15,7 +15,7 @@ use bytes::Bytes;
 /// for _ in 0..3 {
 ///     let mut connection = Connection::established(Role::Server, Agreed::new(), Arc::clone(&config), Instant::now());
 ///     connection.send_shared(&news)?;
-///     assert_eq!(connection.transmit(), b"\x81\x06to all");
+///     assert_eq!(connection.output(), b"\x81\x06to all");
 /// }
 /// # Ok::<(), statesocket::SendError>(())
 /// ```

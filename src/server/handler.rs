@@ -42,7 +42,7 @@ pub trait Handler {
     }
 
     /// What waited for the peer has fallen to [`Limits::low_water`](super::Limits::low_water) bytes, after it had been
-    /// over the high one: who stopped sending can go on. How much waits is [`queued`](crate::Connection::queued).
+    /// over the high one: who stopped sending can go on. How much waits is [`output_len`](crate::Connection::output_len).
     fn on_drain(&mut self, peer: &mut Peer<'_>) {
         let _ = peer;
     }

@@ -64,9 +64,8 @@ impl<'l> Peer<'l> {
 
     /// Answers a plain HTTP request with 426 and `Upgrade: websocket`. Does nothing if no request waits.
     pub fn require_upgrade(&mut self) {
-        let response = Response::new(StatusCode::UPGRADE_REQUIRED)
-            .header(UPGRADE, HeaderValue::from_static("websocket"))
-            .body("this is a WebSocket endpoint\n");
+        let mut response = Response::new(StatusCode::UPGRADE_REQUIRED).body("this is a WebSocket endpoint\n");
+        response.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         // The only error is that no request waits.
         let _ = self.reject(response);
     }

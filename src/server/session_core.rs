@@ -13,7 +13,7 @@ use super::{
     stream::ByteStream,
     view::View,
 };
-use crate::{CloseCode, Connection, Phase, handshake::Response};
+use crate::{CloseCode, Connection, Phase};
 use http::StatusCode;
 use std::{io, net::SocketAddr, time::Instant};
 
@@ -139,23 +139,16 @@ impl SessionCore {
 
     /// The bytes that count for back-pressure: none once the handler cannot send any more.
     fn backlog(&self) -> usize {
-        if self.phase() == Phase::Open { self.connection.queued() } else { 0 }
-    }
-
-    /// Answers the request that waits with `status` and no body.
-    fn refuse(&mut self, status: StatusCode) {
-        self.connection
-            .reject(Response::new(status))
-            .expect("a response without a body answers any request that waits");
+        if self.phase() == Phase::Open { self.connection.output_len() } else { 0 }
     }
 
     /// Ends the session after a panic of its handler: with 500 if a request waits, else with Close 1011.
     fn fail(&mut self) {
         self.drop_handler();
         if self.connection.request().is_some() {
-            self.refuse(StatusCode::INTERNAL_SERVER_ERROR);
+            self.connection.refuse(StatusCode::INTERNAL_SERVER_ERROR);
         } else {
-            self.connection.ensure_closed(CloseCode::Error, "");
+            self.connection.ensure_closed(CloseCode::INTERNAL_ERROR, "");
         }
     }
 }

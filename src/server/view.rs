@@ -19,7 +19,7 @@ impl View<'_> {
     /// Sends a message, a large one at once. Above the high-water mark even a large one is queued, so that `on_drain`
     /// follows when it has left.
     pub(super) fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
-        if self.connection.queued() > self.high_water {
+        if self.connection.output_len() > self.high_water {
             return self.connection.send(message);
         }
         self.connection.send_through(message, &mut *self.stream)

@@ -207,7 +207,7 @@ fn echo_in_pieces(connection: &mut Connection, lent: &mut OutputBuffer, wire: &m
         connection.write_to(Socket(room)).expect("the write only blocks");
         connection.reclaim_buffer(lent);
     }
-    while connection.queued() > 0 {
+    while connection.output_len() > 0 {
         connection.lend_buffer(lent);
         connection.write_to(Socket(room)).expect("the write only blocks");
         connection.reclaim_buffer(lent);

@@ -23,7 +23,7 @@ fn heads() -> impl Strategy<Value = Vec<u8>> {
     let values = ["", "websocket", "keep-alive, Upgrade", "13", "8", "example.com:80", "dGhlIHNhbXBsZSBub25jZQ"];
     let change = (any::<bool>(), select(names.to_vec()), select(values.to_vec()));
     let changes = prop_oneof![3 => Just(vec![]), 1 => vec(change, 1..3)];
-    let accepted = client(Config::default(), &["chat", "superchat"]).transmit().to_vec();
+    let accepted = client(Config::default(), &["chat", "superchat"]).output().to_vec();
     (0..8, changes).prop_map(move |(which, changes)| {
         let names: Vec<String> =
             changes.iter().map(|(adds, name, _)| if *adds { format!("+{name}") } else { (*name).to_owned() }).collect();
@@ -204,7 +204,7 @@ fn drawn_heads_are_often_plainly_valid() {
 
 /// The key of the client that the responses answer.
 fn sent_key() -> String {
-    let request = String::from_utf8(client(Config::default(), &[]).transmit().to_vec()).expect("a head is text");
+    let request = String::from_utf8(client(Config::default(), &[]).output().to_vec()).expect("a head is text");
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
     key.expect("a request has a key").to_owned()
 }

@@ -5,7 +5,7 @@ use statesocket::{
     Agreed, Cause, CloseCode, Config, Connection, Disconnect, Event, HandshakeError, ProtocolError, Role, Timer,
     handshake::{Connect, Response},
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
-    reconnect::{Policy, Reconnect},
+    reconnect::{Backoff, Reconnect},
 };
 use std::{
     sync::Arc,
@@ -60,7 +60,7 @@ fn closed(code: u16) -> Disconnect {
     end(Cause::PeerClosed, code)
 }
 
-fn seeded(policy: &Policy, seed: u64) -> Reconnect {
+fn seeded(policy: &Backoff, seed: u64) -> Reconnect {
     let mut policy = policy.clone();
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -110,12 +110,12 @@ fn durations() -> impl Strategy<Value = Duration> {
     ]
 }
 
-fn policies() -> impl Strategy<Value = Policy> {
+fn policies() -> impl Strategy<Value = Backoff> {
     let range = || (durations(), durations()).prop_map(|(start, end)| start..=end);
     let limits = prop_oneof![4 => 0u32..50, 1 => Just(u32::MAX)];
     ([durations(), durations(), durations(), durations()], range(), range(), limits).prop_map(
         |([first, max, retry_after, stable], restart, overload, attempts)| {
-            let mut policy = Policy::default();
+            let mut policy = Backoff::default();
             (policy.first_delay, policy.max_delay) = (first, max);
             (policy.max_retry_after, policy.stable_after) = (retry_after, stable);
             (policy.restart_delay, policy.overload_delay) = (restart, overload);
@@ -174,33 +174,33 @@ proptest! {
     fn the_same_seed_gives_the_same_delays(policy in policies(), seed: u64, failures in 1usize..30) {
         let delays = |seed| {
             let (mut reconnect, now) = (seeded(&policy, seed), Instant::now());
-            (0..failures).map(|_| reconnect.retry(now)).collect::<Vec<_>>()
+            (0..failures).map(|_| reconnect.failed(now)).collect::<Vec<_>>()
         };
         prop_assert_eq!(delays(seed), delays(seed));
     }
 
     #[test]
     fn reconnecting_stops_after_exactly_the_allowed_attempts(max_attempts in 0u32..200, is_connected: bool) {
-        let mut policy = Policy::default();
+        let mut policy = Backoff::default();
         policy.max_attempts = max_attempts;
         let (mut reconnect, now, lost) = (Reconnect::new(policy), Instant::now(), lost());
-        let mut fail = || if is_connected { reconnect.disconnected(&lost, now) } else { reconnect.retry(now) };
+        let mut fail = || if is_connected { reconnect.disconnected(&lost, now) } else { reconnect.failed(now) };
         for _ in 0..max_attempts {
             prop_assert!(fail().is_some());
         }
         prop_assert_eq!((fail(), fail()), (None, None));
-        prop_assert_eq!((reconnect.attempts(), reconnect.policy().max_attempts), (max_attempts, max_attempts));
+        prop_assert_eq!((reconnect.attempts(), reconnect.backoff().max_attempts), (max_attempts, max_attempts));
     }
 
     #[test]
     fn only_a_stable_connection_resets_the_attempts(
         stable_after in 0u64..1000, open_for in proptest::option::of(0u64..2000), failures in 0u32..20, is_retryable: bool,
     ) {
-        let mut policy = Policy::default();
+        let mut policy = Backoff::default();
         policy.stable_after = Duration::from_millis(stable_after);
         let (mut reconnect, start) = (Reconnect::new(policy), Instant::now());
         for _ in 0..failures {
-            prop_assert!(reconnect.retry(start).is_some());
+            prop_assert!(reconnect.failed(start).is_some());
         }
         // A connection that is exactly stable_after old counts as stable.
         let open_for = open_for.unwrap_or(stable_after);
@@ -211,16 +211,16 @@ proptest! {
         let expected = (before + u32::from(is_retryable)).min(20);
         prop_assert_eq!(reconnect.attempts(), expected);
         // That connection is over: the next failure is one more, however late it comes.
-        let _ = reconnect.retry(now + 100 * SECOND);
+        let _ = reconnect.failed(now + 100 * SECOND);
         prop_assert_eq!(reconnect.attempts(), (expected + 1).min(20));
     }
 
     #[test]
     fn retry_after_is_a_minimum_to_which_the_jitter_is_added(seconds: u64, max in 0u64..10_000, seed: u64) {
-        let mut policy = Policy::default();
+        let mut policy = Backoff::default();
         policy.max_retry_after = Duration::from_secs(max);
         let mut reconnect = seeded(&policy, seed);
-        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, seconds.into());
+        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, seconds.into()).expect("not a reserved header");
         reconnect.rejected(&response);
         let unavailable = end(Cause::Rejected(response.status), 1006);
         let floor = Duration::from_secs(seconds.min(max));
@@ -247,7 +247,7 @@ fn every_status_and_every_code_is_judged() {
 
 #[test]
 fn the_longest_delays_do_not_overflow() {
-    let mut policy = Policy::default();
+    let mut policy = Backoff::default();
     (policy.first_delay, policy.max_delay) = (Duration::MAX, Duration::MAX);
     policy.max_retry_after = Duration::MAX;
     (policy.restart_delay, policy.overload_delay) = (Duration::MAX..=Duration::MAX, Duration::ZERO..=Duration::MAX);
@@ -256,14 +256,15 @@ fn the_longest_delays_do_not_overflow() {
     reconnect.opened(now + SECOND);
     for disconnect in [closed(1012), closed(1013), lost()] {
         let endless = HeaderValue::from_static("99999999999999999999999999");
-        reconnect.rejected(&Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, endless));
+        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, endless);
+        reconnect.rejected(&response.expect("not a reserved header"));
         assert!(reconnect.disconnected(&disconnect, now) >= Some(Duration::from_secs(u64::MAX)));
     }
 }
 
 #[test]
 fn c16_delays_spread_over_their_whole_range() {
-    let policy = Policy::default();
+    let policy = Backoff::default();
     assert_eq!((policy.ceiling(0), policy.ceiling(u32::MAX)), (5 * SECOND, 60 * SECOND));
     let cases = [(lost(), 0..=5), (closed(1012), 5..=30), (closed(1013), 30..=120)];
     for (disconnect, range) in cases {
@@ -283,9 +284,9 @@ fn c16_delays_spread_over_their_whole_range() {
 #[test]
 fn the_delays_after_a_restart_grow_with_the_back_off() {
     let after_four_failures = |seed| {
-        let (mut reconnect, now) = (seeded(&Policy::default(), seed), Instant::now());
+        let (mut reconnect, now) = (seeded(&Backoff::default(), seed), Instant::now());
         for _ in 0..4 {
-            reconnect.retry(now).expect("a retry");
+            reconnect.failed(now).expect("a retry");
         }
         reconnect.disconnected(&closed(1012), now).expect("a retry")
     };
@@ -295,10 +296,11 @@ fn the_delays_after_a_restart_grow_with_the_back_off() {
 #[test]
 fn a_retry_after_that_is_not_a_number_is_ignored() {
     for text in ["Wed, 21 Oct 2026 07:28:00 GMT", "-5", "+5", "1.5", "", "5 6"] {
-        let mut reconnect = Reconnect::new(Policy::default());
+        let mut reconnect = Reconnect::new(Backoff::default());
         let value = HeaderValue::from_static(text);
-        reconnect.rejected(&Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, value));
-        assert!(reconnect.retry(Instant::now()).expect("a retry") <= 5 * SECOND, "{text:?}");
+        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, value);
+        reconnect.rejected(&response.expect("not a reserved header"));
+        assert!(reconnect.failed(Instant::now()).expect("a retry") <= 5 * SECOND, "{text:?}");
     }
 }
 
@@ -308,7 +310,7 @@ fn a_connection_reports_whether_its_end_is_retryable() {
     for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 4999] {
         let (mut client, mut server) = open_pair(now);
         server.close(code, "").expect("a code that a server may send");
-        let disconnect = end_after(&mut client, server.transmit(), now);
+        let disconnect = end_after(&mut client, server.output(), now);
         assert_eq!(disconnect.is_retryable(), should_retry(&Cause::PeerClosed, code), "{disconnect}");
     }
     for (status, is_retryable) in [("503 Busy", true), ("404 Not Found", false), ("302 Found", false)] {
@@ -323,7 +325,7 @@ fn a_party_that_has_sent_a_close_does_not_reconnect() {
     let start = Instant::now();
     for is_lost in [true, false] {
         let (mut client, _) = open_pair(start);
-        client.close(CloseCode::Normal, "").expect("an open connection can be closed");
+        client.close(CloseCode::NORMAL_CLOSURE, "").expect("an open connection can be closed");
         let (deadline, timer) = client.poll_timeout(start).expect("the client waits for an answer");
         client.handle_timeout(if is_lost { start } else { deadline });
         client.receive_eof();
@@ -337,7 +339,7 @@ fn a_party_that_has_sent_a_close_does_not_reconnect() {
 fn a_silent_peer_is_worth_a_retry() {
     let mut now = Instant::now();
     let (mut client, _) = open_pair(now);
-    while client.disconnect().is_none() {
+    while client.disconnected().is_none() {
         (now, _) = client.poll_timeout(now).expect("the connection waits for a sign of life");
         client.handle_timeout(now);
         if let Some(Event::Disconnect(disconnect)) = client.poll_event() {

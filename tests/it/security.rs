@@ -86,7 +86,7 @@ fn s3_a_client_always_masks_and_a_server_never_does() {
         connection.send_binary_fragment(&[0; 70_000], false).expect("the connection is open");
         connection.ping(b"p").expect("the connection is open");
         connection.send_binary_fragment(&[0; 200], true).expect("the connection is open");
-        connection.close(CloseCode::Normal, "bye").expect("the connection is open");
+        connection.close(CloseCode::NORMAL_CLOSURE, "bye").expect("the connection is open");
         let mut output = drain(&mut connection);
         let mut frames = 0;
         while !output.is_empty() {
@@ -116,7 +116,11 @@ fn s3_wrong_masking_is_refused() {
         let mut connection = established(role, Config::default());
         let events = feed(&mut connection, &frame.bytes());
         let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{role:?}: {events:?}") };
-        assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::Abnormal, &Cause::Protocol(error)), "{role:?}");
+        assert_eq!(
+            (disconnect.code, &disconnect.cause),
+            (CloseCode::ABNORMAL_CLOSURE, &Cause::Protocol(error)),
+            "{role:?}"
+        );
     }
 }
 
@@ -180,9 +184,9 @@ fn s9_a_server_under_attack_may_drop_the_connection() {
     let mut server = opened_server(Config::default());
     server.send_binary(&[0; 100_000]).expect("the connection is open");
     server.abort();
-    assert!(server.transmit().is_empty(), "the output is dropped");
+    assert!(server.output().is_empty(), "the output is dropped");
     let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("the end is reported") };
-    assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::Abnormal, &Cause::Aborted));
+    assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, &Cause::Aborted));
     assert_eq!(
         (server.phase(), server.poll_socket(), server.poll_socket()),
         (Phase::Closed, Some(SocketAction::Close), None)

@@ -49,11 +49,11 @@ fn verdict(role: Role, has_closed: bool, mut bytes: Vec<u8>) -> Result<String, B
         events.extend(described(&event));
     }
     let phase = connection.phase();
-    let sent = hex(connection.transmit());
+    let sent = hex(connection.output());
     connection.receive_eof();
     while connection.poll_event().is_some() {}
 
-    let end = connection.disconnect().ok_or("each connection ends with a Disconnect")?;
+    let end = connection.disconnected().ok_or("each connection ends with a Disconnect")?;
     let initiator =
         end.initiator.map_or("nobody", |party| if party == connection.local_party() { "local" } else { "peer" });
     let violation = if let Cause::Protocol(error) = &end.cause { format!("{error:?}") } else { String::new() };

@@ -5,19 +5,20 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 const OPEN: Waits = Waits::Messages { can_ping: true };
 
-/// A clock that began `began`, and every timeout a different number of seconds.
+/// A clock, the time when it began, and a configuration whose timeouts all differ.
 fn clock() -> (Clock, Instant, Config) {
     let began = Instant::now();
-    let mut config = Config::default();
-    config.opening_timeout = Some(SECOND);
-    config.accept_timeout = Some(2 * SECOND);
-    config.ping_interval = Some(20 * SECOND);
-    config.pong_timeout = Some(5 * SECOND);
-    config.idle_timeout = Some(60 * SECOND);
-    config.message_timeout = Some(7 * SECOND);
-    config.write_timeout = Some(11 * SECOND);
-    config.closing_timeout = Some(3 * SECOND);
-    config.linger_timeout = Some(4 * SECOND);
+    let config = Config::default().with(|config| {
+        config.opening_timeout = Some(SECOND);
+        config.accept_timeout = Some(2 * SECOND);
+        config.ping_interval = Some(20 * SECOND);
+        config.pong_timeout = Some(5 * SECOND);
+        config.idle_timeout = Some(60 * SECOND);
+        config.message_timeout = Some(7 * SECOND);
+        config.write_timeout = Some(11 * SECOND);
+        config.closing_timeout = Some(3 * SECOND);
+        config.linger_timeout = Some(4 * SECOND);
+    });
     (Clock::new(began), began, config)
 }
 

@@ -120,7 +120,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
 
     /// Writes what is queued, lets the handler use the room that this makes, and ends the stream when it is time.
     fn flush(&mut self) {
-        if self.session.connection.queued() > 0 || !self.session.pressure.is_low() {
+        if self.session.connection.output_len() > 0 || !self.session.pressure.is_low() {
             self.write_and_settle();
             if self.session.pressure.take_drained() {
                 self.announce_room();
@@ -206,7 +206,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 self.session.params = params;
                 self.call(|handler, session| handler.on_request(session, request));
             }
-            Err(status) => self.session.refuse(status),
+            Err(status) => self.session.connection.refuse(status),
         }
     }
 

@@ -95,7 +95,7 @@ fn cve_2026_45736_a_close_has_its_reason_and_nothing_else() {
             let mut connection = established(role, Config::default());
             let reason = "r".repeat(length);
             connection.close(4000, &reason).expect_err("the reason is too long");
-            assert_eq!(connection.queued(), 0, "{length}");
+            assert_eq!(connection.output_len(), 0, "{length}");
             connection.ensure_closed(4000, &reason);
             assert_eq!(sent(&mut connection), [Raw::close(4000, &reason[..123])], "{length}");
         }

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Instant};
 
 /// Whether [`in_every_phase`] has already taken the one Disconnect of the connection.
 fn is_told(connection: &Connection) -> bool {
-    connection.disconnect().is_some()
+    connection.disconnected().is_some()
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn c15_a_failed_transport_ends_the_connection_in_every_phase() {
             connection.send_text("never leaves").unwrap();
         }
         connection.transport_failed();
-        assert_eq!(connection.transmit(), b"", "{case}");
+        assert_eq!(connection.output(), b"", "{case}");
         let events = pending(&mut connection);
         assert_eq!(connection.phase(), Phase::Closed, "{case}");
         assert_eq!(events.len(), usize::from(!was_told), "{case}: {events:?}");
@@ -103,7 +103,7 @@ fn c15_a_failed_transport_leaves_no_output() {
         let mut connection = established(role, Config::default());
         connection.transport_failed();
         peer_sends(&mut connection, [Raw::new(Raw::PING, "p"), Raw::close(1000, "")]);
-        assert_eq!(connection.transmit(), b"", "{role:?}: the replies cannot be sent");
+        assert_eq!(connection.output(), b"", "{role:?}: the replies cannot be sent");
         assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{role:?}");
     }
 }
@@ -115,7 +115,7 @@ fn c15_no_pong_is_queued_after_the_transport_failed() {
     server.accept(Accept::new()).expect("a request is pending");
     server.transport_failed();
     assert!(matches!(server.poll_event(), Some(Event::Ping(payload)) if *payload == *b"early"));
-    assert_eq!(server.transmit(), b"");
+    assert_eq!(server.output(), b"");
     assert_eq!(disconnect_in(&pending(&mut server)).cause, Cause::TransportLost);
 }
 
@@ -125,7 +125,7 @@ fn c15_a_server_cannot_accept_a_client_that_is_gone() {
         let mut server = requested_server(Config::default());
         lose(&mut server);
         assert!(server.accept(Accept::new()).is_err());
-        assert_eq!((server.phase(), server.transmit()), (Phase::Requested, &[][..]));
+        assert_eq!((server.phase(), server.output()), (Phase::Requested, &[][..]));
         assert_eq!(disconnect_in(&pending(&mut server)).cause, Cause::TransportLost);
     }
 }
@@ -139,7 +139,7 @@ fn abort_ends_every_phase() {
             connection.send_text("never leaves").unwrap();
         }
         connection.abort();
-        assert_eq!((connection.phase(), connection.transmit()), (Phase::Closed, &[][..]), "{case}");
+        assert_eq!((connection.phase(), connection.output()), (Phase::Closed, &[][..]), "{case}");
         let events = pending(&mut connection);
         assert_eq!(events.len(), usize::from(!was_told), "{case}: {events:?}");
         if !was_told {
@@ -204,7 +204,7 @@ fn ensure_closed_closes_in_every_phase() {
             let ends_now = phase == Phase::Closed && !was_told;
             assert_eq!(events.len(), usize::from(ends_now), "{case}: {events:?}");
             connection.ensure_closed(code, reason);
-            assert_eq!((connection.phase(), connection.transmit()), (phase, &[][..]), "{case}: again");
+            assert_eq!((connection.phase(), connection.output()), (phase, &[][..]), "{case}: again");
             assert_eq!(pending(&mut connection), [], "{case}: again");
         }
     }
@@ -220,7 +220,7 @@ fn shutdown_ends_every_phase() {
         let is_due = connection.can(Action::Close);
         connection.shutdown(1012);
         let wire = drain(&mut connection);
-        let cause = pending(&mut connection).first().map(|_| connection.disconnect().unwrap().cause.clone());
+        let cause = pending(&mut connection).first().map(|_| connection.disconnected().unwrap().cause.clone());
         if has_begun || before == Phase::Requested && role == Role::Server {
             assert!(wire.starts_with(b"HTTP/1.1 503 Service Unavailable\r\n"), "{case}: {}", wire.escape_ascii());
             let rejected = Cause::Rejected(StatusCode::SERVICE_UNAVAILABLE);
@@ -239,7 +239,7 @@ fn shutdown_ends_every_phase() {
 fn close_before_the_connection_is_open_refuses_or_leaves() {
     let mut server = requested_server(Config::default());
     assert!(server.close(1005, "").is_err(), "the code is still checked");
-    assert_eq!((server.phase(), server.transmit()), (Phase::Requested, &[][..]));
+    assert_eq!((server.phase(), server.output()), (Phase::Requested, &[][..]));
     server.close(1008, "not you").unwrap();
     assert_eq!(server.phase(), Phase::Closed);
     assert!(drain(&mut server).starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
@@ -250,7 +250,7 @@ fn close_before_the_connection_is_open_refuses_or_leaves() {
 
     let mut client = client(Config::default(), &[]);
     client.close(1000, "").unwrap();
-    assert_eq!((client.phase(), client.transmit()), (Phase::Closed, &[][..]), "a client sends nothing at that point");
+    assert_eq!((client.phase(), client.output()), (Phase::Closed, &[][..]), "a client sends nothing at that point");
     assert_eq!(disconnect_in(&pending(&mut client)).cause, Cause::Aborted);
     assert_eq!(client.poll_socket(), Some(SocketAction::Close));
 }
@@ -260,14 +260,14 @@ fn a_disconnect_is_visible_only_after_it_was_reported() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.abort();
-        assert_eq!(connection.disconnect(), None);
+        assert_eq!(connection.disconnected(), None);
         let disconnect = disconnect_in(&pending(&mut connection));
-        assert_eq!(connection.disconnect(), Some(&disconnect));
+        assert_eq!(connection.disconnected(), Some(&disconnect));
 
         let mut connection = established(role, manual());
         peer_sends(&mut connection, [Raw::close(1000, "")]);
         assert_eq!(connection.phase(), after_peer_close(role));
-        assert!(connection.disconnect().is_some());
+        assert!(connection.disconnected().is_some());
         assert_eq!(sent(&mut connection), []);
     }
 }

@@ -55,7 +55,7 @@ fn c2_every_close_code_sent() {
                 assert_eq!(sent(&mut connection), [Raw::close(code, "why")], "{case}");
             } else {
                 assert_eq!(result, Err(CloseError::InvalidCode(CloseCode::from(code))), "{case}");
-                assert_eq!((connection.phase(), connection.transmit()), (Phase::Open, &[][..]), "{case}");
+                assert_eq!((connection.phase(), connection.output()), (Phase::Open, &[][..]), "{case}");
                 connection.ensure_closed(code, "why");
                 let instead = if code == 1005 { 1000 } else { 1011 };
                 assert_eq!(sent(&mut connection), [Raw::close(instead, "why")], "{case}, ensured");
@@ -68,14 +68,14 @@ fn c2_every_close_code_sent() {
 fn c6_no_local_code_is_sent_however_it_is_written() {
     for role in ROLES {
         for code in [
-            CloseCode::Status,
-            CloseCode::Abnormal,
-            CloseCode::Tls,
-            CloseCode::Reserved(1005),
-            CloseCode::Iana(1006),
-            CloseCode::Library(1015),
-            CloseCode::Bad(1004),
-            CloseCode::Library(5000),
+            CloseCode::NO_STATUS_RECEIVED,
+            CloseCode::ABNORMAL_CLOSURE,
+            CloseCode::TLS_HANDSHAKE,
+            CloseCode::new(1005),
+            CloseCode::new(1006),
+            CloseCode::new(1015),
+            CloseCode::new(1004),
+            CloseCode::new(5000),
         ] {
             let mut connection = established(role, Config::default());
             assert_eq!(connection.close(code, ""), Err(CloseError::InvalidCode(code)), "{code:?} from a {role:?}");

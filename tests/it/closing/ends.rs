@@ -45,7 +45,7 @@ fn c7_the_connection_is_closed_once_both_parties_have_closed() {
         let moves: Vec<_> = pair.client.history().iter().map(|row| (row.party, row.action)).collect();
         let opening = [(Party::Client, Action::Open), (Party::Application, Action::Accept)];
         assert_eq!(moves, [opening, [(closer, Action::Close), (closer.peer(), Action::Close)]].concat());
-        assert_eq!(pair.client.transmit().len() + pair.server.transmit().len(), 0);
+        assert_eq!(pair.client.output().len() + pair.server.output().len(), 0);
     }
 }
 
@@ -62,7 +62,7 @@ fn c8_a_server_shuts_down_writing_once_its_close_is_written() {
         assert_eq!(server.poll_socket(), None);
         close(&mut server);
         assert_eq!(server.poll_socket(), None, "the Close is not written");
-        server.advance(server.transmit().len() - 1);
+        server.advance(server.output().len() - 1);
         assert_eq!(server.poll_socket(), None, "the last byte is not written");
         server.advance(1);
         assert_eq!(server.poll_socket(), Some(SocketAction::ShutdownWrite));
@@ -113,7 +113,7 @@ fn c10_with_simultaneous_closes_each_end_sees_the_others_code() {
     assert_eq!((by_client.initiator, by_server.initiator), (Some(Party::Client), Some(Party::Application)));
     assert!(by_client.is_clean && by_server.is_clean);
     for connection in [&mut pair.client, &mut pair.server] {
-        assert_eq!(connection.transmit(), b"", "no third Close");
+        assert_eq!(connection.output(), b"", "no third Close");
         assert_eq!(connection.phase(), Phase::Closed);
     }
 }
@@ -164,7 +164,7 @@ fn c12_the_code_is_that_of_the_first_close_or_1005_or_1006() {
             let mut connection = established(role, Config::default());
             let disconnect = disconnect_in(&end(&mut connection));
             assert_eq!(u16::from(disconnect.code), code, "{name} to a {role:?}");
-            assert_eq!(connection.disconnect(), Some(&disconnect), "{name} to a {role:?}");
+            assert_eq!(connection.disconnected(), Some(&disconnect), "{name} to a {role:?}");
         }
     }
 }
@@ -224,7 +224,7 @@ fn c19_a_server_reads_to_the_end_before_it_closes() {
     for _ in 0..10 {
         assert!(server.wants_read());
         assert_eq!(feed(&mut server, &[0; 1000]), []);
-        assert_eq!((server.poll_socket(), server.transmit()), (None, &[][..]));
+        assert_eq!((server.poll_socket(), server.output()), (None, &[][..]));
     }
     server.receive_eof();
     assert_eq!(server.poll_socket(), Some(SocketAction::Close));
@@ -270,7 +270,7 @@ fn a_cause_explains_itself() {
         (Cause::Rejected(StatusCode::NOT_FOUND), "answered with 404 Not Found"),
         (
             Cause::Handshake(HandshakeError::InvalidHost),
-            "opening handshake failed: exactly one valid Host header is due",
+            "opening handshake failed: a request needs exactly one valid Host header",
         ),
         (Cause::Protocol(ProtocolError::InvalidText), "protocol violation: a text message is not UTF-8"),
         (Cause::TransportLost, "transport lost"),

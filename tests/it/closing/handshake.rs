@@ -72,7 +72,7 @@ fn c2_a_reason_is_cut_to_123_bytes_between_characters() {
         for (reason, fitting) in &cut {
             let mut connection = established(role, Config::default());
             assert_eq!(connection.close(1000, reason), Err(CloseError::ReasonTooLong(reason.len())));
-            assert_eq!((connection.phase(), connection.transmit()), (Phase::Open, &[][..]));
+            assert_eq!((connection.phase(), connection.output()), (Phase::Open, &[][..]));
             connection.ensure_closed(1000, reason);
             assert_eq!(sent(&mut connection), [Raw::close(1000, fitting)], "{reason:?} from a {role:?}");
         }
@@ -153,7 +153,7 @@ fn c16_nothing_ends_a_connection_without_a_cause() {
         assert_eq!(connection.poll_timeout(now), None, "nothing ends an open connection");
         connection.handle_timeout(now + Duration::from_secs(1 << 30));
         assert_eq!((pending(&mut connection), connection.phase()), (vec![], Phase::Open));
-        assert_eq!((connection.poll_socket(), connection.transmit()), (None, &[][..]));
+        assert_eq!((connection.poll_socket(), connection.output()), (None, &[][..]));
     }
 }
 

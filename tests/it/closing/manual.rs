@@ -24,7 +24,7 @@ fn peer_closed(role: Role) -> Connection {
 fn c5_the_application_may_finish_sending_before_it_answers() {
     for role in ROLES {
         let mut connection = peer_closed(role);
-        assert_eq!((connection.poll_socket(), connection.transmit()), (None, &[][..]));
+        assert_eq!((connection.poll_socket(), connection.output()), (None, &[][..]));
         connection.send_text_fragment("ended", true).unwrap();
         connection.send_binary(b"and more").unwrap();
         connection.ping(b"").unwrap();
@@ -39,7 +39,7 @@ fn c5_the_application_may_finish_sending_before_it_answers() {
         assert_eq!(sent(&mut connection), expected, "{role:?}");
         assert_eq!(pending(&mut connection), [], "the only Disconnect is already reported");
 
-        let disconnect = connection.disconnect().expect("the connection has ended");
+        let disconnect = connection.disconnected().expect("the connection has ended");
         assert!(disconnect.is_clean);
         assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (4001, "bye"), "the peer's code stays");
         assert_eq!(disconnect.sent.as_ref().map(|close| u16::from(close.code)), Some(4002));
@@ -82,7 +82,7 @@ fn c6_the_application_may_answer_an_empty_close_with_a_code() {
         assert!(connection.close(1005, "").is_err(), "1005 is never sent");
         connection.ensure_closed(1005, "so be it");
         assert_eq!(sent(&mut connection), [Raw::close(1000, "so be it")]);
-        let disconnect = connection.disconnect().unwrap();
+        let disconnect = connection.disconnected().unwrap();
         assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (1005, true));
     }
 }
@@ -98,7 +98,7 @@ fn c11_the_transport_may_end_before_the_application_answers() {
         assert_eq!((at_eof.phase(), at_eof.poll_socket()), (Phase::Closed, None));
         drain(&mut at_eof);
         assert_eq!((at_eof.poll_socket(), at_eof.poll_socket()), (Some(SocketAction::Close), None));
-        assert!(at_eof.disconnect().unwrap().is_clean);
+        assert!(at_eof.disconnected().unwrap().is_clean);
 
         let lose: [fn(&mut Connection); 2] = [Connection::transport_failed, Connection::abort];
         for (i, lose) in lose.iter().enumerate() {
@@ -106,7 +106,7 @@ fn c11_the_transport_may_end_before_the_application_answers() {
             lose(&mut connection);
             assert_eq!(pending(&mut connection), [], "no second Disconnect, end {i}");
             assert_eq!((connection.phase(), connection.poll_socket()), (Phase::Closed, Some(SocketAction::Close)));
-            let disconnect = connection.disconnect().unwrap();
+            let disconnect = connection.disconnected().unwrap();
             assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (4001, false), "end {i}");
             assert!(connection.close(1000, "").is_err());
         }
@@ -130,7 +130,7 @@ fn c9_the_closing_timeout_applies_to_the_application_too() {
         connection.handle_timeout(deadline);
         assert_eq!(pending(&mut connection), [], "no second Disconnect");
         assert_eq!((connection.phase(), connection.poll_socket()), (Phase::Closed, Some(SocketAction::Close)));
-        assert!(!connection.disconnect().unwrap().is_clean);
+        assert!(!connection.disconnected().unwrap().is_clean);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::support::{
     strategies::{Defects, defects, frames},
 };
 use proptest::{collection::vec, prelude::*, sample::Index, sample::select};
-use tungstenite::protocol::Role;
+use statesocket::Role;
 
 /// The input from a peer: frames, and a change to the bytes of each.
 #[derive(Clone, Debug)]

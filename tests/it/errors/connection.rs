@@ -127,7 +127,7 @@ fn every_protocol_error_has_its_code_and_message() {
     ] {
         assert_fails(&mut established(Role::Client, limits()), wire, error, words);
         assert_says(&error, words);
-        assert_eq!(error.close_code(), CloseCode::Protocol, "{words}");
+        assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR, "{words}");
         seen.insert(mem::discriminant(&error));
     }
     assert_eq!(seen.len(), 17, "every variant of ProtocolError");
@@ -172,9 +172,9 @@ fn refused<T: Debug, E: Debug>(connection: &mut Connection, call: impl FnOnce(&m
     let deadline = connection.poll_timeout(now);
     let inside = format!("{connection:?}");
     let phase = connection.phase();
-    let wire = connection.transmit().to_vec();
+    let wire = connection.output().to_vec();
     let error = call(connection).expect_err("the call is refused");
-    assert_eq!((connection.phase(), connection.transmit()), (phase, wire.as_slice()), "{error:?}");
+    assert_eq!((connection.phase(), connection.output()), (phase, wire.as_slice()), "{error:?}");
     assert_eq!(connection.poll_timeout(now), deadline, "{error:?}");
     assert_eq!(format!("{connection:?}"), inside, "{error:?}");
     error
@@ -208,7 +208,7 @@ fn every_send_error_has_its_message_and_changes_nothing() {
             assert_says(&error, "a fragmented message is in progress");
 
             let mut connection = full(role);
-            let queued = connection.transmit().len();
+            let queued = connection.output().len();
             let error = refused(&mut connection, send);
             assert_eq!(error, SendError::OutputFull { queued, limit: 50 });
             assert_says(&error, &format!("{queued} bytes are queued, and the message would go over the limit of 50"));
@@ -234,7 +234,7 @@ fn every_ping_error_has_its_message_and_changes_nothing() {
         assert_says(&error, "a ping of 126 bytes is over the limit of 125");
 
         let mut connection = full(role);
-        let queued = connection.transmit().len();
+        let queued = connection.output().len();
         let error = refused(&mut connection, |c| c.ping(&[0; 125]));
         assert_eq!(error, PingError::OutputFull { queued, limit: 50 });
         assert_says(&error, &format!("{queued} bytes are queued, and the ping would go over the limit of 50"));
@@ -251,8 +251,8 @@ fn every_close_error_has_its_message_and_changes_nothing() {
     for role in ROLES {
         for mut connection in [established(role, Config::default()), begun(role), full(role)] {
             let error = refused(&mut connection, |c| c.close(1006, ""));
-            assert_eq!(error, CloseError::InvalidCode(CloseCode::Abnormal));
-            assert_says(&error, "1006 is not a close code that this party may send");
+            assert_eq!(error, CloseError::InvalidCode(CloseCode::ABNORMAL_CLOSURE));
+            assert_says(&error, "1006 is not a close code that this endpoint may send");
             let error = refused(&mut connection, |c| c.close(1000, &"x".repeat(124)));
             assert_eq!(error, CloseError::ReasonTooLong(124));
             assert_says(&error, "a close reason of 124 bytes is over the limit of 123");

@@ -42,7 +42,7 @@ fn every_http_error_of_a_request_has_its_status_and_message() {
         (&post, Error::MethodNotAllowed, 405, "the method is not GET"),
         (old, Error::VersionNotSupported, 505, "the HTTP version is not 1.1"),
         (&target, Error::InvalidTarget, 400, "the request target is not a resource name"),
-        (no_host, Error::InvalidHost, 400, "exactly one valid Host header is due"),
+        (no_host, Error::InvalidHost, 400, "a request needs exactly one valid Host header"),
         (&body, Error::RequestBody, 400, "the request has a body"),
     ] {
         assert_refused(Config::default(), request, &error, status, words);
@@ -63,7 +63,7 @@ fn every_http_error_of_a_request_has_its_status_and_message() {
 fn every_websocket_error_of_a_request_has_its_status_and_message() {
     use HandshakeError as Error;
 
-    let twice = Error::DuplicateHeader("Sec-WebSocket-Version");
+    let twice = Error::DuplicateHeader(header::SEC_WEBSOCKET_VERSION);
     let connection = "the Connection header does not list upgrade";
     let key = "the Sec-WebSocket-Key header is not 16 bytes in base64";
     let protocol = "the Sec-WebSocket-Protocol header is malformed";
@@ -73,7 +73,7 @@ fn every_websocket_error_of_a_request_has_its_status_and_message() {
         ("Connection", "", Error::ConnectionMissing, 400, connection),
         ("Sec-WebSocket-Version", "8", Error::UnsupportedWebSocketVersion, 426, "the WebSocket version is not 13"),
         ("Sec-WebSocket-Key", "", Error::InvalidKey, 400, key),
-        ("+Sec-WebSocket-Version", "13", twice, 400, "the Sec-WebSocket-Version header appears more than once"),
+        ("+Sec-WebSocket-Version", "13", twice, 400, "the sec-websocket-version header appears more than once"),
         ("Sec-WebSocket-Protocol", "a b", Error::InvalidSubprotocol, 400, protocol),
         ("Sec-WebSocket-Protocol", " ,", Error::InvalidSubprotocol, 400, protocol),
         ("Sec-WebSocket-Protocol", "a, a", Error::InvalidSubprotocol, 400, protocol),
@@ -140,7 +140,6 @@ fn every_accept_error_has_its_message_and_changes_nothing() {
         server
     };
     let too_early = Phase::Idle.next(Party::Application, Action::Accept).expect_err("no request has arrived");
-    let cookie = HeaderValue::from_static("x");
     for (mut server, accept, error, words) in [
         (
             server(Config::default()),
@@ -148,7 +147,7 @@ fn every_accept_error_has_its_message_and_changes_nothing() {
             AcceptError::Transition(too_early),
             "application cannot accept while the client is connecting and the application is connecting",
         ),
-        (gone(), Accept::new(), AcceptError::ClientGone, "the client has gone"),
+        (gone(), Accept::new(), AcceptError::TransportLost, "the transport is lost"),
         (plain(), Accept::new(), AcceptError::NotWebSocket, "a plain HTTP request cannot be accepted as a WebSocket"),
         (
             requested_server(Config::default()),
@@ -156,18 +155,15 @@ fn every_accept_error_has_its_message_and_changes_nothing() {
             AcceptError::SubprotocolNotOffered("a\nb".to_owned()),
             "the client did not offer the subprotocol \"a\\nb\"",
         ),
-        (
-            requested_server(Config::default()),
-            Accept::new().header(header::UPGRADE, cookie),
-            AcceptError::ReservedHeader(header::UPGRADE),
-            "the header upgrade belongs to the handshake",
-        ),
     ] {
-        let before = (server.phase(), server.transmit().to_vec());
+        let before = (server.phase(), server.output().to_vec());
         assert_eq!(server.accept(accept), Err(error.clone()));
-        assert_eq!((server.phase(), server.transmit().to_vec()), before, "{error:?}");
+        assert_eq!((server.phase(), server.output().to_vec()), before, "{error:?}");
         assert_words(&error, words);
     }
+    let reserved = Accept::new().header(header::UPGRADE, HeaderValue::from_static("x")).expect_err("a reserved header");
+    assert_eq!(reserved, AcceptError::ReservedHeader(header::UPGRADE));
+    assert_words(&reserved, "the header upgrade belongs to the handshake");
 }
 
 #[test]
@@ -176,12 +172,15 @@ fn every_reject_error_has_its_message_and_changes_nothing() {
     let refused = |error: RejectError, response, words: &str| {
         let mut server = requested_server(Config::default());
         assert_eq!(server.reject(response), Err(error.clone()));
-        assert_eq!((server.phase(), server.transmit()), (Phase::Requested, &b""[..]), "{error:?}");
+        assert_eq!((server.phase(), server.output()), (Phase::Requested, &b""[..]), "{error:?}");
         assert_words(&error, words);
         server.reject(Response::new(StatusCode::NOT_FOUND)).expect("nothing has changed");
     };
     for name in [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
-        let response = Response::new(StatusCode::OK).header(name.clone(), HeaderValue::from_static("0"));
+        let at_once = Response::new(StatusCode::OK).header(name.clone(), HeaderValue::from_static("0"));
+        assert_eq!(at_once, Err(RejectError::ReservedHeader(name.clone())));
+        let mut response = Response::new(StatusCode::OK);
+        response.headers.insert(name.clone(), HeaderValue::from_static("0"));
         let words = format!("the header {name} belongs to the framing of the response");
         refused(RejectError::ReservedHeader(name), response, &words);
     }
@@ -213,7 +212,7 @@ fn a_205_response_has_no_body() {
     assert_eq!(server.reject(Response::new(StatusCode::RESET_CONTENT).body("x")), Err(error));
     server.reject(Response::new(StatusCode::RESET_CONTENT)).expect("nothing has changed");
     let expected = b"HTTP/1.1 205 Reset Content\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    assert_eq!(server.transmit().escape_ascii().to_string(), expected.escape_ascii().to_string());
+    assert_eq!(server.output().escape_ascii().to_string(), expected.escape_ascii().to_string());
 }
 
 #[test]

@@ -84,14 +84,14 @@ fn serve(
                     }
                 }
                 Event::Disconnect(disconnect) => {
-                    stream.write_all(connection.transmit()).expect("the client reads");
+                    stream.write_all(connection.output()).expect("the client reads");
                     return (messages, *disconnect);
                 }
                 _ => {}
             }
         }
-        stream.write_all(connection.transmit()).expect("the client reads");
-        connection.advance(connection.transmit().len());
+        stream.write_all(connection.output()).expect("the client reads");
+        connection.advance(connection.output().len());
     }
 }
 
@@ -101,7 +101,7 @@ fn yes(connection: &mut Connection) {
 
 fn restart(connection: &mut Connection) {
     yes(connection);
-    connection.close(CloseCode::Restart, "").expect("an open connection can be closed");
+    connection.close(CloseCode::SERVICE_RESTART, "").expect("an open connection can be closed");
 }
 
 fn busy(connection: &mut Connection) {
@@ -124,7 +124,7 @@ fn lines_typed_without_a_server_are_sent_once_there_is_one() {
     // The server leaves in the middle, and the lines that are typed meanwhile are kept.
     let stream = accept(&listener);
     let (messages, _) = serve(stream, yes, 2, |connection| {
-        connection.close(CloseCode::Away, "").expect("an open connection can be closed");
+        connection.close(CloseCode::GOING_AWAY, "").expect("an open connection can be closed");
     });
     assert_eq!(messages, ["one", "two"]);
     await_attempt(&client.stderr, "disconnect 1001 (closed by the peer); attempt 3");
@@ -162,7 +162,9 @@ fn there_is_no_delay_after_the_end_of_the_input() {
     // The client notices the end of its input before it is told to come back in a minute.
     thread::sleep(Duration::from_millis(100));
     let later = |connection: &mut Connection| {
-        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, 60.into());
+        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE)
+            .header(RETRY_AFTER, 60.into())
+            .expect("not a reserved header");
         connection.reject(response).expect("a request is pending");
     };
     serve(stream, later, 0, |_| {});

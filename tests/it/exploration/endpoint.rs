@@ -106,7 +106,7 @@ impl Endpoint {
             states: self.subject.states(),
             history: connection.history().to_vec(),
             queued: self.subject.queued(),
-            disconnect: connection.disconnect().cloned(),
+            disconnect: connection.disconnected().cloned(),
             is_finished: connection.is_finished(),
         }
     }

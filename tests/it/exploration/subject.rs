@@ -75,7 +75,7 @@ impl Subject {
         match (self.fault, states) {
             (Some(Fault::KnowsAnApplicationWithoutClient), (Connected, Connecting)) => (Connecting, Connected),
             (Some(Fault::ForgetsThatItClosed), (Disconnected, Connected) | (Connected, Disconnected)) => {
-                if self.connection.queued() == 0 { (Connected, Connected) } else { states }
+                if self.connection.output_len() == 0 { (Connected, Connected) } else { states }
             }
             (Some(Fault::RunsAhead), (Connected, Connecting)) => (Connected, Connected),
             _ => states,
@@ -83,7 +83,7 @@ impl Subject {
     }
 
     pub(super) fn queued(&self) -> usize {
-        self.connection.queued() + self.extra.len()
+        self.connection.output_len() + self.extra.len()
     }
 
     /// The next event of `input`, or the next pending one if there is no input.
@@ -142,7 +142,7 @@ impl Subject {
 
     /// Takes the whole output.
     pub(super) fn take_output(&mut self) -> Output {
-        let bytes = self.connection.transmit().to_vec();
+        let bytes = self.connection.output().to_vec();
         self.connection.advance(bytes.len());
         let mut output = Output::parse(&bytes);
         self.alter(&mut output.frames);
@@ -154,7 +154,7 @@ impl Subject {
     }
 
     fn alter(&self, frames: &mut Vec<Raw>) {
-        let is_answer = self.connection.disconnect().is_some_and(|disconnect| disconnect.received.is_some());
+        let is_answer = self.connection.disconnected().is_some_and(|disconnect| disconnect.received.is_some());
         match (self.fault, frames.last_mut().filter(|frame| frame.close_code().is_some())) {
             (Some(Fault::SendsDataAfterClose), Some(close)) => {
                 let data = Raw { first: 0x80 | Raw::TEXT, payload: Vec::new(), key: close.key };

@@ -37,7 +37,7 @@ fn a_stopped_peer_is_found_by_the_keepalive() {
     let neighbours = Neighbours::start(&served.url("/ws"));
     client.signal("STOP");
     let end = calls.end_after_all().disconnect;
-    assert_eq!((end.code, end.cause), (CloseCode::Abnormal, Cause::TimedOut(Timer::Pong)));
-    assert_eq!(end.sent.map(|close| close.code), Some(CloseCode::Error));
+    assert_eq!((end.code, end.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TimedOut(Timer::Pong)));
+    assert_eq!(end.sent.map(|close| close.code), Some(CloseCode::INTERNAL_ERROR));
     neighbours.end();
 }

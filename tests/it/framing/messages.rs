@@ -109,7 +109,7 @@ fn f19_an_unsolicited_pong_is_reported_and_not_answered() {
             let mut connection = established(role, Config::default());
             let events = peer_sends(&mut connection, [Raw::new(Raw::PONG, &payload)]);
             assert_eq!(events, [Event::Pong(payload.into())]);
-            assert_eq!((connection.transmit(), connection.phase()), (&[][..], Phase::Open));
+            assert_eq!((connection.output(), connection.phase()), (&[][..], Phase::Open));
         }
     }
 }
@@ -280,7 +280,7 @@ fn f24_the_events_do_not_depend_on_how_the_bytes_are_cut() {
         let run = |pieces: &[&[u8]]| {
             let mut connection = established(role, Config::default());
             let events: Vec<_> = pieces.iter().flat_map(|piece| feed(&mut connection, piece)).collect();
-            (events, connection.transmit().to_vec(), connection.phase())
+            (events, connection.output().to_vec(), connection.phase())
         };
         let expected = run(&[&wire]);
         assert_eq!(expected.0.len(), 5, "{:?}", expected.0);

@@ -25,11 +25,11 @@ fn f11_a_pong_whose_transmission_has_begun_does_not_change() {
             connection
         };
         let before = sent(&mut pinged());
-        let len = pinged().transmit().len();
+        let len = pinged().output().len();
         let last_begins = len - len / before.len();
         for gone in 0..=len {
             let mut connection = pinged();
-            let mut wire = connection.transmit()[..gone].to_vec();
+            let mut wire = connection.output()[..gone].to_vec();
             connection.advance(gone);
             peer_sends(&mut connection, [Raw::new(Raw::PING, "new")]);
             wire.extend(drain(&mut connection));
@@ -95,11 +95,7 @@ fn f18_a_million_unread_pongs_take_little_memory() {
             if round % 2 == 0 {
                 connection.advance(1);
             }
-            assert!(
-                connection.transmit().len() <= 32 * (2 + 4 + 2),
-                "{} bytes are queued",
-                connection.transmit().len()
-            );
+            assert!(connection.output().len() <= 32 * (2 + 4 + 2), "{} bytes are queued", connection.output().len());
         }
         assert_eq!(connection.phase(), Phase::Open);
     }
@@ -112,8 +108,8 @@ fn f21_the_output_has_a_limit_and_takes_more_once_written() {
         let mut connection = established(role, config.clone());
         let mut queued = 0;
         while connection.send_binary(&[0; 10]).is_ok() {
-            assert!(connection.transmit().len() > queued);
-            queued = connection.transmit().len();
+            assert!(connection.output().len() > queued);
+            queued = connection.output().len();
             assert!(queued <= 100, "{queued} bytes of a {role:?} are queued");
         }
         assert!(queued > 100 - (14 + 10), "only {queued} bytes fit");
@@ -121,7 +117,7 @@ fn f21_the_output_has_a_limit_and_takes_more_once_written() {
         assert_eq!(connection.send_text("0123456789"), Err(full));
         assert_eq!(connection.send_text_fragment("0123456789", false), Err(full));
         assert_eq!(connection.ping(&[0; 10]), Err(PingError::OutputFull { queued, limit: 100 }));
-        assert_eq!((connection.transmit().len(), connection.phase()), (queued, Phase::Open));
+        assert_eq!((connection.output().len(), connection.phase()), (queued, Phase::Open));
 
         peer_sends(&mut connection, [Raw::new(Raw::PING, [0; 125])]);
         connection.close(1000, &"x".repeat(123)).expect("a Close always has room");
@@ -182,7 +178,7 @@ fn write_to_writes_until_the_output_is_empty_or_the_writer_blocks() {
         let mut writer = Scripted { script, taken: Vec::new() };
         let mut server = hello();
         assert_eq!(server.write_to(&mut writer).map_err(|error| error.kind()), expected, "{name}");
-        assert_eq!(server.transmit().len(), left, "{name}");
+        assert_eq!(server.output().len(), left, "{name}");
         assert_eq!(writer.taken, b"\x81\x05Hello"[..7 - left], "{name}");
         assert_eq!(writer.script.len(), 0, "{name}: some calls of the script are left");
     }
@@ -234,7 +230,7 @@ fn large_messages_are_unchanged_in_recycled_memory() {
         let (mut socket, now) = (Socket { taken: Vec::new(), room: 0 }, Instant::now());
         let mut rest = wire.as_slice();
         let mut sizes = [128 << 10, 1_000, 50_000, 128 << 10, 200_000].into_iter().cycle();
-        while !rest.is_empty() || connection.queued() > 0 {
+        while !rest.is_empty() || connection.output_len() > 0 {
             let size = sizes.next().expect("a cycle has no end");
             connection.lend_buffer(&mut lent);
             let mut piece = rest.split_off(..size.min(rest.len())).expect("the wire has that many bytes").to_vec();

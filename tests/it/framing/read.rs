@@ -71,7 +71,7 @@ fn drive(
     let mut events = Vec::new();
     hand_in(&mut connection, &mut events);
     let timeout = connection.poll_timeout(now);
-    format!("{events:?} {:?} {:?} {timeout:?}", connection.phase(), connection.transmit())
+    format!("{events:?} {:?} {:?} {timeout:?}", connection.phase(), connection.output())
 }
 
 fn connection(role: Role, config: Config, now: Instant) -> Connection {

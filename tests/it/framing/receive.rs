@@ -171,7 +171,7 @@ fn f7_f8_every_length_in_every_form() {
                 }
                 let events = feed(&mut connection, &bytes);
                 assert_eq!(events.len(), usize::from(len == 0), "{case}: {events:?}");
-                assert_eq!((connection.phase(), connection.transmit()), (Phase::Open, &[][..]), "{case}");
+                assert_eq!((connection.phase(), connection.output()), (Phase::Open, &[][..]), "{case}");
 
                 let mut connection = established(role, Config::default());
                 if len > limit {

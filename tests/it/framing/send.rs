@@ -118,7 +118,7 @@ fn f12_a_ping_of_more_than_125_bytes_is_refused() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         assert_eq!(connection.ping(&[0; 126]), Err(PingError::PayloadTooLong(126)));
-        assert_eq!(connection.transmit(), b"");
+        assert_eq!(connection.output(), b"");
         connection.ping(&[0; 125]).unwrap();
         assert_eq!(sent(&mut connection), [Raw::new(Raw::PING, [0; 125])]);
     }
@@ -175,7 +175,7 @@ fn an_owned_message_gives_the_same_frames_as_a_borrowed_one() {
                 }
             }
         }
-        assert_eq!(lending.queued(), handing.queued());
+        assert_eq!(lending.output_len(), handing.output_len());
         assert!(waiting(&lending) == waiting(&handing), "{role:?}: the same bytes");
         let [mut lent, mut handed] = [Vec::new(), Vec::new()];
         lending.write_to(&mut lent).unwrap();
@@ -192,7 +192,7 @@ fn a_large_owned_message_is_not_copied() {
         let memory = bytes.as_ptr();
         connection.send(bytes).unwrap();
         let mut slices = [IoSlice::new(&[]); 8];
-        assert_eq!(connection.transmit_slices(&mut slices), 2, "{role:?}: a header and a payload");
+        assert_eq!(connection.output_slices(&mut slices), 2, "{role:?}: a header and a payload");
         assert_eq!((slices[1].as_ptr(), slices[1].len()), (memory, 1 << 20), "{role:?}");
     }
 }
@@ -204,10 +204,10 @@ fn an_owned_message_counts_against_the_limit_and_is_dropped_if_refused() {
         config.max_output_bytes = 20_000;
         let mut connection = established(role, config);
         connection.send(vec![7; 10_000]).unwrap();
-        let before = (connection.queued(), waiting(&connection));
+        let before = (connection.output_len(), waiting(&connection));
         let refused = connection.send(vec![8; 10_000]);
         assert_eq!(refused, Err(SendError::OutputFull { queued: before.0, limit: 20_000 }), "{role:?}");
-        assert!((connection.queued(), waiting(&connection)) == before, "{role:?}: nothing has changed");
+        assert!((connection.output_len(), waiting(&connection)) == before, "{role:?}: nothing has changed");
     }
 }
 

@@ -77,7 +77,7 @@ fn the_writer_takes_what_it_can_and_the_rest_is_queued() {
             let lent = Message::from(bytes.as_slice());
             let message = if owned { lent.clone().into_owned() } else { lent };
             connection.send_through(message, &mut writer).unwrap();
-            assert_eq!((writer.taken.len(), connection.queued()), (takes, expected.len() - takes));
+            assert_eq!((writer.taken.len(), connection.output_len()), (takes, expected.len() - takes));
             connection.send_text("after").unwrap();
             let wire = [writer.taken, left(&mut connection)].concat();
             assert!(wire == [&expected[..], &after].concat(), "{takes} bytes were taken");
@@ -224,7 +224,7 @@ proptest! {
             through.write_to(&mut writer).unwrap();
             wire.extend(writer.taken);
             expected.extend(left(&mut queued));
-            prop_assert_eq!(wire.len() + through.queued(), expected.len());
+            prop_assert_eq!(wire.len() + through.output_len(), expected.len());
         }
         wire.extend(left(&mut through));
         prop_assert!(wire == expected);
@@ -238,5 +238,5 @@ fn a_borrowed_message_is_echoed_while_it_is_borrowed() {
     let Some(Event::Message(message)) = connection.receive(&mut bytes.as_mut_slice(), Instant::now()) else { panic!() };
     connection.send_through(message, &mut writer).unwrap();
     assert!(writer.taken == Raw::new(Raw::BINARY, payload(LARGE)).bytes());
-    assert_eq!(connection.queued(), 0);
+    assert_eq!(connection.output_len(), 0);
 }

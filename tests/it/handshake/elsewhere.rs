@@ -14,7 +14,7 @@ fn x3_an_established_connection_is_open_and_writes_no_handshake() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         assert_eq!((connection.client_state(), connection.application_state()), (State::Connected, State::Connected));
-        assert_eq!((connection.poll_event(), connection.transmit(), connection.request()), (None, &b""[..], None));
+        assert_eq!((connection.poll_event(), connection.output(), connection.request()), (None, &b""[..], None));
         assert_eq!((connection.phase(), connection.poll_socket()), (Phase::Open, None));
         let timer = connection.poll_timeout(Instant::now()).map(|(_, timer)| timer);
         assert_eq!(timer, Some(Timer::Ping), "{role:?}: no opening timeout runs");
@@ -58,7 +58,11 @@ fn x5_the_end_or_reset_of_the_stream_ends_the_connection() {
             let mut connection = established(role, Config::default());
             lose(&mut connection);
             let Some(Event::Disconnect(disconnect)) = connection.poll_event() else { panic!("the end is reported") };
-            assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::Abnormal, &Cause::TransportLost), "{role:?}");
+            assert_eq!(
+                (disconnect.code, &disconnect.cause),
+                (CloseCode::ABNORMAL_CLOSURE, &Cause::TransportLost),
+                "{role:?}"
+            );
             assert_eq!((connection.phase(), connection.poll_event()), (Phase::Closed, None), "{role:?}");
             assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{role:?}");
         }
@@ -85,7 +89,7 @@ fn x7_a_stream_ends_after_the_closing_handshake() {
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(
         (disconnect.code, disconnect.initiator, disconnect.is_clean),
-        (CloseCode::Normal, Some(Party::Client), true)
+        (CloseCode::NORMAL_CLOSURE, Some(Party::Client), true)
     );
     assert_eq!(drain(&mut server), b"\x88\x05\x03\xE8bye");
     assert_eq!(server.poll_socket(), Some(SocketAction::ShutdownWrite));

@@ -173,10 +173,10 @@ fn e6_no_extension_can_be_required_and_only_a_client_may_send_1010() {
     assert_eq!(refused, Some(ConnectError::ReservedHeader(SEC_WEBSOCKET_EXTENSIONS)));
 
     let mut pair = Pair::open(Config::default());
-    let refused = pair.server.close(CloseCode::Extension, "foo");
-    assert_eq!(refused, Err(CloseError::InvalidCode(CloseCode::Extension)), "a server may not send 1010");
-    pair.client.close(CloseCode::Extension, "foo").expect("a client may send 1010");
+    let refused = pair.server.close(CloseCode::MANDATORY_EXTENSION, "foo");
+    assert_eq!(refused, Err(CloseError::InvalidCode(CloseCode::MANDATORY_EXTENSION)), "a server may not send 1010");
+    pair.client.close(CloseCode::MANDATORY_EXTENSION, "foo").expect("a client may send 1010");
     let events = pair.to_server();
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
-    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::Extension, "foo"));
+    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::MANDATORY_EXTENSION, "foo"));
 }

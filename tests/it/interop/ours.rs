@@ -76,6 +76,7 @@ fn a_subprotocol_and_headers_are_exchanged() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
         let cookie = HeaderValue::from_static("seen=1");
         let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
+        let accept = accept.expect("not a reserved header");
         peer.accept(accept).expect("a request is pending");
     });
     let connect = Connect::new(&served.url("/ws?a=1"))
@@ -99,8 +100,9 @@ fn a_subprotocol_and_headers_are_exchanged() {
 fn a_rejection_arrives_whole_and_both_ends_agree() {
     let body = "no room for you\n".repeat(2000);
     let refusal = Response::new(StatusCode::SERVICE_UNAVAILABLE)
+        .body(body.clone())
         .header(RETRY_AFTER, HeaderValue::from_static("120"))
-        .body(body.clone());
+        .expect("not a reserved header");
     let (served, calls) = Served::witnessed(Config::default(), move |peer, _| {
         peer.reject(refusal.clone()).expect("a request is pending");
     });

@@ -3,7 +3,7 @@
 use super::{CODES, REFUSED, closed_by, messages};
 use crate::support::loopback::{Call, Calls, Served, Witness, dial, transitions};
 use statesocket::{
-    Cause, CloseFrame, Config, Party,
+    Cause, Config, Party,
     handshake::{Accept, Response},
     http::{
         HeaderValue, StatusCode,
@@ -16,7 +16,7 @@ use tungstenite::{
     ClientRequestBuilder, Error, HandshakeError, Message, WebSocket,
     handshake::client::Response as Accepted,
     protocol::frame::{
-        Frame,
+        CloseFrame, Frame,
         coding::{Data, OpCode},
     },
 };
@@ -90,6 +90,7 @@ fn a_subprotocol_and_headers_are_exchanged() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
         let cookie = HeaderValue::from_static("seen=1");
         let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
+        let accept = accept.expect("not a reserved header");
         peer.accept(accept).expect("a request is pending");
     });
     let (_socket, response) = connect(&served, |request| {
@@ -106,8 +107,9 @@ fn a_subprotocol_and_headers_are_exchanged() {
 fn a_rejection_has_a_status_headers_and_a_body() {
     let (served, calls) = Served::witnessed(Config::default(), |peer, _| {
         let refusal = Response::new(StatusCode::UNAUTHORIZED)
+            .body("who are you?")
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
-            .body("who are you?");
+            .expect("not a reserved header");
         peer.reject(refusal).expect("a request is pending");
     });
     let error = connect(&served, |request| request).expect_err("the server refuses");

@@ -3,7 +3,7 @@
 use super::{CODES, REFUSED, closed_by, messages};
 use crate::support::loopback::{Client, patient, transitions};
 use statesocket::{
-    Action, Cause, CloseFrame, Event, Party, Phase,
+    Action, Cause, Event, Party, Phase,
     handshake::Connect,
     http::{
         HeaderValue, StatusCode,
@@ -18,7 +18,7 @@ use tungstenite::{
     Error, HandshakeError, Message, WebSocket,
     handshake::server::{Callback, ErrorResponse, NoCallback, Request, Response},
     protocol::frame::{
-        Frame,
+        CloseFrame, Frame,
         coding::{Data, OpCode},
     },
 };

@@ -158,7 +158,7 @@ fn write_out(mut connection: Connection, writes: &[u8]) -> Vec<u8> {
     for (at, len) in writes.iter().map(|len| usize::from(*len)).enumerate() {
         match at % 3 {
             0 => {
-                let bytes = connection.transmit();
+                let bytes = connection.output();
                 let taken = &bytes[..len.min(bytes.len())];
                 output.extend(taken);
                 let taken = taken.len();
@@ -176,7 +176,7 @@ fn write_out(mut connection: Connection, writes: &[u8]) -> Vec<u8> {
             }
         }
     }
-    while connection.queued() > 0 {
+    while connection.output_len() > 0 {
         output.extend(drain(&mut connection));
     }
     output

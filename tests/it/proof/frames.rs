@@ -28,7 +28,7 @@ pub(crate) fn check(role: Role, data: &[u8]) {
     assert_eq!(disconnects, usize::from(end.is_some()), "exactly one Disconnect: {events:?}");
     let heard: Vec<Said> = match config.delivery {
         Delivery::Messages => events.iter().filter_map(Said::of).collect(),
-        Delivery::Chunks => joined(&events).iter().filter_map(Said::of).collect(),
+        _ => joined(&events).iter().filter_map(Said::of).collect(),
     };
     assert_eq!(heard, told, "the events are what the peer said");
 
@@ -46,7 +46,7 @@ pub(crate) fn check(role: Role, data: &[u8]) {
         Some(Said::Violation(code)) => expected.push(check_failed(&connection, *code)),
         Some(other) => unreachable!("{other:?} is not an end"),
     }
-    assert_eq!(written(connection.transmit(), role), expected, "the answers");
+    assert_eq!(written(connection.output(), role), expected, "the answers");
 }
 
 /// The frames in `bytes`, after a check of their masks and of the shortest form of their lengths.
@@ -92,7 +92,7 @@ fn pongs(told: &[Said]) -> Vec<Raw> {
 }
 
 fn check_closed(connection: &Connection, close: Option<&(u16, String)>) {
-    let disconnect = connection.disconnect().expect("the end is reported");
+    let disconnect = connection.disconnected().expect("the end is reported");
     let (code, reason) = close.map_or((1005, ""), |(code, reason)| (*code, reason.as_str()));
     assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (code, reason));
     assert_eq!(disconnect.cause, Cause::PeerClosed);
@@ -104,7 +104,7 @@ fn check_closed(connection: &Connection, close: Option<&(u16, String)>) {
 
 /// Returns the Close that answers a violation.
 fn check_failed(connection: &Connection, code: u16) -> Raw {
-    let disconnect = connection.disconnect().expect("the end is reported");
+    let disconnect = connection.disconnected().expect("the end is reported");
     assert_eq!(
         (u16::from(disconnect.code), disconnect.is_clean),
         (1006, false),

@@ -26,28 +26,28 @@ pub(crate) fn check_request(data: &[u8]) {
     let events = feed(&mut server, wire);
     match events.as_slice() {
         [] => {
-            assert_eq!((server.phase(), server.transmit()), (Phase::Idle, &b""[..]), "nothing is reported");
+            assert_eq!((server.phase(), server.output()), (Phase::Idle, &b""[..]), "nothing is reported");
             assert!(!is_plainly_right_request(wire, &config), "a valid request is reported");
             server.receive_eof();
             let events = pending(&mut server);
             let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
             assert_eq!(disconnect.cause, Cause::TransportLost);
-            assert_eq!(server.transmit(), b"");
+            assert_eq!(server.output(), b"");
         }
         [Event::Request(request)] => {
-            assert_eq!(server.transmit(), b"", "only the application answers");
+            assert_eq!(server.output(), b"", "only the application answers");
             check_accepted(&mut server, request, wire, &config);
         }
         [Event::Request(_), Event::Disconnect(disconnect)] => {
             let head = parse_request(wire).expect("a reported request is complete");
             let early = wire.len() - head.len;
             assert!(early > config.max_early_bytes, "only too many early bytes end the connection: {disconnect:?}");
-            check_refusal(server.transmit(), &disconnect.cause);
+            check_refusal(server.output(), &disconnect.cause);
         }
         [Event::Disconnect(disconnect)] => {
             assert!(!is_plainly_right_request(wire, &config), "a valid request is not refused: {disconnect:?}");
             assert_eq!((u16::from(disconnect.code), server.phase()), (1006, Phase::Closed));
-            check_refusal(server.transmit(), &disconnect.cause);
+            check_refusal(server.output(), &disconnect.cause);
         }
         other => panic!("{other:?}"),
     }
@@ -69,7 +69,7 @@ fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], confi
         assert!(config.plain_http, "a plain request is reported only if configured");
         assert!(server.accept(Accept::new()).is_err(), "a plain request cannot be accepted");
         server.reject(Response::new(http::StatusCode::OK).body("hello")).expect("a plain request can be answered");
-        return check_response_head(server.transmit(), "200");
+        return check_response_head(server.output(), "200");
     }
     assert!(head.lists("upgrade", "websocket"));
     assert!(head.lists("connection", "upgrade"));
@@ -79,7 +79,7 @@ fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], confi
 
     let offered = request.subprotocols().to_vec();
     assert!(server.accept(Accept::new().subprotocol("never offered")).is_err());
-    assert_eq!(server.transmit(), b"", "a refused call writes nothing");
+    assert_eq!(server.output(), b"", "a refused call writes nothing");
     let accept = offered.first().map_or_else(Accept::new, |name| Accept::new().subprotocol(name.as_str()));
     server.accept(accept).expect("the subprotocol was offered");
     let answer = drain(server);
@@ -166,7 +166,7 @@ pub(crate) fn check_response(data: &[u8]) {
     }
     match first {
         None => {
-            assert_eq!((client.phase(), client.transmit(), taken), (Phase::Requested, &b""[..], wire.len()));
+            assert_eq!((client.phase(), client.output(), taken), (Phase::Requested, &b""[..], wire.len()));
         }
         Some(Event::Accepted(response)) => {
             check_answer(&response, &accept, client.subprotocol());
@@ -182,11 +182,7 @@ pub(crate) fn check_response(data: &[u8]) {
         }
         Some(Event::Disconnect(disconnect)) => {
             assert!(matches!(disconnect.cause, Cause::Handshake(_)), "{disconnect:?}");
-            assert_eq!(
-                (client.phase(), client.transmit()),
-                (Phase::Closed, &b""[..]),
-                "a failed client writes nothing"
-            );
+            assert_eq!((client.phase(), client.output()), (Phase::Closed, &b""[..]), "a failed client writes nothing");
         }
         Some(other) => panic!("{other:?} before the response"),
     }

@@ -108,7 +108,7 @@ pub(super) fn connect() -> Connect {
 /// Responses to that request.
 fn answer(source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let client = Connection::client(&connect(), Arc::new(Config::default()), Instant::now());
-    let accepted = accepted_head(client.transmit(), &[]);
+    let accepted = accepted_head(client.output(), &[]);
     Ok(match source.int_in_range(0..=15)? {
         0 => [response_head("HTTP/1.1 404 Not Found", &[("Content-Length", "6")]), b"absent".to_vec()].concat(),
         1 => [response_head("HTTP/1.1 403 Forbidden", &[]), b"until the end".to_vec()].concat(),

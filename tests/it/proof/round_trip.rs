@@ -58,7 +58,7 @@ fn send(sender: &mut Connection, source: &mut Unstructured<'_>) -> Vec<Said> {
     let mut said = Vec::new();
     while let Ok(choice) = source.arbitrary::<u8>()
         && !source.is_empty()
-        && sender.queued() < MOST
+        && sender.output_len() < MOST
     {
         let payload = payload(source, choice >> 3);
         let text = String::from_utf8_lossy(&payload).into_owned();
@@ -122,7 +122,7 @@ fn payload(source: &mut Unstructured<'_>, size: u8) -> Vec<u8> {
 
 fn drain_all(connection: &mut Connection) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while connection.queued() > 0 {
+    while connection.output_len() > 0 {
         bytes.extend(drain(connection));
     }
     bytes

@@ -206,11 +206,11 @@ fn view(connection: &Connection) -> View {
         client_state: connection.client_state(),
         application_state: connection.application_state(),
         output: waiting(connection),
-        queued: connection.queued(),
+        queued: connection.output_len(),
         can_send: connection.can_send(),
         wants_read: connection.wants_read(),
         is_finished: connection.is_finished(),
-        disconnect: connection.disconnect().cloned(),
+        disconnect: connection.disconnected().cloned(),
         moves: connection.history().len(),
     }
 }

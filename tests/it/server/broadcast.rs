@@ -26,9 +26,9 @@ fn a_long_message_is_shared_by_all_servers_that_queue_it() {
     for connection in &mut connections {
         connection.send_shared(&message).expect("the connection is open");
     }
-    let places = connections.each_ref().map(|connection| connection.transmit().as_ptr());
+    let places = connections.each_ref().map(|connection| connection.output().as_ptr());
     assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
-    assert_eq!(connections[0].transmit()[10..].as_ptr(), message.payload().as_ptr());
+    assert_eq!(connections[0].output()[10..].as_ptr(), message.payload().as_ptr());
     for connection in &mut connections {
         assert_eq!(sent(connection), [Raw::new(Raw::BINARY, vec![7; LONG])]);
     }
@@ -44,10 +44,10 @@ fn a_long_message_keeps_its_place_among_others() {
     connection.send_shared(&long).expect("the connection is open");
     connection.close(1000, "").expect("the connection is open");
     let mut slices = [IoSlice::new(&[]); 8];
-    assert_eq!(connection.transmit_slices(&mut slices), 5);
+    assert_eq!(connection.output_slices(&mut slices), 5);
     assert_eq!(slices[1].as_ptr(), slices[3].as_ptr());
     let wire: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-    assert_eq!(wire.len(), connection.queued());
+    assert_eq!(wire.len(), connection.output_len());
     let long = Raw::new(Raw::TEXT, "x".repeat(LONG));
     let frames =
         [Raw::new(Raw::TEXT, "before"), long.clone(), Raw::new(Raw::TEXT, "short"), long, Raw::close(1000, "")];
@@ -61,7 +61,7 @@ fn a_client_masks_a_copy_of_its_own() {
         let agreed = Agreed::new().seed([seed; 32]);
         let mut client = Connection::established(Role::Client, agreed, Arc::new(Config::default()), Instant::now());
         client.send_shared(&message).expect("the connection is open");
-        let wire = client.transmit().to_vec();
+        let wire = client.output().to_vec();
         assert_eq!(sent(&mut client), [Raw::new(Raw::BINARY, vec![7; LONG])]);
         wire
     });
@@ -79,9 +79,9 @@ fn a_refused_shared_message_changes_nothing() {
         assert_eq!(full.send_shared(&message), Err(SendError::OutputFull { queued: 0, limit: LONG }));
         let mut in_between = established(role, Config::default());
         in_between.send_text_fragment("begun", false).expect("the connection is open");
-        let queued = in_between.queued();
+        let queued = in_between.output_len();
         assert_eq!(in_between.send_shared(&message), Err(SendError::MessageInProgress));
-        assert_eq!((full.queued(), in_between.queued()), (0, queued));
+        assert_eq!((full.output_len(), in_between.output_len()), (0, queued));
         let mut closed = established(role, Config::default());
         closed.close(1000, "").expect("the connection is open");
         assert!(matches!(closed.send_shared(&message), Err(SendError::Transition(_))));
@@ -140,7 +140,7 @@ fn a_broadcast_to_peers_that_do_not_read_is_queued_once() {
         let (place, places) = mpsc::channel();
         served
             .handle
-            .with_peer(id, move |peer| place.send(peer.transmit().as_ptr() as usize).expect("the test is waiting"))
+            .with_peer(id, move |peer| place.send(peer.output().as_ptr() as usize).expect("the test is waiting"))
             .expect("the server is running");
         let place = places.recv_timeout(PATIENCE).expect("the connection exists");
         assert!(range.contains(&place), "{place:x} is not in {range:x?}: it was copied");

@@ -171,7 +171,8 @@ impl<'p> Application<'p> {
                     accept = accept.subprotocol(*name);
                 }
                 for _ in 0..*headers {
-                    accept = accept.header(SET_COOKIE, HeaderValue::from_static("a=b; Path=/; HttpOnly"));
+                    let cookie = HeaderValue::from_static("a=b; Path=/; HttpOnly");
+                    accept = accept.header(SET_COOKIE, cookie).expect("not a reserved header");
                 }
                 // It is refused if the client is gone, even before the event that says so.
                 if connection.accept(accept).is_ok() {
@@ -190,7 +191,7 @@ impl<'p> Application<'p> {
 
     /// Returns whether the act is done; if not, it is tried again.
     fn do_act(&mut self, connection: &mut Connection, scene: &mut Scene, act: &Act) -> bool {
-        let before = (connection.phase(), connection.queued(), connection.can_send());
+        let before = (connection.phase(), connection.output_len(), connection.can_send());
         let result = match act {
             Act::Send(message) => connection.send(&**message),
             Act::SendShared(message) => connection.send_shared(&SharedMessage::from(&**message)),
@@ -201,7 +202,7 @@ impl<'p> Application<'p> {
             Act::Ping(payload) => connection.ping(payload).map_err(|error| match error {
                 PingError::Transition(error) => SendError::Transition(error),
                 PingError::OutputFull { queued, limit } => SendError::OutputFull { queued, limit },
-                _ => SendError::TransportFailed,
+                _ => SendError::TransportLost,
             }),
             Act::Pause | Act::Resume => {
                 scene.note(self.index, || format!("does {act:?}"));
@@ -221,7 +222,7 @@ impl<'p> Application<'p> {
             }
             Err(error) => {
                 self.record.refused += 1;
-                let after = (connection.phase(), connection.queued(), connection.can_send());
+                let after = (connection.phase(), connection.output_len(), connection.can_send());
                 assert_eq!(before, after, "{act:?} was refused and changed something: {error}");
                 assert_eq!(matches!(error, SendError::Transition(_)), !before.2, "{act:?} was refused: {error}");
                 !matches!((act, error), (Act::Fragment { .. }, SendError::OutputFull { .. }))
@@ -231,7 +232,7 @@ impl<'p> Application<'p> {
 
     /// Notes that a call of an application has queued a frame.
     fn note_sent(&mut self, connection: &Connection, act: &Act) {
-        assert!(connection.queued() > 0, "{act:?} has queued nothing");
+        assert!(connection.output_len() > 0, "{act:?} has queued nothing");
         let (message, len, is_first, is_final) = match act {
             Act::Send(message) | Act::SendShared(message) => (message, message.len(), true, true),
             Act::Fragment { message, range, is_last } => (message, range.len(), self.is_first_fragment(), *is_last),

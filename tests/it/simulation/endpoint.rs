@@ -66,7 +66,7 @@ impl<'p> Endpoint<'p> {
             return NEVER;
         }
         let readable = if self.connection.wants_read() { network.readable_at(self.index) } else { NEVER };
-        let writable = if self.connection.queued() > 0 { network.writable_at(self.index, now) } else { NEVER };
+        let writable = if self.connection.output_len() > 0 { network.writable_at(self.index, now) } else { NEVER };
         let deadline = self.deadline(now).map_or(NEVER, |(at, _)| at);
         readable.min(writable).min(deadline).min(self.application.wake())
     }
@@ -101,10 +101,10 @@ impl<'p> Endpoint<'p> {
         assert!(self.connection.is_finished(), "a closed socket ends the connection");
         assert_eq!(self.connection.poll_timeout(now), None, "a finished connection has no deadline");
         assert!(!self.connection.wants_read(), "a finished connection does not read");
-        assert_eq!(self.connection.queued(), 0, "a finished connection does not write");
+        assert_eq!(self.connection.output_len(), 0, "a finished connection does not write");
         self.application.record.last = Some(Last {
             phase: self.connection.phase(),
-            disconnect: self.connection.disconnect().cloned(),
+            disconnect: self.connection.disconnected().cloned(),
             subprotocol: self.connection.subprotocol().map(str::to_owned),
         });
     }
@@ -163,7 +163,7 @@ impl<'p> Endpoint<'p> {
         let before = scene.network.written(self.index).len();
         self.write_some(scene);
         let has_written = scene.network.written(self.index).len() > before;
-        if self.connection.queued() == 0 {
+        if self.connection.output_len() == 0 {
             self.stuck_since = None;
         } else if has_written || self.stuck_since.is_none() {
             self.stuck_since = Some(scene.now);
@@ -171,23 +171,23 @@ impl<'p> Endpoint<'p> {
     }
 
     fn write_some(&mut self, scene: &mut Scene) {
-        while self.connection.queued() > 0 {
+        while self.connection.output_len() > 0 {
             let style = self.random.random_range(0..3);
             let most = self.random.random_range(1..=self.sizes[1]);
             let is_interrupted = style == 2 && self.random.random_bool(0.1);
             let mut writer =
                 Writer { network: &mut scene.network, by: self.index, most, now: scene.now, is_interrupted };
             let written = match style {
-                0 => writer.write(self.connection.transmit()).inspect(|n| self.connection.advance(*n)),
+                0 => writer.write(self.connection.output()).inspect(|n| self.connection.advance(*n)),
                 1 => {
                     let mut slices = [IoSlice::new(&[]); 4];
                     let room = self.random.random_range(1..=slices.len());
-                    let count = self.connection.transmit_slices(&mut slices[..room]);
+                    let count = self.connection.output_slices(&mut slices[..room]);
                     writer.write_vectored(&slices[..count]).inspect(|n| self.connection.advance(*n))
                 }
                 _ => self.connection.write_to(writer),
             };
-            if self.connection.queued() == 0 {
+            if self.connection.output_len() == 0 {
                 self.application.has_written_all();
             }
             match written {
@@ -220,14 +220,14 @@ impl<'p> Endpoint<'p> {
         self.states = states;
         let has_been_told = !self.application.record.disconnects.is_empty();
         assert_eq!(
-            self.connection.disconnect().is_some(),
+            self.connection.disconnected().is_some(),
             has_been_told,
             "`disconnect` returns the end once it is reported"
         );
         let is_paused = self.connection.is_reading_paused() && self.connection.phase() != Phase::Closed;
         assert!(!is_paused || !self.connection.wants_read(), "the connection wants to read while reading is paused");
         if self.connection.phase() == Phase::Closed {
-            let queued = self.connection.queued();
+            let queued = self.connection.output_len();
             assert!(queued <= self.last_bytes, "{queued} bytes are queued in phase Closed, after {}", self.last_bytes);
             self.last_bytes = queued;
         }

@@ -20,7 +20,7 @@ fn denied(mut pair: Pair) -> (Response, Disconnect) {
 #[test]
 fn rejected_connection() {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
-    pair.server.close(CloseCode::Away, "").unwrap();
+    pair.server.close(CloseCode::GOING_AWAY, "").unwrap();
     let (response, disconnect) = denied(pair);
     // Starlette's test client shows the application's code; ASGI puts a 403 on the wire.
     assert_eq!(response.status, StatusCode::FORBIDDEN);
@@ -58,9 +58,10 @@ fn send_denial_response_with_file_response() {
 fn send_response_multi() {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
     let response = Response::new(StatusCode::NOT_FOUND)
+        .body("hardbody")
         .header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))
-        .header(HeaderName::from_static("foo"), HeaderValue::from_static("bar"))
-        .body("hardbody");
+        .and_then(|response| response.header(HeaderName::from_static("foo"), HeaderValue::from_static("bar")))
+        .unwrap();
     pair.server.reject(response).unwrap();
     let (response, _) = denied(pair);
     assert_eq!((response.status, &response.body[..]), (StatusCode::NOT_FOUND, &b"hardbody"[..]));
@@ -74,7 +75,7 @@ fn send_response_unsupported() {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
     let error = pair.server.reject(Response::new(StatusCode::NO_CONTENT).body("foo")).unwrap_err();
     assert_eq!(error, RejectError::BodyNotAllowed(StatusCode::NO_CONTENT));
-    assert_eq!((pair.server.phase(), pair.server.transmit()), (Phase::Requested, &[][..]));
+    assert_eq!((pair.server.phase(), pair.server.output()), (Phase::Requested, &[][..]));
     pair.server.accept(Accept::new()).unwrap();
     pair.to_client();
     close_and_check(pair);
@@ -85,8 +86,8 @@ fn send_response_duplicate_start() {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
     let response = Response::new(StatusCode::NOT_FOUND).body("foo");
     pair.server.reject(response.clone()).unwrap();
-    let wire = pair.server.transmit().to_vec();
+    let wire = pair.server.output().to_vec();
     let RejectError::Transition(error) = pair.server.reject(response).unwrap_err() else { panic!() };
     assert_eq!((error.action, error.phase), (Action::Reject, Phase::Closed));
-    assert_eq!(pair.server.transmit(), wire, "one response");
+    assert_eq!(pair.server.output(), wire, "one response");
 }

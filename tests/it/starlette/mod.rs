@@ -40,9 +40,9 @@ fn accepted(uri: &str) -> Pair {
 
 /// `close()` as the last line of an application, and its effect at both ends.
 fn close_and_check(mut pair: Pair) {
-    pair.server.close(CloseCode::Normal, "").unwrap();
-    assert_eq!(disconnect_in(&pair.to_client()).code, CloseCode::Normal);
-    assert_eq!(disconnect_in(&pair.to_server()).code, CloseCode::Normal);
+    pair.server.close(CloseCode::NORMAL_CLOSURE, "").unwrap();
+    assert_eq!(disconnect_in(&pair.to_client()).code, CloseCode::NORMAL_CLOSURE);
+    assert_eq!(disconnect_in(&pair.to_server()).code, CloseCode::NORMAL_CLOSURE);
     assert_eq!((pair.client.phase(), pair.server.phase()), (Phase::Closed, Phase::Closed));
 }
 
@@ -51,7 +51,7 @@ fn iterate(answer: fn(&mut Connection, &Message<'_>)) -> Vec<Event<'static>> {
     let mut pair = accepted("ws://testserver/");
     pair.client.send_text("Hello, world!").unwrap();
     pair.client.send_binary(b"[1]").unwrap();
-    pair.client.close(CloseCode::Normal, "").unwrap();
+    pair.client.close(CloseCode::NORMAL_CLOSURE, "").unwrap();
     let mut bytes = drain(&mut pair.client);
     let mut input = bytes.as_mut_slice();
     while let Some(event) = pair.server.receive(&mut input, Instant::now()) {

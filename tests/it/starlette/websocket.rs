@@ -86,9 +86,9 @@ fn websocket_iter_bytes() {
 #[test]
 fn client_close() {
     let mut pair = accepted("ws://testserver/");
-    pair.client.close(CloseCode::Away, "Going Away").unwrap();
+    pair.client.close(CloseCode::GOING_AWAY, "Going Away").unwrap();
     let disconnect = disconnect_in(&pair.to_server());
-    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::Away, "Going Away"));
+    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::GOING_AWAY, "Going Away"));
 }
 
 #[test]
@@ -98,14 +98,14 @@ fn client_disconnect_on_send() {
     // A driver reports this when it fails to write these bytes.
     pair.server.transport_failed();
     let disconnect = disconnect_in(&pending(&mut pair.server));
-    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::Abnormal, Cause::TransportLost));
+    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost));
 }
 
 #[test]
 fn application_close() {
     let mut pair = accepted("ws://testserver/");
-    pair.server.close(CloseCode::Away, "").unwrap();
-    assert_eq!(disconnect_in(&pair.to_client()).code, CloseCode::Away);
+    pair.server.close(CloseCode::GOING_AWAY, "").unwrap();
+    assert_eq!(disconnect_in(&pair.to_client()).code, CloseCode::GOING_AWAY);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn extra_headers(pair: &mut Pair) -> Vec<(String, HeaderValue)> {
 fn additional_headers() {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
     let (name, value) = (HeaderName::from_static("additional"), HeaderValue::from_static("header"));
-    pair.server.accept(Accept::new().header(name, value.clone())).unwrap();
+    pair.server.accept(Accept::new().header(name, value.clone()).unwrap()).unwrap();
     assert_eq!(extra_headers(&mut pair), [("additional".to_owned(), value)]);
     close_and_check(pair);
 }
@@ -153,25 +153,25 @@ fn websocket_exception() {
     let (mut pair, _) = websocket_connect("ws://testserver/123?a=abc", &[]);
     pair.server.abort();
     assert_eq!(disconnect_in(&pending(&mut pair.server)).cause, Cause::Aborted);
-    assert_eq!((pair.server.transmit(), pair.server.phase()), (&[][..], Phase::Closed));
+    assert_eq!((pair.server.output(), pair.server.phase()), (&[][..], Phase::Closed));
     assert_eq!(pair.server.poll_socket(), Some(SocketAction::Close));
     pair.client.receive_eof();
     let disconnect = disconnect_in(&pending(&mut pair.client));
-    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::Abnormal, Cause::TransportLost));
+    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost));
 }
 
 #[test]
 fn duplicate_close() {
     let mut pair = accepted("ws://testserver/");
-    pair.server.close(CloseCode::Normal, "").unwrap();
-    let CloseError::Transition(error) = pair.server.close(CloseCode::Normal, "").unwrap_err() else { panic!() };
+    pair.server.close(CloseCode::NORMAL_CLOSURE, "").unwrap();
+    let CloseError::Transition(error) = pair.server.close(CloseCode::NORMAL_CLOSURE, "").unwrap_err() else { panic!() };
     assert_eq!((error.action, error.phase), (Action::Close, Phase::ApplicationClosed));
 }
 
 #[test]
 fn duplicate_disconnect() {
     let mut pair = accepted("ws://testserver/");
-    pair.client.close(CloseCode::Normal, "").unwrap();
+    pair.client.close(CloseCode::NORMAL_CLOSURE, "").unwrap();
     disconnect_in(&pair.to_server());
     let late = Raw::close(1000, "").masked().bytes();
     assert_eq!(feed(&mut pair.server, &late), [], "nothing is received after the end");
@@ -194,9 +194,9 @@ fn websocket_scope_interface() {
 #[test]
 fn websocket_close_reason() {
     let mut pair = accepted("ws://testserver/");
-    pair.server.close(CloseCode::Away, "Going Away").unwrap();
+    pair.server.close(CloseCode::GOING_AWAY, "Going Away").unwrap();
     let disconnect = disconnect_in(&pair.to_client());
-    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::Away, "Going Away"));
+    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::GOING_AWAY, "Going Away"));
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn send_before_accept() {
     let (mut pair, _) = websocket_connect("ws://testserver/", &[]);
     let SendError::Transition(error) = pair.server.send_text("early").unwrap_err() else { panic!() };
     assert_eq!((error.action, error.phase), (Action::Message, Phase::Requested));
-    assert_eq!(pair.server.transmit(), b"");
+    assert_eq!(pair.server.output(), b"");
 }
 
 #[test]

@@ -20,10 +20,10 @@ pub(crate) fn failure(mut client: Connection, response: &[u8]) -> HandshakeError
     let events = feed(&mut client, response);
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{case}: {events:?}") };
     let Cause::Handshake(error) = &disconnect.cause else { panic!("{case}: {disconnect:?}") };
-    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::Abnormal, ""), "{case}");
+    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::ABNORMAL_CLOSURE, ""), "{case}");
     assert_eq!((disconnect.initiator, disconnect.is_clean), (Some(Party::Client), false), "{case}");
     assert_eq!((&disconnect.received, &disconnect.sent), (&None, &None), "{case}");
-    assert_eq!(client.disconnect(), Some(&**disconnect), "{case}");
+    assert_eq!(client.disconnected(), Some(&**disconnect), "{case}");
     assert_eq!(client.subprotocol(), None, "{case}");
     assert_gone(&mut client, case);
     error.clone()
@@ -38,7 +38,7 @@ pub(crate) fn assert_gone(client: &mut Connection, case: &impl Display) {
         (State::Disconnected, State::Disconnected),
         "{case}"
     );
-    assert!(client.transmit().is_empty(), "{case}: a failed client writes nothing");
+    assert!(client.output().is_empty(), "{case}: a failed client writes nothing");
     assert!(!client.wants_read(), "{case}");
     assert_eq!((client.poll_socket(), client.poll_socket()), (Some(SocketAction::Close), None), "{case}");
     assert_eq!(feed(client, b"HTTP/1.1 200 OK\r\n\r\n\x81\x05Hello"), [], "{case}: nothing follows a Disconnect");
@@ -73,10 +73,10 @@ pub(crate) fn refusal_by(mut server: Connection, bytes: &[u8]) -> (HandshakeErro
     let events = feed(&mut server, bytes);
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{case}: {events:?}") };
     let Cause::Handshake(error) = &disconnect.cause else { panic!("{case}: {disconnect:?}") };
-    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::Abnormal, ""), "{case}");
+    assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::ABNORMAL_CLOSURE, ""), "{case}");
     assert_eq!((disconnect.initiator, disconnect.is_clean), (Some(Party::Application), false), "{case}");
     assert_eq!((&disconnect.received, &disconnect.sent), (&None, &None), "{case}");
-    assert_eq!(server.disconnect(), Some(&**disconnect), "{case}");
+    assert_eq!(server.disconnected(), Some(&**disconnect), "{case}");
     assert_eq!(server.phase(), Phase::Closed, "{case}");
     assert_eq!(
         (server.client_state(), server.application_state()),
@@ -104,5 +104,5 @@ pub(crate) fn assert_over(server: &mut Connection, case: &impl Display) {
     server.receive_eof();
     assert_eq!(server.poll_event(), None, "{case}");
     assert_eq!((server.poll_socket(), server.poll_socket()), (Some(SocketAction::Close), None), "{case}");
-    assert!(server.is_finished() && server.transmit().is_empty(), "{case}");
+    assert!(server.is_finished() && server.output().is_empty(), "{case}");
 }

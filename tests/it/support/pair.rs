@@ -19,7 +19,7 @@ pub(crate) fn feed(connection: &mut Connection, bytes: &[u8]) -> Vec<Event<'stat
 
 /// Takes all queued bytes.
 pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
-    let bytes = connection.transmit().to_vec();
+    let bytes = connection.output().to_vec();
     connection.advance(bytes.len());
     bytes
 }
@@ -27,7 +27,7 @@ pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
 /// All queued bytes, gathered from the slices of a vectored write.
 pub(crate) fn waiting(connection: &Connection) -> Vec<u8> {
     let mut slices = [IoSlice::new(&[]); 256];
-    let count = connection.transmit_slices(&mut slices);
+    let count = connection.output_slices(&mut slices);
     slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
 }
 

@@ -116,14 +116,14 @@ pub(crate) fn disconnect_in(events: &[Event<'_>]) -> Disconnect {
 /// Checks that further input of the peer has no effect.
 #[track_caller]
 pub(crate) fn assert_deaf(connection: &mut Connection, case: &str) {
-    let (phase, disconnect) = (connection.phase(), connection.disconnect().cloned());
+    let (phase, disconnect) = (connection.phase(), connection.disconnected().cloned());
     let late = [Raw::new(Raw::PING, "late"), Raw::new(Raw::TEXT, "late"), Raw::close(1000, ""), Raw::new(0xB, "")];
     for frame in late {
         let events = peer_sends(connection, [frame]);
         assert_eq!(events, [], "{case}: events after the end");
     }
-    assert_eq!(connection.transmit(), b"", "{case}: bytes after the end");
-    assert_eq!((connection.phase(), connection.disconnect().cloned()), (phase, disconnect), "{case}");
+    assert_eq!(connection.output(), b"", "{case}: bytes after the end");
+    assert_eq!((connection.phase(), connection.disconnected().cloned()), (phase, disconnect), "{case}");
 }
 
 /// Checks that `bytes` make an open connection fail as RFC 6455 section 7.1.7 requires.

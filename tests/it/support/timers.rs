@@ -48,24 +48,24 @@ pub(crate) fn feed_at(connection: &mut Connection, bytes: &[u8], now: Instant) -
 /// Checks that `timer` fires at `deadline`: nothing happens just before, and asking does not move the deadline.
 #[track_caller]
 pub(crate) fn assert_runs_until(connection: &mut Connection, deadline: Instant, timer: Timer) {
-    let (phase, waiting) = (connection.phase(), connection.transmit().to_vec());
+    let (phase, waiting) = (connection.phase(), connection.output().to_vec());
     for now in [deadline - SECOND, deadline - TICK] {
         assert_eq!(connection.poll_timeout(now), Some((deadline, timer)));
         connection.handle_timeout(now);
         assert_eq!(connection.poll_timeout(now), Some((deadline, timer)), "an early call does nothing");
     }
-    assert_eq!((connection.phase(), connection.transmit()), (phase, waiting.as_slice()));
+    assert_eq!((connection.phase(), connection.output()), (phase, waiting.as_slice()));
 }
 
 /// Checks that no timer is running, and that a later time changes nothing.
 #[track_caller]
 pub(crate) fn assert_stands_still(connection: &mut Connection, now: Instant) {
-    let (phase, waiting) = (connection.phase(), connection.transmit().to_vec());
+    let (phase, waiting) = (connection.phase(), connection.output().to_vec());
     for now in [now, now + Duration::from_secs(1 << 30), now] {
         assert_eq!(connection.poll_timeout(now), None);
         connection.handle_timeout(now);
         assert_eq!(pending(connection), []);
-        assert_eq!((connection.phase(), connection.transmit()), (phase, waiting.as_slice()));
+        assert_eq!((connection.phase(), connection.output()), (phase, waiting.as_slice()));
     }
 }
 

@@ -23,10 +23,10 @@ fn closing_starts_with_the_call_after_our_close_and_ends_with_1006() {
         assert_eq!(feed_at(&mut connection, &ping, begun + SECOND), 1, "input does not move the deadline");
         assert_runs_until(&mut connection, begun + CLOSING, Timer::Closing);
         connection.handle_timeout(begun + CLOSING);
-        assert_eq!(connection.transmit(), b"", "nothing more is written");
+        assert_eq!(connection.output(), b"", "nothing more is written");
         assert_timed_out(&mut connection, Timer::Closing);
         let sent =
-            connection.disconnect().and_then(|disconnect| disconnect.sent.as_ref()).map(|close| close.code.into());
+            connection.disconnected().and_then(|disconnect| disconnect.sent.as_ref()).map(|close| close.code.into());
         assert_eq!(sent, Some(1000), "{role:?}");
         assert_eq!((connection.poll_socket(), connection.poll_socket()), (Some(SocketAction::Close), None));
         assert_stands_still(&mut connection, begun + CLOSING);
@@ -94,7 +94,7 @@ fn unwritten_output_does_not_hold_the_socket_forever() {
             connection.handle_timeout(now);
             fired += 1;
         }
-        assert_eq!((pending(&mut connection), connection.transmit()), (vec![], &[][..]));
+        assert_eq!((pending(&mut connection), connection.output()), (vec![], &[][..]));
         assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{role:?}");
         assert!(now <= start + CLOSING + LINGER, "{role:?}");
     }
@@ -118,7 +118,7 @@ fn output_that_trickles_does_not_move_the_deadline() {
                 assert_eq!(connection.poll_timeout(now + SECOND * i), expected, "{role:?}, {we_begin}");
             }
             connection.handle_timeout(now + CLOSING);
-            assert_eq!(connection.transmit(), b"");
+            assert_eq!(connection.output(), b"");
             assert_eq!(connection.poll_socket(), Some(SocketAction::Close));
         }
     }

@@ -23,7 +23,7 @@ fn late_and_repeated_calls_are_harmless() {
     assert_eq!(pending(&mut server), []);
     for (case, mut connection) in in_every_phase() {
         let mut events = Vec::new();
-        let was_told = connection.disconnect().is_some();
+        let was_told = connection.disconnected().is_some();
         for i in 0..5 {
             connection.handle_timeout(far + SECOND * i * 1000);
             events.extend(pending(&mut connection));

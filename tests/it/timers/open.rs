@@ -270,7 +270,7 @@ fn no_ping_is_sent_over_a_failed_transport() {
         let mut connection = open(role, keepalive, start);
         connection.transport_failed();
         connection.handle_timeout(start + INTERVAL);
-        assert_eq!(connection.transmit(), b"", "{role:?}");
+        assert_eq!(connection.output(), b"", "{role:?}");
         assert_eq!(disconnect_in(&pending(&mut connection)).cause, Cause::TransportLost);
     }
 }

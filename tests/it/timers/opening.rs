@@ -16,7 +16,7 @@ fn opening_fires_for_a_server_without_input() {
     let mut server = Connection::server(timed(), start);
     assert_runs_until(&mut server, start + OPENING, Timer::Opening);
     server.handle_timeout(start + OPENING);
-    assert_eq!(server.transmit(), b"", "there is no request to answer");
+    assert_eq!(server.output(), b"", "there is no request to answer");
     assert_timed_out(&mut server, Timer::Opening);
     assert_eq!((server.poll_socket(), server.poll_socket()), (Some(SocketAction::Close), None));
     assert_stands_still(&mut server, start + OPENING);
@@ -63,7 +63,7 @@ fn opening_fires_for_a_client_without_a_complete_answer() {
         assert_eq!(feed_at(&mut client, answer, start + SECOND), 0);
         assert_runs_until(&mut client, start + OPENING, Timer::Opening);
         client.handle_timeout(start + OPENING);
-        assert_eq!(client.transmit(), b"", "the unwritten request is dropped");
+        assert_eq!(client.output(), b"", "the unwritten request is dropped");
         assert_timed_out(&mut client, Timer::Opening);
         assert_eq!(client.poll_socket(), Some(SocketAction::Close));
         assert_stands_still(&mut client, start + OPENING);

@@ -30,7 +30,7 @@ fn a_peer_that_never_reads_is_left_while_reading_is_paused() {
         connection.send_binary(&[0; 100_000]).unwrap();
         connection.pause_reading();
         assert_eq!(run_out(&mut connection, Instant::now()), Cause::TimedOut(Timer::Write), "{role:?}");
-        assert_eq!((connection.poll_socket(), connection.queued()), (Some(SocketAction::Close), 0));
+        assert_eq!((connection.poll_socket(), connection.output_len()), (Some(SocketAction::Close), 0));
     }
 }
 
@@ -212,11 +212,11 @@ fn nothing_can_be_sent_after_the_transport_failed() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         connection.transport_failed();
-        assert_eq!(connection.send_text("too late"), Err(SendError::TransportFailed));
-        assert_eq!(connection.ping(b""), Err(PingError::TransportFailed));
+        assert_eq!(connection.send_text("too late"), Err(SendError::TransportLost));
+        assert_eq!(connection.ping(b""), Err(PingError::TransportLost));
         connection.ensure_closed(1000, "");
-        assert_eq!(connection.transmit(), b"", "{role:?}");
-        for text in [SendError::TransportFailed.to_string(), PingError::TransportFailed.to_string()] {
+        assert_eq!(connection.output(), b"", "{role:?}");
+        for text in [SendError::TransportLost.to_string(), PingError::TransportLost.to_string()] {
             assert!(text.starts_with(char::is_lowercase) && !text.ends_with('.'), "{text}");
         }
     }
@@ -234,7 +234,7 @@ fn a_dead_peer_is_found_while_reading_is_paced() {
             connection.handle_timeout(start + SECOND * n);
             connection.resume_reading();
             connection.handle_timeout(start + SECOND * n + SECOND / 2);
-            pings += usize::from(connection.phase() == Phase::Open && connection.queued() > 0);
+            pings += usize::from(connection.phase() == Phase::Open && connection.output_len() > 0);
             drain(&mut connection);
         }
         assert_eq!((connection.phase(), pings), (Phase::Closed, 1), "{role:?}");
@@ -265,11 +265,11 @@ fn the_pong_timeout_starts_when_the_ping_is_written() {
         let mut connection = established(role, Config::default());
         connection.send_binary(&vec![0; 16 << 20]).unwrap();
         let mut now = start;
-        while connection.queued() > 0 {
+        while connection.output_len() > 0 {
             now += SECOND;
             connection.handle_timeout(now);
-            assert_eq!(connection.phase(), Phase::Open, "{role:?}, {} bytes still queued", connection.queued());
-            connection.advance(connection.queued().min(150_000));
+            assert_eq!(connection.phase(), Phase::Open, "{role:?}, {} bytes still queued", connection.output_len());
+            connection.advance(connection.output_len().min(150_000));
         }
         assert_eq!(connection.poll_timeout(now), Some((now + SECOND * 20, Timer::Pong)));
     }
@@ -281,7 +281,7 @@ fn a_client_whose_request_is_unwritten_may_be_rejected() {
     client.advance(10);
     let head = response_head("HTTP/1.1 431 Too Large", &[("Content-Length", "0")]);
     assert_eq!(feed_at(&mut client, &head, Instant::now()), 2);
-    assert_eq!((client.queued(), client.poll_socket()), (0, Some(SocketAction::Close)));
+    assert_eq!((client.output_len(), client.poll_socket()), (0, Some(SocketAction::Close)));
 }
 
 #[test]
@@ -291,8 +291,8 @@ fn an_answer_that_cannot_be_written_makes_no_clean_end() {
         feed_at(&mut connection, &Raw::close(1000, "").for_endpoint(role), Instant::now());
         connection.transport_failed();
         connection.close(1000, "").unwrap();
-        assert_eq!((pending(&mut connection), connection.queued()), (vec![], 0));
-        let end = connection.disconnect().unwrap();
+        assert_eq!((pending(&mut connection), connection.output_len()), (vec![], 0));
+        let end = connection.disconnected().unwrap();
         assert_eq!((end.is_clean, &end.sent), (false, &None), "{role:?}");
     }
 }

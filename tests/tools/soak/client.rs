@@ -65,7 +65,7 @@ impl Client {
         let plan = Plan::choose(&mut dice);
         let connect = Connect::new(&format!("ws://{address}/echo")).expect("a valid URL").seed(seed(&mut dice));
         let connection = Connection::client(&connect, Arc::clone(&CONFIG), now);
-        let request = connection.transmit().to_vec();
+        let request = connection.output().to_vec();
         let raw = |output| Side::Raw(Raw { output, input: Vec::new(), left_to_write: 0 });
         let side = match plan {
             Plan::Talk { messages, is_slow, ending } => {

@@ -56,8 +56,8 @@ impl Talker {
             if self.connection.write_to(&mut *stream).is_err() {
                 self.drop_output();
             }
-        } else if is_due && self.connection.queued() > 0 {
-            match stream.write(&self.connection.transmit()[..1]) {
+        } else if is_due && self.connection.output_len() > 0 {
+            match stream.write(&self.connection.output()[..1]) {
                 Ok(count) => self.connection.advance(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => self.drop_output(),
@@ -67,7 +67,7 @@ impl Talker {
 
     /// The last bytes of the server may still be readable, and reading ends the connection.
     fn drop_output(&mut self) {
-        let queued = self.connection.queued();
+        let queued = self.connection.output_len();
         self.connection.advance(queued);
     }
 
@@ -133,7 +133,7 @@ impl Talker {
             }
             return Turn::GoesOn;
         }
-        if unanswered > 0 || self.connection.queued() > 0 {
+        if unanswered > 0 || self.connection.output_len() > 0 {
             return Turn::GoesOn;
         }
         self.end(stream)

@@ -28,7 +28,7 @@ fn rejection(limit: usize, bytes: &[u8], size: usize, ends_with_stream: bool) ->
     };
     assert_eq!(
         (disconnect.code, &disconnect.cause),
-        (CloseCode::Abnormal, &Cause::Rejected(response.status)),
+        (CloseCode::ABNORMAL_CLOSURE, &Cause::Rejected(response.status)),
         "{case}"
     );
     assert_eq!((disconnect.initiator, disconnect.is_clean), (Some(Party::Application), false), "{case}");
@@ -230,7 +230,10 @@ fn hr1_our_client_reads_the_rejections_of_our_server() {
     let mut pair = Pair::new(Config::default());
     pair.to_server();
     let retry = HeaderValue::from_static("120");
-    let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, retry).body("full");
+    let response = Response::new(StatusCode::SERVICE_UNAVAILABLE)
+        .body("full")
+        .header(header::RETRY_AFTER, retry)
+        .expect("not a reserved header");
     pair.server.reject(response).expect("a request is pending");
     let events = pair.to_client();
     let [Event::Rejected(response), Event::Disconnect(_)] = events.as_slice() else { panic!("{events:?}") };

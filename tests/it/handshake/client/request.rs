@@ -14,7 +14,7 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 /// The lines of the request for `connect`.
 fn lines(connect: &Connect) -> Vec<String> {
     let client = Connection::client(connect, Arc::new(Config::default()), Instant::now());
-    let request = std::str::from_utf8(client.transmit()).expect("a request is text");
+    let request = std::str::from_utf8(client.output()).expect("a request is text");
     let head = request.strip_suffix("\r\n\r\n").expect("a request is a head");
     head.split("\r\n").map(String::from).collect()
 }
@@ -247,7 +247,7 @@ fn hc13_nothing_is_sent_between_the_request_and_the_response() {
     assert_eq!(client.send_binary(b"Hello"), Err(SendError::Transition(message)));
     assert_eq!(client.send_text_fragment("Hello", false), Err(SendError::Transition(message)));
     assert_eq!(client.ping(b""), Err(PingError::Transition(ping)));
-    assert_eq!((client.poll_socket(), client.transmit(), client.phase()), (None, &b""[..], Phase::Requested));
+    assert_eq!((client.poll_socket(), client.output(), client.phase()), (None, &b""[..], Phase::Requested));
 
     assert_eq!(feed(&mut client, &accepted_head(&request, &[])).len(), 1);
     client.send_text("Hello").expect("the connection is open");
@@ -256,14 +256,14 @@ fn hc13_nothing_is_sent_between_the_request_and_the_response() {
 #[test]
 fn hc13_giving_up_before_the_response_sends_nothing() {
     for give_up in [
-        |client: &mut Connection| client.close(CloseCode::Normal, "no").expect("the call is legal"),
-        |client: &mut Connection| client.ensure_closed(CloseCode::Normal, "no"),
+        |client: &mut Connection| client.close(CloseCode::NORMAL_CLOSURE, "no").expect("the call is legal"),
+        |client: &mut Connection| client.ensure_closed(CloseCode::NORMAL_CLOSURE, "no"),
         Connection::abort,
     ] {
         for mut client in [asking(Config::default(), &[]).0, client(Config::default(), &[])] {
             give_up(&mut client);
             let Some(Event::Disconnect(disconnect)) = client.poll_event() else { panic!("the end is reported") };
-            assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::Abnormal, &Cause::Aborted));
+            assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, &Cause::Aborted));
             assert_eq!(disconnect.initiator, Some(Party::Client));
             assert_gone(&mut client, &"gave up");
         }

@@ -212,7 +212,11 @@ fn hr8_headers_of_the_handshake_appear_once() {
             if name != "Sec-WebSocket-Accept" {
                 changes.insert(0, (&once, values[0]));
             }
-            assert_eq!(why(&changes), HandshakeError::DuplicateHeader(name), "{changes:?}");
+            assert_eq!(
+                why(&changes),
+                HandshakeError::DuplicateHeader(name.parse().expect("a header name")),
+                "{changes:?}"
+            );
         }
     }
 }
@@ -239,7 +243,7 @@ fn hr9_bytes_behind_the_101_are_frames() {
         assert_eq!(message, &Message::from("Hello"), "in pieces of {size}");
         assert_eq!(
             (end.code, end.reason.as_str(), end.is_clean),
-            (CloseCode::Away, "off", true),
+            (CloseCode::GOING_AWAY, "off", true),
             "in pieces of {size}"
         );
         let pong_and_close = drain(&mut client);
@@ -262,7 +266,7 @@ fn hr9_the_response_is_reported_before_the_frames_behind_it() {
     );
     assert_eq!((client.phase(), client.subprotocol(), input.len()), (Phase::Open, Some("chat"), 2));
     let Some(Event::Disconnect(end)) = client.receive(&mut input, Instant::now()) else { panic!("the Close follows") };
-    assert_eq!((end.code, client.phase()), (CloseCode::Status, Phase::Closed));
+    assert_eq!((end.code, client.phase()), (CloseCode::NO_STATUS_RECEIVED, Phase::Closed));
 }
 
 #[test]
@@ -313,7 +317,7 @@ fn hr7_a_server_that_leaves_or_stays_silent_fails_the_handshake() {
             let Some(Event::Disconnect(disconnect)) = client.poll_event() else {
                 panic!("{case}: the end is reported")
             };
-            assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::Abnormal, &cause), "{case}");
+            assert_eq!((disconnect.code, &disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, &cause), "{case}");
             assert_eq!((disconnect.initiator, disconnect.is_clean), (None, false), "{case}");
             assert_gone(&mut client, &case);
         }

@@ -122,7 +122,7 @@ fn hs15_a_request_that_takes_too_long_is_answered_with_408() {
 
     server.handle_timeout(start + timeout + Duration::from_secs(1));
     let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("time is up") };
-    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::Abnormal, Cause::TimedOut(Timer::Opening)));
+    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TimedOut(Timer::Opening)));
     assert_eq!((disconnect.initiator, disconnect.is_clean, server.phase()), (None, false, Phase::Closed));
     let answer = String::from_utf8(drain(&mut server)).expect("text");
     assert_eq!(answer, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -135,7 +135,7 @@ fn hs15_a_client_that_sends_nothing_in_time_gets_no_answer() {
     server.handle_timeout(Instant::now() + Duration::from_secs(11));
     let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("time is up") };
     assert_eq!(disconnect.cause, Cause::TimedOut(Timer::Opening));
-    assert!(server.transmit().is_empty());
+    assert!(server.output().is_empty());
     assert_eq!((server.poll_socket(), server.poll_socket()), (Some(SocketAction::Close), None));
 }
 
@@ -147,7 +147,7 @@ fn hs15_the_answer_may_take_longer_than_the_request_within_limits() {
     server.handle_timeout(Instant::now() + Duration::from_secs(31));
     let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("time is up") };
     assert_eq!(disconnect.cause, Cause::TimedOut(Timer::Accept));
-    assert!(server.transmit().starts_with(b"HTTP/1.1 503 "));
+    assert!(server.output().starts_with(b"HTTP/1.1 503 "));
 }
 
 #[test]

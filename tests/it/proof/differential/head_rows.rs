@@ -181,10 +181,10 @@ impl HandshakeRow {
     }
 
     /// The header that we refuse because it appears more than once.
-    fn repeated(self, ours: &Verdict, head: &Head) -> Option<&'static str> {
+    fn repeated<'v>(self, ours: &'v Verdict, head: &Head) -> Option<&'v str> {
         let Verdict::Refused(Refusal::Ours(error)) = ours else { return None };
         let name = match error {
-            HandshakeError::DuplicateHeader(name) => name,
+            HandshakeError::DuplicateHeader(name) => name.as_str(),
             HandshakeError::UpgradeMissing => "Upgrade",
             _ => return None,
         };

@@ -18,9 +18,9 @@ pub(crate) use sending::differential_sending;
 pub(crate) use verdict::request;
 
 use crate::support::{Raw, peer_of};
+use statesocket::Role;
 use std::collections::BTreeSet;
 use trace::{Case, End, Fault, Item, Limits, Placed, Trace};
-use tungstenite::protocol::Role;
 
 /// tungstenite's replacement for a code that it does not accept.
 const REPLACED: (u16, &str) = (1002, "Protocol violation");

@@ -86,7 +86,7 @@ impl Endpoint {
                 let close = disconnect.received.as_ref().expect("a Close has arrived");
                 assert_eq!((disconnect.code, disconnect.is_clean), (close.code, true), "{disconnect:?}");
                 assert_eq!(disconnect.reason, close.reason.as_str(), "{disconnect:?}");
-                let has_body = close.code != CloseCode::Status;
+                let has_body = close.code != CloseCode::NO_STATUS_RECEIVED;
                 let body = has_body.then(|| (u16::from(close.code), close.reason.to_string()));
                 self.items.push((at, Item::Close(body)));
                 End::Closed
@@ -96,13 +96,13 @@ impl Endpoint {
             other => panic!("an unexpected end: {other:?}"),
         };
         if end != End::Closed {
-            assert_eq!((disconnect.code, disconnect.is_clean), (CloseCode::Abnormal, false), "{disconnect:?}");
+            assert_eq!((disconnect.code, disconnect.is_clean), (CloseCode::ABNORMAL_CLOSURE, false), "{disconnect:?}");
         }
         self.end = Some((at, end));
     }
 
     fn write(&mut self) {
-        let bytes = self.connection.transmit();
+        let bytes = self.connection.output();
         let len = bytes.len();
         self.output.extend(bytes);
         self.connection.advance(len);

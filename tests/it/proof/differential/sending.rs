@@ -4,12 +4,12 @@ use super::{
     hex, ours, theirs,
     trace::{Case, Item, Limits},
 };
-use statesocket::{Agreed, Config, Connection};
+use statesocket::{Agreed, Config, Connection, Role};
 use std::{sync::Arc, time::Instant};
 use tungstenite::{
     Message, WebSocket,
     protocol::{
-        CloseFrame, Role,
+        CloseFrame,
         frame::{
             Frame,
             coding::{Data, OpCode},
@@ -154,11 +154,11 @@ fn sent_by_ours(role: Role, calls: &[Call]) -> Vec<u8> {
         };
         result.expect("the calls are legal");
     }
-    connection.transmit().to_vec()
+    connection.output().to_vec()
 }
 
 fn sent_by_tungstenite(role: Role, calls: &[Call]) -> Vec<u8> {
-    let mut socket = WebSocket::from_raw_socket(theirs::Bytewise::new(Vec::new()), role, None);
+    let mut socket = WebSocket::from_raw_socket(theirs::Bytewise::new(Vec::new()), role.into(), None);
     let mut is_open = false;
     for call in calls {
         let message = match call {

@@ -45,7 +45,7 @@ pub(super) fn run(case: &Case) -> Trace {
         .read_buffer_size(0)
         .max_frame_size(Some(case.limits.frame))
         .max_message_size(Some(case.limits.message));
-    let mut socket = WebSocket::from_raw_socket(Bytewise::new(case.wire.clone()), case.role, Some(limits));
+    let mut socket = WebSocket::from_raw_socket(Bytewise::new(case.wire.clone()), case.role.into(), Some(limits));
     if case.has_closed {
         let close = CloseFrame { code: CloseCode::Normal, reason: "done".into() };
         socket.close(Some(close)).expect("memory takes what is written");

@@ -1,7 +1,7 @@
 //! What an endpoint made of its input, in words that belong to neither implementation.
 
+use statesocket::Role;
 use std::ops::Range;
-use tungstenite::protocol::Role;
 
 /// A case: an open endpoint, and the bytes from its peer.
 #[derive(Clone, Debug)]

@@ -85,14 +85,14 @@ pub(super) fn ours_as_server(bytes: &[u8]) -> Verdict {
         None => Verdict::Waits,
         Some(Event::Request(request)) => {
             server.accept(Accept::new()).expect("a request is pending");
-            let accept = header_in(server.transmit(), "Sec-WebSocket-Accept: ");
+            let accept = header_in(server.output(), "Sec-WebSocket-Accept: ");
             let target = Some(resource(request.path(), request.raw_query()));
             Verdict::Accepted { target, headers: request.headers().clone(), accept }
         }
         Some(Event::Disconnect(disconnect)) => {
             let Cause::Handshake(error) = disconnect.cause else { panic!("{disconnect:?}") };
             let status = format!("HTTP/1.1 {} ", error.status().as_str());
-            assert!(server.transmit().starts_with(status.as_bytes()), "a refusal is answered with its status: {error}");
+            assert!(server.output().starts_with(status.as_bytes()), "a refusal is answered with its status: {error}");
             Verdict::Refused(Refusal::Ours(error))
         }
         Some(other) => panic!("an unexpected event: {other:?}"),
@@ -106,7 +106,7 @@ fn client(offered: &[&str]) -> (Connection, Vec<u8>) {
         connect = connect.subprotocol(*name).expect("a token, once");
     }
     let mut client = Connection::client(&connect, config(), Instant::now());
-    let request = client.transmit().to_vec();
+    let request = client.output().to_vec();
     client.advance(request.len());
     (client, request)
 }

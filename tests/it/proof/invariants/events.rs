@@ -71,7 +71,7 @@ fn heard(trace: &Trace, steps: usize) -> Vec<Said> {
     let events: Vec<_> = trace.steps[..steps].iter().filter_map(|step| step.event.clone()).collect();
     match trace.config.delivery {
         Delivery::Messages => events.iter().filter_map(Said::of).collect(),
-        Delivery::Chunks => joined(&events).iter().filter_map(Said::of).collect(),
+        _ => joined(&events).iter().filter_map(Said::of).collect(),
     }
 }
 

@@ -22,7 +22,7 @@ fn a_peer_that_does_not_read_is_read_again_at_the_low_water_mark() {
     let message = Raw::new(Raw::BINARY, [7; 4000]);
     let written = write_until_blocked(&mut server, &mut stream, &message.clone().masked().bytes());
 
-    let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.queued()));
+    let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.output_len()));
     assert!(is_paused, "{queued} bytes are queued");
     // Reading stops within the buffer that is being read.
     assert!(queued > LOW && queued < HIGH + (256 << 10), "{queued}");
@@ -50,7 +50,7 @@ fn on_drain_is_called_once_per_crossing_of_the_high_water_mark() {
     let id = seen.id.get().expect("the request has arrived");
     for round in 1..=3 {
         ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("the output has room"));
-        let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.queued()));
+        let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.output_len()));
         assert!(is_paused && queued > HIGH, "{queued} of {FLOOD} bytes are queued");
         // Further messages are not a second crossing.
         ask(&mut server, id, |peer| peer.send_binary(&vec![2; FLOOD / 2]).expect("the output has room"));
@@ -61,7 +61,7 @@ fn on_drain_is_called_once_per_crossing_of_the_high_water_mark() {
             server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
         }
         assert_eq!(seen.drains.borrow().len(), round);
-        assert_eq!(ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.queued())), (false, 0));
+        assert_eq!(ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.output_len())), (false, 0));
     }
 }
 
@@ -73,7 +73,7 @@ fn exactly_the_high_water_mark_is_not_above_it() {
         let id = seen.id.get().expect("the request has arrived");
         ask(&mut server, id, move |peer| {
             peer.send_binary(&vec![1; len]).expect("the output has room");
-            assert_eq!(peer.queued(), len + 10);
+            assert_eq!(peer.output_len(), len + 10);
         });
         read_all(&mut server, &mut stream, len + 10);
         assert_eq!(seen.drains.borrow().len(), drains, "{len}");
@@ -89,7 +89,7 @@ fn on_drain_is_called_if_a_large_message_empties_the_output() {
         let id = seen.id.get().expect("the request has arrived");
         let waits = ask(&mut server, id, move |peer| {
             peer.send_binary(&vec![1; HIGH]).expect("the output has room");
-            let waits = peer.queued();
+            let waits = peer.output_len();
             for _ in 0..count {
                 peer.send(vec![2; LOW]).expect("the output has room");
             }
@@ -153,7 +153,7 @@ struct Stream(usize);
 
 impl Stream {
     fn pump(&mut self, peer: &mut Peer<'_>) {
-        while self.0 > 0 && peer.queued() <= 64 << 10 {
+        while self.0 > 0 && peer.output_len() <= 64 << 10 {
             peer.send_binary(&[0; 10_000]).unwrap();
             self.0 -= 1;
         }

@@ -60,7 +60,7 @@ impl Handler for Observer {
     }
 
     fn on_drain(&mut self, peer: &mut Peer<'_>) {
-        self.seen.drains.borrow_mut().push(peer.queued());
+        self.seen.drains.borrow_mut().push(peer.output_len());
         (self.at_drain)(&self.seen, peer);
     }
 }
@@ -69,7 +69,7 @@ fn idle(_: &Seen, _: &mut Peer<'_>) {}
 
 /// Sends messages up to the high-water mark.
 fn send_some(seen: &Seen, peer: &mut Peer<'_>) {
-    while peer.queued() <= HIGH && seen.left.get() > 0 {
+    while peer.output_len() <= HIGH && seen.left.get() > 0 {
         peer.send_binary(&numbered(seen.left.get())).expect("the output has room");
         seen.left.set(seen.left.get() - 1);
     }

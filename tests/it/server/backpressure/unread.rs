@@ -88,7 +88,7 @@ fn a_close_is_read_behind_output_that_cannot_be_written() {
     let (id, _) = calls.request();
     served.handle.send_binary(id, vec![7; 48 << 20]).expect("the server is running");
     let (sender, queued) = mpsc::channel();
-    let tell = move |peer: &mut Peer<'_>| sender.send(peer.transmit().len()).expect("the test is waiting");
+    let tell = move |peer: &mut Peer<'_>| sender.send(peer.output().len()).expect("the test is waiting");
     served.handle.with_peer(id, tell).expect("the server is running");
     let queued = queued.recv_timeout(PATIENCE).expect("the connection exists");
     assert!(queued > 1 << 20, "the peer does not read: {queued} bytes are queued");
@@ -104,7 +104,7 @@ fn a_close_is_read_behind_output_that_cannot_be_written() {
 fn send_if_none_waits(served: &Served, id: PeerId, n: u32) -> bool {
     let (sender, is_sent) = mpsc::channel();
     let send = move |peer: &mut Peer<'_>| {
-        let has_room = peer.transmit().is_empty();
+        let has_room = peer.output().is_empty();
         if has_room {
             peer.send_binary(&frame(n).payload).expect("the connection is open");
         }

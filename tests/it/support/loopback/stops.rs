@@ -8,7 +8,7 @@ use statesocket::{
 use std::time::Duration;
 
 /// The end of a connection whose peer vanished.
-pub(crate) const LOST: (CloseCode, Cause) = (CloseCode::Abnormal, Cause::TransportLost);
+pub(crate) const LOST: (CloseCode, Cause) = (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost);
 
 /// A client that has come as far as `name` says.
 pub(crate) struct Stop {
@@ -27,7 +27,7 @@ pub(crate) const STOPS: [Stop; 12] = [
     Stop {
         name: "refused",
         go: |client| refused(client, "/ws?refuse"),
-        end: Some((CloseCode::Abnormal, Cause::Rejected(StatusCode::FORBIDDEN))),
+        end: Some((CloseCode::ABNORMAL_CLOSURE, Cause::Rejected(StatusCode::FORBIDDEN))),
     },
     Stop { name: "open", go: |client| open(client, "/ws"), end: Some(LOST) },
     Stop { name: "in a header", go: |client| begin(client, &[0x82, 0xFF, 0]), end: Some(LOST) },
@@ -39,7 +39,7 @@ pub(crate) const STOPS: [Stop; 12] = [
             begin(client, &[0x8B, 0x80]);
             assert_eq!(client.frame().payload[..2], 1002_u16.to_be_bytes());
         },
-        end: Some((CloseCode::Abnormal, Cause::Protocol(ProtocolError::UnknownOpCode(0xB)))),
+        end: Some((CloseCode::ABNORMAL_CLOSURE, Cause::Protocol(ProtocolError::UnknownOpCode(0xB)))),
     },
     Stop {
         name: "after the server's Close",
@@ -56,7 +56,7 @@ pub(crate) const STOPS: [Stop; 12] = [
             assert_eq!(client.frame(), Raw::close(4000, ""));
             client.send(Raw::close(4001, ""));
         },
-        end: Some((CloseCode::Library(4001), Cause::LocalClosed)),
+        end: Some((CloseCode::new(4001), Cause::LocalClosed)),
     },
 ];
 

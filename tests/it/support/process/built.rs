@@ -14,7 +14,7 @@ const EXAMPLES: [&str; 4] = ["client", "echo", "faults", "soak"];
 /// The features of this build. With any other set, `default` included, cargo would build everything again.
 const FEATURES: [(&str, bool); 4] = [
     ("default", cfg!(feature = "default")),
-    ("internals", cfg!(feature = "internals")),
+    ("_internals", cfg!(feature = "_internals")),
     ("serde", cfg!(feature = "serde")),
     ("server", cfg!(feature = "server")),
 ];

@@ -5,19 +5,17 @@
 
 use super::{Connection, transport::Ending};
 use crate::{
-    close,
+    close_code::CloseCode,
+    close_frame::{CloseFrame, MAX_REASON, fit_reason},
     config::CloseReply,
     error::{CloseError, HandshakeError, ProtocolError},
     event::Cause,
     frame::OpCode,
     handshake::Response,
+    role::Role,
     state::{Action, Party, Phase},
 };
 use http::StatusCode;
-use tungstenite::protocol::{
-    Role,
-    frame::{CloseFrame, coding::CloseCode},
-};
 
 /// # C: commands that end the connection
 ///
@@ -51,16 +49,16 @@ impl Connection {
         if self.phase() != Phase::Requested {
             self.check(Action::Close)?;
         }
-        if !close::may_send(u16::from(code), self.role) {
+        if !code.is_sendable_by(self.role) {
             return Err(CloseError::InvalidCode(code));
         }
-        if reason.len() > close::MAX_REASON {
+        if reason.len() > MAX_REASON {
             return Err(CloseError::ReasonTooLong(reason.len()));
         }
         if self.phase() == Phase::Requested {
             self.refuse_or_abort();
         } else {
-            self.send_close(CloseFrame { code, reason: reason.into() });
+            self.send_close(CloseFrame::new(code, reason));
         }
         Ok(())
     }
@@ -70,14 +68,14 @@ impl Connection {
     /// The reason is cut to fit. A code that may not be sent becomes 1011; 1005, which stands for no code, becomes 1000.
     /// Does nothing if this party has closed already. Before a request has come it is [`abort`](Self::abort).
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
-        let code = close::sendable(code.into(), self.role);
-        let reason = close::fit_reason(reason);
+        let code = code.into().sendable(self.role);
+        let reason = fit_reason(reason);
         match self.phase() {
             Phase::Idle => self.abort(),
             Phase::Requested => self.refuse_or_abort(),
             Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed => {
                 if self.can(Action::Close) {
-                    self.send_close(CloseFrame { code, reason: reason.into() });
+                    self.send_close(CloseFrame::new(code, reason));
                 }
             }
             Phase::Closed => {}
@@ -123,7 +121,7 @@ impl Connection {
     /// # let mut connection = Connection::server(Arc::new(Config::default()), Instant::now());
     /// # let _ = connection.receive(&mut &mut request[..], Instant::now());
     /// connection.refuse(StatusCode::TOO_MANY_REQUESTS);
-    /// assert!(connection.transmit().starts_with(b"HTTP/1.1 429 Too Many Requests\r\n"));
+    /// assert!(connection.output().starts_with(b"HTTP/1.1 429 Too Many Requests\r\n"));
     /// # assert_eq!(connection.phase(), Phase::Closed);
     /// ```
     pub fn refuse(&mut self, status: StatusCode) {
@@ -157,7 +155,7 @@ impl Connection {
     }
 
     fn queue_close(&mut self, frame: CloseFrame) {
-        self.outgoing.frame(true, OpCode::Close, &close::encode(&frame));
+        self.outgoing.frame(true, OpCode::Close, &frame.encode());
         self.outcome.close_sent(frame, self.local_party());
     }
 
@@ -215,7 +213,7 @@ impl Connection {
     pub(super) fn end_failed(&mut self, code: CloseCode, reason: &str, cause: Cause) {
         let local = self.local_party();
         if self.can(Action::Close) {
-            self.queue_close(CloseFrame { code, reason: close::fit_reason(reason).into() });
+            self.queue_close(CloseFrame::new(code, fit_reason(reason)));
         }
         self.transition(local, Action::Abort);
         self.end(cause, Some(local), Ending::Drain);

@@ -1,0 +1,61 @@
+//! The Close frame and its body (RFC 6455 section 5.5.1).
+
+use crate::{close_code::CloseCode, error::ProtocolError, frame::MAX_CONTROL_PAYLOAD};
+
+/// The longest reason that fits a Close beside its code, in bytes.
+pub(crate) const MAX_REASON: usize = MAX_CONTROL_PAYLOAD - 2;
+
+/// The content of a Close. The two fields are complete: RFC 6455 section 5.5.1 defines no others.
+///
+/// ```
+/// use statesocket::{CloseCode, CloseFrame};
+///
+/// let frame = CloseFrame::new(1001, "back at noon");
+/// assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::GOING_AWAY, "back at noon"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CloseFrame {
+    /// The code. [`NO_STATUS_RECEIVED`](CloseCode::NO_STATUS_RECEIVED) stands for an empty Close.
+    pub code: CloseCode,
+    /// The reason, at most 123 bytes in a Close that is sent.
+    pub reason: String,
+}
+
+impl CloseFrame {
+    /// A Close with this code and reason.
+    #[must_use]
+    pub fn new(code: impl Into<CloseCode>, reason: impl Into<String>) -> Self {
+        Self { code: code.into(), reason: reason.into() }
+    }
+
+    /// An empty Close. Section 7.1.5: "If this Close control frame contains no status code, _The WebSocket Connection
+    /// Close Code_ is considered to be 1005."
+    pub(crate) const EMPTY: Self = Self { code: CloseCode::NO_STATUS_RECEIVED, reason: String::new() };
+
+    /// Reads a body.
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, ProtocolError> {
+        let Some((&code, reason)) = body.split_first_chunk() else {
+            return if body.is_empty() { Ok(Self::EMPTY) } else { Err(ProtocolError::CloseBodyTooShort) };
+        };
+        let code = CloseCode::from(u16::from_be_bytes(code));
+        if !code.is_on_wire() {
+            return Err(ProtocolError::InvalidCloseCode(code.as_u16()));
+        }
+        let reason = simdutf8::basic::from_utf8(reason).map_err(|_| ProtocolError::InvalidCloseReason)?;
+        Ok(Self::new(code, reason))
+    }
+
+    /// Writes the body. It is empty for a code that is never on the wire, which is 1005.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        if !self.code.is_on_wire() {
+            return Vec::new();
+        }
+        [&self.code.as_u16().to_be_bytes(), self.reason.as_bytes()].concat()
+    }
+}
+
+/// The longest beginning of `reason` that fits a Close, cut between code points.
+pub(crate) fn fit_reason(reason: &str) -> &str {
+    let end = (0..=reason.len().min(MAX_REASON)).rev().find(|&end| reason.is_char_boundary(end));
+    &reason[..end.unwrap_or_default()]
+}
