@@ -24,7 +24,7 @@ use statesocket::{
         StatusCode,
         header::{CONTENT_TYPE, HeaderValue},
     },
-    server::{Handle, Handler, Peer, Server},
+    server::{Handle, Handler, Server, Session},
 };
 use std::{error::Error, io::Write, process::ExitCode, sync::Arc, thread, time::Duration};
 
@@ -114,14 +114,14 @@ fn stop_on_signal(handle: Handle, grace: Duration) -> std::io::Result<()> {
 struct Page;
 
 impl Handler for Page {
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
         let response = if request.is_websocket() {
             Response::new(StatusCode::NOT_FOUND).body("the WebSocket is at /ws\n")
         } else {
             let html = HeaderValue::from_static("text/html; charset=utf-8");
             Response::new(StatusCode::OK).body(PAGE).header(CONTENT_TYPE, html).expect("not a reserved header")
         };
-        peer.reject(response).expect("the request has just come, and the response is well-formed");
+        session.reject(response).expect("the request has just come, and the response is well-formed");
     }
 }
 
@@ -133,20 +133,20 @@ struct Greeter {
 }
 
 impl Handler for Greeter {
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
-        if let Some(room) = peer.param("room_id") {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
+        if let Some(room) = session.param("room_id") {
             let query = request.raw_query().map(|query| format!(", query {query}")).unwrap_or_default();
             self.place = format!(" (room {room}{query})");
         }
-        answer(peer, request, &self.subprotocols);
+        answer(session, request, &self.subprotocols);
     }
 
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         let sent = match &message {
-            Message::Text(data) => peer.send_text(&format!("Returned Message: {data} from Server{}", self.place)),
-            Message::Binary(bytes) => peer.send_binary(bytes),
+            Message::Text(data) => session.send_text(&format!("Returned Message: {data} from Server{}", self.place)),
+            Message::Binary(bytes) => session.send_binary(bytes),
         };
-        close_if_failed(peer, sent);
+        close_if_failed(session, sent);
     }
 }
 
@@ -156,27 +156,27 @@ struct Echo {
 }
 
 impl Handler for Echo {
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
-        answer(peer, request, &self.subprotocols);
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
+        answer(session, request, &self.subprotocols);
     }
 
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        let sent = peer.send(message);
-        close_if_failed(peer, sent);
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        let sent = session.send(message);
+        close_if_failed(session, sent);
     }
 }
 
-fn answer(peer: &mut Peer<'_>, request: &Request, subprotocols: &[String]) {
+fn answer(session: &mut Session<'_>, request: &Request, subprotocols: &[String]) {
     if !request.is_websocket() {
-        return peer.require_upgrade();
+        return session.require_upgrade();
     }
     let accept = Accept::new().first_supported(request, subprotocols);
-    peer.accept(accept).expect("the request has just come, and the subprotocol is one of its offers");
+    session.accept(accept).expect("the request has just come, and the subprotocol is one of its offers");
 }
 
 /// A message that cannot be echoed must not be lost silently.
-fn close_if_failed(peer: &mut Peer<'_>, sent: Result<(), SendError>) {
+fn close_if_failed(session: &mut Session<'_>, sent: Result<(), SendError>) {
     if let Err(error) = sent {
-        peer.ensure_closed(CloseCode::INTERNAL_ERROR, &error.to_string());
+        session.ensure_closed(CloseCode::INTERNAL_ERROR, &error.to_string());
     }
 }

@@ -1,12 +1,12 @@
 //! An event loop on [mio](https://docs.rs/mio) that drives any number of server connections on one thread.
 //!
 //! ```no_run
-//! use statesocket::{Config, Message, server::{Handler, Peer, Server}};
+//! use statesocket::{Config, Message, server::{Handler, Server, Session}};
 //!
 //! struct Echo;
 //!
 //! impl Handler for Echo {
-//!     fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+//!     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
 //!         if let Err(error) = peer.send(message) {
 //!             peer.ensure_closed(1011, &error.to_string());
 //!         }
@@ -24,6 +24,7 @@
 //! while it does not read.
 
 mod accept;
+mod admission;
 mod clock;
 mod commands;
 mod deadlines;
@@ -34,13 +35,12 @@ mod life;
 mod limits;
 mod logging;
 mod params;
-mod peer;
-mod peer_id;
-mod policy;
 mod pressure;
 mod ready;
 mod routes;
+mod session;
 mod session_core;
+mod session_id;
 mod sessions;
 mod shared;
 mod shutdown;
@@ -49,14 +49,14 @@ mod stream;
 mod tally;
 mod view;
 
+pub use admission::{Admission, OriginPolicy};
 pub use handle::{Handle, Stopped};
 pub use handler::Handler;
 pub use limits::{Limits, WhenFull};
 pub use params::Params;
-pub use peer::Peer;
-pub use peer_id::PeerId;
-pub use policy::{OriginPolicy, Policy};
 pub use routes::RouteError;
+pub use session::Session;
+pub use session_id::SessionId;
 pub use tally::Tally;
 
 use crate::Config;
@@ -144,7 +144,7 @@ impl Server {
     ///
     /// A path may have parameters. Each is a whole segment or a part of one: `/ws/{room_id}`. The last may be the rest of
     /// the path: `/files/{*path}`. A literal path takes precedence over a parameter. Handlers get the percent-decoded
-    /// values by [`Peer::param`].
+    /// values by [`Session::param`].
     ///
     /// A request for a path without a route is answered with 404.
     ///
@@ -165,8 +165,8 @@ impl Server {
     }
 
     /// Sets the origins and hosts that the server serves.
-    pub fn set_policy(&mut self, policy: Policy) {
-        self.shared.policy = policy;
+    pub fn set_admission(&mut self, admission: Admission) {
+        self.shared.admission = admission;
     }
 
     /// The numbers of connections that have come, and of those that have ended, by cause.

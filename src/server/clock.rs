@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-#[expect(clippy::disallowed_methods, reason = "the event loop is what gives the time to connections")]
+#[expect(clippy::disallowed_methods, reason = "the event loop gives the time to its sessions")]
 pub(super) fn now() -> Instant {
     Instant::now()
 }

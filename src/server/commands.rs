@@ -4,7 +4,7 @@ use super::{
     Server,
     handle::{Act, Command, Handle},
     logging::{LOG, caught},
-    peer_id::PeerId,
+    session_id::SessionId,
     view::View,
 };
 use crate::SendError;
@@ -50,7 +50,7 @@ impl Server {
     }
 
     /// Lends the session `id` to `act`. Does nothing if it has ended.
-    fn lend(&mut self, id: PeerId, now: Instant, act: impl FnOnce(View<'_>, &Handle)) {
+    fn lend(&mut self, id: SessionId, now: Instant, act: impl FnOnce(View<'_>, &Handle)) {
         if let Some(key) = self.sessions.find(id) {
             self.take_turn(key, now, |turn, _| turn.lend(act));
         }

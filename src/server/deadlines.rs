@@ -1,9 +1,9 @@
-//! The deadlines of all connections in one order.
+//! The deadlines of all sessions, in order.
 
 use crate::moment::{Anchor, Moment};
 use std::{collections::BTreeSet, time::Instant};
 
-/// At most one deadline for each key, in as little room as that takes: there are as many as connections.
+/// At most one deadline per key. Compact, since each session has one.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     began: Anchor,
@@ -15,10 +15,9 @@ impl Deadlines {
         Self { began: Anchor::new(now), set: BTreeSet::new() }
     }
 
-    /// Replaces the deadline `old` of `key`, which is kept beside the connection, by `new` if that is earlier.
+    /// Replaces the deadline `old` of `key`, which its owner keeps, by `new` if `new` is earlier.
     ///
-    /// A deadline that moves on, which is what happens with nearly every message, touches nothing: that it has moved is
-    /// found out when the old one comes.
+    /// Most messages postpone a deadline. That is noticed when the old one comes, so the common case costs nothing.
     pub(super) fn set_if_earlier(&mut self, key: usize, old: &mut Option<Instant>, new: Option<Instant>) {
         if let Some(new) = new
             && old.is_none_or(|old| new < old)
@@ -29,7 +28,7 @@ impl Deadlines {
         }
     }
 
-    /// Takes the deadline `old` of `key` away.
+    /// Removes the deadline `old` of `key`.
     pub(super) fn remove(&mut self, key: usize, old: &mut Option<Instant>) {
         if let Some(old) = old.take() {
             self.set.remove(&(self.began.moment_of(old), key as u32));
@@ -54,7 +53,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_deadline_is_told_as_it_was_set_and_due_from_then_on_until_it_is_removed() {
+    fn a_deadline_is_due_from_its_time_until_it_is_removed() {
         let began = Instant::now() + Duration::from_secs(60);
         let tick = Duration::from_nanos(1);
         let mut deadlines = Deadlines::new(began);
@@ -71,7 +70,7 @@ mod tests {
         deadlines.remove(7, &mut second);
         deadlines.remove(7, &mut second);
         assert_eq!((deadlines.next(), deadlines.due(began + 10 * tick)), (None, None));
-        // A server lives on whatever its clock does.
+        // A deadline before the beginning, from a clock that goes back.
         deadlines.set_if_earlier(9, &mut first, Some(began - 30 * tick));
         assert_eq!((deadlines.next(), deadlines.due(began - 30 * tick)), (Some(began - 30 * tick), Some(9)));
         deadlines.remove(9, &mut first);

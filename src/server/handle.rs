@@ -1,6 +1,6 @@
 //! How the program reaches a loop from anywhere.
 
-use super::{peer_id::PeerId, view::View};
+use super::{session_id::SessionId, view::View};
 use crate::{CloseCode, Message, SharedMessage};
 use std::{
     fmt, io,
@@ -16,10 +16,10 @@ pub struct Stopped;
 
 /// What a handle has its loop do.
 pub(super) enum Command {
-    With(PeerId, Act),
-    Send(PeerId, Message<'static>),
-    Broadcast(Vec<PeerId>, SharedMessage),
-    Close { id: PeerId, code: CloseCode, reason: String },
+    With(SessionId, Act),
+    Send(SessionId, Message<'static>),
+    Broadcast(Vec<SessionId>, SharedMessage),
+    Close { id: SessionId, code: CloseCode, reason: String },
     Shutdown { code: CloseCode, deadline: Duration },
     Stop,
 }
@@ -39,7 +39,7 @@ pub(super) trait Wake: Send + Sync + UnwindSafe + RefUnwindSafe {
 /// [`on_disconnect`](super::Handler::on_disconnect).
 ///
 /// ```
-/// use statesocket::{Config, server::{Handler, Peer, PeerId, Server}};
+/// use statesocket::{Config, server::{Handler, Server, Session, SessionId}};
 /// use std::{thread, time::Duration};
 ///
 /// let mut server = Server::bind("127.0.0.1:0", Config::default())?;
@@ -64,7 +64,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
-    pub fn send_text(&self, id: PeerId, text: impl Into<String>) -> Result<(), Stopped> {
+    pub fn send_text(&self, id: SessionId, text: impl Into<String>) -> Result<(), Stopped> {
         self.command(Command::Send(id, text.into().into()))
     }
 
@@ -72,7 +72,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
-    pub fn send_binary(&self, id: PeerId, bytes: impl Into<Vec<u8>>) -> Result<(), Stopped> {
+    pub fn send_binary(&self, id: SessionId, bytes: impl Into<Vec<u8>>) -> Result<(), Stopped> {
         self.command(Command::Send(id, bytes.into().into()))
     }
 
@@ -81,7 +81,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
-    pub fn broadcast(&self, ids: impl IntoIterator<Item = PeerId>, message: SharedMessage) -> Result<(), Stopped> {
+    pub fn broadcast(&self, ids: impl IntoIterator<Item = SessionId>, message: SharedMessage) -> Result<(), Stopped> {
         self.command(Command::Broadcast(ids.into_iter().collect(), message))
     }
 
@@ -89,7 +89,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
-    pub fn close(&self, id: PeerId, code: impl Into<CloseCode>, reason: impl Into<String>) -> Result<(), Stopped> {
+    pub fn close(&self, id: SessionId, code: impl Into<CloseCode>, reason: impl Into<String>) -> Result<(), Stopped> {
         self.command(Command::Close { id, code: code.into(), reason: reason.into() })
     }
 

@@ -1,54 +1,56 @@
-//! What an application implements.
+//! The program's code for one session.
 
-use super::peer::Peer;
+use super::session::Session;
 use crate::{Disconnect, Message, handshake::Accept, handshake::Request};
 
-/// What an application does with the events of one connection. Each connection has a handler of its own, made by the
-/// factory of its [route](super::Server::route), so what a handler remembers is what it knows of its peer.
+/// Handles the events of one session. Each session has a handler of its own, made by the factory of its
+/// [route](super::Server::route), so a handler can keep what it knows of its client in fields.
 ///
-/// The methods are called on the thread of the loop: one that takes long keeps all other connections waiting. One that
-/// panics ends its connection, with 500 or Close 1011, and is not called again.
+/// The loop calls the methods on its own thread. A method that takes long makes all other sessions wait. A handler that
+/// panics is not called again, and its session ends with status 500 or Close 1011.
 pub trait Handler {
-    /// The client has asked. Answer with [`Peer::accept`] or [`Peer::reject`],
-    /// here or later through a [`Handle`](super::Handle).
+    /// A request has come. Answer it with [`Session::accept`] or [`Session::reject`], here or later through a
+    /// [`Handle`](super::Handle).
     ///
-    /// Unless implemented it accepts without a subprotocol, and answers plain HTTP with 426.
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+    /// The default accepts without a subprotocol, and answers plain HTTP with 426.
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
         if request.is_websocket() {
-            peer.accept(Accept::new()).expect("a request has just come, and nothing is asked of the answer");
+            session.accept(Accept::new()).expect("a WebSocket request that has just come can be accepted");
         } else {
-            peer.require_upgrade();
+            session.require_upgrade();
         }
     }
 
     /// A message has come.
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        let _ = (peer, message);
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        let _ = (session, message);
     }
 
-    /// A piece of a message has come, with [`Delivery::Chunks`](crate::Delivery::Chunks).
-    fn on_chunk(&mut self, peer: &mut Peer<'_>, data: Message<'_>, is_last: bool) {
-        let _ = (peer, data, is_last);
+    /// A chunk of a message has come, with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    fn on_chunk(&mut self, session: &mut Session<'_>, data: Message<'_>, is_last: bool) {
+        let _ = (session, data, is_last);
     }
 
-    /// A Ping has come, and has been answered.
-    fn on_ping(&mut self, peer: &mut Peer<'_>, payload: &[u8]) {
-        let _ = (peer, payload);
+    /// A Ping has come. The connection has answered it.
+    fn on_ping(&mut self, session: &mut Session<'_>, payload: &[u8]) {
+        let _ = (session, payload);
     }
 
     /// A Pong has come.
-    fn on_pong(&mut self, peer: &mut Peer<'_>, payload: &[u8]) {
-        let _ = (peer, payload);
+    fn on_pong(&mut self, session: &mut Session<'_>, payload: &[u8]) {
+        let _ = (session, payload);
     }
 
-    /// What waited for the peer has fallen to [`Limits::low_water`](super::Limits::low_water) bytes, after it had been
-    /// over the high one: who stopped sending can go on. How much waits is [`output_len`](crate::Connection::output_len).
-    fn on_drain(&mut self, peer: &mut Peer<'_>) {
-        let _ = peer;
+    /// The output has drained to [`Limits::low_water`](super::Limits::low_water) bytes, after it was above
+    /// [`Limits::high_water`](super::Limits::high_water). A handler that has stopped sending can go on. The number of queued
+    /// bytes is [`output_len`](crate::Connection::output_len).
+    fn on_drain(&mut self, session: &mut Session<'_>) {
+        let _ = session;
     }
 
-    /// The connection has ended: the last call, and exactly once if [`on_request`](Self::on_request) was called.
-    fn on_disconnect(&mut self, peer: &mut Peer<'_>, disconnect: &Disconnect) {
-        let _ = (peer, disconnect);
+    /// The connection has ended. This is the last call. It comes exactly once if [`on_request`](Self::on_request) was
+    /// called and the handler has not panicked.
+    fn on_disconnect(&mut self, session: &mut Session<'_>, disconnect: &Disconnect) {
+        let _ = (session, disconnect);
     }
 }

@@ -5,7 +5,7 @@ use http::StatusCode;
 /// Whether a server takes on new connections and requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intake {
-    /// As far as limits and policy allow.
+    /// As far as limits and admission allow.
     Normal,
     /// The server is stopping: it accepts every connection, whatever the limits, and answers every request with 503.
     RefuseAll,

@@ -1,21 +1,21 @@
-//! Which path is handled by what.
+//! Paths and their handlers.
 
 use super::{handler::Handler, logging::caught, params::Params};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use std::fmt;
 
-/// Makes a handler for a connection.
+/// Makes the handler of a session.
 pub(super) type Factory = Box<dyn FnMut() -> Box<dyn Handler>>;
 
-/// A path that cannot be a route, or not beside those that are.
+/// A path that cannot be a route, or conflicts with another route.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path:?} cannot be routed: {reason}")]
 #[non_exhaustive]
 pub struct RouteError {
     /// The path.
     pub path: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
@@ -31,8 +31,12 @@ impl Routes {
         self.0.insert(path, factory).map_err(|reason| error(reason.to_string()))
     }
 
-    /// A new handler for `path`, and its parameters; else the status to answer with. Parameters are decoded after the
-    /// path has been taken apart: a slash in a value does not end its segment.
+    /// Makes a handler for `path` and returns it with the parameters.
+    ///
+    /// Parameters are decoded after the path has been split: an encoded slash in a value does not end its segment.
+    ///
+    /// # Errors
+    /// The status that answers the request.
     pub(super) fn find(&mut self, path: &str) -> Result<(Box<dyn Handler>, Params), StatusCode> {
         // RFC 6455 section 4.2.2 item 4: "If the requested service is not available, the server MUST send an
         // appropriate HTTP error code (such as 404 Not Found)".

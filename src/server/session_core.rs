@@ -8,8 +8,8 @@ use super::{
     handler::Handler,
     logging::{LOG, caught},
     params::Params,
-    peer_id::PeerId,
     pressure::{Marks, Pressure, Reading},
+    session_id::SessionId,
     stream::ByteStream,
     view::View,
 };
@@ -24,7 +24,7 @@ use std::{io, net::SocketAddr, time::Instant};
 /// owner removes the session if the stream [is closed](ByteStream::is_closed); else it asks for the
 /// [next deadline](Self::next_deadline), and whether the session [has work](Self::has_work) without waiting.
 pub(super) struct SessionCore {
-    id: PeerId,
+    id: SessionId,
     address: SocketAddr,
     connection: Connection,
     handler: Option<Box<dyn Handler>>,
@@ -40,7 +40,7 @@ pub(super) struct SessionCore {
 
 impl SessionCore {
     /// A session without a request. If there is a `refusal`, the request is answered with it.
-    pub(super) fn new(id: PeerId, address: SocketAddr, connection: Connection, refusal: Option<StatusCode>) -> Self {
+    pub(super) fn new(id: SessionId, address: SocketAddr, connection: Connection, refusal: Option<StatusCode>) -> Self {
         Self {
             id,
             address,
@@ -54,7 +54,7 @@ impl SessionCore {
         }
     }
 
-    pub(super) const fn id(&self) -> PeerId {
+    pub(super) const fn id(&self) -> SessionId {
         self.id
     }
 

@@ -1,8 +1,8 @@
 //! The sessions of a server with their sockets, and which of them need a turn.
 
 use super::{
-    deadlines::Deadlines, intake::Intake, limits::Limits, peer_id::PeerId, ready::ReadyQueue,
-    session_core::SessionCore, session_core::turn::Turn, shared::Shared, socket::Socket, stream::ByteStream,
+    deadlines::Deadlines, intake::Intake, limits::Limits, ready::ReadyQueue, session_core::SessionCore,
+    session_core::turn::Turn, session_id::SessionId, shared::Shared, socket::Socket, stream::ByteStream,
 };
 use crate::Connection;
 use http::StatusCode;
@@ -72,7 +72,7 @@ impl Sessions {
             None => *self.served_by_address.entry(address.ip()).or_default() += 1,
             Some(_) => self.refused += 1,
         }
-        let id = PeerId::new(self.vacant_key(), self.generation);
+        let id = SessionId::new(self.vacant_key(), self.generation);
         let session = SessionCore::new(id, address, connection, refusal);
         let key = self.entries.insert(Entry { session, socket: Socket::new(stream), deadline: None });
         self.finish_turn(key, now);
@@ -117,7 +117,7 @@ impl Sessions {
     }
 
     /// The key of the session `id`, unless it has ended.
-    pub(super) fn find(&self, id: PeerId) -> Option<usize> {
+    pub(super) fn find(&self, id: SessionId) -> Option<usize> {
         self.entries.get(id.key()).filter(|entry| entry.session.id() == id).map(|_| id.key())
     }
 

@@ -1,6 +1,6 @@
 //! What the sessions of one server share.
 
-use super::{handle::Handle, limits::Limits, policy::Policy, routes::Routes, tally::Tally};
+use super::{admission::Admission, handle::Handle, limits::Limits, routes::Routes, tally::Tally};
 use crate::OutputBuffer;
 use std::fmt;
 
@@ -9,7 +9,7 @@ const READ_BUFFER_BYTES: usize = 128 << 10;
 /// What the sessions of one server share.
 pub(super) struct Shared {
     pub(super) limits: Limits,
-    pub(super) policy: Policy,
+    pub(super) admission: Admission,
     pub(super) routes: Routes,
     pub(super) tally: Tally,
     pub(super) handle: Handle,
@@ -23,7 +23,7 @@ impl Shared {
     pub(super) fn new(handle: Handle) -> Self {
         Self {
             limits: Limits::default(),
-            policy: Policy::default(),
+            admission: Admission::default(),
             routes: Routes::default(),
             tally: Tally::default(),
             handle,

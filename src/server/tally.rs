@@ -1,55 +1,72 @@
-//! What has become of all connections.
+//! Counting connections and their ends.
 
-use crate::{Cause, Disconnect};
-use std::{collections::BTreeMap, fmt};
+use crate::{CauseKind, Disconnect};
+use std::fmt;
 
-/// How many connections have come, and how they ended.
+/// The numbers of connections of a server: those that have come, and those that have ended, by cause.
+///
+/// ```
+/// use statesocket::{CauseKind, Config, server::Server};
+///
+/// let server = Server::bind("127.0.0.1:0", Config::default())?;
+/// let tally = server.tally();
+/// assert_eq!((tally.accepted, tally.ended(CauseKind::PeerClosed), tally.total_ended()), (0, 0, 0));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tally {
-    /// Connections taken from the listener.
+    /// The connections taken from the listener.
     pub accepted: u64,
-    /// Those of them that were dropped at once, because too many were being refused already.
+    /// The accepted connections that were dropped at once, because too many were being refused already.
     pub dropped: u64,
-    /// Those that have ended, by what ended them: the name of the [`Cause`].
-    pub ended: BTreeMap<&'static str, u64>,
-    /// Those that ended with both parties' Close.
+    /// The connections that ended with the Close of both parties.
     pub clean: u64,
+    /// The ended connections, by [`CauseKind::ALL`].
+    ended: [u64; CauseKind::ALL.len()],
 }
 
 impl Tally {
     pub(super) fn count(&mut self, disconnect: &Disconnect) {
-        *self.ended.entry(name(&disconnect.cause)).or_default() += 1;
+        self.ended[disconnect.cause.kind() as usize] += 1;
         self.clean += u64::from(disconnect.is_clean);
     }
 
-    /// All that have ended.
+    /// The connections that ended by a cause of this kind.
+    #[must_use]
+    pub const fn ended(&self, kind: CauseKind) -> u64 {
+        self.ended[kind as usize]
+    }
+
+    /// All connections that have ended, dropped ones included.
     #[must_use]
     pub fn total_ended(&self) -> u64 {
-        self.ended.values().sum::<u64>() + self.dropped
+        self.ended.iter().sum::<u64>() + self.dropped
     }
 }
 
-const fn name(cause: &Cause) -> &'static str {
-    match cause {
-        Cause::PeerClosed => "peer closed",
-        Cause::LocalClosed => "local closed",
-        Cause::Rejected(_) => "rejected",
-        Cause::Handshake(_) => "handshake failed",
-        Cause::Protocol(_) => "protocol violation",
-        Cause::TransportLost => "transport lost",
-        Cause::TimedOut(_) => "timed out",
-        Cause::Aborted => "aborted",
-    }
-}
-
-/// One line for a log.
+/// One line for a log. It omits the causes that have not occurred.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} accepted, {} ended, {} clean", self.accepted, self.total_ended(), self.clean)?;
-        for (cause, count) in &self.ended {
-            write!(f, ", {count} {cause}")?;
+        for kind in CauseKind::ALL {
+            let count = self.ended(kind);
+            if count > 0 {
+                write!(f, ", {count} {kind}")?;
+            }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_the_place_of_its_number() {
+        for (place, kind) in CauseKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, place, "{kind}");
+        }
     }
 }

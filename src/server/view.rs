@@ -1,6 +1,6 @@
 //! A session as it is lent to the program for one call.
 
-use super::{params::Params, peer_id::PeerId, pressure::Pressure};
+use super::{params::Params, pressure::Pressure, session_id::SessionId};
 use crate::{Connection, Message, SendError};
 use std::{fmt, io, net::SocketAddr};
 
@@ -10,7 +10,7 @@ pub(super) struct View<'l> {
     pub(super) stream: &'l mut (dyn io::Write + Send + Sync + 'static),
     pub(super) pressure: &'l mut Pressure,
     pub(super) high_water: usize,
-    pub(super) id: PeerId,
+    pub(super) id: SessionId,
     pub(super) address: SocketAddr,
     pub(super) params: &'l Params,
 }

@@ -4,7 +4,7 @@ use allocation_counter::measure;
 use statesocket::{
     Config, Message,
     handshake::{Accept, Request},
-    server::{Handler, Peer, Server},
+    server::{Handler, Server, Session},
 };
 use std::{
     cell::Cell,
@@ -25,13 +25,13 @@ const MESSAGE: usize = 64 << 10;
 struct Echo(Rc<Cell<usize>>);
 
 impl Handler for Echo {
-    fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
-        peer.accept(Accept::new()).expect("the request has just come");
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.accept(Accept::new()).expect("the request has just come");
         self.0.set(self.0.get() + 1);
     }
 
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        peer.send(message).expect("the output is empty");
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        session.send(message).expect("the output is empty");
     }
 }
 

@@ -2,16 +2,16 @@
 
 use statesocket::{
     Config, Message,
-    server::{Handler, Peer, Server},
+    server::{Handler, Server, Session},
 };
 use std::{io, net::TcpListener};
 
 struct Echo;
 
 impl Handler for Echo {
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        if let Err(error) = peer.send(message) {
-            peer.ensure_closed(1011, &error.to_string());
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        if let Err(error) = session.send(message) {
+            session.ensure_closed(1011, &error.to_string());
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     server::{
         handle::{Handle, Wake},
         intake::Intake,
-        peer::Peer,
+        session::Session,
         shared::Shared,
         stream::ByteStream,
     },
@@ -99,7 +99,7 @@ impl Echo {
 }
 
 impl Handler for Echo {
-    fn on_message(&mut self, session: &mut Peer<'_>, message: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         self.tell(format!("message of {} bytes", message.len()));
         if message.as_text() == Some("panic") {
             // Unlike `panic!` this prints nothing.
@@ -108,11 +108,11 @@ impl Handler for Echo {
         session.send(message).expect("the session is open");
     }
 
-    fn on_drain(&mut self, _: &mut Peer<'_>) {
+    fn on_drain(&mut self, _: &mut Session<'_>) {
         self.tell("drain");
     }
 
-    fn on_disconnect(&mut self, _: &mut Peer<'_>, disconnect: &Disconnect) {
+    fn on_disconnect(&mut self, _: &mut Session<'_>, disconnect: &Disconnect) {
         self.tell(disconnect.to_string());
     }
 }
@@ -146,8 +146,13 @@ impl Bench {
             is_shut_down: false,
             is_closed: false,
         };
-        let mut bench =
-            Self { session: SessionCore::new(PeerId::new(0, 1), address, connection, None), stream, shared, told, now };
+        let mut bench = Self {
+            session: SessionCore::new(SessionId::new(0, 1), address, connection, None),
+            stream,
+            shared,
+            told,
+            now,
+        };
         bench.receive(REQUEST);
         assert!(bench.take_output().starts_with(b"HTTP/1.1 101 "));
         bench
@@ -252,7 +257,7 @@ fn a_command_is_lent_the_session_and_its_output_is_written() {
 fn a_stopping_server_refuses_a_request_with_503() {
     let mut bench = Bench::open();
     let connection = Connection::server(Arc::new(Config::default()), bench.now);
-    bench.session = SessionCore::new(PeerId::new(0, 2), bench.session.address(), connection, None);
+    bench.session = SessionCore::new(SessionId::new(0, 2), bench.session.address(), connection, None);
     bench.stream.input.extend(REQUEST);
     Turn::new(&mut bench.session, &mut bench.stream, &mut bench.shared, Intake::RefuseAll, bench.now).run(false);
     assert!(bench.take_output().starts_with(b"HTTP/1.1 503 "));

@@ -1,28 +1,27 @@
 //! One turn of a session.
 
-use super::SessionCore;
-use crate::{
-    BytesRead, Event, Phase, SocketAction,
-    handshake::Request,
-    server::{
+use super::{
+    super::{
         handle::Handle,
         handler::Handler,
         intake::Intake,
         logging::{LOG, caught},
-        peer::Peer,
         pressure::Marks,
+        session::Session,
         shared::Shared,
         stream::ByteStream,
         view::View,
     },
+    SessionCore,
 };
+use crate::{BytesRead, Event, Phase, SocketAction, handshake::Request};
 use std::{io::ErrorKind, time::Instant};
 
 /// Reads of one session per turn, so that one peer that sends much does not keep the others waiting.
 const READS_PER_TURN: usize = 4;
 
 /// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
-pub(in crate::server) struct Turn<'a, S> {
+pub(crate) struct Turn<'a, S> {
     session: &'a mut SessionCore,
     stream: &'a mut S,
     shared: &'a mut Shared,
@@ -40,7 +39,7 @@ enum ReadOutcome {
 }
 
 impl<'a, S: ByteStream> Turn<'a, S> {
-    pub(in crate::server) fn new(
+    pub(crate) fn new(
         session: &'a mut SessionCore,
         stream: &'a mut S,
         shared: &'a mut Shared,
@@ -53,7 +52,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
 
     /// Reads and writes what the stream allows, within the budget of a turn, and calls the handler with every event.
     /// `may_be_due` may only be false if no deadline has come.
-    pub(in crate::server) fn run(mut self, may_be_due: bool) {
+    pub(crate) fn run(mut self, may_be_due: bool) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         self.flush();
         for _ in 0..READS_PER_TURN {
@@ -74,7 +73,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     }
 
     /// Lends the session to `act`, and does what follows from its commands.
-    pub(in crate::server) fn lend(mut self, act: impl FnOnce(View<'_>, &Handle)) {
+    pub(crate) fn lend(mut self, act: impl FnOnce(View<'_>, &Handle)) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
         let (view, _) = self.session.lend(self.stream, self.marks);
@@ -199,7 +198,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Gives a request to a new handler, or refuses it.
     fn route(&mut self, request: &Request) {
         let shared = &mut *self.shared;
-        let refusal = self.intake.refusal().or(self.session.refusal).or_else(|| shared.policy.refusal(request));
+        let refusal = self.intake.refusal().or(self.session.refusal).or_else(|| shared.admission.refusal(request));
         match refusal.map_or_else(|| shared.routes.find(request.path()), Err) {
             Ok((handler, params)) => {
                 self.session.handler = Some(handler);
@@ -211,11 +210,11 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     }
 
     /// Calls the handler, if there is one. One that panics is dropped, and its session ends; the others go on.
-    fn call(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Peer<'_>)) {
+    fn call(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Session<'_>)) {
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
         let (view, handler) = self.session.lend(self.stream, self.marks);
         let Some(handler) = handler else { return };
-        let mut session = Peer::new(view, handle);
+        let mut session = Session::new(view, handle);
         if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut session)).is_none() {
             self.session.fail();
         }

@@ -43,16 +43,16 @@ mod policy {
     };
     use statesocket::{
         Config,
-        server::{OriginPolicy, Policy},
+        server::{Admission, OriginPolicy},
     };
     use std::sync::mpsc;
 
     #[test]
     fn emqx_4000_and_others_a_page_of_another_origin_is_refused() {
         let served = Served::start(Config::default(), |server| {
-            let mut policy = Policy::default();
+            let mut policy = Admission::default();
             policy.origin = OriginPolicy::Same;
-            server.set_policy(policy);
+            server.set_admission(policy);
             server.route("/", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the route is new");
         });
         for (host, origin, is_same) in CASES {

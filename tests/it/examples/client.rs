@@ -8,7 +8,7 @@ use crate::support::{
 use statesocket::{
     Config, Message,
     handshake::Accept,
-    server::{Handler, Peer},
+    server::{Handler, Session},
 };
 use std::{
     io::Read,
@@ -56,8 +56,8 @@ fn the_client_closes_with_the_given_code() {
 
 #[test]
 fn headers_and_subprotocols_are_sent() {
-    let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
-        peer.accept(Accept::new().first_supported(request, &["b"])).expect("a request is pending");
+    let (served, calls) = Served::witnessed(Config::default(), |session, request| {
+        session.accept(Accept::new().first_supported(request, &["b"])).expect("a request is pending");
     });
     let url = served.url("/ws");
     let args = [&url, "--header", "X-One: 1", "--header", "X-Two:two: 2", "--subprotocol", "a", "--subprotocol", "b"];
@@ -85,7 +85,7 @@ fn a_server_that_vanishes_is_status_1() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let client = Process::start("client", &[&served.url("/ws")]);
     let (id, _) = calls.request();
-    served.handle.with_peer(id, |peer| peer.abort()).expect("the server is running");
+    served.handle.with_session(id, |session| session.abort()).expect("the server is running");
     let (status, _, stderr) = client.wait();
     assert_eq!((status, stderr), (Some(1), vec!["disconnect 1006 (transport lost)".to_owned()]));
 }
@@ -140,11 +140,11 @@ fn a_failed_connect_is_status_2_and_one_line() {
 struct Silent(mpsc::Sender<(u16, usize)>, usize);
 
 impl Handler for Silent {
-    fn on_message(&mut self, _: &mut Peer<'_>, message: Message<'_>) {
+    fn on_message(&mut self, _: &mut Session<'_>, message: Message<'_>) {
         self.1 += message.len();
     }
 
-    fn on_disconnect(&mut self, _: &mut Peer<'_>, disconnect: &statesocket::Disconnect) {
+    fn on_disconnect(&mut self, _: &mut Session<'_>, disconnect: &statesocket::Disconnect) {
         // The test may be done already.
         let _ = self.0.send((disconnect.code.into(), self.1));
     }

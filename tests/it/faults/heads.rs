@@ -4,7 +4,7 @@ use crate::support::{
     loopback::{Neighbours, RawClient, Served, beside_an_echo},
     request_head,
 };
-use statesocket::Config;
+use statesocket::{CauseKind, Config};
 
 #[test]
 fn garbage_instead_of_a_request_gets_a_400() {
@@ -42,5 +42,5 @@ fn a_head_of_10_000_lines_gets_a_431() {
     let answer = client.rest_as_text();
     assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("more than 100 headers"), "{answer}");
     neighbours.end();
-    assert_eq!(served.stop().ended["handshake failed"], 1);
+    assert_eq!(served.stop().ended(CauseKind::Handshake), 1);
 }

@@ -4,7 +4,7 @@ use crate::support::{
     Raw,
     loopback::{Calls, Neighbours, RawClient, Served, Witness},
 };
-use statesocket::{Cause, Config, Timer};
+use statesocket::{Cause, CauseKind, Config, Timer};
 use std::{io::ErrorKind, thread, time::Duration};
 
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -55,7 +55,7 @@ fn a_request_byte_by_byte_is_answered_with_408() {
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     }
     neighbours.end();
-    assert_eq!(served.stop().ended["timed out"], CROWD as u64);
+    assert_eq!(served.stop().ended(CauseKind::TimedOut), CROWD as u64);
 }
 
 /// Checks that open clients which send `bytes` slowly are closed with 1008.
@@ -69,7 +69,7 @@ fn assert_too_slow(bytes: &[u8]) {
         assert_eq!(calls.end_after_all().disconnect.cause, Cause::TimedOut(Timer::Message));
     }
     neighbours.end();
-    assert_eq!(served.stop().ended["timed out"], CROWD as u64);
+    assert_eq!(served.stop().ended(CauseKind::TimedOut), CROWD as u64);
 }
 
 #[test]

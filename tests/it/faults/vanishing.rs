@@ -32,7 +32,7 @@ fn a_client_may_vanish_while_it_waits_for_the_answer() {
     let end = calls.end();
     assert_eq!((u16::from(end.disconnect.code), end.disconnect.cause), (1006, Cause::TransportLost));
     assert_eq!(transitions(&end.history), [(Party::Client, Action::Open), (Party::Client, Action::Abort)]);
-    served.handle.with_peer(id, |_| panic!("the connection is gone")).expect("the server is running");
+    served.handle.with_session(id, |_| panic!("the connection is gone")).expect("the server is running");
     drop(served);
     calls.assert_no_more();
 }

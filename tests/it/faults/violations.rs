@@ -33,9 +33,9 @@ fn a_protocol_violation_touches_no_other_connection() {
 
 #[test]
 fn a_client_that_talks_before_its_answer_touches_no_other_connection() {
-    let (served, _calls) = Served::witnessed(Config::default(), |peer, request| match request.raw_query() {
+    let (served, _calls) = Served::witnessed(Config::default(), |session, request| match request.raw_query() {
         Some("wait") => {}
-        _ => Witness::accept(peer, request),
+        _ => Witness::accept(session, request),
     });
     let mut neighbour = served.open();
     let mut client = RawClient::dial(served.address);

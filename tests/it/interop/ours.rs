@@ -65,7 +65,7 @@ fn either_side_pings_and_gets_the_pong() {
 
     served
         .handle
-        .with_peer(id, |peer| peer.ping(&[7; 125]).expect("the connection is open"))
+        .with_session(id, |session| session.ping(&[7; 125]).expect("the connection is open"))
         .expect("the server is running");
     assert_eq!(client.next(), Event::Ping(vec![7; 125].into()));
     assert!(matches!(calls.next(), Call::Pong(payload) if payload == [7; 125]));
@@ -73,11 +73,11 @@ fn either_side_pings_and_gets_the_pong() {
 
 #[test]
 fn a_subprotocol_and_headers_are_exchanged() {
-    let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
+    let (served, calls) = Served::witnessed(Config::default(), |session, request| {
         let cookie = HeaderValue::from_static("seen=1");
         let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
         let accept = accept.expect("not a reserved header");
-        peer.accept(accept).expect("a request is pending");
+        session.accept(accept).expect("a request is pending");
     });
     let connect = Connect::new(&served.url("/ws?a=1"))
         .and_then(|connect| connect.subprotocol("soap")?.subprotocol("superchat"))
@@ -103,8 +103,8 @@ fn a_rejection_arrives_whole_and_both_ends_agree() {
         .body(body.clone())
         .header(RETRY_AFTER, HeaderValue::from_static("120"))
         .expect("not a reserved header");
-    let (served, calls) = Served::witnessed(Config::default(), move |peer, _| {
-        peer.reject(refusal.clone()).expect("a request is pending");
+    let (served, calls) = Served::witnessed(Config::default(), move |session, _| {
+        session.reject(refusal.clone()).expect("a request is pending");
     });
     let mut client = Client::start(&Connect::new(&served.url("/ws")).expect("a valid URL"));
     let response = client.rejected();
@@ -192,9 +192,9 @@ fn a_client_that_aborts_is_noticed() {
 
 #[test]
 fn a_violation_is_answered_and_both_ends_agree_on_the_offender() {
-    let (served, calls) = Served::witnessed(Config::default(), |peer, _| {
-        peer.accept(Accept::new()).expect("a request is pending");
-        peer.send_text("before").expect("messages may be sent at once");
+    let (served, calls) = Served::witnessed(Config::default(), |session, _| {
+        session.accept(Accept::new()).expect("a request is pending");
+        session.send_text("before").expect("messages may be sent at once");
     });
     let mut client = Client::open(&served.url("/ws"));
     assert_eq!(client.message().as_text(), Some("before"));

@@ -9,7 +9,7 @@ use statesocket::{
         HeaderValue, StatusCode,
         header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE, WWW_AUTHENTICATE},
     },
-    server::PeerId,
+    server::SessionId,
 };
 use std::net::TcpStream;
 use tungstenite::{
@@ -34,7 +34,7 @@ fn connect(
 }
 
 /// An echo server, and a client that is connected to it.
-fn open() -> (Served, Calls, PeerId, WebSocket<TcpStream>) {
+fn open() -> (Served, Calls, SessionId, WebSocket<TcpStream>) {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let (socket, _) = connect(&served, |request| request).expect("the server accepts");
     let (id, _) = calls.request();
@@ -79,7 +79,10 @@ fn either_side_pings_and_gets_the_pong() {
     assert_eq!(socket.read().expect("the Pong arrives"), Message::Pong(vec![7; 125].into()));
     assert!(matches!(calls.next(), Call::Ping(payload) if payload == [7; 125]));
 
-    served.handle.with_peer(id, |peer| peer.ping(b"").expect("the connection is open")).expect("the server is running");
+    served
+        .handle
+        .with_session(id, |session| session.ping(b"").expect("the connection is open"))
+        .expect("the server is running");
     assert_eq!(socket.read().expect("the Ping arrives"), Message::Ping(Vec::new().into()));
     socket.flush().expect("the server reads");
     assert!(matches!(calls.next(), Call::Pong(payload) if payload.is_empty()));
@@ -87,11 +90,11 @@ fn either_side_pings_and_gets_the_pong() {
 
 #[test]
 fn a_subprotocol_and_headers_are_exchanged() {
-    let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
+    let (served, calls) = Served::witnessed(Config::default(), |session, request| {
         let cookie = HeaderValue::from_static("seen=1");
         let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
         let accept = accept.expect("not a reserved header");
-        peer.accept(accept).expect("a request is pending");
+        session.accept(accept).expect("a request is pending");
     });
     let (_socket, response) = connect(&served, |request| {
         request.with_sub_protocol("soap").with_sub_protocol("superchat").with_header("Authorization", "Bearer abc")
@@ -105,12 +108,12 @@ fn a_subprotocol_and_headers_are_exchanged() {
 
 #[test]
 fn a_rejection_has_a_status_headers_and_a_body() {
-    let (served, calls) = Served::witnessed(Config::default(), |peer, _| {
+    let (served, calls) = Served::witnessed(Config::default(), |session, _| {
         let refusal = Response::new(StatusCode::UNAUTHORIZED)
             .body("who are you?")
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
             .expect("not a reserved header");
-        peer.reject(refusal).expect("a request is pending");
+        session.reject(refusal).expect("a request is pending");
     });
     let error = connect(&served, |request| request).expect_err("the server refuses");
     let Error::Http(response) = *error else { panic!("{error:?}") };

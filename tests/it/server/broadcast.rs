@@ -140,7 +140,9 @@ fn a_broadcast_to_peers_that_do_not_read_is_queued_once() {
         let (place, places) = mpsc::channel();
         served
             .handle
-            .with_peer(id, move |peer| place.send(peer.output().as_ptr() as usize).expect("the test is waiting"))
+            .with_session(id, move |session| {
+                place.send(session.output().as_ptr() as usize).expect("the test is waiting")
+            })
             .expect("the server is running");
         let place = places.recv_timeout(PATIENCE).expect("the connection exists");
         assert!(range.contains(&place), "{place:x} is not in {range:x?}: it was copied");

@@ -10,7 +10,7 @@ use statesocket::{
     CloseReply, Config, Disconnect,
     handshake::Response,
     http::StatusCode,
-    server::{Handler, Peer, PeerId, Server},
+    server::{Handler, Server, Session, SessionId},
 };
 use std::{
     cell::Cell,
@@ -36,8 +36,8 @@ fn the_last_bytes_arrive_while_the_client_goes_on_sending() {
 fn a_rejection_arrives_while_the_client_goes_on_sending() {
     let body = "no\n".repeat(100_000);
     let refusal = Response::new(StatusCode::FORBIDDEN).body(body.clone());
-    let (served, _calls) = Served::witnessed(Config::default(), move |peer, _| {
-        peer.reject(refusal.clone()).expect("a request is pending");
+    let (served, _calls) = Served::witnessed(Config::default(), move |session, _| {
+        session.reject(refusal.clone()).expect("a request is pending");
     });
     let mut client = RawClient::dial(served.address);
     client.write(&[&request_head("/ws", &[])[..], &[0; 100_000]].concat());
@@ -55,7 +55,10 @@ fn a_slow_reader_gets_everything_from_before_the_close() {
     served.handle.close(id, 1000, "all sent").expect("the server is running");
     // Waits for the commands: input may be read before they are executed.
     let (done, is_done) = mpsc::channel();
-    served.handle.with_peer(id, move |_| done.send(()).expect("the test is waiting")).expect("the server is running");
+    served
+        .handle
+        .with_session(id, move |_| done.send(()).expect("the test is waiting"))
+        .expect("the server is running");
     is_done.recv_timeout(PATIENCE).expect("the server is running");
     client.send(Raw::new(Raw::TEXT, "meanwhile"));
     client.send(Raw::close(1000, ""));
@@ -78,13 +81,13 @@ fn the_stream_ends_at_once_when_our_close_is_answered() {
 }
 
 /// Answers a Close later: tells the test which connection to close.
-struct Late(Rc<Cell<Option<PeerId>>>);
+struct Late(Rc<Cell<Option<SessionId>>>);
 
 impl Handler for Late {
-    fn on_disconnect(&mut self, peer: &mut Peer<'_>, disconnect: &Disconnect) {
+    fn on_disconnect(&mut self, session: &mut Session<'_>, disconnect: &Disconnect) {
         assert!(!disconnect.is_clean, "our Close is not sent yet");
-        peer.send_text("last words").expect("the application has not closed");
-        self.0.set(Some(peer.id()));
+        session.send_text("last words").expect("the application has not closed");
+        self.0.set(Some(session.id()));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::{
 use statesocket::{
     Cause, Config, Delivery, Message, ProtocolError,
     handshake::{Accept, Request},
-    server::{Handle, Handler, Peer, PeerId},
+    server::{Handle, Handler, Session, SessionId},
 };
 use std::{net::Shutdown, thread};
 
@@ -76,14 +76,14 @@ fn a_violation_ends_with_one_disconnect() {
 }
 
 /// Accepts from another thread.
-fn accept_elsewhere(handle: &Handle, id: PeerId) {
+fn accept_elsewhere(handle: &Handle, id: SessionId) {
     let handle = handle.clone();
-    let accept = move |peer: &mut Peer<'_>| {
-        let headers = peer.request().expect("the request is still pending").headers().len();
-        peer.accept(Accept::new()).expect("a request is pending");
-        peer.send_text(&format!("{headers} headers")).expect("messages may be sent at once");
+    let accept = move |session: &mut Session<'_>| {
+        let headers = session.request().expect("the request is still pending").headers().len();
+        session.accept(Accept::new()).expect("a request is pending");
+        session.send_text(&format!("{headers} headers")).expect("messages may be sent at once");
     };
-    let answered = thread::spawn(move || handle.with_peer(id, accept)).join().expect("the thread does not panic");
+    let answered = thread::spawn(move || handle.with_session(id, accept)).join().expect("the thread does not panic");
     answered.expect("the server is running");
 }
 
@@ -129,19 +129,20 @@ fn a_close_before_the_answer_rejects_the_request() {
 struct Sender;
 
 impl Handler for Sender {
-    fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
-        peer.accept(Accept::new()).expect("a request is pending");
-        let known = (peer.param("room"), peer.param("other"), peer.params().get("room"), peer.id().to_string());
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.accept(Accept::new()).expect("a request is pending");
+        let known =
+            (session.param("room"), session.param("other"), session.params().get("room"), session.id().to_string());
         let text = format!("{known:?}");
-        peer.send_text(&text).expect("messages may be sent at once");
-        peer.send_text_fragment("one, ", false).expect("no message is in progress");
-        peer.send_text_fragment("two", true).expect("the message is in progress");
-        peer.send_binary_fragment(b"\0", false).expect("no message is in progress");
-        peer.send_binary_fragment(b"\xFF", true).expect("the message is in progress");
+        session.send_text(&text).expect("messages may be sent at once");
+        session.send_text_fragment("one, ", false).expect("no message is in progress");
+        session.send_text_fragment("two", true).expect("the message is in progress");
+        session.send_binary_fragment(b"\0", false).expect("no message is in progress");
+        session.send_binary_fragment(b"\xFF", true).expect("the message is in progress");
         #[cfg(feature = "serde")]
         {
-            peer.send_json(&[1, 2]).expect("numbers have a JSON form");
-            peer.send_json_binary(&[3]).expect("numbers have a JSON form");
+            session.send_json(&[1, 2]).expect("numbers have a JSON form");
+            session.send_json_binary(&[3]).expect("numbers have a JSON form");
         }
     }
 }

@@ -84,10 +84,10 @@ fn the_id_of_an_ended_connection_reaches_no_later_one() {
 
 #[test]
 fn a_handler_has_a_handle_and_the_address_of_its_peer() {
-    let (served, calls) = Served::witnessed(Config::default(), |peer, request| {
-        Witness::accept(peer, request);
-        let (handle, id) = (peer.handle().clone(), peer.id());
-        handle.send_text(id, peer.address().to_string()).expect("the server is running");
+    let (served, calls) = Served::witnessed(Config::default(), |session, request| {
+        Witness::accept(session, request);
+        let (handle, id) = (session.handle().clone(), session.id());
+        handle.send_text(id, session.address().to_string()).expect("the server is running");
     });
     let mut client = served.open();
     let address = client.stream().local_addr().expect("a connected socket");
@@ -104,7 +104,7 @@ fn a_handle_reports_that_the_server_is_gone() {
     served.wait_for_end();
     let handle = &served.handle;
     let (act, acted) = mpsc::channel();
-    assert_eq!(handle.with_peer(id, move |_| act.send(()).expect("the test is waiting")), Err(Stopped));
+    assert_eq!(handle.with_session(id, move |_| act.send(()).expect("the test is waiting")), Err(Stopped));
     assert!(acted.recv().is_err(), "the command is dropped and not executed");
     assert_eq!(handle.send_text(id, ""), Err(Stopped));
     assert_eq!(handle.send_binary(id, ""), Err(Stopped));

@@ -3,7 +3,7 @@
 use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
 use crate::support::{Raw, loopback::dial, request_head};
 use statesocket::{
-    Config,
+    CauseKind, Config,
     server::{Limits, Server, WhenFull},
 };
 use std::{
@@ -209,6 +209,6 @@ fn silent_clients_fill_the_handshakes_until_they_time_out() {
     turn_until(&mut server, |server| server.connections() == 2);
     let mut next = ask(&server, &[]);
     assert_eq!(turn_until_answered(&mut server, &mut next), 101);
-    assert_eq!(server.tally().ended["timed out"], 2);
+    assert_eq!(server.tally().ended(CauseKind::TimedOut), 2);
     drop(silent);
 }

@@ -6,9 +6,9 @@ use crate::support::{
     request_head,
 };
 use statesocket::{
-    Config, Disconnect, Message, Phase,
+    CauseKind, Config, Disconnect, Message, Phase,
     handshake::Request,
-    server::{Handler, Peer},
+    server::{Handler, Session},
 };
 use std::{panic, sync::mpsc};
 
@@ -32,27 +32,27 @@ impl Fragile {
 }
 
 impl Handler for Fragile {
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
         self.at = request.raw_query().unwrap_or_default().to_owned();
         self.pass("request");
-        Witness::accept(peer, request);
+        Witness::accept(session, request);
         self.pass("accepted");
     }
 
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        peer.send(message).expect("the connection is open");
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        session.send(message).expect("the connection is open");
         self.pass("message");
     }
 
-    fn on_ping(&mut self, _: &mut Peer<'_>, _: &[u8]) {
+    fn on_ping(&mut self, _: &mut Session<'_>, _: &[u8]) {
         self.pass("ping");
     }
 
-    fn on_pong(&mut self, _: &mut Peer<'_>, _: &[u8]) {
+    fn on_pong(&mut self, _: &mut Session<'_>, _: &[u8]) {
         self.pass("pong");
     }
 
-    fn on_disconnect(&mut self, _: &mut Peer<'_>, _: &Disconnect) {
+    fn on_disconnect(&mut self, _: &mut Session<'_>, _: &Disconnect) {
         self.ends.send(self.at.clone()).expect("the test is waiting");
         self.pass("disconnect");
     }
@@ -65,7 +65,7 @@ fn serve() -> (Served, mpsc::Receiver<String>) {
         server
             .route("/fragile", move || Fragile { at: String::new(), ends: sender.clone() })
             .expect("the route is new");
-        server.route("/unmade", || -> Witness<fn(&mut Peer<'_>, &Request)> { give_up() }).expect("the route is new");
+        server.route("/unmade", || -> Witness<fn(&mut Session<'_>, &Request)> { give_up() }).expect("the route is new");
     });
     (served, ends)
 }
@@ -82,7 +82,7 @@ fn a_panic_before_the_answer_gives_a_500() {
     }
     neighbours.end();
     let tally = served.stop();
-    assert_eq!(tally.ended["rejected"], 2, "{tally}");
+    assert_eq!(tally.ended(CauseKind::Rejected), 2, "{tally}");
     assert_eq!(ends.try_recv().ok(), None, "a handler that has panicked is not called again");
 }
 
@@ -107,7 +107,7 @@ fn a_panic_on_an_open_connection_closes_it_with_1011() {
     }
     neighbours.end();
     let tally = served.stop();
-    assert_eq!(tally.ended["local closed"], 4, "{tally}");
+    assert_eq!(tally.ended(CauseKind::LocalClosed), 4, "{tally}");
     assert_eq!(ends.try_recv().ok(), None, "a handler that has panicked is not called again");
 }
 
@@ -126,7 +126,7 @@ fn a_panic_at_the_end_changes_nothing() {
     neighbours.end();
     assert_eq!(ends.iter().take(6).count(), 6, "every handler gets its end once");
     let tally = served.stop();
-    assert_eq!((tally.ended["peer closed"], tally.clean), (3, 3), "{tally}");
+    assert_eq!((tally.ended(CauseKind::PeerClosed), tally.clean), (3, 3), "{tally}");
 }
 
 /// Panics when it is dropped.
@@ -161,11 +161,11 @@ fn a_command_that_panics_ends_only_its_own_connection() {
     let mut client = served.open();
     let (id, _) = calls.request();
     let neighbours = Neighbours::start(&served.url("/ws"));
-    let command = |peer: &mut Peer<'_>| {
-        assert_eq!(peer.phase(), Phase::Open);
+    let command = |session: &mut Session<'_>| {
+        assert_eq!(session.phase(), Phase::Open);
         give_up();
     };
-    served.handle.with_peer(id, command).expect("the server is running");
+    served.handle.with_session(id, command).expect("the server is running");
     assert_eq!(client.frame(), Raw::close(1011, ""));
     neighbours.end();
 }
@@ -174,10 +174,10 @@ fn a_command_that_panics_ends_only_its_own_connection() {
 struct Leaving;
 
 impl Handler for Leaving {
-    fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
-        let (id, bomb) = (peer.id(), Bomb);
-        peer.abort();
-        peer.handle().with_peer(id, move |_| drop(bomb)).expect("the server is running");
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        let (id, bomb) = (session.id(), Bomb);
+        session.abort();
+        session.handle().with_session(id, move |_| drop(bomb)).expect("the server is running");
     }
 }
 

@@ -4,28 +4,28 @@ use crate::support::loopback::turns::{ask, server, turn_until_answered};
 use crate::support::{config, feed, request_head};
 use statesocket::{
     Config, Connection, Event,
-    server::{OriginPolicy, Policy},
+    server::{Admission, OriginPolicy},
 };
 use std::{sync::Arc, time::Instant};
 
 /// The status for a request with `changes` under `policy`.
-fn status(policy: &Policy, config: Config, changes: &[(&str, &str)]) -> u16 {
+fn status(policy: &Admission, config: Config, changes: &[(&str, &str)]) -> u16 {
     let mut server = server(config);
-    server.set_policy(policy.clone());
+    server.set_admission(policy.clone());
     let mut client = ask(&server, changes);
     turn_until_answered(&mut server, &mut client)
 }
 
 /// The status for a request to `server.example.com` with this `Origin`; an empty one is none.
 fn status_of_origin(policy: &OriginPolicy, origin: &str) -> u16 {
-    let mut all = Policy::default();
+    let mut all = Admission::default();
     all.origin = policy.clone();
     status(&all, Config::default(), &[("Origin", origin)])
 }
 
 #[test]
 fn s1_pages_of_every_origin_are_served_by_default() {
-    assert_eq!(Policy::default().origin, OriginPolicy::Any);
+    assert_eq!(Admission::default().origin, OriginPolicy::Any);
     for origin in ["", "null", "https://evil.example", "nonsense"] {
         assert_eq!(status_of_origin(&OriginPolicy::Any, origin), 101, "{origin}");
     }
@@ -78,7 +78,7 @@ fn s1_only_pages_of_the_list_are_served() {
 
 #[test]
 fn plain_requests_are_served_for_every_origin() {
-    let mut policy = Policy::default();
+    let mut policy = Admission::default();
     policy.origin = OriginPolicy::Same;
     let plain = [("Upgrade", ""), ("Connection", ""), ("Origin", "https://evil.example")];
     // The handler answers with 426.
@@ -88,7 +88,7 @@ fn plain_requests_are_served_for_every_origin() {
 
 #[test]
 fn only_requests_for_a_known_host_are_served() {
-    let mut policy = Policy::default();
+    let mut policy = Admission::default();
     policy.hosts = Some(["example.com", "LOCALHOST", "[::1]"].map(str::to_owned).to_vec());
     for (host, expected) in [
         ("example.com", 101),
@@ -111,13 +111,13 @@ fn only_requests_for_a_known_host_are_served() {
 
 #[test]
 fn the_host_is_checked_before_the_origin_and_both_before_the_route() {
-    let mut policy = Policy::default();
+    let mut policy = Admission::default();
     policy.origin = OriginPolicy::Same;
     policy.hosts = Some(vec!["example.com".to_owned()]);
     let evil = ("Origin", "https://evil.example");
     assert_eq!(status(&policy, Config::default(), &[evil, ("Host", "evil.example")]), 421);
     let mut server = statesocket::server::Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
-    server.set_policy(policy);
+    server.set_admission(policy);
     let mut client = ask(&server, &[evil, ("Host", "example.com")]);
     assert_eq!(turn_until_answered(&mut server, &mut client), 403);
     let mut client = ask(&server, &[("Host", "example.com")]);

@@ -5,8 +5,8 @@ use crate::support::Raw;
 use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
 use socket2::SockRef;
 use statesocket::{
-    Config, Message, SharedMessage,
-    server::{Handler, Peer, Server},
+    CauseKind, Config, Message, SharedMessage,
+    server::{Handler, Server, Session},
 };
 use std::{
     io::{ErrorKind, Read, Write},
@@ -65,16 +65,17 @@ fn an_end_after_the_last_message_is_noticed() {
 
 #[test]
 fn a_reset_together_with_the_last_bytes_is_noticed_and_so_are_they() {
-    for (bytes, cause) in
-        [(Raw::new(Raw::TEXT, "last words"), "transport lost"), (Raw::close(4001, "last words"), "peer closed")]
-    {
+    for (bytes, cause) in [
+        (Raw::new(Raw::TEXT, "last words"), CauseKind::TransportLost),
+        (Raw::close(4001, "last words"), CauseKind::PeerClosed),
+    ] {
         let mut server = server(config());
         let mut stream = open(&mut server);
         stream.write_all(&bytes.masked().bytes()).expect("the socket buffer has room");
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket can be told not to linger");
         drop(stream);
         turn_until(&mut server, |server| server.connections() == 0);
-        assert_eq!(server.tally().ended, [(cause, 1)].into());
+        assert_eq!((server.tally().ended(cause), server.tally().total_ended()), (1, 1));
     }
 }
 
@@ -87,7 +88,7 @@ fn a_reset_after_the_last_bytes_is_noticed() {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket can be told not to linger");
     drop(stream);
     turn_until(&mut server, |server| server.connections() == 0);
-    assert_eq!(server.tally().ended, [("transport lost", 1)].into());
+    assert_eq!((server.tally().ended(CauseKind::TransportLost), server.tally().total_ended()), (1, 1));
 }
 
 #[test]
@@ -127,10 +128,10 @@ impl Burst {
 }
 
 impl Handler for Burst {
-    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
         let message = SharedMessage::binary(&Self::message());
         for _ in 0..Self::MESSAGES {
-            peer.send_shared(&message).expect("the connection is open");
+            session.send_shared(&message).expect("the connection is open");
         }
     }
 }

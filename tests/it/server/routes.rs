@@ -5,19 +5,19 @@ use statesocket::{
     Config, Message,
     handshake::{Accept, Connect, Request, Response},
     http::{StatusCode, header::UPGRADE},
-    server::{Handler, Peer, Server},
+    server::{Handler, Server, Session},
 };
 
 /// Reports its route, its parameters and the query.
 struct Tell(&'static str);
 
 impl Handler for Tell {
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
-        let params: Vec<_> = peer.params().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
+        let params: Vec<_> = session.params().iter().map(|(name, value)| format!("{name}={value}")).collect();
         let query: Vec<_> = request.query_pairs().map(|(name, value)| format!("{name}={value}")).collect();
         let text = format!("{} [{}] [{}]", self.0, params.join(","), query.join(","));
-        peer.accept(Accept::new()).expect("a request is pending");
-        peer.send_text(&text).expect("messages may be sent at once");
+        session.accept(Accept::new()).expect("a request is pending");
+        session.send_text(&text).expect("messages may be sent at once");
     }
 }
 
@@ -105,9 +105,9 @@ fn a_path_that_cannot_be_routed_is_an_error() {
 struct Count(u32);
 
 impl Handler for Count {
-    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
         self.0 += 1;
-        peer.send_text(&self.0.to_string()).expect("the connection is open");
+        session.send_text(&self.0.to_string()).expect("the connection is open");
     }
 }
 
@@ -145,10 +145,10 @@ fn plain_http_gets_a_426_by_default() {
 fn plain_http_is_served_if_configured() {
     let mut config = Config::default();
     config.plain_http = true;
-    let (served, calls) = Served::witnessed(config, |peer, request| {
+    let (served, calls) = Served::witnessed(config, |session, request| {
         assert!(!request.is_websocket());
-        assert_eq!(peer.accept(Accept::new()).expect_err("not a WebSocket"), statesocket::AcceptError::NotWebSocket);
-        peer.reject(Response::new(StatusCode::OK).body("a page")).expect("a request is pending");
+        assert_eq!(session.accept(Accept::new()).expect_err("not a WebSocket"), statesocket::AcceptError::NotWebSocket);
+        session.reject(Response::new(StatusCode::OK).body("a page")).expect("a request is pending");
     });
     let (head, body) = plain_answer(&served);
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");

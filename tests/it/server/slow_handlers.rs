@@ -6,8 +6,8 @@ use crate::support::{
     request_head,
 };
 use statesocket::{
-    Config, Message,
-    server::{Handler, Peer},
+    CauseKind, Config, Message,
+    server::{Handler, Session},
 };
 use std::{sync::mpsc, thread, time::Duration};
 
@@ -21,10 +21,10 @@ struct Slow {
 }
 
 impl Handler for Slow {
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         self.began.send(()).expect("the test is waiting");
         self.end.recv_timeout(PATIENCE).expect("the test ends it");
-        peer.send(&message).expect("the connection is open");
+        session.send(&message).expect("the connection is open");
     }
 }
 
@@ -64,7 +64,7 @@ fn other_connections_wait_and_lose_nothing() {
     drop((slow, newcomer, others));
     let tally = served.stop();
     assert_eq!(tally.accepted, 52);
-    assert!(!tally.ended.contains_key("timed out"), "{tally}");
+    assert!(tally.ended(CauseKind::TimedOut) == 0, "{tally}");
 }
 
 /// Input is in time if it arrives in time, even if the loop reads it after the deadline.

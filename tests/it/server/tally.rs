@@ -6,10 +6,10 @@ use crate::support::loopback::{
 };
 use crate::support::{Raw, accepted_head, request_head};
 use statesocket::{
-    Config,
+    CauseKind, Config,
     handshake::{Request, Response},
     http::StatusCode,
-    server::{Handler, Peer, Server},
+    server::{Handler, Server, Session, Tally},
 };
 use std::{
     io::{Read, Write},
@@ -21,19 +21,19 @@ use std::{
 struct Obedient;
 
 impl Handler for Obedient {
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
         match request.raw_query() {
             Some("reject") => {
-                peer.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
+                session.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
                 return;
             }
             Some("wait") => return,
             Some("panic") => panic!("as the test wants it"),
-            _ => peer.accept(Default::default()).expect("a request is pending"),
+            _ => session.accept(Default::default()).expect("a request is pending"),
         }
         match request.raw_query() {
-            Some("close") => peer.close(1000, "").expect("the connection is open"),
-            Some("abort") => peer.abort(),
+            Some("close") => session.close(1000, "").expect("the connection is open"),
+            Some("abort") => session.abort(),
             _ => {}
         }
     }
@@ -76,6 +76,12 @@ fn open_then(target: &str, frames: &[Raw]) -> Vec<u8> {
     request_head(target, &[]).into_iter().chain(frames).collect()
 }
 
+/// The kinds of ends that have occurred, with their numbers.
+fn ended(tally: &Tally) -> Vec<(CauseKind, u64)> {
+    let all = CauseKind::ALL.map(|kind| (kind, tally.ended(kind)));
+    all.into_iter().filter(|(_, count)| *count > 0).collect()
+}
+
 #[test]
 fn the_tally_adds_up_by_cause() {
     let mut server = server();
@@ -99,22 +105,22 @@ fn the_tally_adds_up_by_cause() {
     turn_until(&mut server, |server| server.tally().total_ended() == 15);
 
     let expected = [
-        ("aborted", 1),
-        ("handshake failed", 1),
-        ("local closed", 2),
-        ("peer closed", 3),
-        ("protocol violation", 2),
-        ("rejected", 3),
-        ("timed out", 2),
-        ("transport lost", 1),
+        (CauseKind::PeerClosed, 3),
+        (CauseKind::LocalClosed, 2),
+        (CauseKind::Rejected, 3),
+        (CauseKind::Handshake, 1),
+        (CauseKind::Protocol, 2),
+        (CauseKind::TransportLost, 1),
+        (CauseKind::TimedOut, 2),
+        (CauseKind::Aborted, 1),
     ];
     let tally = server.tally();
-    assert_eq!(tally.ended.iter().map(|(cause, count)| (*cause, *count)).collect::<Vec<_>>(), expected);
+    assert_eq!(ended(tally), expected);
     assert_eq!((tally.accepted, tally.dropped, tally.clean), (15, 0, 5));
     assert_eq!(
         tally.to_string(),
-        "15 accepted, 15 ended, 5 clean, 1 aborted, 1 handshake failed, 2 local closed, 3 peer closed, \
-         2 protocol violation, 3 rejected, 2 timed out, 1 transport lost"
+        "15 accepted, 15 ended, 5 clean, 3 peer closed, 2 local closed, 3 rejected, 1 handshake failed, \
+         2 protocol violation, 1 transport lost, 2 timed out, 1 aborted"
     );
 }
 
@@ -147,9 +153,12 @@ fn the_tally_adds_up_after_a_stop() {
         drop((_waiting, open));
         turn_until(&mut server, Server::is_stopped);
         let tally = server.tally();
-        let expected =
-            if is_graceful { &[("aborted", 1), ("local closed", 1), ("rejected", 1)][..] } else { &[("aborted", 3)] };
-        assert_eq!(tally.ended.iter().map(|(cause, count)| (*cause, *count)).collect::<Vec<_>>(), expected);
+        let expected = if is_graceful {
+            &[(CauseKind::LocalClosed, 1), (CauseKind::Rejected, 1), (CauseKind::Aborted, 1)][..]
+        } else {
+            &[(CauseKind::Aborted, 3)]
+        };
+        assert_eq!(ended(tally), expected);
         assert_eq!((tally.accepted, tally.clean), (3, u64::from(is_graceful)));
     }
 }
@@ -175,5 +184,5 @@ fn a_connection_that_came_before_the_answer_was_read_counts() {
     turn_until_received(&mut server, &mut client, &accepted_head(&request_head("/ws", &[]), &[]));
     drop(client);
     turn_until(&mut server, |server| server.connections() == 0);
-    assert_eq!(server.tally().ended["transport lost"], 1);
+    assert_eq!(server.tally().ended(CauseKind::TransportLost), 1);
 }

@@ -10,7 +10,7 @@ use crate::support::{
 };
 use statesocket::{
     Cause, Config, Disconnect, Message, Timer,
-    server::{Handler, Peer},
+    server::{Handler, Session},
 };
 use std::{
     io::{Read, Write},
@@ -51,7 +51,7 @@ fn the_opening_timeout_does_not_apply_to_the_application() {
     assert_eq!(RawClient::dial(served.address).rest().expect("the server ends the stream cleanly"), b"");
     served
         .handle
-        .with_peer(id, |peer| peer.accept(Default::default()).expect("a request is pending"))
+        .with_session(id, |session| session.accept(Default::default()).expect("a request is pending"))
         .expect("the server is running");
     assert!(client.head().starts_with("HTTP/1.1 101 "));
     client.echo("Hello");
@@ -88,11 +88,11 @@ fn a_client_that_keeps_its_socket_is_dropped() {
 struct Flood(mpsc::Sender<Cause>);
 
 impl Handler for Flood {
-    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
-        peer.send_binary(&vec![0; 32 << 20]).unwrap();
+    fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
+        session.send_binary(&vec![0; 32 << 20]).unwrap();
     }
 
-    fn on_disconnect(&mut self, _: &mut Peer<'_>, disconnect: &Disconnect) {
+    fn on_disconnect(&mut self, _: &mut Session<'_>, disconnect: &Disconnect) {
         self.0.send(disconnect.cause.clone()).unwrap();
     }
 }

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use statesocket::{
-    Config, Disconnect, Message,
+    CauseKind, Config, Disconnect, Message,
     handshake::Request,
-    server::{Handler, Peer, Server, Tally},
+    server::{Handler, Server, Session, Tally},
 };
 use std::{
     error::Error,
@@ -44,8 +44,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
     let (tally, peak) = outcome.ok_or("the closure is called once")??;
     let mut out = io::stdout().lock();
     writeln!(out, "accepted {}\ndropped {}\nclean {}", tally.accepted, tally.dropped, tally.clean)?;
-    for (cause, count) in &tally.ended {
-        writeln!(out, "{cause} {count}")?;
+    for kind in CauseKind::ALL {
+        writeln!(out, "{kind} {}", tally.ended(kind))?;
     }
     writeln!(out, "heap at the peak {peak}")?;
     // One thread allocates commands and another frees them, so that the sum may be negative.
@@ -91,27 +91,27 @@ fn config(args: &ServeArgs) -> Config {
 struct Echo;
 
 impl Handler for Echo {
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
         match request.path() {
             // Without a message on standard error, which would only be noise.
             "/panic" => panic::resume_unwind(Box::new(())),
             "/wait" => {}
-            _ => peer.accept(Default::default()).expect("the request has just come"),
+            _ => session.accept(Default::default()).expect("the request has just come"),
         }
     }
 
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         match message.as_text() {
             Some("panic") => panic::resume_unwind(Box::new(())),
             Some("sleep") => thread::sleep(Duration::from_millis(500)),
             _ => {}
         }
-        if let Err(error) = peer.send(message) {
-            peer.ensure_closed(1011, &error.to_string());
+        if let Err(error) = session.send(message) {
+            session.ensure_closed(1011, &error.to_string());
         }
     }
 
-    fn on_disconnect(&mut self, _: &mut Peer<'_>, disconnect: &Disconnect) {
+    fn on_disconnect(&mut self, _: &mut Session<'_>, disconnect: &Disconnect) {
         // The parent process may have stopped reading.
         let _ = writeln!(io::stdout(), "disconnect {disconnect}");
     }

@@ -3,7 +3,7 @@
 use statesocket::{
     Config, Disconnect, Message,
     handshake::{Accept, Request},
-    server::{Handle, Handler, Peer, Server, Tally},
+    server::{Handle, Handler, Server, Session, Tally},
 };
 use std::{
     cell::Cell,
@@ -116,24 +116,24 @@ struct Counts {
 struct Echo(Rc<Counts>);
 
 impl Handler for Echo {
-    fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
-        peer.accept(Accept::new()).expect("plain HTTP does not come here");
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.accept(Accept::new()).expect("plain HTTP does not come here");
     }
 
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         match message.as_text() {
-            Some(text) if text == CLOSE_ME.0 => peer.ensure_closed(CLOSE_ME.1, "as you wish"),
-            Some(ABORT_ME) => peer.abort(),
+            Some(text) if text == CLOSE_ME.0 => session.ensure_closed(CLOSE_ME.1, "as you wish"),
+            Some(ABORT_ME) => session.abort(),
             _ => {
                 // After our Close nothing is echoed.
-                if let Err(error) = peer.send(message) {
-                    peer.ensure_closed(1011, &error.to_string());
+                if let Err(error) = session.send(message) {
+                    session.ensure_closed(1011, &error.to_string());
                 }
             }
         }
     }
 
-    fn on_disconnect(&mut self, _: &mut Peer<'_>, _: &Disconnect) {
+    fn on_disconnect(&mut self, _: &mut Session<'_>, _: &Disconnect) {
         self.0.told.set(self.0.told.get() + 1);
     }
 }

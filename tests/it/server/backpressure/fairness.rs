@@ -11,7 +11,7 @@ use crate::support::{
 };
 use statesocket::{
     Config,
-    server::{Handle, Peer, PeerId},
+    server::{Handle, Session, SessionId},
 };
 use std::{
     io::{Read, Write},
@@ -25,9 +25,9 @@ use std::{
 
 #[test]
 fn a_handler_with_endless_output_does_not_keep_others_waiting() {
-    fn send_for_ever(seen: &Seen, peer: &mut Peer<'_>) {
+    fn send_for_ever(seen: &Seen, session: &mut Session<'_>) {
         seen.left.set(u32::MAX);
-        send_some(seen, peer);
+        send_some(seen, session);
     }
     let (mut server, _seen) = server(send_for_ever, send_for_ever);
     server.route("/quiet", || Echo).expect("the route is new");
@@ -82,14 +82,14 @@ fn other_connections_echo_during_a_flood() {
 }
 
 /// Gives the loop an empty command again and again, until `is_enough`.
-fn keep_busy(handle: &Handle, id: PeerId, is_enough: Arc<AtomicBool>) {
-    let again = move |peer: &mut Peer<'_>| {
+fn keep_busy(handle: &Handle, id: SessionId, is_enough: Arc<AtomicBool>) {
+    let again = move |session: &mut Session<'_>| {
         if !is_enough.load(Ordering::Relaxed) {
-            keep_busy(peer.handle(), id, is_enough);
+            keep_busy(session.handle(), id, is_enough);
         }
     };
     // It stops at the latest when the server ends.
-    let _ = handle.with_peer(id, again);
+    let _ = handle.with_session(id, again);
 }
 
 /// Sets its flag when it is dropped, so that a failing test leaves no busy loop behind.

@@ -10,7 +10,7 @@ use crate::support::{
 };
 use statesocket::{
     Config, Message, SendError,
-    server::{Handler, Peer},
+    server::{Handler, Session},
 };
 use std::{io::Write, sync::mpsc, time::Duration};
 
@@ -22,7 +22,7 @@ fn a_peer_that_does_not_read_is_read_again_at_the_low_water_mark() {
     let message = Raw::new(Raw::BINARY, [7; 4000]);
     let written = write_until_blocked(&mut server, &mut stream, &message.clone().masked().bytes());
 
-    let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.output_len()));
+    let (is_paused, queued) = ask(&mut server, id, |session| (session.is_reading_paused(), session.output_len()));
     assert!(is_paused, "{queued} bytes are queued");
     // Reading stops within the buffer that is being read.
     assert!(queued > LOW && queued < HIGH + (256 << 10), "{queued}");
@@ -38,7 +38,7 @@ fn a_peer_that_does_not_read_is_read_again_at_the_low_water_mark() {
     let received = read_all(&mut server, &mut stream, count * frame.len());
     assert!(received.chunks(frame.len()).all(|echo| echo == frame), "an echo was changed");
     assert_eq!(seen.messages.get(), count);
-    assert!(!ask(&mut server, id, |peer| peer.is_reading_paused()));
+    assert!(!ask(&mut server, id, |session| session.is_reading_paused()));
     let drains = seen.drains.borrow();
     assert!(!drains.is_empty() && drains.iter().all(|queued| *queued <= LOW), "{drains:?}");
 }
@@ -49,11 +49,11 @@ fn on_drain_is_called_once_per_crossing_of_the_high_water_mark() {
     let mut stream = open(&mut server);
     let id = seen.id.get().expect("the request has arrived");
     for round in 1..=3 {
-        ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("the output has room"));
-        let (is_paused, queued) = ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.output_len()));
+        ask(&mut server, id, |session| session.send_binary(&vec![1; FLOOD]).expect("the output has room"));
+        let (is_paused, queued) = ask(&mut server, id, |session| (session.is_reading_paused(), session.output_len()));
         assert!(is_paused && queued > HIGH, "{queued} of {FLOOD} bytes are queued");
         // Further messages are not a second crossing.
-        ask(&mut server, id, |peer| peer.send_binary(&vec![2; FLOOD / 2]).expect("the output has room"));
+        ask(&mut server, id, |session| session.send_binary(&vec![2; FLOOD / 2]).expect("the output has room"));
         assert_eq!(seen.drains.borrow().len(), round - 1, "on_drain comes only after draining");
         read_all(&mut server, &mut stream, FLOOD + FLOOD / 2 + 20);
         turn_until(&mut server, |_| seen.drains.borrow().len() >= round);
@@ -61,7 +61,7 @@ fn on_drain_is_called_once_per_crossing_of_the_high_water_mark() {
             server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
         }
         assert_eq!(seen.drains.borrow().len(), round);
-        assert_eq!(ask(&mut server, id, |peer| (peer.is_reading_paused(), peer.output_len())), (false, 0));
+        assert_eq!(ask(&mut server, id, |session| (session.is_reading_paused(), session.output_len())), (false, 0));
     }
 }
 
@@ -71,9 +71,9 @@ fn exactly_the_high_water_mark_is_not_above_it() {
         let (mut server, seen) = server(idle, idle);
         let mut stream = open(&mut server);
         let id = seen.id.get().expect("the request has arrived");
-        ask(&mut server, id, move |peer| {
-            peer.send_binary(&vec![1; len]).expect("the output has room");
-            assert_eq!(peer.output_len(), len + 10);
+        ask(&mut server, id, move |session| {
+            session.send_binary(&vec![1; len]).expect("the output has room");
+            assert_eq!(session.output_len(), len + 10);
         });
         read_all(&mut server, &mut stream, len + 10);
         assert_eq!(seen.drains.borrow().len(), drains, "{len}");
@@ -87,11 +87,11 @@ fn on_drain_is_called_if_a_large_message_empties_the_output() {
         let (mut server, seen) = server(idle, idle);
         let mut stream = open(&mut server);
         let id = seen.id.get().expect("the request has arrived");
-        let waits = ask(&mut server, id, move |peer| {
-            peer.send_binary(&vec![1; HIGH]).expect("the output has room");
-            let waits = peer.output_len();
+        let waits = ask(&mut server, id, move |session| {
+            session.send_binary(&vec![1; HIGH]).expect("the output has room");
+            let waits = session.output_len();
             for _ in 0..count {
-                peer.send(vec![2; LOW]).expect("the output has room");
+                session.send(vec![2; LOW]).expect("the output has room");
             }
             waits
         });
@@ -120,14 +120,14 @@ fn the_loop_does_not_end_a_pause_of_the_application() {
     let (mut server, seen) = server(idle, idle);
     let mut stream = open(&mut server);
     let id = seen.id.get().expect("the request has arrived");
-    ask(&mut server, id, |peer| peer.pause_reading());
+    ask(&mut server, id, |session| session.pause_reading());
     stream.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket buffer has room");
-    ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("the output has room"));
+    ask(&mut server, id, |session| session.send_binary(&vec![1; FLOOD]).expect("the output has room"));
     read_all(&mut server, &mut stream, FLOOD + 10);
     turn_until(&mut server, |_| seen.drains.borrow().len() == 1);
-    assert!(ask(&mut server, id, |peer| peer.is_reading_paused()), "the application paused it, not the loop");
+    assert!(ask(&mut server, id, |session| session.is_reading_paused()), "the application paused it, not the loop");
     assert_eq!(seen.messages.get(), 0);
-    ask(&mut server, id, |peer| peer.resume_reading());
+    ask(&mut server, id, |session| session.resume_reading());
     turn_until_received(&mut server, &mut stream, &Raw::new(Raw::TEXT, "Hello").bytes());
 }
 
@@ -136,10 +136,10 @@ fn a_connection_with_much_output_ends_after_its_close() {
     let (mut server, seen) = server(idle, idle);
     let mut stream = open(&mut server);
     let id = seen.id.get().expect("the request has arrived");
-    ask(&mut server, id, |peer| peer.send_binary(&vec![1; FLOOD]).expect("the output has room"));
-    assert!(ask(&mut server, id, |peer| peer.is_reading_paused()));
+    ask(&mut server, id, |session| session.send_binary(&vec![1; FLOOD]).expect("the output has room"));
+    assert!(ask(&mut server, id, |session| session.is_reading_paused()));
     stream.write_all(&Raw::close(1000, "").masked().bytes()).expect("the socket buffer has room");
-    ask(&mut server, id, |peer| peer.ensure_closed(4000, "enough"));
+    ask(&mut server, id, |session| session.ensure_closed(4000, "enough"));
     let received = read_all(&mut server, &mut stream, FLOOD + 10 + 10);
     assert!(received.ends_with(&Raw::close(4000, "enough").bytes()));
     drop(stream);
@@ -152,24 +152,24 @@ fn a_connection_with_much_output_ends_after_its_close() {
 struct Stream(usize);
 
 impl Stream {
-    fn pump(&mut self, peer: &mut Peer<'_>) {
-        while self.0 > 0 && peer.output_len() <= 64 << 10 {
-            peer.send_binary(&[0; 10_000]).unwrap();
+    fn pump(&mut self, session: &mut Session<'_>) {
+        while self.0 > 0 && session.output_len() <= 64 << 10 {
+            session.send_binary(&[0; 10_000]).unwrap();
             self.0 -= 1;
         }
         if self.0 == 0 {
-            peer.ensure_closed(1000, "");
+            session.ensure_closed(1000, "");
         }
     }
 }
 
 impl Handler for Stream {
-    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
-        self.pump(peer);
+    fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
+        self.pump(session);
     }
 
-    fn on_drain(&mut self, peer: &mut Peer<'_>) {
-        self.pump(peer);
+    fn on_drain(&mut self, session: &mut Session<'_>) {
+        self.pump(session);
     }
 }
 
@@ -188,14 +188,14 @@ fn a_stream_goes_on_if_the_socket_takes_everything_at_once() {
 struct Pauser(mpsc::Sender<&'static str>);
 
 impl Handler for Pauser {
-    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
         self.0.send("message").unwrap();
-        peer.pause_reading();
-        let id = peer.id();
-        peer.handle().with_peer(id, |peer| assert!(peer.is_reading_paused())).unwrap();
+        session.pause_reading();
+        let id = session.id();
+        session.handle().with_session(id, |session| assert!(session.is_reading_paused())).unwrap();
     }
 
-    fn on_drain(&mut self, _: &mut Peer<'_>) {
+    fn on_drain(&mut self, _: &mut Session<'_>) {
         self.0.send("drain").unwrap();
     }
 }
@@ -222,12 +222,12 @@ fn a_pause_of_the_application_lasts_until_it_resumes() {
 struct Stuffed(mpsc::Sender<()>);
 
 impl Handler for Stuffed {
-    fn on_message(&mut self, peer: &mut Peer<'_>, _: Message<'_>) {
-        while peer.send_binary(&[0; 10_000]).is_ok() {}
-        assert!(matches!(peer.send_binary(&[0; 10_000]), Err(SendError::OutputFull { .. })));
+    fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
+        while session.send_binary(&[0; 10_000]).is_ok() {}
+        assert!(matches!(session.send_binary(&[0; 10_000]), Err(SendError::OutputFull { .. })));
     }
 
-    fn on_drain(&mut self, _: &mut Peer<'_>) {
+    fn on_drain(&mut self, _: &mut Session<'_>) {
         self.0.send(()).unwrap();
     }
 }

@@ -11,7 +11,7 @@ use crate::support::loopback::{
 use statesocket::{
     Config, Message,
     handshake::{Accept, Request},
-    server::{Handler, Limits, Peer, PeerId, Server},
+    server::{Handler, Limits, Server, Session, SessionId},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -31,14 +31,14 @@ const FLOOD: usize = 32 << 20;
 /// What the handlers of a server have seen.
 #[derive(Debug, Default)]
 struct Seen {
-    id: Cell<Option<PeerId>>,
+    id: Cell<Option<SessionId>>,
     drains: RefCell<Vec<usize>>,
     messages: Cell<usize>,
     /// What a handler that sends on its own has still to send.
     left: Cell<u32>,
 }
 
-type Behaviour = fn(&Seen, &mut Peer<'_>);
+type Behaviour = fn(&Seen, &mut Session<'_>);
 
 /// Echoes, counts, and calls its behaviours at the request and at `on_drain`.
 struct Observer {
@@ -48,29 +48,29 @@ struct Observer {
 }
 
 impl Handler for Observer {
-    fn on_request(&mut self, peer: &mut Peer<'_>, _: &Request) {
-        self.seen.id.set(Some(peer.id()));
-        peer.accept(Accept::new()).expect("a request is pending");
-        (self.at_start)(&self.seen, peer);
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        self.seen.id.set(Some(session.id()));
+        session.accept(Accept::new()).expect("a request is pending");
+        (self.at_start)(&self.seen, session);
     }
 
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         self.seen.messages.set(self.seen.messages.get() + 1);
-        peer.send(message).expect("reading stops before the output is full");
+        session.send(message).expect("reading stops before the output is full");
     }
 
-    fn on_drain(&mut self, peer: &mut Peer<'_>) {
-        self.seen.drains.borrow_mut().push(peer.output_len());
-        (self.at_drain)(&self.seen, peer);
+    fn on_drain(&mut self, session: &mut Session<'_>) {
+        self.seen.drains.borrow_mut().push(session.output_len());
+        (self.at_drain)(&self.seen, session);
     }
 }
 
-fn idle(_: &Seen, _: &mut Peer<'_>) {}
+fn idle(_: &Seen, _: &mut Session<'_>) {}
 
 /// Sends messages up to the high-water mark.
-fn send_some(seen: &Seen, peer: &mut Peer<'_>) {
-    while peer.output_len() <= HIGH && seen.left.get() > 0 {
-        peer.send_binary(&numbered(seen.left.get())).expect("the output has room");
+fn send_some(seen: &Seen, session: &mut Session<'_>) {
+    while session.output_len() <= HIGH && seen.left.get() > 0 {
+        session.send_binary(&numbered(seen.left.get())).expect("the output has room");
         seen.left.set(seen.left.get() - 1);
     }
 }
@@ -99,11 +99,15 @@ fn open(server: &mut Server) -> TcpStream {
 }
 
 /// Turns until the connection has executed `ask`, and returns its result.
-fn ask<T: Send + 'static>(server: &mut Server, id: PeerId, ask: impl FnOnce(&mut Peer<'_>) -> T + Send + 'static) -> T {
+fn ask<T: Send + 'static>(
+    server: &mut Server,
+    id: SessionId,
+    ask: impl FnOnce(&mut Session<'_>) -> T + Send + 'static,
+) -> T {
     let (answer, answers) = mpsc::channel();
     server
         .handle()
-        .with_peer(id, move |peer| answer.send(ask(peer)).expect("the test is waiting"))
+        .with_session(id, move |session| answer.send(ask(session)).expect("the test is waiting"))
         .expect("the server is running");
     server.turn(Some(PATIENCE)).expect("the loop does not fail");
     answers.try_recv().expect("the connection exists")

@@ -6,7 +6,7 @@ use crate::support::{
 };
 use statesocket::{
     Cause, Config,
-    server::{Peer, PeerId},
+    server::{Session, SessionId},
 };
 use std::{
     io::{ErrorKind, Write},
@@ -88,8 +88,8 @@ fn a_close_is_read_behind_output_that_cannot_be_written() {
     let (id, _) = calls.request();
     served.handle.send_binary(id, vec![7; 48 << 20]).expect("the server is running");
     let (sender, queued) = mpsc::channel();
-    let tell = move |peer: &mut Peer<'_>| sender.send(peer.output().len()).expect("the test is waiting");
-    served.handle.with_peer(id, tell).expect("the server is running");
+    let tell = move |session: &mut Session<'_>| sender.send(session.output().len()).expect("the test is waiting");
+    served.handle.with_session(id, tell).expect("the server is running");
     let queued = queued.recv_timeout(PATIENCE).expect("the connection exists");
     assert!(queued > 1 << 20, "the peer does not read: {queued} bytes are queued");
 
@@ -101,21 +101,21 @@ fn a_close_is_read_behind_output_that_cannot_be_written() {
 }
 
 /// Sends a frame to a peer that does not read, if none is queued. Returns whether it did.
-fn send_if_none_waits(served: &Served, id: PeerId, n: u32) -> bool {
+fn send_if_none_waits(served: &Served, id: SessionId, n: u32) -> bool {
     let (sender, is_sent) = mpsc::channel();
-    let send = move |peer: &mut Peer<'_>| {
-        let has_room = peer.output().is_empty();
+    let send = move |session: &mut Session<'_>| {
+        let has_room = session.output().is_empty();
         if has_room {
-            peer.send_binary(&frame(n).payload).expect("the connection is open");
+            session.send_binary(&frame(n).payload).expect("the connection is open");
         }
         sender.send(has_room).expect("the test is waiting");
     };
-    served.handle.with_peer(id, send).expect("the server is running");
+    served.handle.with_session(id, send).expect("the server is running");
     is_sent.recv_timeout(PATIENCE).expect("the connection exists")
 }
 
 /// Sends frames to `client`, which does not read, until the last one stays queued in part. Returns how many were sent.
-fn send_until_blocked(served: &Served, calls: &Calls, id: PeerId, client: &mut RawClient) -> u32 {
+fn send_until_blocked(served: &Served, calls: &Calls, id: SessionId, client: &mut RawClient) -> u32 {
     let mut count = 0;
     let mut refusals = 0;
     while refusals < 10 {
@@ -153,12 +153,12 @@ fn a_client_that_has_ended_its_stream_gets_the_queued_output() {
 
 #[test]
 fn a_message_that_does_not_fit_the_output_is_not_queued() {
-    let (served, calls) = Served::witnessed(config(), |peer, request| {
-        Witness::accept(peer, request);
+    let (served, calls) = Served::witnessed(config(), |session, request| {
+        Witness::accept(session, request);
         let error =
-            (0..10_000).find_map(|n| peer.send_binary(&frame(n).payload).err()).expect("the output has a limit");
+            (0..10_000).find_map(|n| session.send_binary(&frame(n).payload).err()).expect("the output has a limit");
         assert!(matches!(error, statesocket::SendError::OutputFull { .. }), "{error}");
-        peer.close(4000, "enough").expect("a Close always has room");
+        session.close(4000, "enough").expect("a Close always has room");
     });
     let mut client = served.open();
     let count = (1 << 20) / (PAYLOAD as u32 + 10);

@@ -126,9 +126,9 @@ fn stop_ends_clients_that_keep_their_sockets() {
 
 #[test]
 fn stop_ends_everything_at_once() {
-    let (mut served, calls) = Served::witnessed(Config::default(), |peer, request| match request.raw_query() {
+    let (mut served, calls) = Served::witnessed(Config::default(), |session, request| match request.raw_query() {
         Some("wait") => {}
-        _ => Witness::accept(peer, request),
+        _ => Witness::accept(session, request),
     });
     let mut silent = RawClient::dial(served.address);
     let mut waiting = RawClient::dial(served.address);

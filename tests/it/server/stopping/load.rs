@@ -7,9 +7,9 @@ use crate::support::{
     request_head,
 };
 use statesocket::{
-    Config, Disconnect, Event, Message,
+    CauseKind, Config, Disconnect, Event, Message,
     handshake::{Accept, Request},
-    server::{Handle, Handler, Peer, Server, Tally},
+    server::{Handle, Handler, Server, Session, Tally},
 };
 use std::{
     collections::BTreeMap,
@@ -34,22 +34,22 @@ struct Counting {
 }
 
 impl Handler for Counting {
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
         match request.raw_query() {
             Some("wait") => {}
             name => {
                 self.name = name.unwrap_or_default().to_owned();
-                peer.accept(Accept::new()).expect("a request is pending");
+                session.accept(Accept::new()).expect("a request is pending");
             }
         }
     }
 
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         // After our Close this fails, and the message is not answered.
-        self.echoes += u64::from(peer.send(&message).is_ok());
+        self.echoes += u64::from(session.send(&message).is_ok());
     }
 
-    fn on_disconnect(&mut self, _: &mut Peer<'_>, _: &Disconnect) {
+    fn on_disconnect(&mut self, _: &mut Session<'_>, _: &Disconnect) {
         self.counts.send((self.name.clone(), self.echoes)).expect("the test is waiting");
     }
 }
@@ -158,8 +158,8 @@ fn a_shutdown_under_load_loses_no_answer() {
     assert!(sent == received, "echoes were lost");
     let (all, waiting) = ((each * THREADS) as u64, WAITING as u64);
     assert_eq!((tally.accepted, tally.total_ended(), tally.clean), (all + 2 * waiting, all + 2 * waiting, all));
-    let ended: Vec<_> = tally.ended.iter().map(|(cause, count)| (*cause, *count)).collect();
-    assert_eq!(ended, [("aborted", waiting), ("local closed", all), ("rejected", waiting)]);
+    let kinds = [CauseKind::Aborted, CauseKind::LocalClosed, CauseKind::Rejected];
+    assert_eq!(kinds.map(|kind| tally.ended(kind)), [waiting, all, waiting]);
 }
 
 #[test]

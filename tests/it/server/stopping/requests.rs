@@ -9,7 +9,7 @@ use crate::support::{
     request_head,
 };
 use statesocket::{
-    Config,
+    CauseKind, Config,
     server::{Limits, Server},
 };
 use std::{io::Write, time::Duration};
@@ -25,7 +25,7 @@ fn requests_in_the_backlog_are_answered_with_503() {
     }
     drop(clients);
     turn_until(&mut server, Server::is_stopped);
-    assert_eq!((server.tally().accepted, server.tally().ended["rejected"]), (50, 50));
+    assert_eq!((server.tally().accepted, server.tally().ended(CauseKind::Rejected)), (50, 50));
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::{Calls, PATIENCE, RawClient, Witness};
 use statesocket::{
     Config,
     handshake::Request,
-    server::{Handle, Peer, Server, Tally},
+    server::{Handle, Server, Session, Tally},
 };
 use std::{
     io,
@@ -48,7 +48,7 @@ impl Served {
     /// A server that answers requests for `/ws` with `answer`, echoes, and reports each call of a handler.
     pub(crate) fn witnessed(
         config: Config,
-        answer: impl Fn(&mut Peer<'_>, &Request) + Clone + Send + 'static,
+        answer: impl Fn(&mut Session<'_>, &Request) + Clone + Send + 'static,
     ) -> (Self, Calls) {
         let (sender, calls) = mpsc::channel();
         let served = Self::start(config, move |server| {

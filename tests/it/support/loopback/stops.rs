@@ -3,7 +3,7 @@
 use super::{Calls, End, LONG, RawClient, Served, Witness};
 use crate::support::{Raw, request_head};
 use statesocket::{
-    Cause, CloseCode, CloseReply, Config, ProtocolError, handshake::Request, http::StatusCode, server::Peer,
+    Cause, CloseCode, CloseReply, Config, ProtocolError, handshake::Request, http::StatusCode, server::Session,
 };
 use std::time::Duration;
 
@@ -99,15 +99,15 @@ pub(crate) fn serve_undecided() -> (Served, Calls) {
     Served::witnessed(config, answer)
 }
 
-fn answer(peer: &mut Peer<'_>, request: &Request) {
+fn answer(session: &mut Session<'_>, request: &Request) {
     match request.raw_query() {
         Some("wait") => {}
-        Some("refuse") => peer.close(1008, "").expect("a request is pending"),
+        Some("refuse") => session.close(1008, "").expect("a request is pending"),
         Some("close") => {
-            Witness::accept(peer, request);
-            peer.close(4000, "").expect("the connection is open");
+            Witness::accept(session, request);
+            session.close(4000, "").expect("the connection is open");
         }
-        _ => Witness::accept(peer, request),
+        _ => Witness::accept(session, request),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{PATIENCE, dial};
 use crate::support::request_head;
 use statesocket::{
     Config, Message,
-    server::{Handler, Peer, Server},
+    server::{Handler, Server, Session},
 };
 use std::{
     io::{ErrorKind, Read, Write},
@@ -15,8 +15,8 @@ use std::{
 pub(crate) struct Echo;
 
 impl Handler for Echo {
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        peer.send(message).expect("the connection is open");
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        session.send(message).expect("the connection is open");
     }
 }
 

@@ -2,14 +2,14 @@ use super::PATIENCE;
 use statesocket::{
     Disconnect, Message, Phase, Transition,
     handshake::{Accept, Request},
-    server::{Handler, Peer, PeerId},
+    server::{Handler, Session, SessionId},
 };
 use std::{sync::mpsc, time::Instant};
 
 /// A call of a handler, as a [`Witness`] reports it.
 #[derive(Debug)]
 pub(crate) enum Call {
-    Request(PeerId, Box<Request>),
+    Request(SessionId, Box<Request>),
     Message(Message<'static>),
     Chunk(Message<'static>, bool),
     Ping(Vec<u8>),
@@ -37,7 +37,7 @@ impl Calls {
 
     /// The connection of the next request.
     #[track_caller]
-    pub(crate) fn request(&self) -> (PeerId, Box<Request>) {
+    pub(crate) fn request(&self) -> (SessionId, Box<Request>) {
         match self.next() {
             Call::Request(id, request) => (id, request),
             other => panic!("no request: {other:?}"),
@@ -93,41 +93,41 @@ impl<A> Witness<A> {
 
 impl Witness<()> {
     /// An answer for [`Served::witnessed`](super::Served::witnessed): accept.
-    pub(crate) fn accept(peer: &mut Peer<'_>, _: &Request) {
-        peer.accept(Accept::new()).expect("a request is pending");
+    pub(crate) fn accept(session: &mut Session<'_>, _: &Request) {
+        session.accept(Accept::new()).expect("a request is pending");
     }
 
     /// An answer for [`Served::witnessed`](super::Served::witnessed): none.
-    pub(crate) fn leave_waiting(_: &mut Peer<'_>, _: &Request) {}
+    pub(crate) fn leave_waiting(_: &mut Session<'_>, _: &Request) {}
 }
 
-impl<A: Fn(&mut Peer<'_>, &Request)> Handler for Witness<A> {
-    fn on_request(&mut self, peer: &mut Peer<'_>, request: &Request) {
-        self.tell(Call::Request(peer.id(), Box::new(request.clone())));
-        (self.answer)(peer, request);
+impl<A: Fn(&mut Session<'_>, &Request)> Handler for Witness<A> {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
+        self.tell(Call::Request(session.id(), Box::new(request.clone())));
+        (self.answer)(session, request);
     }
 
-    fn on_message(&mut self, peer: &mut Peer<'_>, message: Message<'_>) {
-        if let Err(error) = peer.send(&message) {
-            peer.ensure_closed(1011, &error.to_string());
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        if let Err(error) = session.send(&message) {
+            session.ensure_closed(1011, &error.to_string());
         }
         self.tell(Call::Message(message.into_owned()));
     }
 
-    fn on_chunk(&mut self, _: &mut Peer<'_>, data: Message<'_>, is_last: bool) {
+    fn on_chunk(&mut self, _: &mut Session<'_>, data: Message<'_>, is_last: bool) {
         self.tell(Call::Chunk(data.into_owned(), is_last));
     }
 
-    fn on_ping(&mut self, _: &mut Peer<'_>, payload: &[u8]) {
+    fn on_ping(&mut self, _: &mut Session<'_>, payload: &[u8]) {
         self.tell(Call::Ping(payload.to_vec()));
     }
 
-    fn on_pong(&mut self, _: &mut Peer<'_>, payload: &[u8]) {
+    fn on_pong(&mut self, _: &mut Session<'_>, payload: &[u8]) {
         self.tell(Call::Pong(payload.to_vec()));
     }
 
-    fn on_disconnect(&mut self, peer: &mut Peer<'_>, disconnect: &Disconnect) {
-        let end = End { disconnect: disconnect.clone(), history: peer.history().to_vec(), phase: peer.phase() };
+    fn on_disconnect(&mut self, session: &mut Session<'_>, disconnect: &Disconnect) {
+        let end = End { disconnect: disconnect.clone(), history: session.history().to_vec(), phase: session.phase() };
         self.tell(Call::Disconnect(Box::new(end)));
     }
 }

@@ -1,48 +1,56 @@
-//! Whose requests a server takes.
+//! The origins and hosts that a server serves.
 
 use crate::handshake::Request;
 use http::StatusCode;
 
-/// Which pages may connect. A client that sends no `Origin` is no browser, and is not asked (RFC 6455 section 4.2.1
-/// item 7); what protects from it is authentication.
+/// The pages that may connect. A client that sends no `Origin` is not a browser and is not checked (RFC 6455 section 4.2.1
+/// item 7); only authentication protects against it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OriginPolicy {
-    /// Any page: for servers that mean to serve everyone, or whose handlers ask by themselves.
+    /// Any page: for a server that is meant for everyone, or whose handlers check by themselves.
     #[default]
     Any,
     /// Pages of the host that the request is for; see [`Request::is_same_origin`].
     Same,
-    /// Pages of these origins, such as `https://example.com`; upper and lower case are the same.
+    /// Pages of these origins, such as `https://example.com`, in upper or lower case.
     List(Vec<String>),
 }
 
-/// Whose requests a server takes, before any handler is asked. By default everybody's.
+/// The requests that a server serves, checked before any handler is called. The default serves all.
 ///
 /// RFC 6455 section 10.2: "Servers that are not intended to process input from any web page but only for certain sites
 /// SHOULD verify the |Origin| field is an origin they expect."
 ///
 /// ```
-/// use statesocket::{Config, server::{OriginPolicy, Policy, Server}};
+/// use statesocket::{Config, server::{Admission, OriginPolicy, Server}};
 ///
-/// let mut policy = Policy::default();
-/// policy.origin = OriginPolicy::Same;
-/// policy.hosts = Some(vec!["example.com".to_owned()]);
+/// let mut admission = Admission::default();
+/// admission.origin = OriginPolicy::Same;
+/// admission.hosts = Some(vec!["example.com".to_owned()]);
 /// let mut server = Server::bind("127.0.0.1:0", Config::default())?;
-/// server.set_policy(policy);
+/// server.set_admission(admission);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Policy {
-    /// Which pages may connect; a request from another one is answered with 403.
+pub struct Admission {
+    /// The pages that may connect. A request of another page is answered with 403.
     pub origin: OriginPolicy,
-    /// The hosts, without ports, that the server is known by; a request for another one is answered with 421. It keeps
-    /// a page out that has pointed a name of its own at this server (DNS rebinding). `None` is any host.
+    /// The host names of the server, without ports. A request for another host is answered with 421. This keeps out a page
+    /// that has pointed its own name at this server (DNS rebinding). `None` allows any host.
     pub hosts: Option<Vec<String>>,
 }
 
-impl Policy {
-    /// The status to refuse `request` with, if it is to be refused.
+impl Admission {
+    /// Changes some fields, in an expression.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// The status that refuses `request`; `None` if it is served.
     pub(super) fn refusal(&self, request: &Request) -> Option<StatusCode> {
         let is_host = |host: &String| host.eq_ignore_ascii_case(request.authority().host());
         if self.hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(is_host)) {

@@ -1,15 +1,15 @@
-//! The names of connections.
+//! The names of sessions.
 
 use std::fmt;
 
-/// Names a connection of one server. A name is given again only after 2^32 connections.
+/// Names a session of one server. A name is reused only after 2^32 sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId {
+pub struct SessionId {
     generation: u32,
     key: u32,
 }
 
-impl PeerId {
+impl SessionId {
     pub(super) const fn new(key: usize, generation: u32) -> Self {
         Self { generation, key: key as u32 }
     }
@@ -19,7 +19,7 @@ impl PeerId {
     }
 }
 
-impl fmt::Display for PeerId {
+impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.generation)
     }

@@ -3,7 +3,7 @@
 use super::{
     handle::{Command, Handle, Stopped},
     params::Params,
-    peer_id::PeerId,
+    session_id::SessionId,
     view::View,
 };
 use crate::{
@@ -22,19 +22,19 @@ use std::{net::SocketAddr, ops::Deref};
 /// It has the commands of a [`Connection`] and, by [`Deref`], its getters. The loop writes the queued bytes when the
 /// handler has returned; [`send`](Self::send) writes a large message at once.
 #[derive(Debug)]
-pub struct Peer<'l> {
+pub struct Session<'l> {
     view: View<'l>,
     handle: &'l Handle,
 }
 
-impl<'l> Peer<'l> {
+impl<'l> Session<'l> {
     pub(super) const fn new(view: View<'l>, handle: &'l Handle) -> Self {
         Self { view, handle }
     }
 
     /// The name by which a [`Handle`] finds the session again.
     #[must_use]
-    pub const fn id(&self) -> PeerId {
+    pub const fn id(&self) -> SessionId {
         self.view.id
     }
 
@@ -200,7 +200,7 @@ impl<'l> Peer<'l> {
     }
 }
 
-impl Deref for Peer<'_> {
+impl Deref for Session<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -216,9 +216,9 @@ impl Handle {
     /// [`Stopped`] if the loop has ended.
     ///
     /// ```
-    /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, PeerId, Stopped}};
-    /// fn decide(handle: &Handle, id: PeerId, is_welcome: bool) -> Result<(), Stopped> {
-    ///     handle.with_peer(id, move |peer| {
+    /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, SessionId, Stopped}};
+    /// fn decide(handle: &Handle, id: SessionId, is_welcome: bool) -> Result<(), Stopped> {
+    ///     handle.with_session(id, move |peer| {
     ///         // The client may have gone: then there is nobody to answer.
     ///         if is_welcome {
     ///             let _ = peer.accept(Accept::new());
@@ -228,7 +228,11 @@ impl Handle {
     ///     })
     /// }
     /// ```
-    pub fn with_peer(&self, id: PeerId, act: impl FnOnce(&mut Peer<'_>) + Send + 'static) -> Result<(), Stopped> {
-        self.command(Command::With(id, Box::new(move |view, handle| act(&mut Peer::new(view, handle)))))
+    pub fn with_session(
+        &self,
+        id: SessionId,
+        act: impl FnOnce(&mut Session<'_>) + Send + 'static,
+    ) -> Result<(), Stopped> {
+        self.command(Command::With(id, Box::new(move |view, handle| act(&mut Session::new(view, handle)))))
     }
 }
