@@ -77,8 +77,8 @@ impl CloseCode {
     /// 1009: the endpoint "has received a message that is too big for it to process" (section 7.4.1).
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
 
-    /// 1010: the client "has expected the server to negotiate one or more extension, but the server didn't return them".
-    /// It "is not used by the server, because it can fail the WebSocket handshake instead" (section 7.4.1).
+    /// 1010: the client "has expected the server to negotiate one or more extension, but the server didn't return
+    /// them". It "is not used by the server, because it can fail the WebSocket handshake instead" (section 7.4.1).
     pub const MANDATORY_EXTENSION: Self = Self(1010);
 
     /// 1011: the endpoint "encountered an unexpected condition that prevented it from fulfilling the request" (section

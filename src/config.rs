@@ -21,8 +21,8 @@ pub enum CloseReply {
     /// the status code it received").
     #[default]
     Automatic,
-    /// Your code, with [`close`](crate::Connection::close), after its last messages (section 5.5.1: "An endpoint MAY delay
-    /// sending a Close frame until its current message is sent").
+    /// Your code, with [`close`](crate::Connection::close), after its last messages (section 5.5.1: "An endpoint MAY
+    /// delay sending a Close frame until its current message is sent").
     Manual,
 }
 
@@ -57,8 +57,8 @@ pub struct Config {
     pub max_frame_bytes: u64,
     /// The most payload bytes of a received message, all its frames together (section 10.4). Default 16 MiB.
     pub max_message_bytes: u64,
-    /// The most frames of a received message. An empty frame costs its sender a few bytes, and no limit on payload stops
-    /// it. Default 131,072, as in npm `ws`.
+    /// The most frames of a received message. An empty frame costs its sender a few bytes, and no limit on payload
+    /// stops it. Default 131,072, as in npm `ws`.
     pub max_fragments: u32,
     /// The most queued bytes; a `send_*` or `ping` that would exceed them fails. Automatic replies have bounds of their
     /// own. Default 64 MiB.
@@ -70,19 +70,20 @@ pub struct Config {
     /// Whether a server also hands out plain HTTP requests, which your code answers with
     /// [`reject`](crate::Connection::reject). Off by default: the answer is then 426 with `Upgrade: websocket`.
     pub plain_http: bool,
-    /// How long the peer's part of the opening handshake may take from the beginning of the connection: the request on a
-    /// server, which then answers 408, or the response on a client. Default 10 s.
+    /// How long the peer's part of the opening handshake may take from the beginning of the connection: the request on
+    /// a server, which then answers 408, or the response on a client. Default 10 s.
     pub opening_timeout: Option<Duration>,
     /// How long a server's application may take to answer a request. Then the answer is 503. Default 30 s.
     pub accept_timeout: Option<Duration>,
-    /// How often the connection sends a keepalive Ping by itself, while the last one is answered. It finds peers that have
-    /// vanished, and keeps NAT entries alive, some of which expire after 30 s. Default 20 s.
+    /// How often the connection sends a keepalive Ping by itself, while the last one is answered. It finds peers that
+    /// have vanished, and keeps NAT entries alive, some of which expire after 30 s. Default 20 s.
     pub ping_interval: Option<Duration>,
-    /// How long to wait for any byte of the peer after a keepalive Ping has been written. Then the connection fails with
+    /// How long to wait for any byte of the peer after a keepalive Ping has been written. Then the connection fails
+    /// with
     /// 1011. Suspended while reading is [paused](crate::Connection::pause_reading). Default 20 s.
     pub pong_timeout: Option<Duration>,
-    /// How long the connection may go without a message or part of one. Then it fails with 1001. Suspended while reading
-    /// is paused. Off by default: a peer that answers Pings may have nothing to say.
+    /// How long the connection may go without a message or part of one. Then it fails with 1001. Suspended while
+    /// reading is paused. Off by default: a peer that answers Pings may have nothing to say.
     pub idle_timeout: Option<Duration>,
     /// How long a message or frame may take from its first byte to its last. Then the connection fails with 1008. This
     /// frees the memory of messages that trickle in. Suspended while reading is paused. Default 2 min, in which a peer
@@ -91,8 +92,9 @@ pub struct Config {
     /// How long bytes may be queued without one of them being written. Then the connection is aborted. This frees the
     /// output of peers that never read, so it also runs while reading is paused. Default 1 min, as in nginx.
     pub write_timeout: Option<Duration>,
-    /// How long to wait for the answer to a Close that has been written and, with [`CloseReply::Manual`], for your code's
-    /// answer to the peer's. Also how long the last bytes may take to be written, whatever their progress. Default 10 s.
+    /// How long to wait for the answer to a Close that has been written and, with [`CloseReply::Manual`], for your
+    /// code's answer to the peer's. Also how long the last bytes may take to be written, whatever their progress.
+    /// Default 10 s.
     pub closing_timeout: Option<Duration>,
     /// How long to wait for the peer's end of stream after both parties have closed and the last byte has been written
     /// (section 7.1.1). Default 3 s.

@@ -1,8 +1,8 @@
 //! Errors, by whose fault they are.
 //!
-//! A local mistake is an `Err`: one small enum per operation. It has changed nothing: no state, no bytes, no timer. A fault
-//! of the peer is never an `Err`. It is a [`ProtocolError`] or a [`HandshakeError`] in the [`Cause`](crate::Cause) of the
-//! one [`Disconnect`](crate::Disconnect).
+//! A local mistake is an `Err`: one small enum per operation. It has changed nothing: no state, no bytes, no timer. A
+//! fault of the peer is never an `Err`. It is a [`ProtocolError`] or a [`HandshakeError`] in the
+//! [`Cause`](crate::Cause) of the one [`Disconnect`](crate::Disconnect).
 
 mod handshake;
 mod local;

@@ -28,7 +28,8 @@ pub enum Event<'b> {
     Rejected(Box<Response>),
     /// A whole message, with [`Delivery::Messages`](crate::Delivery::Messages).
     Message(Message<'b>),
-    /// A chunk of a message, with [`Delivery::Chunks`](crate::Delivery::Chunks). The boundaries of chunks carry no meaning.
+    /// A chunk of a message, with [`Delivery::Chunks`](crate::Delivery::Chunks). The boundaries of chunks carry no
+    /// meaning.
     Chunk {
         /// The chunk.
         data: Message<'b>,
@@ -73,17 +74,18 @@ impl Event<'_> {
 
 /// How a connection ended.
 ///
-/// Like Starlette's `WebSocketDisconnect` it carries the code and the reason, and beside them the cause and the party that
-/// began the end.
+/// Like Starlette's `WebSocketDisconnect` it carries the code and the reason, and beside them the cause and the party
+/// that began the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnect {
-    /// RFC 6455 section 7.1.5: the code of the first Close received, 1005 if that had no code, 1006 if none was received.
+    /// RFC 6455 section 7.1.5: the code of the first Close received, 1005 if that had no code, 1006 if none was
+    /// received.
     ///
     /// The code of our own Close is in [`sent`](Self::sent), also after a violation.
     pub code: CloseCode,
-    /// Section 7.1.6: the reason of the first Close received, or an empty text. The peer chose it; section 5.5.1: "clients
-    /// MUST NOT show it to end users".
+    /// Section 7.1.6: the reason of the first Close received, or an empty text. The peer chose it; section 5.5.1:
+    /// "clients MUST NOT show it to end users".
     pub reason: String,
     /// Why the connection ended.
     pub cause: Cause,
@@ -91,8 +93,8 @@ pub struct Disconnect {
     pub received: Option<CloseFrame>,
     /// The Close sent. Code 1005 stands for an empty one.
     pub sent: Option<CloseFrame>,
-    /// The party that began the end: with the first Close that this endpoint sent or received, with a rejection, or with
-    /// an abort. `None` if the network or a timeout began it.
+    /// The party that began the end: with the first Close that this endpoint sent or received, with a rejection, or
+    /// with an abort. `None` if the network or a timeout began it.
     pub initiator: Option<Party>,
     /// Whether both parties have sent and received a Close (section 7.1.4).
     ///
@@ -102,12 +104,12 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
-    /// Whether a new connection may succeed: the network or a timeout ended this one, or a server that cannot serve at the
-    /// moment. [`Reconnect`](crate::reconnect::Reconnect) says when to try.
+    /// Whether a new connection may succeed: the network or a timeout ended this one, or a server that cannot serve at
+    /// the moment. [`Reconnect`](crate::reconnect::Reconnect) says when to try.
     ///
     /// | cause | retryable |
     /// |---|---|
-    /// | the peer closed | 1001 going away, 1011 internal error, 1012 service restart, 1013 try again later, 1014 bad gateway |
+    /// | the peer closed | with 1001, 1011, 1012, 1013 or 1014 |
     /// | rejected | 408, 425, 429, 500, 502, 503, 504, and any other 5xx that is not registered |
     /// | transport lost | yes, unless we had sent a Close |
     /// | timed out | yes, unless it was the answer to our Close |
@@ -118,7 +120,8 @@ impl Disconnect {
     /// * 1000 and an empty Close (1005) say that the server is done.
     /// * 1002, 1003 and 1007 to 1010 complain about our messages, which a new connection would repeat.
     /// * The meaning of 3000 to 4999 is known only to your code (RFC 6455 section 7.4.2).
-    /// * 3xx asks for another URI, and a 4xx that is not listed for another request. The registered 5xx that are not listed
+    /// * 3xx asks for another URI, and a 4xx that is not listed for another request. The registered 5xx that are not
+    ///   listed
     ///   (501, 505 to 508, 510, 511) do not pass with time, or belong to WebDAV. An unknown 5xx is treated "as being
     ///   equivalent to the x00 status code of that class" (RFC 9110 section 15).
     ///
@@ -150,8 +153,8 @@ impl Disconnect {
     }
 }
 
-/// The listed 4xx are those whose definitions provide for a repetition of the request (RFC 9110 section 15.5.9, RFC 8470
-/// section 5.2, RFC 6585 section 4).
+/// The listed 4xx are those whose definitions provide for a repetition of the request (RFC 9110 section 15.5.9, RFC
+/// 8470 section 5.2, RFC 6585 section 4).
 fn is_retryable_status(status: StatusCode) -> bool {
     match status.as_u16() {
         408 | 425 | 429 | 500 | 502..=504 => true,

@@ -11,8 +11,8 @@ use std::borrow::Cow;
 
 /// A text or binary message, or a chunk of one. The two kinds are complete: RFC 6455 defines no others.
 ///
-/// It borrows from the buffer given to [`receive`](crate::Connection::receive) if it lay there whole. Otherwise it owns its
-/// bytes.
+/// It borrows from the buffer given to [`receive`](crate::Connection::receive) if it lay there whole. Otherwise it owns
+/// its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message<'b> {
     /// Text, in whole code points.

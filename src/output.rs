@@ -21,8 +21,8 @@ pub(crate) struct Output {
     has_edge: bool,
 }
 
-/// Memory that a loop [lends](crate::Connection::lend_buffer) to one connection after another: to queue output in, and to
-/// recycle the memory of large messages.
+/// Memory that a loop [lends](crate::Connection::lend_buffer) to one connection after another: to queue output in, and
+/// to recycle the memory of large messages.
 #[derive(Clone, Debug, Default)]
 pub struct OutputBuffer(Option<Box<Queue>>);
 

@@ -1,8 +1,8 @@
 //! When a client connects again: exponential backoff with full jitter, without a clock or a socket.
 //!
-//! Nothing connects again by itself. [`Reconnect`] tells the client whether to begin a new connection, and how long to wait
-//! before that. RFC 6455 section 7.2.3 says why to wait: if every client "immediately and persistently tries to reconnect,
-//! the server may experience what amounts to a denial-of-service attack".
+//! Nothing connects again by itself. [`Reconnect`] tells the client whether to begin a new connection, and how long to
+//! wait before that. RFC 6455 section 7.2.3 says why to wait: if every client "immediately and persistently tries to
+//! reconnect, the server may experience what amounts to a denial-of-service attack".
 //!
 //! ```
 //! use statesocket::{Config, Connection, Event, handshake::Connect, reconnect::{Backoff, Reconnect}};
@@ -41,9 +41,9 @@ use std::{
 
 /// How often a client connects again, and after which delays. Every limit is finite by default.
 ///
-/// A delay is drawn uniformly from its range ("full jitter"), so that clients that were disconnected together do not come
-/// back together. The usual range is 0 to [`ceiling`](Self::ceiling), which doubles with every attempt that has not led to
-/// a stable connection.
+/// A delay is drawn uniformly from its range ("full jitter"), so that clients that were disconnected together do not
+/// come back together. The usual range is 0 to [`ceiling`](Self::ceiling), which doubles with every attempt that has
+/// not led to a stable connection.
 ///
 /// ```
 /// use statesocket::reconnect::Backoff;
@@ -62,22 +62,22 @@ pub struct Backoff {
     /// The upper bound of the doubling (section 7.2.3: "truncated binary exponential backoff"). Default 60 s.
     pub max_delay: Duration,
     /// The range of the delay after Close 1012 (service restart). Its upper end is at least the
-    /// [`ceiling`](Self::ceiling). Default 5 s to 30 s, as in the [proposal in the IANA registry][1012]: "should reconnect
-    /// using a randomized delay of 5 - 30s".
+    /// [`ceiling`](Self::ceiling). Default 5 s to 30 s, as in the [proposal in the IANA registry][1012]: "should
+    /// reconnect using a randomized delay of 5 - 30s".
     ///
     /// [1012]: https://www.ietf.org/mail-archive/web/hybi/current/msg09649.html
     pub restart_delay: RangeInclusive<Duration>,
     /// The range of the delay after Close 1013 (try again later). Its upper end is at least the
-    /// [`ceiling`](Self::ceiling). Default 30 s to 2 min. By the proposal a client connects to the same address only when
-    /// its user acts; a program without a user waits instead.
+    /// [`ceiling`](Self::ceiling). Default 30 s to 2 min. By the proposal a client connects to the same address only
+    /// when its user acts; a program without a user waits instead.
     pub overload_delay: RangeInclusive<Duration>,
     /// The longest `Retry-After` that is honoured, so that no server can send a client away for ever. Default 1 h.
     pub max_retry_after: Duration,
-    /// How long a connection must be open before earlier attempts are forgotten. Otherwise a server that accepts and then
-    /// fails would be visited at the pace of the first delay for ever. Default 60 s.
+    /// How long a connection must be open before earlier attempts are forgotten. Otherwise a server that accepts and
+    /// then fails would be visited at the pace of the first delay for ever. Default 60 s.
     pub stable_after: Duration,
-    /// The most attempts since the connection was last stable. Default 20, which with the other defaults take nine minutes
-    /// on average; 0 never connects again.
+    /// The most attempts since the connection was last stable. Default 20, which with the other defaults take nine
+    /// minutes on average; 0 never connects again.
     pub max_attempts: u32,
     /// The seed of all delays, for tests. By default the operating system gives the seed.
     pub seed: Option<[u8; 32]>,
@@ -107,8 +107,8 @@ impl Backoff {
         self
     }
 
-    /// The longest usual delay after this number of attempts: [`first_delay`](Self::first_delay), doubled per attempt, and
-    /// at most [`max_delay`](Self::max_delay).
+    /// The longest usual delay after this number of attempts: [`first_delay`](Self::first_delay), doubled per attempt,
+    /// and at most [`max_delay`](Self::max_delay).
     #[must_use]
     pub fn ceiling(&self, attempts: u32) -> Duration {
         // In nanoseconds, the longest `Duration` is less than 2^94.
@@ -121,9 +121,9 @@ impl Backoff {
 /// Whether and when a client connects again.
 ///
 /// Call [`opened`](Self::opened) and [`rejected`](Self::rejected) on these events, and at the end
-/// [`disconnected`](Self::disconnected), or [`failed`](Self::failed) if there never was a connection. The last two return
-/// the delay before the next attempt. They return `None` if the end is not [retryable](Disconnect::is_retryable) or
-/// [`Backoff::max_attempts`] have been made.
+/// [`disconnected`](Self::disconnected), or [`failed`](Self::failed) if there never was a connection. The last two
+/// return the delay before the next attempt. They return `None` if the end is not [retryable](Disconnect::is_retryable)
+/// or [`Backoff::max_attempts`] have been made.
 #[derive(Debug)]
 pub struct Reconnect {
     backoff: Backoff,
@@ -158,9 +158,9 @@ impl Reconnect {
         self.opened = Some(now);
     }
 
-    /// Records that the server has rejected the request: [`Event::Rejected`](crate::Event::Rejected). The seconds of its
-    /// `Retry-After` (RFC 9110 section 10.2.3) are added to the next delay. A `Retry-After` with a date is ignored, since
-    /// this module knows no date.
+    /// Records that the server has rejected the request: [`Event::Rejected`](crate::Event::Rejected). The seconds of
+    /// its `Retry-After` (RFC 9110 section 10.2.3) are added to the next delay. A `Retry-After` with a date is ignored,
+    /// since this module knows no date.
     ///
     /// ```
     /// use statesocket::{handshake::Response, reconnect::{Backoff, Reconnect}};
@@ -180,8 +180,8 @@ impl Reconnect {
         self.retry_after = seconds.unwrap_or_default().min(self.backoff.max_retry_after);
     }
 
-    /// Records that the connection has ended: [`Event::Disconnect`](crate::Event::Disconnect). Returns the delay before the
-    /// next attempt; `None` if there is none.
+    /// Records that the connection has ended: [`Event::Disconnect`](crate::Event::Disconnect). Returns the delay before
+    /// the next attempt; `None` if there is none.
     #[must_use]
     pub fn disconnected(&mut self, disconnect: &Disconnect, now: Instant) -> Option<Duration> {
         self.forget_if_stable(now);

@@ -142,9 +142,9 @@ impl Server {
 
     /// Routes `path` to handlers made by `factory`, which is called once per connection.
     ///
-    /// A path may have parameters. Each is a whole segment or a part of one: `/ws/{room_id}`. The last may be the rest of
-    /// the path: `/files/{*path}`. A literal path takes precedence over a parameter. Handlers get the percent-decoded
-    /// values by [`Session::param`].
+    /// A path may have parameters. Each is a whole segment or a part of one: `/ws/{room_id}`. The last may be the rest
+    /// of the path: `/files/{*path}`. A literal path takes precedence over a parameter. Handlers get the
+    /// percent-decoded values by [`Session::param`].
     ///
     /// A request for a path without a route is answered with 404.
     ///

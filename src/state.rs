@@ -1,13 +1,15 @@
 //! The transition table: two parties, six phases, one `match`.
 //!
 //! This file alone decides whether a transition is legal. It knows no bytes, no role and no time. Both endpoints of a
-//! connection walk the same sequence of phases; only [`Connection`](crate::Connection) knows which party is the local one.
+//! connection walk the same sequence of phases; only [`Connection`](crate::Connection) knows which party is the local
+//! one.
 
 use std::fmt;
 
 /// How far one party has come, as known at this endpoint.
 ///
-/// The names are those of Starlette's `WebSocketState`. The three states are complete. A party only moves down this list.
+/// The names are those of Starlette's `WebSocketState`. The three states are complete. A party only moves down this
+/// list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// It has not yet done its part of the opening handshake.
@@ -30,7 +32,8 @@ pub enum Party {
 /// Something that a party does. The actions are complete: the table has a column for no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Send the opening request, whole and valid ([RFC 6455 section 4.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.1)).
+    /// Send the opening request, whole and valid ([RFC 6455 section
+    /// 4.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.1)).
     Open,
     /// Answer the request with `101 Switching Protocols` (section 4.2.2).
     Accept,
@@ -51,8 +54,8 @@ pub enum Action {
 
 /// The joint state of both parties.
 ///
-/// Six of the nine pairs of [`State`]s have a phase. The other three make no sense, since an application cannot be connected
-/// to nobody, so they cannot be built. The phases are complete.
+/// Six of the nine pairs of [`State`]s have a phase. The other three make no sense, since an application cannot be
+/// connected to nobody, so they cannot be built. The phases are complete.
 ///
 /// ```
 /// use statesocket::{Action, Party, Phase, State};

@@ -1,5 +1,5 @@
-//! Incremental UTF-8 validation (RFC 6455 section 8.1). A code point may straddle pieces. The first byte that cannot belong
-//! to a valid stream fails at once.
+//! Incremental UTF-8 validation (RFC 6455 section 8.1). A code point may straddle pieces. The first byte that cannot
+//! belong to a valid stream fails at once.
 
 /// The stream is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ impl Utf8Stream {
         self.len == 0
     }
 
-    /// Takes the next piece. Returns the code point that it completes and the text behind that. Keeps the first bytes of a
-    /// code point at the end of the piece.
+    /// Takes the next piece. Returns the code point that it completes and the text behind that. Keeps the first bytes
+    /// of a code point at the end of the piece.
     pub(crate) fn push<'a>(&mut self, mut piece: &'a [u8]) -> Result<(Option<char>, &'a str), InvalidUtf8> {
         let mut completed = None;
         while self.len > 0 {

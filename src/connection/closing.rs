@@ -19,9 +19,9 @@ use http::StatusCode;
 
 /// # C: commands that end the connection
 ///
-/// The four commands differ before the connection is open and in what they may refuse.
+/// The four commands differ before the connection is open, and in what they may refuse.
 ///
-/// | phase | [`close`](Self::close) | [`ensure_closed`](Self::ensure_closed) | [`shutdown`](Self::shutdown) | [`abort`](Self::abort) |
+/// | phase | `close` | `ensure_closed` | `shutdown` | `abort` |
 /// |---|---|---|---|---|
 /// | no bytes of a request yet | error | abort | abort | closes the socket |
 /// | a part of a request | error | abort | answers 503 | closes the socket |
@@ -65,8 +65,8 @@ impl Connection {
 
     /// Like [`close`](Self::close), for clean-up code that must not fail.
     ///
-    /// The reason is cut to fit. A code that may not be sent becomes 1011; 1005, which stands for no code, becomes 1000.
-    /// Does nothing if this party has closed already. Before a request has come it is [`abort`](Self::abort).
+    /// The reason is cut to fit. A code that may not be sent becomes 1011; 1005, which stands for no code, becomes
+    /// 1000. Does nothing if this party has closed already. Before a request has come it is [`abort`](Self::abort).
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
         let code = code.into().sendable(self.role);
         let reason = fit_reason(reason);
@@ -83,8 +83,8 @@ impl Connection {
     }
 
     /// Ends the connection because this endpoint stops. A server answers a request, or the beginning of one, with 503.
-    /// An open connection is closed as by [`ensure_closed`](Self::ensure_closed), usually with 1001 (going away) or 1012
-    /// (service restart). Otherwise it is [`abort`](Self::abort).
+    /// An open connection is closed as by [`ensure_closed`](Self::ensure_closed), usually with 1001 (going away) or
+    /// 1012 (service restart). Otherwise it is [`abort`](Self::abort).
     pub fn shutdown(&mut self, code: impl Into<CloseCode>) {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         if self.incoming.has_begun_request() {

@@ -132,8 +132,8 @@ impl Outgoing {
         self.fragmented = (!is_last).then_some(kind);
     }
 
-    /// Writes a server's message once, behind the queued bytes, and queues the part that `writer` does not take. Returns
-    /// the number of bytes written, those of the queue included.
+    /// Writes a server's message once, behind the queued bytes, and queues the part that `writer` does not take.
+    /// Returns the number of bytes written, those of the queue included.
     pub(super) fn write_message(&mut self, message: Message<'_>, mut writer: impl io::Write) -> usize {
         let header = EncodedHeader::new(true, Kind::of(&message).opcode(), message.len(), None);
         // Nothing is queued before the write: a writer that panics leaves no half of a frame.

@@ -18,8 +18,8 @@ use std::{sync::Arc, time::Instant};
 
 /// # B: bytes of the peer
 impl Connection {
-    /// Returns the next event in `input`, and takes its bytes off the front of `input`. Call it until it returns `None`:
-    /// then all of `input` has been taken.
+    /// Returns the next event in `input`, and takes its bytes off the front of `input`. Call it until it returns
+    /// `None`: then all of `input` has been taken.
     ///
     /// Payloads are unmasked in place. The event borrows a message that lies whole in `input`: nothing is copied and
     /// nothing allocated. A message that straddles two inputs is assembled in the connection, so one buffer can serve

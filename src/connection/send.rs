@@ -99,8 +99,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a message that other connections send too. A server does not copy a large one. A client copies it, to mask
-    /// it.
+    /// Queues a message that other connections send too. A server does not copy a large one. A client copies it, to
+    /// mask it.
     ///
     /// # Errors
     /// As [`send_text`](Self::send_text).
@@ -159,8 +159,8 @@ impl Connection {
         Ok(self.send_binary(&bytes)?)
     }
 
-    /// Queues a Ping with at most 125 bytes of payload, which the peer's [`Pong`](crate::Event::Pong) repeats. It may be
-    /// sent between the fragments of a message.
+    /// Queues a Ping with at most 125 bytes of payload, which the peer's [`Pong`](crate::Event::Pong) repeats. It may
+    /// be sent between the fragments of a message.
     ///
     /// # Errors
     /// [`PingError`] if the connection is not open, the payload is too long, or the output is full.

@@ -28,12 +28,12 @@ impl Connection {
         self.clock.deadline(self.waits(), &self.config)
     }
 
-    /// Acts on the deadlines up to `now`. Take the events that follow with [`poll_event`](Self::poll_event). An early or
-    /// repeated call does nothing. After a jump of the clock each timer fires once.
+    /// Acts on the deadlines up to `now`. Take the events that follow with [`poll_event`](Self::poll_event). An early
+    /// or repeated call does nothing. After a jump of the clock each timer fires once.
     ///
     /// | timer | effect |
     /// |---|---|
-    /// | [`Opening`](Timer::Opening) | a server answers 408 if a request has begun, else the socket is closed; a client closes the socket |
+    /// | [`Opening`](Timer::Opening) | a server answers 408 if a request has begun; otherwise the socket is closed |
     /// | [`Accept`](Timer::Accept) | 503 answers the request |
     /// | [`Ping`](Timer::Ping) | a Ping is sent |
     /// | [`Pong`](Timer::Pong) | Close 1011 is sent; the code of the `Disconnect` is 1006 |

@@ -87,8 +87,8 @@ impl Connection {
     }
 
     /// Lends a buffer to queue output in. Output that is queued and written before the buffer is
-    /// [reclaimed](Self::reclaim_buffer) allocates nothing. A loop has one buffer for all its connections. Nothing is lent
-    /// if output is queued already.
+    /// [reclaimed](Self::reclaim_buffer) allocates nothing. A loop has one buffer for all its connections. Nothing is
+    /// lent if output is queued already.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, OutputBuffer, Role};

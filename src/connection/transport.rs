@@ -5,7 +5,8 @@
 #[non_exhaustive]
 pub enum SocketAction {
     /// Shut down writing: the last byte has been written. Go on reading to the end of the stream. Closing a socket with
-    /// unread bytes resets it, and a reset can destroy the last bytes on their way to the peer (RFC 6455 section 7.1.1).
+    /// unread bytes resets it, and a reset can destroy the last bytes on their way to the peer (RFC 6455 section
+    /// 7.1.1).
     ShutdownWrite,
     /// Close the socket and drop the connection.
     Close,

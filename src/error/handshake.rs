@@ -2,7 +2,8 @@ use http::{StatusCode, header::HeaderName};
 
 /// An opening handshake that breaks RFC 6455 section 4, or HTTP.
 ///
-/// A server has already answered the request with [`status`](Self::status). A client sends nothing and closes the socket.
+/// A server has already answered the request with [`status`](Self::status). A client sends nothing and closes the
+/// socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeError {

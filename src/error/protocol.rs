@@ -2,8 +2,8 @@ use crate::close_code::CloseCode;
 
 /// A frame that breaks RFC 6455, with one variant per sentence of the RFC.
 ///
-/// The connection has already failed (section 7.1.7): a Close with [`close_code`](Self::close_code) is queued if none had
-/// been sent, and no further byte is parsed.
+/// The connection has already failed (section 7.1.7): a Close with [`close_code`](Self::close_code) is queued if none
+/// had been sent, and no further byte is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {

@@ -11,8 +11,8 @@ const LEN: u8 = 0x7F;
 /// Reads the header at the front of `bytes`, which an endpoint of role `local` has received. Returns it and its length;
 /// `Ok(None)` if it is not complete.
 ///
-/// Every rule is checked as soon as the byte that can break it is there, in the order of the bytes. So a header breaks the
-/// same rule however its bytes are cut.
+/// Every rule is checked as soon as the byte that can break it is there, in the order of the bytes. So a header breaks
+/// the same rule however its bytes are cut.
 pub(crate) fn decode(bytes: &[u8], local: Role) -> Result<Option<(Header, usize)>, ProtocolError> {
     let Some(&first) = bytes.first() else { return Ok(None) };
     if first & RESERVED != 0 {

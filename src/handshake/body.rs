@@ -99,8 +99,8 @@ impl Body {
     }
 }
 
-/// Takes bytes of a chunk, of which `left` are missing, those of its line end included. Checks the line end, and returns
-/// the bytes before it.
+/// Takes bytes of a chunk, of which `left` are missing, those of its line end included. Checks the line end, and
+/// returns the bytes before it.
 ///
 /// ```text
 ///   d d d d d d CR LF

@@ -91,8 +91,8 @@ impl Connect {
         Ok(self)
     }
 
-    /// Derives all randomness of the connection from `seed`, for tests. The seed reveals every masking key. Without this
-    /// call the operating system seeds a cryptographically secure generator (RFC 6455 section 10.3).
+    /// Derives all randomness of the connection from `seed`, for tests. The seed reveals every masking key. Without
+    /// this call the operating system seeds a cryptographically secure generator (RFC 6455 section 10.3).
     #[must_use]
     pub const fn seed(mut self, seed: [u8; 32]) -> Self {
         self.seed = Some(seed);

@@ -4,8 +4,8 @@ use super::{Message, read_buffer::ReadBuffer};
 use crate::{error::ProtocolError, spare::Spare, utf8::Utf8Stream};
 use std::{borrow::Cow, mem};
 
-/// The payload of an unfinished message. Text is validated piece by piece and held as text, so that no byte is validated
-/// twice.
+/// The payload of an unfinished message. Text is validated piece by piece and held as text, so that no byte is
+/// validated twice.
 #[derive(Clone, Debug)]
 pub(super) enum Assembly {
     Text { held: String, utf8: Utf8Stream },

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-/// Bytes, and initialised room behind them. Removed bytes become room, so that filling it again neither grows nor clears
-/// memory.
+/// Bytes, and initialised room behind them. Removed bytes become room, so that filling it again neither grows nor
+/// clears memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffer {
     memory: Vec<u8>,

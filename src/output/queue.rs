@@ -66,8 +66,8 @@ struct Pong {
     len: NonZero<u8>,
 }
 
-/// The number of Pongs that are queued side by side; Autobahn case 2.10 expects ten. Of further Pings only the latest is
-/// answered.
+/// The number of Pongs that are queued side by side; Autobahn case 2.10 expects ten. Of further Pings only the latest
+/// is answered.
 pub(super) const MAX_PONGS: u8 = 16;
 
 /// Queued bytes move to the front once at least this many bytes before them are written, and they are fewer than those.
@@ -248,8 +248,8 @@ impl Queue {
         }
     }
 
-    /// Fast path of [`frame`](Self::frame) for a server's whole message. Queues it if it fits the memory. Returns whether
-    /// it did.
+    /// Fast path of [`frame`](Self::frame) for a server's whole message. Queues it if it fits the memory. Returns
+    /// whether it did.
     #[inline(always)]
     pub(super) fn try_message(&mut self, opcode: OpCode, payload: &[u8]) -> bool {
         let Some(len) = fast::encode(opcode, payload, |len| self.bytes.try_append(len)) else { return false };

@@ -139,8 +139,8 @@ impl Acceptor {
     }
 }
 
-/// Like `TcpListener::bind`, with a longer backlog. When many clients come at once, the 128 places of the standard library
-/// and mio are taken in a moment, and the system makes further clients wait for a second or more.
+/// Like `TcpListener::bind`, with a longer backlog. When many clients come at once, the 128 places of the standard
+/// library and mio are taken in a moment, and the system makes further clients wait for a second or more.
 fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On other systems the option lets another program take over the port.

@@ -3,8 +3,8 @@
 use crate::handshake::Request;
 use http::StatusCode;
 
-/// The pages that may connect. A client that sends no `Origin` is not a browser and is not checked (RFC 6455 section 4.2.1
-/// item 7); only authentication protects against it.
+/// The pages that may connect. A client that sends no `Origin` is not a browser and is not checked (RFC 6455 section
+/// 4.2.1 item 7); only authentication protects against it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginPolicy {
@@ -37,8 +37,8 @@ pub enum OriginPolicy {
 pub struct Admission {
     /// The pages that may connect. A request of another page is answered with 403.
     pub origin: OriginPolicy,
-    /// The host names of the server, without ports. A request for another host is answered with 421. This keeps out a page
-    /// that has pointed its own name at this server (DNS rebinding). `None` allows any host.
+    /// The host names of the server, without ports. A request for another host is answered with 421. This keeps out a
+    /// page that has pointed its own name at this server (DNS rebinding). `None` allows any host.
     pub hosts: Option<Vec<String>>,
 }
 

@@ -42,8 +42,8 @@ pub trait Handler {
     }
 
     /// The output has drained to [`Limits::low_water`](super::Limits::low_water) bytes, after it was above
-    /// [`Limits::high_water`](super::Limits::high_water). A handler that has stopped sending can go on. The number of queued
-    /// bytes is [`output_len`](crate::Connection::output_len).
+    /// [`Limits::high_water`](super::Limits::high_water). A handler that has stopped sending can go on. The number of
+    /// queued bytes is [`output_len`](crate::Connection::output_len).
     fn on_drain(&mut self, session: &mut Session<'_>) {
         let _ = session;
     }

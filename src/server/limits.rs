@@ -33,8 +33,8 @@ pub struct Limits {
     pub max_connections_per_address: usize,
     /// The most connections whose opening handshake is in progress. Others wait in the backlog. Default 10,000.
     pub max_handshakes: usize,
-    /// The loop does not read from a peer while more bytes than this are queued for it, since its messages may queue more.
-    /// Default 64 KiB; capped at half of [`max_output_bytes`](crate::Config::max_output_bytes).
+    /// The loop does not read from a peer while more bytes than this are queued for it, since its messages may queue
+    /// more. Default 64 KiB; capped at half of [`max_output_bytes`](crate::Config::max_output_bytes).
     pub high_water: usize,
     /// When the queued bytes have drained to this number, the loop reads from the peer again and calls
     /// [`on_drain`](super::Handler::on_drain). Default 16 KiB; capped at `high_water`.

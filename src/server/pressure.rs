@@ -172,13 +172,11 @@ mod tests {
 
     #[test]
     fn a_full_output_is_above_the_high_water_mark() {
-        let mut limits = Limits::default();
-        (limits.high_water, limits.low_water) = (64 << 10, 16 << 10);
+        let mut limits = Limits::default().with(|limits| (limits.high_water, limits.low_water) = (64 << 10, 16 << 10));
         for (max_output_bytes, high, low) in
             [(64 << 20, 64 << 10, 16 << 10), (100 << 10, 50 << 10, 16 << 10), (20 << 10, 10 << 10, 10 << 10), (0, 0, 0)]
         {
-            let mut config = Config::default();
-            config.max_output_bytes = max_output_bytes;
+            let config = Config::default().with(|config| config.max_output_bytes = max_output_bytes);
             assert_eq!(Marks::new(&limits, &config), Marks { high, low });
         }
         limits.low_water = 1 << 20;

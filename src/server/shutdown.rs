@@ -21,8 +21,8 @@ impl Server {
         self.for_each_session(now, |view| view.connection.abort());
     }
 
-    /// Closes the listener. The clients in its backlog, and those whose request is unread, are owed a 503: closing their
-    /// sockets unread would reset them.
+    /// Closes the listener. The clients in its backlog, and those whose request is unread, are owed a 503: closing
+    /// their sockets unread would reset them.
     fn accept_last(&mut self, now: Instant) {
         let Some(mut acceptor) = self.life.stop_accepting() else { return };
         acceptor.set_ready();
