@@ -84,8 +84,8 @@ impl Connection {
     /// [`poll_event`](Self::poll_event) or the next [`receive`](Self::receive).
     ///
     /// # Errors
-    /// [`AcceptError`] if no request waits, the transport is lost, the request is plain HTTP, or the client did not offer
-    /// the subprotocol.
+    /// [`AcceptError`] if no request waits, the transport is lost, the request is plain HTTP, or the client did not
+    /// offer the subprotocol.
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
         self.check(Action::Accept)?;
         if !self.transport.is_open() {
