@@ -7,8 +7,8 @@
 //!
 //! impl Handler for Echo {
 //!     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-//!         if let Err(error) = peer.send(message) {
-//!             peer.ensure_closed(1011, &error.to_string());
+//!         if let Err(error) = session.send(message) {
+//!             session.ensure_closed(1011, &error.to_string());
 //!         }
 //!     }
 //! }

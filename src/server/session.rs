@@ -218,12 +218,12 @@ impl Handle {
     /// ```
     /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, SessionId, Stopped}};
     /// fn decide(handle: &Handle, id: SessionId, is_welcome: bool) -> Result<(), Stopped> {
-    ///     handle.with_session(id, move |peer| {
+    ///     handle.with_session(id, move |session| {
     ///         // The client may have gone: then there is nobody to answer.
     ///         if is_welcome {
-    ///             let _ = peer.accept(Accept::new());
+    ///             let _ = session.accept(Accept::new());
     ///         } else {
-    ///             let _ = peer.reject(Response::new(StatusCode::FORBIDDEN));
+    ///             let _ = session.reject(Response::new(StatusCode::FORBIDDEN));
     ///         }
     ///     })
     /// }

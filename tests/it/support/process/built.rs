@@ -48,19 +48,16 @@ fn build() -> Result<BTreeMap<String, PathBuf>, String> {
 /// The arguments for the profile and the directory of `test`, which is `TARGET_DIR/[TRIPLE/]PROFILE/deps/NAME`.
 fn place(test: &Path) -> Vec<String> {
     let mut folders = test.ancestors().skip(2);
+    let [profile, inner, outer] = std::array::from_fn(|_| folders.next().unwrap_or_else(|| Path::new("")));
     let name = |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let profile = folders.next().map(name).unwrap_or_default();
+    let profile = name(profile);
     let mut args = vec![format!("--profile={}", if profile == "debug" { "dev" } else { &profile })];
-    // cargo marks the target directory with this file.
-    let is_root = |folder: &Path| folder.join("CACHEDIR.TAG").exists();
-    let mut below = None;
-    for folder in folders.take(2) {
-        if is_root(folder) {
-            args.push(format!("--target-dir={}", folder.display()));
-            args.extend(below.map(|triple| format!("--target={triple}")));
-            break;
-        }
-        below = Some(name(folder));
+    // cargo marks its target directory, and the one for a triple inside it, with this file.
+    let is_marked = |folder: &Path| folder.join("CACHEDIR.TAG").exists();
+    if is_marked(outer) && name(inner).contains('-') {
+        args.extend([format!("--target-dir={}", outer.display()), format!("--target={}", name(inner))]);
+    } else if is_marked(inner) {
+        args.push(format!("--target-dir={}", inner.display()));
     }
     args
 }
