@@ -3,7 +3,7 @@
 use crate::{
     Seen, Sink, Workload,
     output::write,
-    wire::{self, peer_of},
+    wire::{self},
 };
 use statesocket::{Agreed, CloseCode, Config, Connection, Event, OutputBuffer, Phase, Role, SocketAction};
 use std::{hint::black_box, sync::Arc, time::Instant};
@@ -59,7 +59,7 @@ impl Workload for Answer {
     fn check(&self, seen: &Seen) {
         let mut output = seen.output.as_slice();
         for _ in 0..PINGS {
-            let (payload, rest) = wire::read_any_frame(0x8A, output, peer_of(self.role));
+            let (payload, rest) = wire::read_any_frame(0x8A, output, self.role.peer());
             assert_eq!(payload, self.payload);
             output = rest;
         }
@@ -110,7 +110,7 @@ impl Workload for Ask {
     }
 
     fn check(&self, seen: &Seen) {
-        let (payload, rest) = wire::read_any_frame(0x89, &seen.output, peer_of(self.role));
+        let (payload, rest) = wire::read_any_frame(0x89, &seen.output, self.role.peer());
         assert_eq!((payload.as_slice(), rest), (&b"ping"[..], &[][..]));
     }
 }
@@ -177,7 +177,7 @@ impl Workload for Close {
         if self.closing == Closing::Not {
             return;
         }
-        let (payload, rest) = wire::read_any_frame(0x88, &seen.output, peer_of(self.role));
+        let (payload, rest) = wire::read_any_frame(0x88, &seen.output, self.role.peer());
         assert_eq!((payload, rest), (1000_u16.to_be_bytes().to_vec(), &[][..]));
     }
 }

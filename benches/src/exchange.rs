@@ -3,7 +3,7 @@
 use crate::{
     Seen, Sink, Workload,
     output::write_all,
-    wire::{self, Kind, peer_of},
+    wire::{self, Kind},
 };
 use statesocket::{Agreed, Config, Connection, Event, Message, OutputBuffer, Role};
 use std::{sync::Arc, time::Instant};
@@ -49,7 +49,7 @@ impl Job {
     fn check_output(&self, mut output: &[u8]) {
         let expected = wire::payload(self.kind, self.len);
         for n in 0..self.count {
-            let (payload, rest) = wire::read_frame(self.kind, output, peer_of(self.role));
+            let (payload, rest) = wire::read_frame(self.kind, output, self.role.peer());
             assert!(payload == expected, "message {n} is sent changed");
             output = rest;
         }

@@ -19,12 +19,6 @@ pub enum Kind {
     Mixed,
 }
 
-/// The role of the other end.
-#[must_use]
-pub fn peer_of(role: Role) -> Role {
-    if role == Role::Server { Role::Client } else { Role::Server }
-}
-
 /// A length as the tables write it.
 #[must_use]
 pub fn size_name(len: usize) -> String {

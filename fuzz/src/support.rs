@@ -7,6 +7,6 @@ mod sent;
 #[path = "../../tests/it/support/wire.rs"]
 mod wire;
 
-pub(crate) use pair::{client, drain, established, feed, into_owned, waiting};
-pub(crate) use sent::{ROLES, head_len, peer_of, pending, sent};
+pub(crate) use pair::{client, drain, established, feed, waiting};
+pub(crate) use sent::{ROLES, head_len, pending, sent};
 pub(crate) use wire::{Raw, accepted_head, request_head, response_head};

@@ -5,7 +5,7 @@ use super::{
     output::{Output, is_refusal},
     property as p,
 };
-use crate::support::{Raw, peer_of};
+use crate::support::Raw;
 use statesocket::{Action, Cause, CloseReply, Disconnect, Event, Phase, Role, SocketAction, State, Transition};
 
 /// The valid pairs of states, of the client and the application.
@@ -67,7 +67,7 @@ impl View {
     }
 
     pub(super) fn peer(&self) -> State {
-        self.of(peer_of(self.role))
+        self.of(self.role.peer())
     }
 
     fn of(&self, role: Role) -> State {

@@ -1,7 +1,7 @@
 //! A real connection, and the faults that can be put between it and its observer.
 
 use super::output::Output;
-use crate::support::{Raw, into_owned};
+use crate::support::Raw;
 use statesocket::{
     Connection, Event, Phase, Role, SocketAction, State, Timer,
     handshake::{Accept, Response},
@@ -89,7 +89,7 @@ impl Subject {
     /// The next event of `input`, or the next pending one if there is no input.
     pub(super) fn next_event(&mut self, input: Option<&mut &mut [u8]>, now: Instant) -> Option<Event<'static>> {
         let event = match input {
-            Some(input) => self.connection.receive(input, now).map(into_owned),
+            Some(input) => self.connection.receive(input, now).map(Event::into_owned),
             None => self.connection.poll_event(),
         };
         let event = event.or_else(|| self.invented.take())?;

@@ -1,7 +1,7 @@
 //! Reads large messages directly into their own memory: `Connection::read_from`.
 
 use crate::support::{
-    ROLES, Raw, config, into_owned,
+    ROLES, Raw, config,
     strategies::{defects, frames},
 };
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
@@ -59,7 +59,7 @@ fn have_read(connection: Connection, wire: &[u8], sizes: Vec<usize>, now: Instan
 
 fn take_events(connection: &mut Connection, mut input: &mut [u8], events: &mut Vec<Event<'static>>, now: Instant) {
     while let Some(event) = connection.receive(&mut input, now) {
-        events.push(into_owned(event));
+        events.push(event.into_owned());
     }
 }
 

@@ -1,7 +1,7 @@
 //! However the bytes are cut, in either direction: the same events, the same output, the same end.
 
 use super::{frames::joined, settings};
-use crate::support::{accepted_head, client, drain, into_owned, request_head, waiting};
+use crate::support::{accepted_head, client, drain, request_head, waiting};
 use statesocket::{Agreed, Config, Connection, Delivery, Event, Phase, Role, handshake::Accept};
 use std::{io, sync::Arc, time::Instant};
 
@@ -125,7 +125,7 @@ fn run(start: Start, config: &Config, pieces: &[&[u8]], answer: Answer, writes: 
         let mut input = buffer.as_mut_slice();
         while let Some(event) = connection.receive(&mut input, Instant::now()) {
             react(&mut connection, &event, answer);
-            events.push(into_owned(event));
+            events.push(event.into_owned());
         }
         assert!(input.is_empty(), "`receive` takes all input before it returns `None`");
         assert_eq!(connection.poll_event(), None, "all events are reported");

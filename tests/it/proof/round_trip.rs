@@ -5,7 +5,7 @@ use super::{
     reference::{self, Said},
     settings,
 };
-use crate::support::{Raw, drain, into_owned, peer_of, waiting};
+use crate::support::{Raw, drain, waiting};
 use arbitrary::{Result, Unstructured};
 use statesocket::{Agreed, Config, Connection, Event, Role, SendError, SharedMessage};
 use std::{sync::Arc, time::Instant};
@@ -24,7 +24,7 @@ fn exchange(source: &mut Unstructured<'_>) -> Result<()> {
     let role = if source.arbitrary()? { Role::Client } else { Role::Server };
     // Only the delivery and the limits of the receiver, which no message here reaches.
     let config = Arc::new(settings::config(source.arbitrary::<u8>()? & 0x02));
-    let [mut sender, mut receiver] = [role, peer_of(role)]
+    let [mut sender, mut receiver] = [role, role.peer()]
         .map(|role| Connection::established(role, Agreed::new().seed([7; 32]), Arc::clone(&config), Instant::now()));
     let sent = send(&mut sender, source);
     let wire = waiting(&sender);
@@ -40,7 +40,7 @@ fn exchange(source: &mut Unstructured<'_>) -> Result<()> {
         let mut buffer = piece.to_vec();
         let mut input = buffer.as_mut_slice();
         while let Some(event) = receiver.receive(&mut input, Instant::now()) {
-            events.push(into_owned(event));
+            events.push(event.into_owned());
         }
         assert!(input.is_empty(), "`receive` takes all input");
     }
@@ -130,7 +130,7 @@ fn drain_all(connection: &mut Connection) -> Vec<u8> {
 
 /// The reference reads the output as it was meant, and a frame is masked if and only if a client sent it.
 fn check_wire(wire: &[u8], role: Role, config: &Config, sent: &[Said]) {
-    assert_eq!(reference::read(wire, peer_of(role), config), sent, "the reference reads what was sent");
+    assert_eq!(reference::read(wire, role.peer(), config), sent, "the reference reads what was sent");
     let keys: Vec<_> = masks(wire, role);
     let distinct: std::collections::HashSet<_> = keys.iter().collect();
     // Two equal keys among a few hundred of 32 bits have a chance of one in a hundred thousand. The seed is fixed, so

@@ -1,7 +1,7 @@
 //! A connection with a record of everything.
 
 use super::trace::{Call, Refusal, Step, Trace, View};
-use crate::support::{into_owned, waiting};
+use crate::support::waiting;
 use statesocket::{
     AcceptError, CloseError, Config, Connection, Event, OutputBuffer, PingError, RejectError, Role, SendError,
     SharedMessage, SocketAction,
@@ -77,7 +77,7 @@ impl Subject {
         loop {
             let mut buffer = rest.to_vec();
             let mut input = buffer.as_mut_slice();
-            let event = self.connection.receive(&mut input, self.now).map(into_owned);
+            let event = self.connection.receive(&mut input, self.now).map(Event::into_owned);
             let taken = rest.len() - input.len();
             self.received += taken;
             if matches!(event, Some(Event::Request(_) | Event::Accepted(_))) {

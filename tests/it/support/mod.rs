@@ -11,9 +11,9 @@ pub(crate) mod strategies;
 pub(crate) mod timers;
 mod wire;
 
-pub(crate) use pair::{Pair, client, drain, established, feed, into_owned, opened_server, requested_server, waiting};
+pub(crate) use pair::{Pair, client, drain, established, feed, opened_server, requested_server, waiting};
 pub(crate) use phases::{after_own_close, after_peer_close, config, in_every_phase, manual, without_timeouts};
 pub(crate) use sent::{
-    ROLES, RawHeader, assert_deaf, assert_fails, disconnect_in, head_len, peer_of, peer_sends, pending, sent,
+    ROLES, RawHeader, assert_deaf, assert_fails, disconnect_in, head_len, peer_sends, pending, sent,
 };
 pub(crate) use wire::{Raw, accepted_head, request_head, response_head};

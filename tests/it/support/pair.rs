@@ -2,7 +2,7 @@
 
 use super::wire::request_head;
 use statesocket::{Agreed, Config, Connection, Event, Role, handshake::Accept, handshake::Connect};
-use std::{borrow::Cow, io::IoSlice, sync::Arc, time::Instant};
+use std::{io::IoSlice, sync::Arc, time::Instant};
 
 /// Hands in `bytes`, and returns all events, owned.
 pub(crate) fn feed(connection: &mut Connection, bytes: &[u8]) -> Vec<Event<'static>> {
@@ -11,7 +11,7 @@ pub(crate) fn feed(connection: &mut Connection, bytes: &[u8]) -> Vec<Event<'stat
     let mut events = Vec::new();
     let now = Instant::now();
     while let Some(event) = connection.receive(&mut input, now) {
-        events.push(into_owned(event));
+        events.push(event.into_owned());
     }
     assert!(input.is_empty(), "`receive` takes all input before it returns `None`");
     events
@@ -29,21 +29,6 @@ pub(crate) fn waiting(connection: &Connection) -> Vec<u8> {
     let mut slices = [IoSlice::new(&[]); 256];
     let count = connection.output_slices(&mut slices);
     slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
-}
-
-/// The same event, with an owned payload.
-pub(crate) fn into_owned(event: Event<'_>) -> Event<'static> {
-    match event {
-        Event::Request(request) => Event::Request(request),
-        Event::Accepted(response) => Event::Accepted(response),
-        Event::Rejected(response) => Event::Rejected(response),
-        Event::Message(message) => Event::Message(message.into_owned()),
-        Event::Chunk { data, is_last } => Event::Chunk { data: data.into_owned(), is_last },
-        Event::Ping(payload) => Event::Ping(Cow::Owned(payload.into_owned())),
-        Event::Pong(payload) => Event::Pong(Cow::Owned(payload.into_owned())),
-        Event::Disconnect(disconnect) => Event::Disconnect(disconnect),
-        other => panic!("an event unknown to the tests: {other:?}"),
-    }
 }
 
 /// A client with fixed randomness that has queued its request for `/chat` with an offer of `subprotocols`.

@@ -6,9 +6,7 @@ use std::{sync::Arc, time::Instant};
 
 /// The default configuration with a change.
 pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
-    let mut config = Config::default();
-    change(&mut config);
-    config
+    Config::default().with(change)
 }
 
 /// Disables every timeout.

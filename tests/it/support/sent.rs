@@ -5,14 +5,6 @@ use statesocket::{Cause, Connection, Disconnect, Event, Phase, ProtocolError, Ro
 
 pub(crate) const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
-/// The other role.
-pub(crate) const fn peer_of(role: Role) -> Role {
-    match role {
-        Role::Client => Role::Server,
-        Role::Server => Role::Client,
-    }
-}
-
 /// The length of the HTTP head at the front of `bytes`, if it is complete.
 pub(crate) fn head_len(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)

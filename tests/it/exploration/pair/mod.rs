@@ -9,7 +9,7 @@ use super::{
     property as p,
     subject::{Call, Fault},
 };
-use crate::support::{Raw, peer_of};
+use crate::support::Raw;
 use statesocket::{Action, Config, Phase, Role, SocketAction};
 use std::{
     collections::HashSet,
@@ -154,7 +154,7 @@ impl Pair {
         let at = index(role);
         let (to, outcome) = self.machines[at].step(world.ends[at], world.now, &input)?;
         world.ends[at] = to;
-        let wire = &mut world.wires[index(peer_of(role))];
+        let wire = &mut world.wires[index(role.peer())];
         if wire.tail == Tail::More {
             if input == Input::Write {
                 wire.bytes.extend(self.carry(&outcome));
@@ -285,7 +285,7 @@ impl Model for Pair {
 
     fn check(&mut self, world: &World) -> Result<(), Violation> {
         for role in ENDS {
-            let (end, peer) = (self.node(world, role), self.node(world, peer_of(role)));
+            let (end, peer) = (self.node(world, role), self.node(world, role.peer()));
             let views = || format!("{:?} while the other is {:?}", end.view, peer.view);
             let is_behind = end.view.peer() <= peer.view.local();
             // An application that rejects ends the connection for both.

@@ -17,7 +17,7 @@ pub(crate) use rows::Row;
 pub(crate) use sending::differential_sending;
 pub(crate) use verdict::request;
 
-use crate::support::{Raw, peer_of};
+use crate::support::Raw;
 use statesocket::Role;
 use std::collections::BTreeSet;
 use trace::{Case, End, Fault, Item, Limits, Placed, Trace};
@@ -209,7 +209,7 @@ impl<'d> Comparison<'d> {
 
     /// Each reads what the other sends as it was meant.
     fn read_back(&self) {
-        let role = peer_of(self.case.role);
+        let role = self.case.role.peer();
         let read_by = |run: fn(&Case) -> Trace, output: &[u8]| {
             let case = Case { role, has_closed: false, limits: Limits::REPLIES, wire: output.to_vec() };
             let mut sent = self.sent(output);

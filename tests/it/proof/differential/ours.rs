@@ -1,7 +1,6 @@
 //! statesocket on the bytes. Its application echoes messages.
 
 use super::trace::{Case, End, Fault, Item, Trace};
-use crate::support::into_owned;
 use statesocket::{Agreed, Cause, CloseCode, Config, Connection, Disconnect, Event, Message, ProtocolError};
 use std::{sync::Arc, time::Instant};
 
@@ -47,7 +46,7 @@ impl Endpoint {
             at += piece.len();
             let mut input = piece;
             while let Some(event) = self.connection.receive(&mut input, self.now) {
-                self.note(at, into_owned(event));
+                self.note(at, event.into_owned());
                 self.write();
             }
         }

@@ -1,6 +1,5 @@
 //! The verdict of each endpoint on a head.
 
-use crate::support::into_owned;
 use statesocket::{
     Cause, Config, Connection, Event, HandshakeError,
     handshake::{Accept, Connect},
@@ -76,7 +75,7 @@ fn config() -> Arc<Config> {
 
 fn receive(connection: &mut Connection, bytes: &[u8]) -> Option<Event<'static>> {
     let mut bytes = bytes.to_vec();
-    connection.receive(&mut bytes.as_mut_slice(), Instant::now()).map(into_owned)
+    connection.receive(&mut bytes.as_mut_slice(), Instant::now()).map(Event::into_owned)
 }
 
 pub(super) fn ours_as_server(bytes: &[u8]) -> Verdict {

@@ -5,7 +5,7 @@ use crate::{
         reference::{self, Said},
         trace::{Call, Step, Trace},
     },
-    support::{Raw, established, feed, peer_of},
+    support::{Raw, established, feed},
 };
 use statesocket::{Config, Event, Phase, Role, SocketAction};
 
@@ -188,7 +188,7 @@ fn sixteen_pongs_may_wait(trace: &Trace) {
 
 /// By the reference, and by our own strict reader in the other role.
 pub(super) fn i_18_everything_that_is_sent_can_be_read(trace: &Trace) {
-    let peer = peer_of(trace.role);
+    let peer = trace.role.peer();
     let frames: Vec<u8> = trace.frames_written().iter().flat_map(Raw::bytes).collect();
     let said = reference::read(&frames, peer, &Config::default());
     assert!(!said.iter().any(|said| matches!(said, Said::Violation(_))), "I-18: {said:?}");

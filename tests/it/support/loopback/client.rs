@@ -1,5 +1,4 @@
 use super::{PATIENCE, dial};
-use crate::support::into_owned;
 use statesocket::{
     Config, Connection, Disconnect, Event, Message, SocketAction, handshake::Connect, handshake::Response,
 };
@@ -81,7 +80,7 @@ impl Client {
     fn poll(&mut self) -> Option<Event<'static>> {
         loop {
             let mut input = &mut self.input[self.taken..];
-            let event = self.connection.receive(&mut input, Instant::now()).map(into_owned);
+            let event = self.connection.receive(&mut input, Instant::now()).map(Event::into_owned);
             let left = input.len();
             self.taken = self.input.len() - left;
             self.flush();
