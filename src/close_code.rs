@@ -3,12 +3,12 @@
 use crate::role::Role;
 use std::fmt;
 
-/// The code of a Close (RFC 6455 section 7.4): a number with named constants, as `http::StatusCode`.
+/// The code of a Close (RFC 6455 section 7.4): a number with named constants, like `http::StatusCode`.
 ///
-/// Any number can be a `CloseCode`, so that a program can show what it was given. Whether an endpoint may send it is
-/// [`is_sendable_by`](Self::is_sendable_by):
+/// Any number can be a `CloseCode`, so your code can show every code that it gets.
+/// [`is_sendable_by`](Self::is_sendable_by) says whether an endpoint may send it:
 ///
-/// | code | meaning | who may send it |
+/// | code | meaning | allowed senders |
 /// |---|---|---|
 /// | 0-999 | not used (section 7.4.2) | nobody |
 /// | 1000 | [normal closure](Self::NORMAL_CLOSURE) | both |
@@ -28,7 +28,7 @@ use std::fmt;
 /// | 1014 | [bad gateway](Self::BAD_GATEWAY) | both; meant for gateways (IANA registry) |
 /// | 1015 | [TLS handshake](Self::TLS_HANDSHAKE) | nobody: stands for a TLS handshake that failed |
 /// | 1016-2999 | reserved for RFC 6455, its revisions and extensions | nobody |
-/// | 3000-3999 | libraries and frameworks, registered with IANA | both |
+/// | 3000-3999 | libraries, frameworks and applications, registered with IANA | both |
 /// | 4000-4999 | private use, by prior agreement | both |
 /// | 5000- | not used | nobody |
 ///
@@ -68,7 +68,7 @@ impl CloseCode {
     pub const ABNORMAL_CLOSURE: Self = Self(1006);
 
     /// 1007: the endpoint "has received data within a message that was not consistent with the type of the message
-    /// (e.g., non-UTF-8 [RFC3629] data within a text message)" (section 7.4.1).
+    /// (e.g., non-UTF-8 \[RFC3629\] data within a text message)" (section 7.4.1).
     pub const INVALID_PAYLOAD: Self = Self(1007);
 
     /// 1008: the endpoint "has received a message that violates its policy" (section 7.4.1).
@@ -88,7 +88,8 @@ impl CloseCode {
     /// 1012: the server restarts; a client may reconnect after a random delay (IANA registry).
     pub const SERVICE_RESTART: Self = Self(1012);
 
-    /// 1013: the server is overloaded; a client should reconnect later or elsewhere (IANA registry).
+    /// 1013: the server is overloaded; a client should connect to another address, or to the same one when its user
+    /// acts (IANA registry).
     pub const TRY_AGAIN_LATER: Self = Self(1013);
 
     /// 1014: a gateway got an invalid answer from the server behind it, like HTTP status 502 (IANA registry).
@@ -97,7 +98,7 @@ impl CloseCode {
     /// 1015: the TLS handshake failed. It is never sent (section 7.4.1).
     pub const TLS_HANDSHAKE: Self = Self(1015);
 
-    /// The code with this number; [`From`] in a `const`.
+    /// The code with this number, like [`From`] but `const`.
     ///
     /// ```
     /// # use statesocket::CloseCode;
@@ -115,7 +116,7 @@ impl CloseCode {
         self.0
     }
 
-    /// The meaning of a code that has one of its own, from 1000 to 1015.
+    /// The meaning of a code from 1000 to 1015; `None` for 1004 and all other codes.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {
@@ -151,7 +152,8 @@ impl CloseCode {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
-    /// This code if `sender` may send it. Otherwise 1000 in place of 1005, which stands for no code, and 1011.
+    /// This code if `sender` may send it. If not, 1005, which stands for no code, becomes 1000, and any other code
+    /// becomes 1011.
     pub(crate) const fn sendable(self, sender: Role) -> Self {
         match self {
             code if code.is_sendable_by(sender) => code,

@@ -2,10 +2,10 @@
 
 use crate::{close_code::CloseCode, error::ProtocolError, frame::MAX_CONTROL_PAYLOAD};
 
-/// The longest reason that fits a Close beside its code, in bytes.
+/// The longest reason that fits in a Close beside its code, in bytes.
 pub(crate) const MAX_REASON: usize = MAX_CONTROL_PAYLOAD - 2;
 
-/// The content of a Close. The two fields are complete: RFC 6455 section 5.5.1 defines no others.
+/// The content of a Close. The list of fields is complete: RFC 6455 section 5.5.1 defines no others.
 ///
 /// ```
 /// use statesocket::{CloseCode, CloseFrame};
@@ -17,7 +17,7 @@ pub(crate) const MAX_REASON: usize = MAX_CONTROL_PAYLOAD - 2;
 pub struct CloseFrame {
     /// The code. [`NO_STATUS_RECEIVED`](CloseCode::NO_STATUS_RECEIVED) stands for an empty Close.
     pub code: CloseCode,
-    /// The reason, at most 123 bytes in a Close that is sent.
+    /// The reason. A Close has room for 123 bytes of it.
     pub reason: String,
 }
 
@@ -45,7 +45,7 @@ impl CloseFrame {
         Ok(Self::new(code, reason))
     }
 
-    /// Writes the body. It is empty for a code that is never on the wire, which is 1005.
+    /// Writes the body. It is empty for 1005, the only code in a Close of ours that is never on the wire.
     pub(crate) fn encode(&self) -> Vec<u8> {
         if !self.code.is_on_wire() {
             return Vec::new();
@@ -54,7 +54,7 @@ impl CloseFrame {
     }
 }
 
-/// The longest beginning of `reason` that fits a Close, cut between code points.
+/// The longest beginning of `reason` that fits in a Close, cut between code points.
 pub(crate) fn fit_reason(reason: &str) -> &str {
     let end = (0..=reason.len().min(MAX_REASON)).rev().find(|&end| reason.is_char_boundary(end));
     &reason[..end.unwrap_or_default()]

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-/// How messages are handed out.
+/// The form in which messages are handed out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Delivery {
     /// Whole, as [`Event::Message`](crate::Event::Message).
     #[default]
     Messages,
-    /// As their bytes come, as [`Event::Chunk`](crate::Event::Chunk). Nothing is assembled.
+    /// In chunks, as their bytes come: [`Event::Chunk`](crate::Event::Chunk). Nothing is assembled.
     Chunks,
 }
 
-/// Who answers the peer's Close.
+/// Whether the connection or your code answers the peer's Close.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReply {
@@ -26,7 +26,7 @@ pub enum CloseReply {
     Manual,
 }
 
-/// The configuration of a connection. Every limit is finite by default. A timeout of `None` never expires, a timeout of
+/// The configuration of a connection. Every limit is finite by default. A timeout of `None` never expires; a timeout of
 /// zero expires at once.
 ///
 /// One `Arc<Config>` serves any number of connections.
@@ -42,10 +42,11 @@ pub enum CloseReply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The most bytes of a request or response head. Default 16 KiB; nginx and Apache allow 8 KiB per line.
+    /// The most bytes of a request head, or of a response head and the interim heads before it. Default 16 KiB; nginx
+    /// and Apache allow 8 KiB per line.
     pub max_head_bytes: usize,
-    /// The most bytes of the request line; a server answers a longer one with 414. Default 8 KiB, as RFC 9112 section 3
-    /// recommends.
+    /// The most bytes of the request line; a server answers a longer one with 414. Default 8 KiB. RFC 9112 section 3
+    /// recommends at least 8000 bytes.
     pub max_request_line_bytes: usize,
     /// The most header lines of a head. Default 100, as in Apache.
     pub max_headers: usize,
@@ -58,43 +59,45 @@ pub struct Config {
     /// The most payload bytes of a received message, all its frames together (section 10.4). Default 16 MiB.
     pub max_message_bytes: u64,
     /// The most frames of a received message. An empty frame costs its sender a few bytes, and no limit on payload
-    /// stops it. Default 131,072, as in npm `ws`.
+    /// stops it. Default 131,072, as in npm `ws` 8.21.0.
     pub max_fragments: u32,
-    /// The most queued bytes; a `send_*` or `ping` that would exceed them fails. Automatic replies have bounds of their
-    /// own. Default 64 MiB.
+    /// The most queued bytes. A `send_*` or `ping` that could exceed them fails; it counts the header of its frame as
+    /// 14 bytes. Pongs, keepalive Pings and Closes ignore this limit and have small bounds of their own. Default 64
+    /// MiB.
     pub max_output_bytes: usize,
     /// Whether messages are handed out whole or in chunks. Default whole.
     pub delivery: Delivery,
-    /// Who answers the peer's Close. Default the connection.
+    /// Whether the connection or your code answers the peer's Close. Default the connection.
     pub close_reply: CloseReply,
     /// Whether a server also hands out plain HTTP requests, which your code answers with
     /// [`reject`](crate::Connection::reject). Off by default: the answer is then 426 with `Upgrade: websocket`.
     pub plain_http: bool,
-    /// How long the peer's part of the opening handshake may take from the beginning of the connection: the request on
-    /// a server, which then answers 408, or the response on a client. Default 10 s.
+    /// How long the peer's part of the opening handshake may take, counted from the beginning of the connection: the
+    /// request on a server, the response on a client. Then a server answers 408, if a request has begun. Default 10 s.
     pub opening_timeout: Option<Duration>,
     /// How long a server's application may take to answer a request. Then the answer is 503. Default 30 s.
     pub accept_timeout: Option<Duration>,
-    /// How often the connection sends a keepalive Ping by itself, while the last one is answered. It finds peers that
-    /// have vanished, and keeps NAT entries alive, some of which expire after 30 s. Default 20 s.
+    /// The time from one keepalive Ping to the next. The connection sends the next one by itself, once the last one is
+    /// answered. It finds peers that have vanished, and keeps NAT entries alive, some of which expire after 30 s.
+    /// Default 20 s.
     pub ping_interval: Option<Duration>,
-    /// How long to wait for any byte of the peer after a keepalive Ping has been written. Then the connection fails
-    /// with
-    /// 1011. Suspended while reading is [paused](crate::Connection::pause_reading). Default 20 s.
+    /// How long the peer may stay silent between a keepalive Ping that has been written and its Pong. Then the
+    /// connection fails with 1011. Suspended while reading is [paused](crate::Connection::pause_reading). Default 20 s.
     pub pong_timeout: Option<Duration>,
-    /// How long the connection may go without a message or part of one. Then it fails with 1001. Suspended while
-    /// reading is paused. Off by default: a peer that answers Pings may have nothing to say.
+    /// How long the connection may go without a message, or part of one, from the peer. Then it fails with 1001.
+    /// Suspended while reading is paused. Off by default: a peer that answers Pings may have nothing to say.
     pub idle_timeout: Option<Duration>,
     /// How long a message or frame may take from its first byte to its last. Then the connection fails with 1008. This
     /// frees the memory of messages that trickle in. Suspended while reading is paused. Default 2 min, in which a peer
     /// with 1.2 Mbit/s sends a message of 16 MiB.
     pub message_timeout: Option<Duration>,
-    /// How long bytes may be queued without one of them being written. Then the connection is aborted. This frees the
-    /// output of peers that never read, so it also runs while reading is paused. Default 1 min, as in nginx.
+    /// How long the output may hold bytes without one of them being written, while the connection is open. Then the
+    /// connection aborts. This frees the output of peers that never read, so it also runs while reading is paused.
+    /// Default 1 min, as in nginx.
     pub write_timeout: Option<Duration>,
-    /// How long to wait for the answer to a Close that has been written and, with [`CloseReply::Manual`], for your
-    /// code's answer to the peer's. Also how long the last bytes may take to be written, whatever their progress.
-    /// Default 10 s.
+    /// How long to wait for the answer to a Close that has been written. With [`CloseReply::Manual`], also how long
+    /// your code may take to answer the peer's Close. Also how long the last bytes may take to be written, even if they
+    /// make progress. Default 10 s.
     pub closing_timeout: Option<Duration>,
     /// How long to wait for the peer's end of stream after both parties have closed and the last byte has been written
     /// (section 7.1.1). Default 3 s.
@@ -102,7 +105,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Changes some fields, in an expression.
+    /// Changes fields within an expression.
     ///
     /// ```
     /// # use statesocket::Config;

@@ -46,15 +46,15 @@ use transport::Transport;
 ///   [`transport_failed`](Self::transport_failed), [`poll_timeout`](Self::poll_timeout),
 ///   [`handle_timeout`](Self::handle_timeout). The peer's faults are events. The only error is that of the stream that
 ///   `read_from` reads.
-/// * **C, commands:** what your code does. [`accept`](Self::accept), [`reject`](Self::reject),
+/// * **C, commands:** calls by which your code acts. [`accept`](Self::accept), [`reject`](Self::reject),
 ///   [`send_text`](Self::send_text), [`send_binary`](Self::send_binary), [`ping`](Self::ping), [`close`](Self::close),
 ///   [`abort`](Self::abort), ... A command that returns `Err` has changed nothing: no state, no bytes, no timer.
 /// * **D, output:** bytes for the peer and steps for the socket. [`output`](Self::output),
 ///   [`advance`](Self::advance), [`write_to`](Self::write_to), [`poll_socket`](Self::poll_socket).
 ///
-/// A driver repeats: write the output, do what `poll_socket` says, wait until the socket is readable or the deadline of
-/// `poll_timeout` has come, hand in the bytes, and take the events until there are none. The instants given to one
-/// connection must not go back.
+/// A driver repeats: write the output, take the steps of `poll_socket`, wait until the socket is readable or the
+/// deadline of `poll_timeout` has come, hand in the bytes, and take the events until there are none. While output is
+/// left, it also waits until the socket is writable. The instants given to one connection must not go back.
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
@@ -74,7 +74,7 @@ pub struct Connection {
     clock: Clock,
 }
 
-/// A server holds many idle connections. What only some of them need is boxed.
+/// A server holds many idle connections, so the parts that only some of them need are boxed.
 const _: () = assert!(size_of::<Connection>() <= 320);
 
 /// # Construction
@@ -188,8 +188,8 @@ impl Connection {
         self.subprotocol.as_deref()
     }
 
-    /// How the connection ended, once its [`Event::Disconnect`](crate::Event::Disconnect) has been handed out. With
-    /// [`CloseReply::Manual`](crate::CloseReply::Manual) our own Close is added when it is sent.
+    /// The end of the connection, once its [`Event::Disconnect`](crate::Event::Disconnect) has been handed out. With
+    /// [`CloseReply::Manual`](crate::CloseReply::Manual) it gets our own Close as soon as that is sent.
     #[must_use]
     pub fn disconnected(&self) -> Option<&Disconnect> {
         self.outcome.disconnect()
@@ -210,7 +210,7 @@ impl Connection {
         self.can(Action::Message)
     }
 
-    /// Whether the table allows `action` to the local party now.
+    /// Whether the table allows the local party `action` now.
     #[must_use]
     pub const fn can(&self, action: Action) -> bool {
         self.check(action).is_ok()
@@ -222,7 +222,7 @@ impl Connection {
         &self.config
     }
 
-    /// Checks that the table allows `action` to the local party; changes nothing.
+    /// Checks that the table allows the local party `action`; changes nothing.
     const fn check(&self, action: Action) -> Result<(), TransitionError> {
         self.progress.check(self.local_party(), action)
     }

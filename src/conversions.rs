@@ -1,6 +1,7 @@
 //! Conversions from and to the types of tungstenite, for programs that use both.
 //!
-//! They follow the version of tungstenite that this crate depends on, and no further promise of compatibility.
+//! They are for the version of tungstenite that this crate depends on. Compatibility with other versions is not
+//! promised.
 
 use crate::{close_code::CloseCode, close_frame::CloseFrame, message::Message, role::Role};
 use tungstenite::protocol::{self, frame};

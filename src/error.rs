@@ -1,4 +1,4 @@
-//! Errors, by whose fault they are.
+//! Errors: mistakes of your code, and faults of the peer.
 //!
 //! A local mistake is an `Err`: one small enum per operation. It has changed nothing: no state, no bytes, no timer. A
 //! fault of the peer is never an `Err`. It is a [`ProtocolError`] or a [`HandshakeError`] in the

@@ -1,4 +1,4 @@
-//! Events: what a connection reports.
+//! Events: the reports of a connection.
 
 use crate::{
     close_code::CloseCode,
@@ -12,10 +12,11 @@ use crate::{
 use http::StatusCode;
 use std::{borrow::Cow, fmt, sync::Arc};
 
-/// Something that has happened. The state of the peer changes when the event that says so is handed out.
+/// Something that has happened. An action of the peer changes its state when the event of the action is handed out, not
+/// earlier.
 ///
-/// Payloads borrow from the buffer given to [`receive`](crate::Connection::receive), never from the connection. So a
-/// program can send on the connection while it holds an event.
+/// Payloads borrow from the buffer given to [`receive`](crate::Connection::receive), never from the connection. So your
+/// code can send on the connection while it holds an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'b> {
@@ -24,7 +25,8 @@ pub enum Event<'b> {
     Request(Arc<Request>),
     /// On a client: the server has accepted the request. The response holds its headers.
     Accepted(Box<Response>),
-    /// On a client: the server has answered with another status than 101. [`Disconnect`](Self::Disconnect) follows.
+    /// On a client: the server has answered with a final status other than 101. [`Disconnect`](Self::Disconnect)
+    /// follows.
     Rejected(Box<Response>),
     /// A whole message, with [`Delivery::Messages`](crate::Delivery::Messages).
     Message(Message<'b>),
@@ -36,7 +38,7 @@ pub enum Event<'b> {
         /// Whether the message ends with this chunk.
         is_last: bool,
     },
-    /// A Ping. The connection has answered it.
+    /// A Ping. The connection has queued the Pong, unless the transport has failed.
     Ping(Cow<'b, [u8]>),
     /// A Pong, solicited or not.
     Pong(Cow<'b, [u8]>),
@@ -45,7 +47,7 @@ pub enum Event<'b> {
 }
 
 impl Event<'_> {
-    /// The same event as an owner of its payload, to keep it longer than the buffer that it borrows from.
+    /// The same event with a payload of its own, to keep it longer than the buffer that it borrows from.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Event, Role};
@@ -72,58 +74,57 @@ impl Event<'_> {
     }
 }
 
-/// How a connection ended.
+/// The end of a connection.
 ///
-/// Like Starlette's `WebSocketDisconnect` it carries the code and the reason, and beside them the cause and the party
-/// that began the end.
+/// It carries the code and the reason, like Starlette's `WebSocketDisconnect`, and also the cause and the party that
+/// began the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnect {
     /// RFC 6455 section 7.1.5: the code of the first Close received, 1005 if that had no code, 1006 if none was
     /// received.
     ///
-    /// The code of our own Close is in [`sent`](Self::sent), also after a violation.
+    /// [`sent`](Self::sent) has the code of our own Close, also after a violation.
     pub code: CloseCode,
     /// Section 7.1.6: the reason of the first Close received, or an empty text. The peer chose it; section 5.5.1:
     /// "clients MUST NOT show it to end users".
     pub reason: String,
-    /// Why the connection ended.
+    /// The cause of the end.
     pub cause: Cause,
     /// The first Close received. Code 1005 stands for an empty one.
     pub received: Option<CloseFrame>,
     /// The Close sent. Code 1005 stands for an empty one.
     pub sent: Option<CloseFrame>,
     /// The party that began the end: with the first Close that this endpoint sent or received, with a rejection, or
-    /// with an abort. `None` if the network or a timeout began it.
+    /// with an abort. `None` if the network began it, or a timeout that sends no Close.
     pub initiator: Option<Party>,
     /// Whether both parties have sent and received a Close (section 7.1.4).
     ///
-    /// With [`CloseReply::Manual`](crate::CloseReply::Manual) the event comes before our Close and says `false`. Later
-    /// [`Connection::disconnected`](crate::Connection::disconnected) says how the connection ended.
+    /// With [`CloseReply::Manual`](crate::CloseReply::Manual) the event comes before our Close and says `false`. After
+    /// our Close, [`Connection::disconnected`](crate::Connection::disconnected) has the final value.
     pub is_clean: bool,
 }
 
 impl Disconnect {
-    /// Whether a new connection may succeed: the network or a timeout ended this one, or a server that cannot serve at
-    /// the moment. [`Reconnect`](crate::reconnect::Reconnect) says when to try.
+    /// Whether a new connection may succeed. That is so if the network or a timeout ended this one, or if the server
+    /// cannot serve at the moment. [`Reconnect`](crate::reconnect::Reconnect) says when to try.
     ///
     /// | cause | retryable |
     /// |---|---|
     /// | the peer closed | with 1001, 1011, 1012, 1013 or 1014 |
     /// | rejected | 408, 425, 429, 500, 502, 503, 504, and any other 5xx that is not registered |
     /// | transport lost | yes, unless we had sent a Close |
-    /// | timed out | yes, unless it was the answer to our Close |
+    /// | timed out | yes, unless the peer did not answer our Close in time |
     /// | local close, local abort | no: your code wanted it |
     /// | handshake or protocol violation | no: the peer would repeat it |
     ///
     /// * 1011, like status 500, reports a fault that may be gone later. Servers also send it when our Pong was late.
     /// * 1000 and an empty Close (1005) say that the server is done.
     /// * 1002, 1003 and 1007 to 1010 complain about our messages, which a new connection would repeat.
-    /// * The meaning of 3000 to 4999 is known only to your code (RFC 6455 section 7.4.2).
+    /// * Only your code knows the meaning of 3000 to 4999 (RFC 6455 section 7.4.2).
     /// * 3xx asks for another URI, and a 4xx that is not listed for another request. The registered 5xx that are not
-    ///   listed
-    ///   (501, 505 to 508, 510, 511) do not pass with time, or belong to WebDAV. An unknown 5xx is treated "as being
-    ///   equivalent to the x00 status code of that class" (RFC 9110 section 15).
+    ///   listed (501, 505 to 508, 510, 511) do not pass with time, or belong to WebDAV. An unknown 5xx is treated "as
+    ///   being equivalent to the x00 status code of that class" (RFC 9110 section 15).
     ///
     /// ```
     /// use statesocket::{Config, Connection, Event, handshake::Connect};
@@ -145,7 +146,7 @@ impl Disconnect {
             Cause::TimedOut(timer) => match timer {
                 Timer::Opening | Timer::Accept | Timer::Pong | Timer::Idle | Timer::Message | Timer::Write => true,
                 Timer::Closing => false,
-                // These timers end no connection.
+                // A keepalive Ping ends no connection, and `Linger` runs only after the end.
                 Timer::Ping | Timer::Linger => false,
             },
             Cause::LocalClosed | Cause::Handshake(_) | Cause::Protocol(_) | Cause::Aborted => false,
@@ -153,8 +154,8 @@ impl Disconnect {
     }
 }
 
-/// The listed 4xx are those whose definitions provide for a repetition of the request (RFC 9110 section 15.5.9, RFC
-/// 8470 section 5.2, RFC 6585 section 4).
+/// The definitions of the listed 4xx allow a repetition of the request (RFC 9110 section 15.5.9, RFC 8470 section 5.2,
+/// RFC 6585 section 4).
 fn is_retryable_status(status: StatusCode) -> bool {
     match status.as_u16() {
         408 | 425 | 429 | 500 | 502..=504 => true,
@@ -163,7 +164,7 @@ fn is_retryable_status(status: StatusCode) -> bool {
     }
 }
 
-/// Why a connection ended.
+/// The cause of the end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
@@ -181,7 +182,7 @@ pub enum Cause {
     TransportLost,
     /// This timer expired.
     TimedOut(Timer),
-    /// This endpoint aborted: [`abort`](crate::Connection::abort).
+    /// This endpoint aborted: [`abort`](crate::Connection::abort), or a command that acts like it at this stage.
     Aborted,
 }
 
@@ -275,7 +276,8 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The code, the reason if there is one, and the cause: one line for a log.
+/// The code, the reason if there is one, the cause, and "not clean" if a closing handshake was cut short: one line for
+/// a log.
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;

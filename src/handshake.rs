@@ -1,11 +1,11 @@
 //! The opening handshake (RFC 6455 section 4): requests and answers as data, for both roles.
 //!
-//! | type | who uses it |
+//! | type | use |
 //! |---|---|
 //! | [`Connect`] | a client writes its request |
 //! | [`Request`] | a server reads the request |
 //! | [`Accept`] | a server accepts the request |
-//! | [`Response`] | a server refuses the request or answers plain HTTP; a client reads either answer |
+//! | [`Response`] | a server rejects the request or answers plain HTTP; a client reads either answer |
 
 mod accept;
 mod body;
@@ -31,7 +31,7 @@ fn is_reserved(name: &HeaderName) -> bool {
     is_framing(name) || *name == UPGRADE || name.as_str().starts_with("sec-websocket-")
 }
 
-/// Whether the header `name` decides where the response ends or whether the connection persists.
+/// Whether the header `name` ends the response or the connection.
 fn is_framing(name: &HeaderName) -> bool {
     [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name)
 }

@@ -9,10 +9,10 @@ pub use shared::SharedMessage;
 
 use std::borrow::Cow;
 
-/// A text or binary message, or a chunk of one. The two kinds are complete: RFC 6455 defines no others.
+/// A text or binary message, or a chunk of one. The list is complete: RFC 6455 defines no other kinds.
 ///
-/// It borrows from the buffer given to [`receive`](crate::Connection::receive) if it lay there whole. Otherwise it owns
-/// its bytes.
+/// It borrows from the buffer given to [`receive`](crate::Connection::receive) if the buffer held all of it. Otherwise
+/// it owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message<'b> {
     /// Text, in whole code points.
@@ -50,7 +50,7 @@ impl<'b> Message<'b> {
         }
     }
 
-    /// The bytes. Those of a text are its UTF-8 form.
+    /// The bytes; of a text, its UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -84,7 +84,7 @@ impl<'b> Message<'b> {
         }
     }
 
-    /// The bytes, borrowed or owned. Those of a text are its UTF-8 form.
+    /// The bytes, borrowed or owned; of a text, its UTF-8.
     #[must_use]
     pub fn into_bytes(self) -> Cow<'b, [u8]> {
         match self {
@@ -94,7 +94,7 @@ impl<'b> Message<'b> {
         }
     }
 
-    /// The same message as an owner of its bytes.
+    /// The same message with bytes of its own.
     ///
     /// ```
     /// # use statesocket::Message;

@@ -15,7 +15,7 @@ impl Moment {
     /// The moment that an anchor starts with. It leaves 36 years for a clock that goes back, and 548 for the future.
     const BEGINNING: Self = Self(NonZero::new(1 << 60).expect("2^60 is not zero"));
 
-    /// The moment `duration` later; `None` if that is after the last.
+    /// The moment `duration` later; `None` if it is out of range.
     pub(crate) fn checked_add(self, duration: Duration) -> Option<Self> {
         self.0.checked_add(u64::try_from(duration.as_nanos()).ok()?).map(Self)
     }
@@ -79,7 +79,7 @@ impl Anchor {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
+#[expect(clippy::disallowed_methods, reason = "only `Instant::now` makes an `Instant`")]
 mod tests {
     use super::*;
 
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_anchor_may_move_to_before_its_beginning() {
+    fn an_anchor_can_move_back_before_its_beginning() {
         let began = Instant::now() + CENTURY;
         let mut anchor = Anchor::new(began);
         let first = anchor.moment();

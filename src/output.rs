@@ -17,7 +17,7 @@ use std::{borrow::Cow, io::IoSlice};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Output {
     queue: Option<Box<Queue>>,
-    /// The queue has become empty, or has ceased to be, since [`take_edge`](Self::take_edge).
+    /// The queue has become empty or non-empty since [`take_edge`](Self::take_edge).
     has_edge: bool,
 }
 
@@ -29,7 +29,7 @@ pub struct OutputBuffer(Option<Box<Queue>>);
 /// The most memory that a lent buffer keeps, in bytes: more than a read buffer, so that the echo of one read fits.
 const MAX_LENT: usize = 256 << 10;
 
-/// Shorter pieces are copied, in bytes: that costs less than one more slice in a write.
+/// The shortest piece that is not copied, in bytes. Copying a shorter one costs less than one more slice in a write.
 const MIN_SHARED: usize = 1 << 10;
 
 impl Output {
@@ -43,7 +43,7 @@ impl Output {
         self.len() == 0
     }
 
-    /// Whether the queue has become empty, or has ceased to be, since [`take_edge`](Self::take_edge).
+    /// Whether the queue has become empty or non-empty since [`take_edge`](Self::take_edge).
     #[inline]
     pub(crate) const fn has_edge(&self) -> bool {
         self.has_edge
@@ -97,7 +97,7 @@ impl Output {
         }
     }
 
-    /// Gives the lent memory back to `buffer`. Bytes that are still queued move to memory of the connection's own.
+    /// Gives the lent memory back to `buffer`. Bytes that are still queued move to new memory.
     pub(crate) fn reclaim(&mut self, OutputBuffer(buffer): &mut OutputBuffer) {
         if let Some(mut lent) = self.queue.take_if(|queue| queue.is_lent()) {
             if !lent.is_empty() {
@@ -142,7 +142,7 @@ impl Output {
         result
     }
 
-    /// Queues bytes that other connections queue too. Many of them are not copied.
+    /// Queues bytes that other connections queue too. [`MIN_SHARED`] bytes and more are not copied.
     pub(crate) fn share(&mut self, bytes: &Bytes) {
         if bytes.len() < MIN_SHARED {
             return self.extend(bytes);
@@ -150,7 +150,8 @@ impl Output {
         self.queue_mut().push_piece(Piece::Shared(bytes.clone()));
     }
 
-    /// Queues a masked payload without its first `skipped` bytes. A large one that owns its bytes is not copied.
+    /// Queues a payload, which is masked already if it must be, without its first `skipped` bytes. One of
+    /// [`MIN_SHARED`] bytes or more that owns its bytes is not copied.
     pub(crate) fn payload(&mut self, payload: Cow<'_, [u8]>, skipped: usize) {
         let len = payload.len() - skipped;
         match payload {

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// A cryptographically secure generator. The operating system seeds it unless the caller does.
 ///
-/// RFC 6455 section 10.3: "the masking key MUST be derived from a strong source of entropy, and the masking key for a
+/// RFC 6455 section 5.3: "the masking key MUST be derived from a strong source of entropy, and the masking key for a
 /// given frame MUST NOT make it simple for a server/proxy to predict the masking key for a subsequent frame."
 pub(crate) struct Random(Box<StdRng>);
 

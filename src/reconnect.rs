@@ -1,7 +1,7 @@
 //! When a client connects again: exponential backoff with full jitter, without a clock or a socket.
 //!
-//! Nothing connects again by itself. [`Reconnect`] tells the client whether to begin a new connection, and how long to
-//! wait before that. RFC 6455 section 7.2.3 says why to wait: if every client "immediately and persistently tries to
+//! Nothing connects again by itself. [`Reconnect`] tells the client whether to begin a new connection, and after which
+//! delay. RFC 6455 section 7.2.3 has the reason for a delay: if every client "immediately and persistently tries to
 //! reconnect, the server may experience what amounts to a denial-of-service attack".
 //!
 //! ```
@@ -41,9 +41,9 @@ use std::{
 
 /// How often a client connects again, and after which delays. Every limit is finite by default.
 ///
-/// A delay is drawn uniformly from its range ("full jitter"), so that clients that were disconnected together do not
-/// come back together. The usual range is 0 to [`ceiling`](Self::ceiling), which doubles with every attempt that has
-/// not led to a stable connection.
+/// A delay is drawn uniformly from its range ("full jitter"), so clients that were disconnected together do not come
+/// back together. The usual range is 0 to [`ceiling`](Self::ceiling), which doubles with every attempt that has not led
+/// to a stable connection.
 ///
 /// ```
 /// use statesocket::reconnect::Backoff;
@@ -62,24 +62,26 @@ pub struct Backoff {
     /// The upper bound of the doubling (section 7.2.3: "truncated binary exponential backoff"). Default 60 s.
     pub max_delay: Duration,
     /// The range of the delay after Close 1012 (service restart). Its upper end is at least the
-    /// [`ceiling`](Self::ceiling). Default 5 s to 30 s, as in the [proposal in the IANA registry][1012]: "should
-    /// reconnect using a randomized delay of 5 - 30s".
+    /// [`ceiling`](Self::ceiling). Default 5 s to 30 s, as in the [proposal that the IANA registry links][1012]:
+    /// "should reconnect using a randomized delay of 5 - 30s".
     ///
     /// [1012]: https://www.ietf.org/mail-archive/web/hybi/current/msg09649.html
     pub restart_delay: RangeInclusive<Duration>,
     /// The range of the delay after Close 1013 (try again later). Its upper end is at least the
-    /// [`ceiling`](Self::ceiling). Default 30 s to 2 min. By the proposal a client connects to the same address only
-    /// when its user acts; a program without a user waits instead.
+    /// [`ceiling`](Self::ceiling). Default 30 s to 2 min. The [proposal][1013] lets a client connect to the same
+    /// address only when its user acts; a client without a user waits instead.
+    ///
+    /// [1013]: https://www.ietf.org/mail-archive/web/hybi/current/msg09649.html
     pub overload_delay: RangeInclusive<Duration>,
-    /// The longest `Retry-After` that is honoured, so that no server can send a client away for ever. Default 1 h.
+    /// The longest `Retry-After` that a client honours, so that no server can send it away for ever. Default 1 h.
     pub max_retry_after: Duration,
-    /// How long a connection must be open before earlier attempts are forgotten. Otherwise a server that accepts and
-    /// then fails would be visited at the pace of the first delay for ever. Default 60 s.
+    /// How long a connection must be open before earlier attempts are forgotten. Otherwise a client would visit a
+    /// server that accepts and then fails at the pace of the first delay for ever. Default 60 s.
     pub stable_after: Duration,
-    /// The most attempts since the connection was last stable. Default 20, which with the other defaults take nine
-    /// minutes on average; 0 never connects again.
+    /// The most attempts since the connection was last stable. Default 20, whose delays with the other defaults add up
+    /// to nine minutes on average. With 0 a client never connects again.
     pub max_attempts: u32,
-    /// The seed of all delays, for tests. By default the operating system gives the seed.
+    /// The seed of all delays, for tests. Without it the operating system seeds the generator.
     pub seed: Option<[u8; 32]>,
 }
 
@@ -100,7 +102,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Changes some fields, in an expression.
+    /// Changes fields within an expression.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
@@ -118,12 +120,13 @@ impl Backoff {
     }
 }
 
-/// Whether and when a client connects again.
+/// Decides on the next attempt of a client to connect, and on its delay.
 ///
-/// Call [`opened`](Self::opened) and [`rejected`](Self::rejected) on these events, and at the end
-/// [`disconnected`](Self::disconnected), or [`failed`](Self::failed) if there never was a connection. The last two
-/// return the delay before the next attempt. They return `None` if the end is not [retryable](Disconnect::is_retryable)
-/// or [`Backoff::max_attempts`] have been made.
+/// Call [`opened`](Self::opened) at [`Event::Accepted`](crate::Event::Accepted), [`rejected`](Self::rejected) at
+/// [`Event::Rejected`](crate::Event::Rejected), and at the end [`disconnected`](Self::disconnected), or
+/// [`failed`](Self::failed) if there never was a connection. The last two return the delay before the next attempt.
+/// They return `None` if the end is not [retryable](Disconnect::is_retryable) or [`Backoff::max_attempts`] have been
+/// made.
 #[derive(Debug)]
 pub struct Reconnect {
     backoff: Backoff,
@@ -134,7 +137,7 @@ pub struct Reconnect {
 }
 
 impl Reconnect {
-    /// Before the first connection: no attempts.
+    /// No attempts so far. Make it before the first connection.
     #[must_use]
     pub fn new(backoff: Backoff) -> Self {
         let random = backoff.seed.map_or_else(Random::from_system, Random::from_seed);
@@ -153,14 +156,15 @@ impl Reconnect {
         &self.backoff
     }
 
-    /// Records that the connection has opened: [`Event::Accepted`](crate::Event::Accepted).
+    /// Records that the connection has opened: [`Event::Accepted`](crate::Event::Accepted). [`Backoff::stable_after`]
+    /// counts from `now`.
     pub const fn opened(&mut self, now: Instant) {
         self.opened = Some(now);
     }
 
-    /// Records that the server has rejected the request: [`Event::Rejected`](crate::Event::Rejected). The seconds of
-    /// its `Retry-After` (RFC 9110 section 10.2.3) are added to the next delay. A `Retry-After` with a date is ignored,
-    /// since this module knows no date.
+    /// Records that the server has rejected the request: [`Event::Rejected`](crate::Event::Rejected). The next delay is
+    /// longer by the seconds of its `Retry-After` (RFC 9110 section 10.2.3), at most [`Backoff::max_retry_after`]. A
+    /// `Retry-After` with a date is ignored, since this module reads no clock.
     ///
     /// ```
     /// use statesocket::{handshake::Response, reconnect::{Backoff, Reconnect}};
@@ -188,8 +192,8 @@ impl Reconnect {
         if disconnect.is_retryable() { self.next_delay(self.asked_for(disconnect.code)) } else { None }
     }
 
-    /// Records that an attempt has failed in a way that only your code can judge, and finds worth a retry. Returns the
-    /// delay before the next attempt; `None` if there is none.
+    /// Records that an attempt has failed and that your code finds it worth a retry. Returns the delay before the next
+    /// attempt; `None` if there is none.
     ///
     /// Use it for a host name that could not be resolved, a TCP connection that was refused, a TLS handshake that was
     /// broken off; an invalid certificate rarely becomes valid by waiting. Use it also in place of
@@ -242,14 +246,14 @@ impl Reconnect {
     }
 }
 
-/// `1*DIGIT`, however many.
+/// `1*DIGIT`. A number that does not fit saturates.
 fn parse_seconds(text: &[u8]) -> Option<Duration> {
     let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     let seconds = str::from_utf8(text).ok().filter(|_| is_number)?.parse().unwrap_or(u64::MAX);
     Some(Duration::from_secs(seconds))
 }
 
-/// `Duration::from_nanos` takes no more than 584 years.
+/// `Duration::from_nanos` takes at most 584 years.
 fn from_nanos(nanos: u128) -> Duration {
     const PER_SECOND: u128 = 1_000_000_000;
     let subsec = u32::try_from(nanos % PER_SECOND).unwrap_or_default();

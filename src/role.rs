@@ -2,8 +2,7 @@
 
 use crate::state::Party;
 
-/// The end of a connection that a [`Connection`](crate::Connection) is. The two roles are complete: RFC 6455 knows no
-/// others.
+/// An end of a connection: the client's or the server's. The list is complete: RFC 6455 defines no other roles.
 ///
 /// ```
 /// use statesocket::{Party, Role};

@@ -3,7 +3,7 @@
 //! The operating system clears each page that it hands out. For a large message that costs more than all other work on
 //! it.
 
-/// Smaller blocks are not kept, in bytes: allocating one is faster than searching for it.
+/// The smallest block that is kept, in bytes. Allocating a smaller one is faster than searching for it.
 const MIN_KEPT: usize = 64 << 10;
 
 /// The most memory that is kept, in bytes.
@@ -22,7 +22,7 @@ impl Spare {
         }
     }
 
-    /// A block of `min` to `max` bytes, with its old content.
+    /// A block with a capacity of `min` to `max` bytes, and its old content.
     pub(crate) fn take(&mut self, min: usize, max: usize) -> Option<Vec<u8>> {
         let at = self.0.iter().position(|memory| (min..=max).contains(&memory.capacity()))?;
         Some(self.0.swap_remove(at))

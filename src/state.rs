@@ -1,26 +1,24 @@
 //! The transition table: two parties, six phases, one `match`.
 //!
 //! This file alone decides whether a transition is legal. It knows no bytes, no role and no time. Both endpoints of a
-//! connection walk the same sequence of phases; only [`Connection`](crate::Connection) knows which party is the local
-//! one.
+//! connection use the same table; only [`Connection`](crate::Connection) knows the local party.
 
 use std::fmt;
 
-/// How far one party has come, as known at this endpoint.
+/// The progress of one party, as this endpoint knows it.
 ///
-/// The names are those of Starlette's `WebSocketState`. The three states are complete. A party only moves down this
-/// list.
+/// The names are those of Starlette's `WebSocketState`. The list is complete. A state only changes to one further down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// It has not yet done its part of the opening handshake.
     Connecting,
-    /// It has done its part of the opening handshake and may send messages.
+    /// It has done its part of the opening handshake and has not closed.
     Connected,
     /// It has sent its Close, or has gone.
     Disconnected,
 }
 
-/// One of the two parties of a connection. They are complete.
+/// One of the two parties of a connection. The list is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Party {
     /// The party that sends the opening request.
@@ -29,11 +27,10 @@ pub enum Party {
     Application,
 }
 
-/// Something that a party does. The actions are complete: the table has a column for no others.
+/// Something that a party does. The list is complete: the table has no other actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Send the opening request, whole and valid ([RFC 6455 section
-    /// 4.1](https://www.rfc-editor.org/rfc/rfc6455#section-4.1)).
+    /// Send the opening request, whole and valid (RFC 6455 section 4.1).
     Open,
     /// Answer the request with `101 Switching Protocols` (section 4.2.2).
     Accept,
@@ -54,8 +51,9 @@ pub enum Action {
 
 /// The joint state of both parties.
 ///
-/// Six of the nine pairs of [`State`]s have a phase. The other three make no sense, since an application cannot be
-/// connected to nobody, so they cannot be built. The phases are complete.
+/// Six of the nine pairs of [`State`]s have a phase. The list is complete. The other three pairs cannot be built,
+/// because they cannot occur: an application answers only a request that has come, and a client that leaves before the
+/// answer ends the connection.
 ///
 /// ```
 /// use statesocket::{Action, Party, Phase, State};
@@ -82,12 +80,12 @@ pub enum Phase {
     ClientClosed,
     /// The application has sent its Close; the client has not.
     ApplicationClosed,
-    /// Terminal.
+    /// Both parties are disconnected. No action is legal any more.
     Closed,
 }
 
 impl State {
-    /// Every state, in the order in which a party moves through them.
+    /// Every state, in the order in which a party can have them.
     pub const ALL: [Self; 3] = [Self::Connecting, Self::Connected, Self::Disconnected];
 }
 
@@ -145,10 +143,10 @@ impl Phase {
         }
     }
 
-    /// The phase that `party` doing `action` leads to: **the** transition table.
+    /// The phase after `party` has done `action` in this phase: **the** transition table.
     ///
     /// # Errors
-    /// [`TransitionError`] if the table does not allow it.
+    /// [`TransitionError`] if the table does not allow the action.
     pub const fn next(self, party: Party, action: Action) -> Result<Self, TransitionError> {
         use Action::{Abort, Accept, Close, Message, Ping, Pong, Reject};
         use Party::{Application, Client};
@@ -161,7 +159,8 @@ impl Phase {
 
             (Client, Message | Ping, Open | ApplicationClosed) => self,
             (Application, Message | Ping, Open | ClientClosed) => self,
-            // Section 5.5.2 binds a party to answer Pings until it has received a Close, not until it has sent one.
+            // Section 5.5.2: "an endpoint MUST send a Pong frame in response, unless it already received a Close
+            // frame." A Close that was sent does not matter.
             (Client | Application, Pong, Open | ClientClosed | ApplicationClosed) => self,
 
             (Client, Close, Open) => ClientClosed,
@@ -183,7 +182,7 @@ impl Phase {
     }
 }
 
-/// One legal change of the table.
+/// One legal step in the table: an action, and the phases before and after it, which may be equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Transition {
@@ -198,7 +197,7 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// Every transition, by phase, party and action in the order of their `ALL`.
+    /// Every transition, ordered by phase, party and action as in their `ALL`.
     ///
     /// ```
     /// use statesocket::{Action, Transition};
@@ -217,7 +216,7 @@ impl Transition {
     }
 }
 
-/// The party, its action, and the change of both states: one line for a log.
+/// The party, its action, and both states with their changes: one line for a log.
 impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}:", self.party, self.action)?;
@@ -241,7 +240,7 @@ impl fmt::Display for Transition {
 )]
 #[non_exhaustive]
 pub struct TransitionError {
-    /// The phase of the attempt, and with it both states.
+    /// The phase at the time of the attempt. It has both states.
     pub phase: Phase,
     /// The party that tried.
     pub party: Party,

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// The timers of a connection. Each has a field of the same name in [`Config`](crate::Config).
+/// The timers of a connection. Each is named after its field in [`Config`](crate::Config). The list may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timer {
-    /// [`Config::opening_timeout`](crate::Config::opening_timeout): the opening handshake of the peer.
+    /// [`Config::opening_timeout`](crate::Config::opening_timeout): the peer's part of the opening handshake.
     Opening,
     /// [`Config::accept_timeout`](crate::Config::accept_timeout): the application's answer to a request.
     Accept,
@@ -14,13 +14,14 @@ pub enum Timer {
     Ping,
     /// [`Config::pong_timeout`](crate::Config::pong_timeout): a sign of life after a keepalive Ping.
     Pong,
-    /// [`Config::idle_timeout`](crate::Config::idle_timeout): the next message.
+    /// [`Config::idle_timeout`](crate::Config::idle_timeout): the next message, or part of one.
     Idle,
-    /// [`Config::message_timeout`](crate::Config::message_timeout): the end of an unfinished message.
+    /// [`Config::message_timeout`](crate::Config::message_timeout): the end of an unfinished message or frame.
     Message,
     /// [`Config::write_timeout`](crate::Config::write_timeout): the writing of the next queued byte.
     Write,
-    /// [`Config::closing_timeout`](crate::Config::closing_timeout): the other party's Close.
+    /// [`Config::closing_timeout`](crate::Config::closing_timeout): the other party's Close, or the writing of the last
+    /// bytes.
     Closing,
     /// [`Config::linger_timeout`](crate::Config::linger_timeout): the peer's end of stream.
     Linger,
@@ -41,7 +42,7 @@ impl Timer {
     ];
 }
 
-/// What did not happen in time, to follow "timed out:".
+/// The thing that did not happen in time, to follow "timed out:".
 impl fmt::Display for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

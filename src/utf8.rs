@@ -20,8 +20,8 @@ impl Utf8Stream {
         self.len == 0
     }
 
-    /// Takes the next piece. Returns the code point that it completes and the text behind that. Keeps the first bytes
-    /// of a code point at the end of the piece.
+    /// Takes the next piece. Returns the code point that the piece completes, and the text behind it. Keeps the first
+    /// bytes of a code point at the end of the piece.
     pub(crate) fn push<'a>(&mut self, mut piece: &'a [u8]) -> Result<(Option<char>, &'a str), InvalidUtf8> {
         let mut completed = None;
         while self.len > 0 {
@@ -58,7 +58,8 @@ impl Utf8Stream {
     }
 }
 
-/// The number of bytes at the end of `piece` that begin a code point which is longer, by its first byte.
+/// The number of bytes at the end of `piece` that belong to an unfinished code point. The first of them tells its
+/// length.
 fn unfinished(piece: &[u8]) -> usize {
     if piece.last().is_none_or(u8::is_ascii) {
         return 0;
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn fails_at_the_first_byte_that_no_valid_stream_has_there() {
+    fn fails_at_the_first_byte_that_makes_the_stream_invalid() {
         for (bytes, fails_at) in [
             (&b"\xC0"[..], 1),
             (b"a\xFF", 2),
@@ -102,7 +103,9 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_std_however_the_text_is_split(
-            text in "\\PC{0,40}", noise in proptest::collection::vec(any::<u8>(), 0..3), at in any::<prop::sample::Index>(),
+            text in "\\PC{0,40}",
+            noise in proptest::collection::vec(any::<u8>(), 0..3),
+            at in any::<prop::sample::Index>(),
             cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
         ) {
             let mut bytes = text.into_bytes();

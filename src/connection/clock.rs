@@ -1,4 +1,4 @@
-//! The time of a connection: what it waits for, since when, and until when.
+//! The time of a connection: its waits, their beginnings and their deadlines.
 //!
 //! A deadline is computed on demand from the times of past events. Nothing is set or reset as messages pass.
 
@@ -15,19 +15,19 @@ use std::{
 
 /// The times that the deadlines count from.
 ///
-/// Commands do not take the time. They mark what they begin as [`Pending`], and [`stamp`](Self::stamp) dates it with
-/// the `now` of the next call that has one.
+/// Commands have no argument `now`. They mark the time that they begin as [`Pending`], and [`stamp`](Self::stamp) sets
+/// it to the `now` of the next call that has one.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
     /// The last bytes came.
     heard: Anchor,
     /// The phase began, or its last bytes were written.
     since: Moment,
-    /// The last bytes came, or our last Ping was written. Each pause in reading moves it on by its own length.
+    /// The last bytes came, or our last Ping was written. A pause in reading moves it on by the length of the pause.
     last_sign_of_life: Moment,
-    /// The last message, or part of one, came. Pauses move it on likewise.
+    /// The last message, or part of one, came. A pause moves it on, too.
     message_heard: Moment,
-    /// The unfinished message or frame began. Pauses move it on likewise.
+    /// The unfinished message or frame began. A pause moves it on, too.
     incomplete_since: Option<Moment>,
     /// The last bytes were written, or the first of the queued bytes was queued; `None` while the output is empty.
     written: Option<Moment>,
@@ -54,7 +54,7 @@ struct Keepalive {
     round_trip: Option<u32>,
 }
 
-/// What has happened and has no date yet.
+/// The times that the next [`stamp`](Clock::stamp) sets.
 #[derive(Clone, Debug, Default)]
 struct Pending {
     /// One of the others is set, or reading was paused or resumed.
@@ -67,7 +67,7 @@ struct Pending {
     ping_written: bool,
 }
 
-/// What a connection waits for. It decides which timers run.
+/// The thing that a connection waits for. It decides on the timers that run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
     /// For the peer's part of the opening handshake.
@@ -170,8 +170,7 @@ impl Clock {
         }
     }
 
-    /// Records a Ping of the connection's own. `is_queued` says that other bytes are queued before it. Returns its
-    /// payload.
+    /// Records a keepalive Ping. `is_queued` says that other bytes are queued before it. Returns its payload.
     pub(super) fn ping_sent(&mut self, now: Instant, is_queued: bool) -> [u8; 4] {
         let now = self.heard.moment_of(now);
         let number = self.keepalive.number.wrapping_add(1);
@@ -197,7 +196,7 @@ impl Clock {
         self.pending.any
     }
 
-    /// Dates what is pending.
+    /// Sets the pending times to `now`.
     #[cold]
     pub(super) fn stamp(&mut self, now: Instant, is_output_empty: bool) {
         let now = self.heard.moment_of(now);
@@ -224,7 +223,7 @@ impl Clock {
         }
     }
 
-    /// Moves the times of the peer's doings on by `pause`, which ends `now`, so that it is not held against the peer.
+    /// Adds `pause`, which ends `now`, to the times of the peer, so that the pause does not count against the peer.
     fn shift_past_pause(&mut self, pause: Duration, now: Moment) {
         let incomplete_since = self.incomplete_since.as_mut();
         for since in [&mut self.last_sign_of_life, &mut self.message_heard].into_iter().chain(incomplete_since) {

@@ -19,14 +19,14 @@ use http::StatusCode;
 
 /// # C: commands that end the connection
 ///
-/// The four commands differ before the connection is open, and in what they may refuse.
+/// The four commands differ before the connection is open, and in their errors.
 ///
 /// | phase | `close` | `ensure_closed` | `shutdown` | `abort` |
 /// |---|---|---|---|---|
-/// | no bytes of a request yet | error | abort | abort | closes the socket |
-/// | a part of a request | error | abort | answers 503 | closes the socket |
-/// | a server's request waits | answers 403 | answers 403 | answers 503 | closes the socket |
-/// | a client's request waits | abort | abort | abort | closes the socket |
+/// | on a server, before the first byte of a request | error | abort | abort | closes the socket |
+/// | on a server, in the middle of a request | error | abort | answers 503 | closes the socket |
+/// | on a server, before the answer to the request | answers 403 | answers 403 | answers 503 | closes the socket |
+/// | on a client, before the answer to the request | abort | abort | abort | closes the socket |
 /// | open, or the peer has closed | sends a Close | sends a Close | sends a Close | closes the socket |
 /// | this end has closed | error | nothing | nothing | closes the socket |
 impl Connection {
@@ -42,8 +42,9 @@ impl Connection {
     ///   nothing then.
     ///
     /// # Errors
-    /// [`CloseError`] if this party has closed already; if it may not send the code (section 7.4 allows 1000 to 1003,
-    /// 1007 to 1014, of which 1010 only to a client, and 3000 to 4999); or if the reason is longer than 123 bytes.
+    /// [`CloseError`] if no whole request has come or this party has closed already; if it may not send the code
+    /// (section 7.4 and the IANA registry allow 1000 to 1003, 1007 to 1014, of which 1010 only to a client, and 3000 to
+    /// 4999); or if the reason is longer than 123 bytes.
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
         let code = code.into();
         if self.phase() != Phase::Requested {
@@ -65,8 +66,9 @@ impl Connection {
 
     /// Like [`close`](Self::close), for clean-up code that must not fail.
     ///
-    /// The reason is cut to fit. A code that may not be sent becomes 1011; 1005, which stands for no code, becomes
-    /// 1000. Does nothing if this party has closed already. Before a request has come it is [`abort`](Self::abort).
+    /// Cuts the reason to fit. A code that may not be sent becomes 1011; 1005, which stands for no code, becomes 1000.
+    /// Does nothing if this party has closed already. Before a whole request has come, it does the same as
+    /// [`abort`](Self::abort).
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
         let code = code.into().sendable(self.role);
         let reason = fit_reason(reason);
@@ -84,7 +86,8 @@ impl Connection {
 
     /// Ends the connection because this endpoint stops. A server answers a request, or the beginning of one, with 503.
     /// An open connection is closed as by [`ensure_closed`](Self::ensure_closed), usually with 1001 (going away) or
-    /// 1012 (service restart). Otherwise it is [`abort`](Self::abort).
+    /// 1012 (service restart). Does nothing if this party has closed already. In the other cases it does the same as
+    /// [`abort`](Self::abort).
     pub fn shutdown(&mut self, code: impl Into<CloseCode>) {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         if self.incoming.has_begun_request() {
@@ -96,7 +99,7 @@ impl Connection {
         }
     }
 
-    /// Ends the connection without a closing handshake. Queued bytes are dropped, and the socket is to be closed at
+    /// Ends the connection without a closing handshake. Drops the queued bytes and has the driver close the socket at
     /// once, even if both parties have closed and only the end of the stream is missing.
     pub fn abort(&mut self) {
         if self.can(Action::Abort) {
@@ -159,8 +162,8 @@ impl Connection {
         self.outcome.close_sent(frame, self.local_party());
     }
 
-    /// Changes the peer's state and, unless the application answers by itself, answers. Bytes behind the Close are
-    /// discarded (section 1.4).
+    /// Changes the peer's state, and answers unless that is left to your code. Bytes behind the Close are discarded
+    /// (section 1.4).
     pub(super) fn receive_close(&mut self, frame: CloseFrame) {
         let peer = self.local_party().peer();
         self.incoming.discard();
@@ -200,8 +203,8 @@ impl Connection {
         let local = self.local_party();
         let is_ours = self.outcome.initiator() == Some(local);
         let (cause, initiator) = if is_ours { (Cause::LocalClosed, local) } else { (Cause::PeerClosed, local.peer()) };
-        // Section 7.1.1: "the server MUST close the TCP connection immediately", "the client [...] SHOULD wait for the
-        // server to close".
+        // Section 5.5.1: "The server MUST close the underlying TCP connection immediately; the client SHOULD wait for
+        // the server to close the connection".
         let ending = match self.role {
             Role::Server => Ending::Drain,
             Role::Client => Ending::AwaitEof,
@@ -209,7 +212,7 @@ impl Connection {
         self.end(cause, Some(initiator), ending);
     }
 
-    /// Ends with one Close, if none was sent. Not a byte more is parsed.
+    /// Ends with a Close, unless one was sent. No further byte is parsed.
     pub(super) fn end_failed(&mut self, code: CloseCode, reason: &str, cause: Cause) {
         let local = self.local_party();
         if self.can(Action::Close) {
@@ -232,7 +235,7 @@ impl Connection {
         self.end(cause, initiator, Ending::Drain);
     }
 
-    /// Ends without any more bytes.
+    /// Ends without sending anything more.
     pub(super) fn end_aborted(&mut self, party: Party, cause: Cause, initiator: Option<Party>) {
         self.transition(party, Action::Abort);
         self.end(cause, initiator, Ending::Close);
@@ -251,7 +254,7 @@ impl Connection {
         self.outcome.report(cause, initiator);
     }
 
-    /// Has the socket closed at once. Drops the queued bytes.
+    /// Drops the queued bytes and has the driver close the socket at once.
     pub(super) fn skip_to_close(&mut self) {
         self.outgoing.clear();
         self.transport.skip_to_close();

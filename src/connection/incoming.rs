@@ -1,4 +1,4 @@
-//! The peer's bytes: which part of the protocol they belong to, and what they say.
+//! The peer's bytes: the stage of the protocol that they belong to, and their content.
 
 use crate::{
     config::Config,
@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{mem, sync::Arc};
 
-/// Reads the peer's bytes, stage by stage. The first stage is where the roles differ.
+/// Reads the peer's bytes, stage by stage. The roles differ until the first frame.
 #[derive(Debug)]
 pub(super) struct Incoming(Stage);
 
@@ -21,7 +21,7 @@ pub(super) struct Incoming(Stage);
 enum Stage {
     /// A server reads the request.
     Request(Box<RequestReader>),
-    /// A server holds what the client sends until the application has answered the request.
+    /// A server holds the client's bytes until the application has answered the request.
     Decision(Box<Pending>),
     /// A client reads the response.
     Response(Box<ResponseReader>),
@@ -41,7 +41,7 @@ struct EarlyFrames {
     read: usize,
 }
 
-/// One thing that has arrived whole.
+/// The next thing that the peer has sent: a request, an answer to one, or an item of its frames.
 #[derive(Debug)]
 pub(super) enum Arrival<'b> {
     Request(Request),
@@ -125,12 +125,12 @@ impl Incoming {
         self.reader_mut().map_or(Ok(None), |reader| reader.read(input, config, spare))
     }
 
-    /// Holds what the client sends from now on, until `request` is answered.
+    /// Holds the client's bytes from now on, until `request` is answered.
     pub(super) fn await_decision(&mut self, request: Arc<Request>) {
         self.0 = Stage::Decision(Box::new(Pending::new(request)));
     }
 
-    /// Reads frames from now on, those that were held first.
+    /// Reads frames from now on, the held ones first.
     pub(super) fn open(&mut self, reader: Reader) {
         let bytes = match &mut self.0 {
             Stage::Decision(pending) => mem::take(&mut pending.early),
@@ -145,7 +145,7 @@ impl Incoming {
         };
     }
 
-    /// Discards what comes from now on.
+    /// Discards all bytes from now on.
     pub(super) fn discard(&mut self) {
         self.0 = Stage::Discard;
     }

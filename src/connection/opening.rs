@@ -47,7 +47,7 @@ impl Agreed {
 /// # Opening
 impl Connection {
     /// A connection whose opening handshake was done elsewhere: by an HTTP server, or over HTTP/2 (RFC 8441) or HTTP/3
-    /// (RFC 9220). It is [`Open`](Phase::Open). Hand the bytes that came behind the handshake to
+    /// (RFC 9220). It is [`Open`](Phase::Open). Hand the bytes that came after the handshake to
     /// [`receive`](Connection::receive) first.
     ///
     /// ```
@@ -72,7 +72,7 @@ impl Connection {
         Self::new(role, Phase::Open, incoming, random, subprotocol, config, now)
     }
 
-    /// The request that waits for its answer.
+    /// The request that waits for its answer, on a server; `None` if there is none.
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
         self.incoming.pending_request().map(|request| &**request)
@@ -80,12 +80,12 @@ impl Connection {
 
     /// Accepts the request with a 101 response. Messages may be sent at once (RFC 6455 section 4.2.2).
     ///
-    /// Bytes that the client sent before the answer have been held. Take their events with
+    /// The connection has held the bytes that the client sent before the answer. Take their events with
     /// [`poll_event`](Self::poll_event) or the next [`receive`](Self::receive).
     ///
     /// # Errors
-    /// [`AcceptError`] if no request waits, the transport is lost, the request is plain HTTP, or the client did not
-    /// offer the subprotocol.
+    /// [`AcceptError`] if no request waits, the stream has ended or failed, the request is plain HTTP, or the client
+    /// did not offer the subprotocol.
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
         self.check(Action::Accept)?;
         if !self.transport.is_open() {
@@ -99,8 +99,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers the request with a final response other than 101: refuses it, redirects it, or serves it if it is plain
-    /// HTTP. The response gets `Content-Length` and `Connection: close`, and the connection ends.
+    /// Answers the request with a final response other than 101, which rejects it, redirects it, or serves it if it is
+    /// plain HTTP. The response gets `Content-Length` and `Connection: close`, and the connection ends.
     ///
     /// # Errors
     /// [`RejectError`] if no request waits, or if the response is not a final one that can be written.

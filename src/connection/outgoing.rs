@@ -63,7 +63,7 @@ impl Outgoing {
         self.output.write(write)
     }
 
-    /// Queues bytes that are no frame.
+    /// Queues bytes that are not a frame.
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         self.output.extend(bytes);
     }
@@ -75,7 +75,7 @@ impl Outgoing {
         self.output.frame(is_final, opcode, payload, key);
     }
 
-    /// Queues a Pong, or replaces the last one if many are queued.
+    /// Queues a Pong, or replaces the last one if 16 are queued.
     #[inline]
     pub(super) fn pong(&mut self, payload: &[u8]) {
         let key = self.mask_key();
@@ -136,7 +136,7 @@ impl Outgoing {
     /// Returns the number of bytes written, those of the queue included.
     pub(super) fn write_message(&mut self, message: Message<'_>, mut writer: impl io::Write) -> usize {
         let header = EncodedHeader::new(true, Kind::of(&message).opcode(), message.len(), None);
-        // Nothing is queued before the write: a writer that panics leaves no half of a frame.
+        // Nothing is queued before the write, so a writer that panics leaves no half frame.
         let written = self.write_behind_queue(&header, message.as_bytes(), &mut writer);
         let of_queue = written.min(self.output.len());
         let of_message = written - of_queue;
@@ -171,12 +171,12 @@ impl Outgoing {
         writer.write_vectored(&slices[..count])
     }
 
-    /// Drops the first `n` bytes.
+    /// Removes the first `n` bytes.
     pub(super) fn advance(&mut self, n: usize) {
         self.output.advance(n);
     }
 
-    /// Drops all bytes.
+    /// Removes all bytes.
     pub(super) fn clear(&mut self) {
         self.output.clear();
     }
@@ -206,7 +206,7 @@ impl Outgoing {
         self.output.slices_into(slices)
     }
 
-    /// Whether the output has become empty, or has ceased to be, since [`take_edge`](Self::take_edge).
+    /// Whether the output has become empty or non-empty since [`take_edge`](Self::take_edge).
     #[inline]
     pub(super) const fn has_edge(&self) -> bool {
         self.output.has_edge()

@@ -1,4 +1,4 @@
-//! Reading large messages to where they are assembled.
+//! Reading the payload of large messages straight into their memory.
 
 use super::Connection;
 use std::{
@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-/// A message that lacks fewer bytes is read into the buffer, together with the bytes that follow it.
+/// A frame that lacks fewer bytes than this is read into the buffer, together with the bytes that follow it.
 const MIN_DIRECT: u64 = 32 << 10;
 
 /// The bytes that [`Connection::read_from`] has read.
@@ -17,18 +17,18 @@ pub struct BytesRead {
     pub total: usize,
     /// The number of bytes in the buffer.
     pub in_buffer: usize,
-    /// Whether there was room for more. Then a socket has been read empty, since it fills the room that it is given. A
-    /// stream whose `read_vectored` fills only the first slice may have more.
+    /// Whether the read left room. A socket fills the room that it gets, so it is empty then. A stream whose
+    /// `read_vectored` fills only the first slice may have more.
     pub is_short: bool,
 }
 
 /// # B: bytes of the peer, read without a copy
 impl Connection {
-    /// Reads from `stream` once, into `buffer`. The missing part of a large binary message goes straight to where the
-    /// message is assembled, so that it is not copied.
+    /// Reads from `stream` once, into `buffer`. If the current frame of a binary message lacks at least 32 KiB, its
+    /// bytes go straight into the memory that the message has reserved, without a copy.
     ///
-    /// Then hand the bytes in `buffer` to [`receive`](Self::receive), even if there are none: the message may be whole.
-    /// At the end of the stream call [`receive_eof`](Self::receive_eof).
+    /// Then hand the bytes in `buffer` to [`receive`](Self::receive), even if there are none: the message may be
+    /// complete. At the end of the stream call [`receive_eof`](Self::receive_eof).
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -48,7 +48,7 @@ impl Connection {
     /// ```
     ///
     /// # Errors
-    /// The error of the stream. Nothing has been read then.
+    /// The error of the stream, [`WouldBlock`](io::ErrorKind::WouldBlock) included. Nothing has been read then.
     pub fn read_from(&mut self, mut stream: impl io::Read, buffer: &mut [u8], now: Instant) -> io::Result<BytesRead> {
         let Some(reader) = self.incoming.reader_mut() else { return read_into(stream, buffer) };
         let Some(room) = reader.spare_mut(MIN_DIRECT) else { return read_into(stream, buffer) };

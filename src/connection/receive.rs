@@ -78,8 +78,9 @@ impl Connection {
         self.outgoing.clear();
     }
 
-    /// Whether the driver should read from the socket. False after the end of the stream, when the socket is to be
-    /// closed, and while reading is [paused](Self::pause_reading), unless only the end of the stream is missing.
+    /// Whether the driver should read from the socket. False once the stream has ended or failed, or only
+    /// [`SocketAction::Close`](crate::SocketAction::Close) is left. Also false while reading is
+    /// [paused](Self::pause_reading), until both parties have closed.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         let is_heard = !self.is_reading_paused() || self.phase() == Phase::Closed;
@@ -208,7 +209,8 @@ impl Connection {
         })
     }
 
-    /// Ends the connection if all input has been taken, the transport brings no more, and the peer has not closed.
+    /// Ends the connection if all input has been taken and either the transport has failed, or the peer has ended the
+    /// stream without a Close.
     fn on_end_of_input(&mut self) -> Option<Event<'static>> {
         if self.incoming.take_part() {
             self.clock.part_came();

@@ -12,7 +12,7 @@ use std::{borrow::Cow, io};
 #[cfg(feature = "serde")]
 use crate::error::SendJsonError;
 
-/// Shorter messages are copied: that is faster than a write of their own.
+/// The shortest message that is written at once, in bytes. Copying a shorter one is faster than a write of its own.
 const MIN_WRITTEN_AT_ONCE: usize = 8 << 10;
 
 /// # C: commands that send
@@ -20,7 +20,8 @@ impl Connection {
     /// Queues a text message.
     ///
     /// # Errors
-    /// [`SendError`] if the connection is not open, a fragmented message is in progress, or the output is full.
+    /// [`SendError`] if the table does not allow a message now, the transport has failed, a fragmented message is in
+    /// progress, or the output is full.
     #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         self.send_message(Kind::Text, text.as_bytes())
@@ -35,8 +36,8 @@ impl Connection {
         self.send_message(Kind::Binary, bytes)
     }
 
-    /// Queues a message of either kind. A large message that owns its bytes is not copied; a client masks it in place.
-    /// To keep the message, pass it by reference: `connection.send(&message)`.
+    /// Queues a message of either kind. A message of 1 KiB or more that owns its bytes is not copied; a client masks it
+    /// in place. To keep the message, pass it by reference: `connection.send(&message)`.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -65,9 +66,9 @@ impl Connection {
         }
     }
 
-    /// Like [`send`](Self::send), but a server's message of 8 KiB or more is first offered to `writer` in one vectored
-    /// write, behind the queued bytes. Bytes that the writer takes are never copied; the rest is queued. Errors of the
-    /// writer are not reported here: the next [`write_to`](Self::write_to) meets them.
+    /// Like [`send`](Self::send), but a server first offers a message of 8 KiB or more to `writer` in one vectored
+    /// write, behind the queued bytes. Bytes that the writer takes are never copied; the rest is queued. This method
+    /// does not report errors of the writer: the next [`write_to`](Self::write_to) meets them.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -99,8 +100,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a message that other connections send too. A server does not copy a large one. A client copies it, to
-    /// mask it.
+    /// Queues a message that other connections send too. A server does not copy one of 1 KiB or more. A client copies
+    /// it, to mask it.
     ///
     /// # Errors
     /// As [`send_text`](Self::send_text).
@@ -140,7 +141,7 @@ impl Connection {
     /// Queues `value` as JSON in a text message. The JSON is compact; characters outside ASCII are not escaped.
     ///
     /// # Errors
-    /// [`SendJsonError`] if the value has no JSON form, or as [`send_text`](Self::send_text).
+    /// [`SendJsonError`] if the value has no JSON form, or an error of [`send_text`](Self::send_text).
     #[cfg(feature = "serde")]
     pub fn send_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SendJsonError> {
         self.check(Action::Message).map_err(SendError::from)?;
@@ -160,10 +161,11 @@ impl Connection {
     }
 
     /// Queues a Ping with at most 125 bytes of payload, which the peer's [`Pong`](crate::Event::Pong) repeats. It may
-    /// be sent between the fragments of a message.
+    /// stand between the fragments of a message.
     ///
     /// # Errors
-    /// [`PingError`] if the connection is not open, the payload is too long, or the output is full.
+    /// [`PingError`] if the table does not allow a Ping now, the transport has failed, the payload is too long, or the
+    /// output is full.
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
         self.check(Action::Ping)?;
         if self.transport.has_failed() {

@@ -17,11 +17,11 @@ impl Connection {
     /// The earliest deadline and its timer; `None` if no timer runs. Call [`handle_timeout`](Self::handle_timeout) when
     /// the deadline has come.
     ///
-    /// Ask again after every call that takes `&mut self`: input and commands may start an earlier deadline. Receiving a
-    /// message only ever postpones one, so a deadline that was kept is at worst too early.
+    /// Ask again after every call that takes `&mut self`: input and commands may start an earlier deadline. A whole
+    /// message only postpones deadlines, so a deadline from before it is at worst too early.
     ///
-    /// Commands do not take the time. A deadline that a command starts counts from the `now` of the next call that has
-    /// one, which is usually this one.
+    /// Commands have no argument `now`. A deadline that a command starts counts from the `now` of the next call that
+    /// has one, which is usually this one.
     #[must_use]
     pub fn poll_timeout(&mut self, now: Instant) -> Option<(Instant, Timer)> {
         self.stamp(now);
@@ -33,7 +33,7 @@ impl Connection {
     ///
     /// | timer | effect |
     /// |---|---|
-    /// | [`Opening`](Timer::Opening) | a server answers 408 if a request has begun; otherwise the socket is closed |
+    /// | [`Opening`](Timer::Opening) | a server answers 408 to a request that has begun; else the socket is closed |
     /// | [`Accept`](Timer::Accept) | 503 answers the request |
     /// | [`Ping`](Timer::Ping) | a Ping is sent |
     /// | [`Pong`](Timer::Pong) | Close 1011 is sent; the code of the `Disconnect` is 1006 |
@@ -42,6 +42,9 @@ impl Connection {
     /// | [`Write`](Timer::Write) | the socket is closed; the code is 1006 |
     /// | [`Closing`](Timer::Closing) | the socket is closed; the code is 1006 unless the peer's Close has come |
     /// | [`Linger`](Timer::Linger) | the socket is closed; the `Disconnect` has been handed out before |
+    ///
+    /// When `Opening` expires on a client that has the head of a rejection, the rejection is handed out without the
+    /// rest of its body.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.expired(now) {
             match timer {
@@ -63,8 +66,8 @@ impl Connection {
         }
     }
 
-    /// Pauses reading: [`wants_read`](Self::wants_read) is `false`, and the deadlines that wait for the peer are
-    /// suspended.
+    /// Pauses reading: [`wants_read`](Self::wants_read) is `false`, and the deadlines of [`Pong`](Timer::Pong),
+    /// [`Idle`](Timer::Idle) and [`Message`](Timer::Message) are suspended.
     pub fn pause_reading(&mut self) {
         self.clock.set_paused(true);
     }
@@ -80,7 +83,8 @@ impl Connection {
         self.clock.is_paused()
     }
 
-    /// The time from the last answered keepalive Ping to its Pong.
+    /// The time from the writing of the last keepalive Ping that was answered to its Pong, in microseconds at best;
+    /// `None` before the first Pong.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.clock.round_trip()
@@ -92,7 +96,7 @@ impl Connection {
         self.clock.last_heard()
     }
 
-    /// Dates what is pending, if anything is.
+    /// Sets the pending times to `now`, if there are any.
     #[inline]
     pub(super) fn stamp(&mut self, now: Instant) {
         if self.has_pending() {
@@ -100,7 +104,7 @@ impl Connection {
         }
     }
 
-    /// Whether something has happened that has no date yet.
+    /// Whether a time is pending: the next `now` sets it.
     #[inline]
     pub(super) const fn has_pending(&self) -> bool {
         self.clock.has_pending() || self.outgoing.has_edge()
@@ -138,7 +142,7 @@ impl Connection {
         if self.incoming.has_begun_request() {
             self.end_refused(&Response::new(StatusCode::REQUEST_TIMEOUT), cause, None);
         } else if self.incoming.has_begun_rejection() {
-            // A rejection is complete without the rest of its body.
+            // The status and the headers of a rejection are enough. Its body ends here.
             self.transport.end_input();
         } else {
             self.end_aborted(self.local_party(), cause, None);

@@ -55,7 +55,7 @@ impl Connection {
     ///
     /// # Errors
     /// The error of the writer, except [`WouldBlock`](io::ErrorKind::WouldBlock) and
-    /// [`Interrupted`](io::ErrorKind::Interrupted). A writer that takes no bytes is
+    /// [`Interrupted`](io::ErrorKind::Interrupted). A writer that takes no bytes gives
     /// [`WriteZero`](io::ErrorKind::WriteZero). Bytes that were written before the error are removed.
     ///
     /// ```
@@ -111,14 +111,14 @@ impl Connection {
         self.outgoing.lend(buffer);
     }
 
-    /// Takes the [lent](Self::lend_buffer) memory back into `buffer`. Output that is still queued in it moves to memory
-    /// of the connection's own. A buffer that has grown beyond 256 KiB comes back smaller.
+    /// Takes the [lent](Self::lend_buffer) memory back into `buffer`. Output that is still queued in it moves to new
+    /// memory. A buffer that has grown beyond 256 KiB comes back smaller.
     pub fn reclaim_buffer(&mut self, buffer: &mut OutputBuffer) {
         self.outgoing.reclaim(buffer);
     }
 
-    /// The next step for the socket, if one is due. Ask after writing, after events, and after timeouts. Each step is
-    /// given out once.
+    /// The next step for the socket, if one is due. Ask after writing, after events, after timeouts, and after commands
+    /// that end the connection. Each step is given out once.
     #[must_use]
     pub fn poll_socket(&mut self) -> Option<SocketAction> {
         if self.phase() != Phase::Closed || !self.outgoing.is_empty() {

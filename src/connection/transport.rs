@@ -40,7 +40,7 @@ pub(super) enum Ending {
     AwaitEof,
     /// Close.
     Close,
-    /// None: `Close` has been given out.
+    /// No step: `Close` has been given out.
     Done,
 }
 

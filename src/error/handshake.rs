@@ -1,6 +1,6 @@
 use http::{StatusCode, header::HeaderName};
 
-/// An opening handshake that breaks RFC 6455 section 4, or HTTP.
+/// An opening handshake that breaks RFC 6455 section 4, HTTP, or a limit of [`Config`](crate::Config).
 ///
 /// A server has already answered the request with [`status`](Self::status). A client sends nothing and closes the
 /// socket.
@@ -19,22 +19,23 @@ pub enum HandshakeError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The head is longer than [`Config::max_head_bytes`](crate::Config::max_head_bytes).
+    /// The head, with the interim responses before it, is longer than
+    /// [`Config::max_head_bytes`](crate::Config::max_head_bytes).
     #[error("the head is over the limit of {limit} bytes")]
     HeadTooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The head has more lines than [`Config::max_headers`](crate::Config::max_headers).
+    /// The head has more header lines than [`Config::max_headers`](crate::Config::max_headers).
     #[error("the head has more than {limit} headers")]
     TooManyHeaders {
         /// The limit, in header lines.
         limit: usize,
     },
-    /// Section 4.2.1: "an HTTP/1.1 or higher GET request": the method is another one.
+    /// The method is not GET. Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
     #[error("the method is not GET")]
     MethodNotAllowed,
-    /// Section 4.2.1: "an HTTP/1.1 or higher GET request": the version is another one.
+    /// The version is not HTTP/1.1. Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
     #[error("the HTTP version is not 1.1")]
     VersionNotSupported,
     /// Section 3: the request target is neither a path nor an absolute http(s) or ws(s) URI, or has a fragment.
@@ -49,8 +50,8 @@ pub enum HandshakeError {
     /// The request is plain HTTP, and [`Config::plain_http`](crate::Config::plain_http) is off.
     #[error("the request does not ask for a WebSocket")]
     UpgradeRequired,
-    /// `Upgrade` does not list `websocket` (section 4.1, response item 2).
-    #[error("the Upgrade header does not list websocket")]
+    /// The `Upgrade` header of the response is not `websocket` (section 4.1, response item 2).
+    #[error("the Upgrade header of the response is not websocket")]
     UpgradeMissing,
     /// `Connection` does not list `upgrade` (section 4.2.1 item 4; section 4.1, response item 3).
     #[error("the Connection header does not list upgrade")]
@@ -61,7 +62,7 @@ pub enum HandshakeError {
     /// Section 4.2.1 item 5: the key is missing, or does not decode to 16 bytes.
     #[error("the Sec-WebSocket-Key header is not 16 bytes in base64")]
     InvalidKey,
-    /// A header that may appear only once appears more often (sections 11.3.1 to 11.3.5).
+    /// A header that may appear only once appears again (sections 11.3.1 to 11.3.5).
     #[error("the {0} header appears more than once")]
     DuplicateHeader(HeaderName),
     /// `Sec-WebSocket-Protocol` is not a list of distinct tokens (sections 4.1 item 10 and 11.3.4).
@@ -70,8 +71,9 @@ pub enum HandshakeError {
     /// `Sec-WebSocket-Extensions` does not follow the grammar of section 9.1.
     #[error("the Sec-WebSocket-Extensions header is malformed")]
     InvalidExtensions,
-    /// More bytes came before the answer than [`Config::max_early_bytes`](crate::Config::max_early_bytes).
-    #[error("more than {limit} bytes came before the handshake was answered")]
+    /// The client sent more bytes before the answer than [`Config::max_early_bytes`](crate::Config::max_early_bytes)
+    /// allows.
+    #[error("more than {limit} bytes came before the answer to the request")]
     TooMuchEarlyData {
         /// The limit, in bytes.
         limit: usize,
@@ -79,17 +81,17 @@ pub enum HandshakeError {
     /// Section 4.1, response item 4: `Sec-WebSocket-Accept` is missing or is not the answer to our key.
     #[error("the Sec-WebSocket-Accept header does not answer the key")]
     InvalidAccept,
-    /// Section 4.1, response item 5: an extension "that was not present in the client's handshake".
+    /// Section 4.1, response item 5: the response has an extension "that was not present in the client's handshake".
     #[error("the server chose an extension that was not offered")]
     ExtensionNotOffered,
-    /// Section 4.1, response item 6: "a subprotocol that was not present in the client's handshake".
+    /// Section 4.1, response item 6: the response has "a subprotocol that was not present in the client's handshake".
     #[error("the server chose a subprotocol that was not offered")]
     SubprotocolNotOffered,
 }
 
 impl HandshakeError {
-    /// The status that a server answers with. For the errors that only a response can have it is 502, the status with
-    /// which a proxy would report them.
+    /// The status of the server's answer. The errors that only a response can have give 502, as a proxy would report
+    /// them.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {

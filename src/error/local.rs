@@ -1,7 +1,8 @@
 use crate::{close_code::CloseCode, state::TransitionError};
 use http::{StatusCode, header::HeaderName};
 
-/// Why [`Connection::accept`](crate::Connection::accept) refused.
+/// The error of [`Connection::accept`](crate::Connection::accept) and
+/// [`Accept::header`](crate::handshake::Accept::header).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum AcceptError {
@@ -17,12 +18,14 @@ pub enum AcceptError {
     /// Section 4.2.2: the chosen subprotocol "MUST be derived from the client's handshake".
     #[error("the client did not offer the subprotocol {0:?}")]
     SubprotocolNotOffered(String),
-    /// Only the handshake itself writes this header.
+    /// The header is part of the handshake: `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding`, or one that
+    /// begins with `Sec-WebSocket-`.
     #[error("the header {0} belongs to the handshake")]
     ReservedHeader(HeaderName),
 }
 
-/// Why [`Connection::reject`](crate::Connection::reject) refused.
+/// The error of [`Connection::reject`](crate::Connection::reject) and
+/// [`Response::header`](crate::handshake::Response::header).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectError {
@@ -32,15 +35,15 @@ pub enum RejectError {
     /// A 1xx status is not final.
     #[error("{0} is not a final status")]
     NotFinal(StatusCode),
-    /// RFC 9110 section 6.4.1: responses with 204 and 304 have no content.
+    /// RFC 9110 sections 15.3.6 and 6.4.1: responses with 205, 204 and 304 have no content.
     #[error("a response with status {0} has no body")]
     BodyNotAllowed(StatusCode),
-    /// `reject` itself writes this header.
+    /// The header belongs to the framing of the response: `Connection`, `Content-Length` or `Transfer-Encoding`.
     #[error("the header {0} belongs to the framing of the response")]
     ReservedHeader(HeaderName),
 }
 
-/// Why a `send_*` method refused.
+/// The error of the `send_*` methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -50,10 +53,11 @@ pub enum SendError {
     /// The transport has failed. The event that says so has not been taken yet.
     #[error("the transport is lost")]
     TransportLost,
-    /// Section 5.4: only the next fragment may follow in an unfinished fragmented message.
+    /// Section 5.4: a fragmented message must end before another message begins.
     #[error("a fragmented message is in progress")]
     MessageInProgress,
-    /// The output would hold more than [`Config::max_output_bytes`](crate::Config::max_output_bytes).
+    /// The output could exceed [`Config::max_output_bytes`](crate::Config::max_output_bytes): a header counts as 14
+    /// bytes.
     #[error("{queued} bytes are queued, and the message would go over the limit of {limit}")]
     OutputFull {
         /// The number of queued bytes.
@@ -63,7 +67,8 @@ pub enum SendError {
     },
 }
 
-/// Why [`Connection::send_json`](crate::Connection::send_json) refused.
+/// The error of [`Connection::send_json`](crate::Connection::send_json) and
+/// [`Connection::send_json_binary`](crate::Connection::send_json_binary).
 #[cfg(feature = "serde")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
@@ -71,12 +76,12 @@ pub enum SendJsonError {
     /// The message could not be sent.
     #[error(transparent)]
     Send(#[from] SendError),
-    /// The value has no JSON form. The text is that of the serializer.
+    /// The value has no JSON form. The text is the message of the serializer.
     #[error("the value cannot be written as JSON: {0}")]
     Serialize(String),
 }
 
-/// Why [`Connection::ping`](crate::Connection::ping) refused.
+/// The error of [`Connection::ping`](crate::Connection::ping).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PingError {
@@ -89,7 +94,8 @@ pub enum PingError {
     /// Section 5.5: a control frame carries at most 125 bytes.
     #[error("a ping of {0} bytes is over the limit of 125")]
     PayloadTooLong(usize),
-    /// The output would hold more than [`Config::max_output_bytes`](crate::Config::max_output_bytes).
+    /// The output could exceed [`Config::max_output_bytes`](crate::Config::max_output_bytes): a header counts as 14
+    /// bytes.
     #[error("{queued} bytes are queued, and the ping would go over the limit of {limit}")]
     OutputFull {
         /// The number of queued bytes.
@@ -99,7 +105,7 @@ pub enum PingError {
     },
 }
 
-/// Why [`Connection::close`](crate::Connection::close) refused.
+/// The error of [`Connection::close`](crate::Connection::close).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {
@@ -114,7 +120,7 @@ pub enum CloseError {
     ReasonTooLong(usize),
 }
 
-/// Why a [`Connect`](crate::handshake::Connect) could not be built.
+/// The error of building a [`Connect`](crate::handshake::Connect).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -127,7 +133,7 @@ pub enum ConnectError {
     /// Section 3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used".
     #[error("a WebSocket URI has no fragment")]
     FragmentInUri,
-    /// The URI has a user name or password, which no header of the handshake would carry.
+    /// The URI has a user name or password. Use the header `Authorization` instead.
     #[error("a WebSocket URI carries no user name")]
     UserInfoInUri,
     /// Section 4.1 item 10: a subprotocol is a non-empty token.
@@ -136,7 +142,8 @@ pub enum ConnectError {
     /// Section 4.1 item 10: subprotocols "MUST all be unique strings".
     #[error("the subprotocol {0:?} is offered twice")]
     DuplicateSubprotocol(String),
-    /// Only the handshake itself writes this header.
+    /// The header is part of the handshake: `Host`, `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding`, or
+    /// one that begins with `Sec-WebSocket-`.
     #[error("the header {0} belongs to the handshake")]
     ReservedHeader(HeaderName),
 }

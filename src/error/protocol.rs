@@ -1,9 +1,9 @@
 use crate::close_code::CloseCode;
 
-/// A frame that breaks RFC 6455, with one variant per sentence of the RFC.
+/// A frame that breaks RFC 6455, with one variant per rule, or a limit of [`Config`](crate::Config).
 ///
-/// The connection has already failed (section 7.1.7): a Close with [`close_code`](Self::close_code) is queued if none
-/// had been sent, and no further byte is parsed.
+/// The connection has already failed (section 7.1.7): a Close with [`close_code`](Self::close_code) is queued, unless
+/// one was sent before, and no further byte is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -69,7 +69,7 @@ pub enum ProtocolError {
         limit: u64,
     },
     /// Section 10.4: a message in more frames than [`Config::max_fragments`](crate::Config::max_fragments).
-    #[error("a message is in more than {limit} fragments")]
+    #[error("a message has more than {limit} fragments")]
     TooManyFragments {
         /// The limit, in frames.
         limit: u32,

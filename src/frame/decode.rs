@@ -3,16 +3,23 @@
 use super::{FIN, Header, MAX_CONTROL_PAYLOAD, MAX_HEADER, MAX_LEN, OpCode};
 use crate::{error::ProtocolError, role::Role};
 
+/// The reserved bits, in the first byte of a header.
 const RESERVED: u8 = 0x70;
+
+/// The opcode, in the first byte of a header.
 const OPCODE: u8 = 0x0F;
+
+/// The MASK bit, in the second byte of a header.
 const MASK: u8 = 0x80;
+
+/// The payload length, or its form, in the second byte of a header.
 const LEN: u8 = 0x7F;
 
 /// Reads the header at the front of `bytes`, which an endpoint of role `local` has received. Returns it and its length;
 /// `Ok(None)` if it is not complete.
 ///
-/// Every rule is checked as soon as the byte that can break it is there, in the order of the bytes. So a header breaks
-/// the same rule however its bytes are cut.
+/// Checks every rule at the first byte that can break it, in the order of the bytes. So a header breaks the same rule
+/// however its bytes are cut.
 pub(crate) fn decode(bytes: &[u8], local: Role) -> Result<Option<(Header, usize)>, ProtocolError> {
     let Some(&first) = bytes.first() else { return Ok(None) };
     if first & RESERVED != 0 {
@@ -80,7 +87,7 @@ impl PartialHeader {
         self.len == 0
     }
 
-    /// Takes a header off the front of `input`; all of `input` if the header is not complete.
+    /// Takes a header off the front of `input`, or all of `input` if the header is not complete.
     pub(crate) fn decode(&mut self, input: &mut &mut [u8], local: Role) -> Result<Option<Header>, ProtocolError> {
         if self.len == 0
             && let Some((header, used)) = decode(input, local)?
@@ -106,7 +113,7 @@ impl PartialHeader {
     }
 }
 
-/// Takes `n` bytes, which are there, off the front of `input`.
+/// Takes `n` bytes off the front of `input`, which has at least as many.
 fn skip(input: &mut &mut [u8], n: usize) {
     input.split_off_mut(..n).expect("a header is read from bytes that are there");
 }

@@ -58,7 +58,7 @@ impl Deref for EncodedHeader {
     }
 }
 
-/// An upper bound of the bytes that [`encode`] appends for a payload of `len` bytes.
+/// An upper bound for the number of bytes that [`encode`] appends for a payload of `len` bytes.
 pub(crate) const fn max_encoded_len(len: usize) -> usize {
     len.saturating_add(MAX_HEADER)
 }

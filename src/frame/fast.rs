@@ -4,18 +4,18 @@
 //! [`encode`](super::encode::encode). `None` means "take the general path"; it says nothing else about the input. A
 //! caller tries the fast path first and, if it does not apply, loses only the attempt.
 //!
-//! The fast paths are short because of what they leave out. The decoder accepts no control frame, no fragment and no
-//! partial header, and it has no error to choose. The encoder knows no masks and no payloads over 65,535 bytes, and
-//! asks its caller for memory once. Both are inlined into the loop of the caller.
+//! The fast paths are short because they leave out the rare cases. The decoder accepts no control frame, no fragment
+//! and no partial header, and it has no error to choose. The encoder knows no masks and no payloads over 65,535 bytes,
+//! and asks its caller for memory once. Both are inlined into the loop of the caller.
 //!
-//! The tests below compare both paths: on every first two bytes of a header with every cut of it, and on every form of
-//! length. The properties in `tests/it/proof` compare them again through the public API.
+//! The tests below compare both paths: the decoders for every value of the first two bytes and every cut, the encoders
+//! for every form of length. The properties in `tests/it/proof` compare them again through the public API.
 
 use super::{FIN, Header, MAX_LEN, OpCode, mask};
 use crate::role::Role;
 
-/// Fast path of [`decode`](super::decode::decode): the header at the front of `bytes`, if it is complete, valid, and
-/// that of an unfragmented text or binary message.
+/// Fast path of [`decode`](super::decode::decode): the header at the front of `bytes`, if it is complete and valid and
+/// begins an unfragmented text or binary message.
 #[inline(always)]
 pub(crate) fn decode(bytes: &[u8], local: Role) -> Option<(Header, usize)> {
     let &[first, second, ..] = bytes else { return None };

@@ -1,5 +1,5 @@
-//! Masking (RFC 6455 section 5.3): "octet i of the transformed data is the XOR of octet i of the original data with
-//! octet at index i modulo 4 of the masking key".
+//! Masking (RFC 6455 section 5.3): "Octet i of the transformed data [...] is the XOR of octet i of the original data
+//! [...] with octet at index i modulo 4 of the masking key".
 //!
 //! # Why it is written like this
 //!
@@ -9,17 +9,17 @@
 //! 1. **Lanes.** A lane is an array of 4, 8, 16 or 32 bytes. Its length is a constant and a multiple of the key, so
 //!    the compiler turns the XOR of a lane into one vector instruction.
 //! 2. **Overlap instead of a tail.** `n` bytes are masked as full lanes from the front and one lane that ends with the
-//!    last byte. Where this lane overlaps the one before it, its bytes are computed from the original, before that
-//!    lane is stored. So no byte is left over for a slow loop: 16 to 32 bytes are two lanes, whatever their number.
+//!    last byte. Where this lane overlaps the one before it, its bytes are computed from the original, before that lane
+//!    is stored. So no byte is left over for a slow loop: any number of bytes from 16 to 32 is two lanes.
 //! 3. **Aligned stores.** From [`MIN_WIDE`] bytes on, all lanes but the first and the last are aligned. A lane of 32
 //!    bytes that straddles two cache lines costs a third more.
 //! 4. **The widest vectors of the machine.** The same function is compiled twice, for the baseline and for AVX2, and
 //!    `multiversion` picks one at run time. The choice costs a call, so short payloads do not ask.
 //! 5. **One pass.** [`copy`] masks while it copies. [`copy_plain`] is the same loop with a key of zeros, because
-//!    glibc's `memcpy` of some KiB can be much slower than it.
+//!    glibc's `memcpy` can be much slower for some KiB.
 //!
 //! The key is rotated where a piece begins at another index modulo 4 ([`key_after`]), so a payload may come in any
-//! pieces. The test compares everything with the loop of the RFC, at every length and every split.
+//! pieces. The test compares everything with the loop of the RFC, at every length up to a bound and every split.
 
 use super::MaskKey;
 use multiversion::multiversion;
@@ -33,7 +33,7 @@ const MIN_REP_MOVSB: usize = 4 << 10;
 /// Masks or unmasks `bytes` in place.
 #[inline(always)]
 pub(crate) fn apply(bytes: &mut [u8], key: MaskKey) {
-    // Most messages are small. They do not pay for a call.
+    // Most messages are small. For them a call would cost too much.
     if let 16..=32 = bytes.len() { apply_to_ends::<16>(bytes, key) } else { apply_to_any(bytes, key) }
 }
 

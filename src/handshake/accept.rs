@@ -11,7 +11,8 @@ use http::{
     header::{HeaderName, HeaderValue},
 };
 
-/// The parts of a 101 response that the application chooses: the subprotocol and extra headers. The default is none.
+/// The parts of a 101 response that the application chooses: the subprotocol and extra headers. By default there are
+/// none.
 ///
 /// ```
 /// use statesocket::{handshake::Accept, http::{HeaderValue, header::SET_COOKIE}};
@@ -59,7 +60,7 @@ impl Accept {
     /// Adds a header to the 101 response. The types of [`http`] allow no value that would split the response.
     ///
     /// # Errors
-    /// [`AcceptError::ReservedHeader`] if the handshake itself writes this header.
+    /// [`AcceptError::ReservedHeader`] if the header is part of the handshake.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, AcceptError> {
         if is_reserved(&name) {
             return Err(AcceptError::ReservedHeader(name));

@@ -35,7 +35,7 @@ enum Next {
 }
 
 impl Body {
-    /// Finds out how the body of `response` is delimited (RFC 9112 section 6.3).
+    /// Reads the framing of the body of `response` (RFC 9112 section 6.3).
     pub(super) fn of(response: &Response) -> Result<Self, HandshakeError> {
         let headers = &response.headers;
         let next = if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status) {
@@ -99,8 +99,8 @@ impl Body {
     }
 }
 
-/// Takes bytes of a chunk, of which `left` are missing, those of its line end included. Checks the line end, and
-/// returns the bytes before it.
+/// Takes bytes of a chunk. `left` is the number of missing bytes, those of the line end included. Checks the line end,
+/// and returns the bytes before it.
 ///
 /// ```text
 ///   d d d d d d CR LF
@@ -118,7 +118,7 @@ fn take_of_chunk<'b>(input: &mut &'b mut [u8], left: &mut u64, room: usize) -> R
     if expected.starts_with(line_end) { Ok(data) } else { Err(HandshakeError::Malformed) }
 }
 
-/// What follows the line of a chunk size.
+/// The part of the body that follows the line of a chunk size.
 fn after_size(line: &[u8]) -> Result<Next, HandshakeError> {
     // httparse reads a line without a digit as size 0.
     if !line[0].is_ascii_hexdigit() {
@@ -144,7 +144,8 @@ fn take<'b>(input: &mut &'b mut [u8], left: u64, room: usize) -> &'b mut [u8] {
     input.split_off_mut(..len).expect("the length is at most that of the input")
 }
 
-/// Moves the bytes up to a line feed from `input` to `line`. Returns whether there was one.
+/// Moves the bytes up to and including the first line feed from `input` to `line`, or all bytes if there is none.
+/// Returns whether there was one.
 fn take_line(input: &mut &mut [u8], line: &mut Vec<u8>) -> Result<bool, HandshakeError> {
     let end = input.iter().position(|&byte| byte == b'\n');
     let taken = take(input, end.map_or(u64::MAX, |at| at as u64 + 1), usize::MAX);

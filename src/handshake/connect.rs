@@ -47,7 +47,7 @@ impl Connect {
         }
         let invalid = || ConnectError::InvalidUri(uri.to_owned());
         let parsed: Uri = uri.parse().map_err(|_| invalid())?;
-        // Section 3 has schemes match "case-insensitively".
+        // Section 3: the scheme matches "case-insensitively".
         let is_websocket = |scheme: &str| ["ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
         if !parsed.scheme_str().is_some_and(is_websocket) {
             return Err(ConnectError::UnsupportedScheme);
@@ -82,7 +82,7 @@ impl Connect {
     /// Adds a header, such as `Origin`, `Cookie` or `Authorization`.
     ///
     /// # Errors
-    /// [`ConnectError::ReservedHeader`] if the handshake itself writes this header.
+    /// [`ConnectError::ReservedHeader`] if the header is part of the handshake.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, ConnectError> {
         if is_reserved(&name) || name == HOST {
             return Err(ConnectError::ReservedHeader(name));
@@ -133,7 +133,7 @@ impl Connect {
 
     /// Appends the request (section 4.1) with the given `Sec-WebSocket-Key`.
     pub(crate) fn encode(&self, key: &str, output: &mut Vec<u8>) {
-        // Section 3: the path, or "/" if it is empty, and the query if it is not.
+        // Section 3: "/" if the path is empty, else the path; the query if it is not empty.
         let query = self.uri.query().filter(|query| !query.is_empty());
         let (mark, query) = query.map_or(("", ""), |query| ("?", query));
         output.reserve(USUAL_LEN);

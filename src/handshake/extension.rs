@@ -19,7 +19,7 @@ pub(crate) fn parse_all(headers: &HeaderMap) -> Result<Vec<Extension>, Malformed
     for value in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
         has_lines = true;
         let value = value.to_str().map_err(|_| Malformed)?;
-        // A comma never lies inside a quoted string: the unquoted value must be a token.
+        // A comma inside a quoted string is an error in any case: the unquoted value must be a token.
         for element in value.split(',').map(trim).filter(|element| !element.is_empty()) {
             extensions.push(parse(element)?);
         }
@@ -49,8 +49,8 @@ fn parse_param(param: &str) -> Result<(String, Option<String>), Malformed> {
     if is_valid { Ok((name.to_owned(), value)) } else { Err(Malformed) }
 }
 
-/// The text without the quotes and escapes of a quoted string (RFC 9110 section 5.6.4). A quote inside that is not
-/// escaped stays, so that the result is not a token.
+/// The text without the quotes and escapes of a quoted string (RFC 9110 section 5.6.4). An unescaped quote inside
+/// stays, so the result is not a token.
 fn unquote(value: &str) -> Result<String, Malformed> {
     let Some(rest) = value.strip_prefix('"') else { return Ok(value.to_owned()) };
     let inner = rest.strip_suffix('"').ok_or(Malformed)?;

@@ -12,7 +12,7 @@ pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
-/// `tchar`: the printable characters but for delimiters.
+/// `tchar`: the visible characters except delimiters.
 const fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
         | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
@@ -44,7 +44,7 @@ pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// Whether the list of a header contains `token`, in upper or lower case, on any of its lines.
+/// Whether the list in a header contains `token`, in upper or lower case. The list may be on several lines.
 pub(crate) fn lists_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let has_token = |value: &str| value.split(',').any(|element| trim(element).eq_ignore_ascii_case(token));
     headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(has_token))
@@ -70,7 +70,8 @@ pub(crate) fn token_list(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<S
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Repeated;
 
-/// The only value of a header, if it has one. A value that is not printable ASCII reads as empty: none here may be.
+/// The only value of a header, if it has one. A value that is not printable ASCII reads as empty, and no caller accepts
+/// an empty value.
 pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Repeated> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

@@ -7,7 +7,7 @@ use std::mem;
 
 /// Collects a head. It looks at each byte once, so a head that comes byte by byte costs no more than a whole one.
 ///
-/// A byte that no head can contain fails at once. So a TLS client hello on a plain port does not run into the timeout.
+/// A byte that no head can contain fails at once. So a TLS client hello on a plain port fails before the timeout.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HeadReader {
     bytes: Vec<u8>,
@@ -29,7 +29,7 @@ impl HeadReader {
         self.bytes.is_empty()
     }
 
-    /// Takes a head off the front of `input`; all of `input` if the head does not end there.
+    /// Takes a head off the front of `input`, or all of `input` if the head does not end there.
     pub(super) fn read(
         &mut self,
         input: &mut &mut [u8],
@@ -79,7 +79,7 @@ impl HeadReader {
     /// Checks the length of the head so far.
     fn check_len(&self, len: usize, config: &Config, first_line_limit: usize) -> Result<(), HandshakeError> {
         let head_limit = config.max_head_bytes.saturating_sub(self.before);
-        // The lower limit is broken first, however the bytes are cut.
+        // The lower of the two limits is reported, however the bytes are cut.
         if self.lines == 0 && len > first_line_limit && first_line_limit <= head_limit {
             return Err(HandshakeError::RequestLineTooLong { limit: first_line_limit });
         }
@@ -133,7 +133,8 @@ impl Head {
         &self,
         parse: impl for<'h> FnOnce(&'h str, &mut [httparse::Header<'h>]) -> Result<T, HandshakeError>,
     ) -> Result<T, HandshakeError> {
-        // RFC 6455 section 8.1: invalid UTF-8 "in the opening handshake" fails it.
+        // RFC 6455 section 8.1: "This rule applies both during the opening handshake and during subsequent data
+        // exchange."
         let text = simdutf8::basic::from_utf8(&self.bytes).map_err(|_| HandshakeError::NotUtf8)?;
         parse(text, &mut vec![httparse::EMPTY_HEADER; self.lines])
     }
@@ -166,8 +167,8 @@ pub(super) fn is_http_version(word: &str) -> bool {
     matches!(word.as_bytes(), [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
 }
 
-/// Our error for one of httparse. httparse also reports a wrong version where there is none; `names_version` tells them
-/// apart.
+/// Our error for one of httparse. httparse reports a wrong version also where there is no version at all;
+/// `names_version` tells the two cases apart.
 pub(super) const fn syntax_error(error: httparse::Error, names_version: bool) -> HandshakeError {
     match error {
         httparse::Error::Version if names_version => HandshakeError::VersionNotSupported,

@@ -20,7 +20,7 @@ use tungstenite::handshake::derive_accept_key;
 
 /// The opening request of a client; with [`Config::plain_http`](crate::Config::plain_http), any GET request.
 ///
-/// It is complete before the application answers.
+/// It has no body: a server refuses a request with one.
 ///
 /// ```
 /// use statesocket::{Config, Connection, Event};
@@ -80,7 +80,8 @@ impl Request {
         &self.authority
     }
 
-    /// The URL that the client asked for. Only the owner of the socket knows whether `scheme` is `ws` or `wss`.
+    /// The URL that the client asked for. `scheme` is `ws`, or `wss` if the socket carries TLS, which the request does
+    /// not tell.
     #[must_use]
     pub fn url(&self, scheme: &str) -> String {
         format!("{scheme}://{}{}", self.authority, self.resource)
@@ -92,15 +93,16 @@ impl Request {
         &self.headers
     }
 
-    /// The origin of the page that sent the request. A request without it does not come from a browser (RFC 6455
-    /// section 4.2.1 item 7). A server that is not meant for every page checks it (section 10.2).
+    /// The origin of the page that sent the request; `None` without an `Origin`. Such a request "SHOULD NOT be
+    /// interpreted as coming from a browser client" (RFC 6455 section 4.2.1 item 7). A server that is not meant for
+    /// every page checks the origin (section 10.2).
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.headers.get(ORIGIN).and_then(|origin| std::str::from_utf8(origin.as_bytes()).ok())
     }
 
-    /// Whether the page that sent the request has the host and port that the request is for. False without an `Origin`,
-    /// and with the origin `null`, which names no page.
+    /// Whether the `Origin` has the host and port of this request. False without an `Origin`, and with the origin
+    /// `null`, which names no page.
     ///
     /// The scheme is not compared, since the request does not tell whether TLS was terminated before this server. A
     /// missing port is the default port of the origin's scheme.
@@ -119,7 +121,7 @@ impl Request {
         &self.subprotocols
     }
 
-    /// The extensions offered. None is negotiated so far.
+    /// The extensions offered. This crate negotiates none.
     #[must_use]
     pub fn extensions(&self) -> &[Extension] {
         &self.extensions
@@ -131,7 +133,7 @@ impl Request {
         self.is_websocket
     }
 
-    /// The value of `Sec-WebSocket-Accept` in the answer.
+    /// The value of `Sec-WebSocket-Accept` in the answer; `None` if the request is plain HTTP.
     pub(super) fn accept_key(&self) -> Option<String> {
         let key = self.single(&SEC_WEBSOCKET_KEY).ok().flatten();
         key.filter(|_| self.is_websocket).map(|key| derive_accept_key(key.as_bytes()))
@@ -190,7 +192,7 @@ impl Request {
         }
         self.subprotocols = grammar::token_list(&self.headers, &SEC_WEBSOCKET_PROTOCOL)
             .map_err(|_| HandshakeError::InvalidSubprotocol)?;
-        // Section 4.1 item 10: "the elements that comprise this value [...] MUST all be unique strings".
+        // Section 4.1 item 10: "The elements that comprise this value [...] MUST all be unique strings."
         let mut seen = HashSet::new();
         if self.subprotocols.len() > 1 && !self.subprotocols.iter().all(|name| seen.insert(name)) {
             return Err(HandshakeError::InvalidSubprotocol);
@@ -224,7 +226,8 @@ fn parse_host(head: &Head, headers: &HeaderMap) -> Result<Authority, HandshakeEr
         .ok_or(HandshakeError::InvalidHost)
 }
 
-/// RFC 6455 section 4.1 item 3: the target is a resource name, or "an absolute http/https URI".
+/// RFC 6455 section 4.1 item 3: the target is a resource name, or "an absolute http/https URI". A ws(s) URI is accepted
+/// too.
 fn parse_target(head: &Head, target: &str) -> Result<Uri, HandshakeError> {
     let uri = Uri::from_maybe_shared(head.share(target)).map_err(|_| HandshakeError::InvalidTarget)?;
     let is_resource = match uri.scheme_str() {
@@ -240,14 +243,14 @@ fn parse_target(head: &Head, target: &str) -> Result<Uri, HandshakeError> {
     }
 }
 
-/// Section 4.2.1 item 5: "a base64-encoded value that, when decoded, is 16 bytes in length".
+/// Section 4.2.1 item 5: "a base64-encoded [...] value that, when decoded, is 16 bytes in length".
 fn is_nonce(key: &str) -> bool {
     // 24 digits decode to at most 18 bytes.
     let mut nonce = [0; 18];
     key.len() == 24 && BASE64.decode_mut(key.as_bytes(), &mut nonce) == Ok(16)
 }
 
-/// Refuses a request with a body, whose bytes would be read as frames. Confusing the two is how requests are smuggled.
+/// Refuses a request with a body, whose bytes would be read as frames. Request smuggling confuses the two.
 fn refuse_body(headers: &HeaderMap) -> Result<(), HandshakeError> {
     let has_length = headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0");
     if has_length || headers.contains_key(TRANSFER_ENCODING) { Err(HandshakeError::RequestBody) } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! The server's side of the opening handshake: bytes to a request.
+//! The opening handshake of a server: bytes to a request.
 
 use super::{Request, head::HeadReader};
 use crate::{config::Config, error::HandshakeError};
@@ -14,7 +14,7 @@ impl RequestReader {
         !self.0.is_empty()
     }
 
-    /// Takes a request off the front of `input`; all of `input` if the request does not end there.
+    /// Takes a request off the front of `input`, or all of `input` if the request does not end there.
     pub(crate) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Request>, HandshakeError> {
         let head = self.0.read(input, config, config.max_request_line_bytes)?;
         head.map(|head| Request::parse(&head, config.plain_http)).transpose()

@@ -1,4 +1,4 @@
-//! HTTP responses: what a server answers instead of 101, and what a client reads.
+//! HTTP responses: the answers of a server other than 101, and the answers that a client reads.
 
 use super::{
     head::{write_header, write_headers},
@@ -27,7 +27,8 @@ use http::{
 pub struct Response {
     /// The status.
     pub status: StatusCode,
-    /// The headers. `reject` writes `Content-Length` and `Connection` itself and refuses them here.
+    /// The headers. `reject` refuses `Content-Length`, `Connection` and `Transfer-Encoding`. It writes the first two
+    /// itself.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
@@ -43,7 +44,7 @@ impl Response {
     /// Adds a header. The types of [`http`] allow no value that would split the response.
     ///
     /// # Errors
-    /// [`RejectError::ReservedHeader`] if `reject` itself writes this header.
+    /// [`RejectError::ReservedHeader`] for `Content-Length`, `Connection` and `Transfer-Encoding`.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, RejectError> {
         if is_framing(&name) {
             return Err(RejectError::ReservedHeader(name));
@@ -69,8 +70,8 @@ impl Response {
         }
         if error.status() == StatusCode::UPGRADE_REQUIRED {
             response.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            // RFC 6455 section 4.4: the response "MUST include a |Sec-WebSocket-Version| header field with the value
-            // the server is willing to use".
+            // RFC 6455 section 4.4: the server "MUST respond with a |Sec-WebSocket-Version| header field [...]
+            // containing all versions it is willing to use".
             response.headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         response

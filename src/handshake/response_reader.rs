@@ -1,4 +1,4 @@
-//! The client's side of the opening handshake: bytes to a response.
+//! The opening handshake of a client: bytes to a response.
 
 use super::{
     Response,
@@ -47,7 +47,7 @@ impl ResponseReader {
         self.rejection.is_some()
     }
 
-    /// Takes an answer off the front of `input`; all of `input` if the answer does not end there.
+    /// Takes an answer off the front of `input`, or all of `input` if the answer does not end there.
     pub(crate) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Answer>, HandshakeError> {
         while self.rejection.is_none() {
             let Some(head) = self.head.read(input, config, usize::MAX)? else { return Ok(None) };
@@ -73,20 +73,23 @@ impl ResponseReader {
         Ok(self.end_of_stream().map(Answer::Rejected))
     }
 
-    /// The rejection with the part of its body that has come: the end of the stream ends the body.
+    /// The rejection with the body as far as it has come: the end of the stream ends it.
     pub(crate) fn end_of_stream(&mut self) -> Option<Response> {
         let (mut response, body) = self.rejection.take()?;
         response.body = Bytes::from(body.into_bytes());
         Some(response)
     }
 
-    /// Checks items 2 to 6 of the list in section 4.1 that "the client MUST validate". Returns the subprotocol.
+    /// Checks items 2 to 6 of section 4.1: "The client MUST validate the server's response as follows". Returns the
+    /// subprotocol.
     fn verify(&self, response: &Response) -> Result<Option<String>, HandshakeError> {
         let headers = &response.headers;
         let single = |name: &HeaderName| {
             grammar::single(headers, name).map_err(|_| HandshakeError::DuplicateHeader(name.clone()))
         };
-        // Item 2: the client fails if the header is missing or "contains a value that is not" this one.
+        // Item 2: "If the response lacks an |Upgrade| header field or the |Upgrade| header field contains a value that
+        // is not an ASCII case-insensitive match for the value "websocket", the client MUST _Fail the WebSocket
+        // Connection_."
         if !matches!(grammar::single(headers, &UPGRADE), Ok(Some(value)) if value.eq_ignore_ascii_case("websocket")) {
             return Err(HandshakeError::UpgradeMissing);
         }

@@ -12,7 +12,7 @@ pub(super) enum Assembly {
     Binary(ReadBuffer),
 }
 
-/// What decides how much memory to reserve for a part of a message.
+/// The numbers that decide on the memory to reserve for a part of a message.
 #[derive(Debug)]
 pub(super) struct Growth<'s> {
     /// The payload bytes that the headers so far have announced.
@@ -27,8 +27,8 @@ pub(super) struct Growth<'s> {
 const TRUSTED_MULTIPLE: usize = 16;
 
 impl Growth<'_> {
-    /// How much to reserve for `len` more bytes behind `held`, and a recycled block of that size if there is one. Until
-    /// the announced size is trusted, the memory doubles.
+    /// The number of bytes to reserve for `len` more bytes behind `held`, and a recycled block of at least that size if
+    /// there is one. Until the announced size is trusted, the memory doubles.
     fn reserve(self, held: usize, len: usize, capacity: usize) -> (usize, Option<Vec<u8>>) {
         let needed = held + len;
         if needed <= capacity {

@@ -1,6 +1,6 @@
 //! The memory of a binary message, which a driver can read into.
 
-/// The most bytes that are cleared at a time. They fit a cache, and are overwritten at once.
+/// The most bytes that are cleared at a time. They fit into a cache, and are overwritten at once.
 const MAX_CLEARED: usize = 256 << 10;
 
 /// The payload of an unfinished binary message, and initialised room behind it.

@@ -129,7 +129,7 @@ impl Reader {
         })
     }
 
-    /// Takes the next item off the front of `input`; all of `input` if there is no complete item.
+    /// Takes the next item off the front of `input`, or all of `input` if there is no complete item.
     ///
     /// The reader must not be used again after an error: the bytes that follow have no meaning.
     pub(crate) fn read<'b>(
@@ -205,7 +205,7 @@ impl Reader {
         }
     }
 
-    /// Checks the rules that concern a header and those before it.
+    /// Checks the rules about the order of frames, and the limits.
     fn begin_frame(&mut self, header: &Header, config: &Config) -> Result<&mut OpenFrame, ProtocolError> {
         if !header.opcode.is_control() {
             let message = match (header.opcode, self.message.as_mut()) {

@@ -4,7 +4,7 @@ use super::Message;
 use crate::frame::{OpCode, encode::encode};
 use bytes::Bytes;
 
-/// A message that many connections of a server send. Its frame is made once. A large one is queued without a copy.
+/// A message for many connections. Its frame is made once. A server queues one of 1 KiB or more without a copy.
 ///
 /// ```
 /// use statesocket::{Agreed, Config, Connection, Role, SharedMessage};

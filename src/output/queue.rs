@@ -66,11 +66,12 @@ struct Pong {
     len: NonZero<u8>,
 }
 
-/// The number of Pongs that are queued side by side; Autobahn case 2.10 expects ten. Of further Pings only the latest
-/// is answered.
+/// The most Pongs that are queued side by side; Autobahn case 2.10 expects ten. Of further Pings only the latest is
+/// answered.
 pub(super) const MAX_PONGS: u8 = 16;
 
-/// Queued bytes move to the front once at least this many bytes before them are written, and they are fewer than those.
+/// The fewest written bytes, in front of the queued ones, that are dropped from the memory. They must also be at least
+/// as many as the queued ones, which move to the front, so that all moves together cost linear time.
 pub(super) const MIN_COMPACTED: usize = 64 << 10;
 
 impl Queue {
@@ -257,7 +258,8 @@ impl Queue {
         true
     }
 
-    /// Queues a Pong. It replaces the last one if many are queued and no byte of the last one has been written.
+    /// Queues a Pong. It replaces the last one if [`MAX_PONGS`] are queued and no byte of the last one has been
+    /// written.
     ///
     /// RFC 6455 section 5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to
     /// previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping

@@ -5,7 +5,7 @@ use super::{
 use crate::frame::encode::{EncodedHeader, encode};
 use proptest::prelude::*;
 
-/// The bytes that wait and those that are gone, where they lie together.
+/// The bytes in memory, the written ones included.
 fn memory_len(output: &Output) -> usize {
     output.queue.as_ref().map_or(0, |queue| queue.memory_len())
 }
@@ -50,15 +50,15 @@ fn the_last_pong_is_known_after_the_queue_moved() {
         output.extend(&vec![0; MIN_COMPACTED]);
         (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
         output.advance(output.len() - left_of_pong);
-        assert_eq!(memory_len(&output), left_of_pong, "the taken bytes are gone");
+        assert_eq!(memory_len(&output), left_of_pong, "the written bytes are dropped");
         output.pong(b"2", None);
         assert_eq!(output.as_slice(), expected);
     }
 }
 
 #[test]
-fn a_queue_is_moved_only_when_much_is_gone_and_less_is_left() {
-    for (queued, gone, kept) in [
+fn queued_bytes_move_only_when_many_are_written_and_no_more_are_queued() {
+    for (total, written, kept) in [
         (10, 9, 10),
         (65_536, 65_535, 65_536),
         (131_072, 65_536, 65_536),
@@ -66,14 +66,14 @@ fn a_queue_is_moved_only_when_much_is_gone_and_less_is_left() {
         (200_000, 150_000, 50_000),
     ] {
         let mut output = Output::default();
-        output.extend(&vec![0; queued]);
-        output.advance(gone);
-        assert_eq!((memory_len(&output), output.len()), (kept, queued - gone), "{gone} of {queued} are gone");
+        output.extend(&vec![0; total]);
+        output.advance(written);
+        assert_eq!((memory_len(&output), output.len()), (kept, total - written), "{written} of {total} are written");
     }
 }
 
 #[test]
-fn what_is_shared_keeps_its_place_when_the_queue_moves() {
+fn shared_bytes_keep_their_place_when_the_queue_moves() {
     let shared = Bytes::from(vec![7; MIN_SHARED]);
     let mut output = Output::default();
     output.extend(&vec![0; MIN_COMPACTED + 5]);
@@ -87,7 +87,7 @@ fn what_is_shared_keeps_its_place_when_the_queue_moves() {
 }
 
 #[test]
-fn what_is_shared_keeps_its_place_when_a_pong_before_it_is_replaced() {
+fn shared_bytes_keep_their_place_when_a_pong_before_them_is_replaced() {
     let shared = Bytes::from(vec![7; MIN_SHARED]);
     let mut output = Output::default();
     output.extend(b"first");
@@ -122,7 +122,7 @@ fn a_lent_buffer_is_used_again_and_given_back() {
             if !output.try_message(OpCode::Binary, &[n; 50]) {
                 output.frame(true, OpCode::Binary, &[n; 50], None);
             }
-            assert_eq!(output.as_slice(), [&[0x82, 50][..], &[n; 50]].concat(), "nothing is left of what was there");
+            assert_eq!(output.as_slice(), [&[0x82, 50][..], &[n; 50]].concat(), "the old bytes have left no trace");
             memory.push((output.as_slice().as_ptr(), capacity(&output.queue)));
             output.advance(52);
         }
@@ -133,7 +133,7 @@ fn a_lent_buffer_is_used_again_and_given_back() {
 }
 
 #[test]
-fn a_message_that_the_room_is_too_small_for_is_queued_all_the_same() {
+fn a_message_is_queued_even_if_the_room_is_too_small_for_it() {
     let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
     output.lend(&mut lent);
     let (mut expected, mut wire) = (Vec::new(), Vec::<u8>::new());
@@ -153,7 +153,7 @@ fn a_message_that_the_room_is_too_small_for_is_queued_all_the_same() {
 }
 
 #[test]
-fn a_lent_buffer_is_given_back_whatever_waits_in_it() {
+fn a_lent_buffer_is_given_back_even_with_queued_bytes() {
     let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
     output.lend(&mut lent);
     output.extend(b"gone, waits");
@@ -171,14 +171,14 @@ fn a_lent_buffer_is_given_back_whatever_waits_in_it() {
 }
 
 #[test]
-fn the_pongs_of_a_queue_are_counted_where_it_moves_and_not_where_it_was() {
+fn a_queue_that_moves_takes_its_count_of_pongs_along() {
     let (mut output, mut lent) = (Output::default(), OutputBuffer::default());
     output.lend(&mut lent);
     (0..MAX_PONGS).for_each(|n| output.pong(&[n], None));
     output.reclaim(&mut lent);
     output.pong(b"2", None);
     let replaced = with_pongs(MAX_PONGS - 1).as_slice().len() + 3;
-    assert_eq!(output.len(), replaced, "of many the last is replaced");
+    assert_eq!(output.len(), replaced, "the last of many is replaced");
 
     let mut other = Output::default();
     other.lend(&mut lent);
@@ -210,7 +210,7 @@ fn a_lent_buffer_that_has_grown_large_comes_back_smaller() {
 }
 
 #[test]
-fn what_is_shared_is_copied_only_if_it_is_short() {
+fn shared_bytes_are_copied_only_if_they_are_few() {
     for (len, is_copied) in [(1, true), (1023, true), (1024, false), (100_000, false)] {
         let bytes = Bytes::from(vec![1; len]);
         let mut output = Output::default();
@@ -231,7 +231,7 @@ enum Step {
 }
 
 proptest! {
-    /// Against one plain vector, in which a Pong is never replaced because there are few.
+    /// Compares with a plain vector. It never replaces a Pong, because there are only a few.
     #[test]
     fn bytes_leave_in_the_order_in_which_they_came(steps in proptest::collection::vec(prop_oneof![
         (0..40_000usize).prop_map(Step::Copy),

@@ -1,4 +1,4 @@
-#![expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
+#![expect(clippy::disallowed_methods, reason = "only `Instant::now` makes an `Instant`")]
 
 use super::*;
 

@@ -93,7 +93,7 @@ fn violations() -> Vec<Violation> {
             ProtocolError::TooManyFragments { limit: 3 },
             &[text("").more(), empty(), empty(), empty()],
             1008,
-            "a message is in more than 3 fragments",
+            "a message has more than 3 fragments",
         ),
     ];
     let unmasked = violation(ProtocolError::UnmaskedFrame, &[text("")], 1002, "a frame from the client is not masked");

@@ -90,14 +90,14 @@ fn early_bytes_over_the_limit_are_an_error() {
     let (error, _) = refusal_by(server, b"xxx");
     assert_eq!(error, HandshakeError::TooMuchEarlyData { limit: 2 });
     assert_eq!(error.status(), StatusCode::BAD_REQUEST);
-    assert_words(&error, "more than 2 bytes came before the handshake was answered");
+    assert_words(&error, "more than 2 bytes came before the answer to the request");
 }
 
 /// The errors that only a response can have. A proxy would pass them on as 502.
 #[test]
 fn every_error_of_a_response_has_its_message() {
     for (name, value, error, status, words) in [
-        ("Upgrade", "", HandshakeError::UpgradeMissing, 502, "the Upgrade header does not list websocket"),
+        ("Upgrade", "", HandshakeError::UpgradeMissing, 502, "the Upgrade header of the response is not websocket"),
         (
             "Sec-WebSocket-Accept",
             "",

@@ -54,7 +54,7 @@ fn a_million_empty_fragments_are_refused_in_little_memory() {
     let neighbours = Neighbours::start(&server.url());
     let mut client = server.open();
     write_a_million(&mut client, &Raw::new(Raw::CONTINUATION, ""));
-    assert_eq!(client.frame(), Raw::close(1008, "a message is in more than 131072 fragments"));
+    assert_eq!(client.frame(), Raw::close(1008, "a message has more than 131072 fragments"));
     neighbours.end();
     drop(client);
     let report = server.stop();
