@@ -3,6 +3,17 @@
 use std::time::Duration;
 
 /// The form in which messages are handed out.
+///
+/// ```
+/// use statesocket::{Agreed, Config, Connection, Delivery, Event, Role};
+/// use std::{sync::Arc, time::Instant};
+///
+/// let (config, now) = (Config::default().with(|config| config.delivery = Delivery::Chunks), Instant::now());
+/// let mut connection = Connection::established(Role::Client, Agreed::new(), Arc::new(config), now);
+/// let mut beginning = *b"\x82\x04ab";
+/// let event = connection.receive(&mut &mut beginning[..], now);
+/// assert_eq!(event, Some(Event::Chunk { data: b"ab"[..].into(), is_last: false }));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Delivery {
@@ -14,6 +25,21 @@ pub enum Delivery {
 }
 
 /// Whether the connection or your code answers the peer's Close.
+///
+/// ```
+/// use statesocket::{Agreed, CloseReply, Config, Connection, Event, Phase, Role};
+/// use std::{sync::Arc, time::Instant};
+///
+/// let (config, now) = (Config::default().with(|config| config.close_reply = CloseReply::Manual), Instant::now());
+/// let mut connection = Connection::established(Role::Client, Agreed::new(), Arc::new(config), now);
+/// let mut close = *b"\x88\x02\x03\xE8";
+/// assert!(matches!(connection.receive(&mut &mut close[..], now), Some(Event::Disconnect(end)) if end.code == 1000));
+/// assert_eq!(connection.phase(), Phase::ApplicationClosed);
+/// connection.send_text("a last word")?;
+/// connection.close(1000, "")?;
+/// assert_eq!(connection.phase(), Phase::Closed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReply {

@@ -171,6 +171,17 @@ impl Connection {
     }
 
     /// Whether this is the client's or the server's end.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Party, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// let agreed = Agreed::new().subprotocol("chat");
+    /// let connection = Connection::established(Role::Server, agreed, config, now);
+    /// assert_eq!((connection.role(), connection.local_party()), (Role::Server, Party::Application));
+    /// assert_eq!(connection.subprotocol(), Some("chat"));
+    /// assert_eq!(connection.config(), &Config::default());
+    /// ```
     #[must_use]
     pub const fn role(&self) -> Role {
         self.role
@@ -182,7 +193,7 @@ impl Connection {
         self.role.party()
     }
 
-    /// The subprotocol that both parties agreed on.
+    /// The subprotocol that both parties agreed on; `None` before the answer, or if there is none.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()

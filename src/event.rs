@@ -78,6 +78,21 @@ impl Event<'_> {
 ///
 /// It carries the code and the reason, like Starlette's `WebSocketDisconnect`, and also the cause and the party that
 /// began the end.
+///
+/// ```
+/// use statesocket::{Agreed, Cause, CloseCode, Config, Connection, Event, Party, ProtocolError, Role};
+/// use std::{sync::Arc, time::Instant};
+///
+/// let (config, now) = (Arc::new(Config::default()), Instant::now());
+/// let mut connection = Connection::established(Role::Client, Agreed::new(), config, now);
+/// let mut reserved_bit_set = *b"\xC1\x00";
+/// let Some(Event::Disconnect(end)) = connection.receive(&mut &mut reserved_bit_set[..], now) else { panic!() };
+/// assert_eq!(end.cause, Cause::Protocol(ProtocolError::ReservedBits));
+/// assert_eq!(ProtocolError::ReservedBits.close_code(), CloseCode::PROTOCOL_ERROR);
+/// assert_eq!((end.code, end.received), (CloseCode::ABNORMAL_CLOSURE, None));
+/// assert_eq!(end.sent.map(|close| close.code), Some(CloseCode::PROTOCOL_ERROR));
+/// assert_eq!((end.initiator, end.is_clean), (Some(Party::Client), false));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnect {
@@ -250,7 +265,7 @@ impl fmt::Display for CauseKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PeerClosed => "peer closed",
-            Self::LocalClosed => "local closed",
+            Self::LocalClosed => "closed locally",
             Self::Rejected => "rejected",
             Self::Handshake => "handshake failed",
             Self::Protocol => "protocol violation",

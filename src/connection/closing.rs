@@ -101,6 +101,19 @@ impl Connection {
 
     /// Ends the connection without a closing handshake. Drops the queued bytes and has the driver close the socket at
     /// once, even if both parties have closed and only the end of the stream is missing.
+    ///
+    /// ```
+    /// use statesocket::{Cause, Event, Phase, SocketAction};
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// connection.abort();
+    /// assert_eq!(connection.phase(), Phase::Closed);
+    /// assert!(matches!(connection.poll_event(), Some(Event::Disconnect(end)) if end.cause == Cause::Aborted));
+    /// assert_eq!(connection.poll_socket(), Some(SocketAction::Close));
+    /// assert!(connection.is_finished());
+    /// ```
     pub fn abort(&mut self) {
         if self.can(Action::Abort) {
             self.end_aborted(self.local_party(), Cause::Aborted, Some(self.local_party()));

@@ -12,7 +12,8 @@ use crate::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// The result of an opening handshake that was done elsewhere. The default is no subprotocol.
+/// The result of an opening handshake that was done elsewhere. The default is no subprotocol. Extensions cannot be
+/// agreed on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Agreed {
@@ -73,6 +74,17 @@ impl Connection {
     }
 
     /// The request that waits for its answer, on a server; `None` if there is none.
+    ///
+    /// ```
+    /// # use statesocket::{Config, Connection, Phase};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let mut bytes = *b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    /// #     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    /// # let mut connection = Connection::server(Arc::new(Config::default()), Instant::now());
+    /// # let _ = connection.receive(&mut &mut bytes[..], Instant::now());
+    /// assert_eq!(connection.phase(), Phase::Requested);
+    /// assert_eq!(connection.request().map(|request| request.path()), Some("/chat"));
+    /// ```
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
         self.incoming.pending_request().map(|request| &**request)

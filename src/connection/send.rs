@@ -134,6 +134,17 @@ impl Connection {
     ///
     /// # Errors
     /// As [`send_text_fragment`](Self::send_text_fragment).
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// connection.send_binary_fragment(&[1], false)?;
+    /// connection.send_binary_fragment(&[2], true)?;
+    /// assert_eq!(connection.output(), [0x02, 1, 1, 0x80, 1, 2]);
+    /// # Ok::<(), statesocket::SendError>(())
+    /// ```
     pub fn send_binary_fragment(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
         self.send_fragment(Kind::Binary, bytes, is_last)
     }
@@ -142,6 +153,16 @@ impl Connection {
     ///
     /// # Errors
     /// [`SendJsonError`] if the value has no JSON form, or an error of [`send_text`](Self::send_text).
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// connection.send_json(&[("Ann", 7)])?;
+    /// assert_eq!(connection.output(), b"\x81\x0B[[\"Ann\",7]]");
+    /// # Ok::<(), statesocket::SendJsonError>(())
+    /// ```
     #[cfg(feature = "serde")]
     pub fn send_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SendJsonError> {
         self.check(Action::Message).map_err(SendError::from)?;
@@ -166,6 +187,16 @@ impl Connection {
     /// # Errors
     /// [`PingError`] if the table does not allow a Ping now, the transport has failed, the payload is too long, or the
     /// output is full.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// connection.ping(b"still there?")?;
+    /// assert_eq!(connection.output(), b"\x89\x0Cstill there?");
+    /// # Ok::<(), statesocket::PingError>(())
+    /// ```
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
         self.check(Action::Ping)?;
         if self.transport.has_failed() {

@@ -68,6 +68,17 @@ impl Connection {
 
     /// Pauses reading: [`wants_read`](Self::wants_read) is `false`, and the deadlines of [`Pong`](Timer::Pong),
     /// [`Idle`](Timer::Idle) and [`Message`](Timer::Message) are suspended.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// connection.pause_reading();
+    /// assert!(connection.is_reading_paused() && !connection.wants_read());
+    /// connection.resume_reading();
+    /// assert!(connection.wants_read());
+    /// ```
     pub fn pause_reading(&mut self) {
         self.clock.set_paused(true);
     }
@@ -85,6 +96,15 @@ impl Connection {
 
     /// The time from the writing of the last keepalive Ping that was answered to its Pong, in microseconds at best;
     /// `None` before the first Pong.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// assert_eq!(connection.round_trip_time(), None, "no keepalive Ping has been answered");
+    /// assert_eq!(connection.last_heard(), now);
+    /// ```
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.clock.round_trip()

@@ -27,13 +27,20 @@ pub struct SharedMessage {
 }
 
 impl SharedMessage {
-    /// A text message.
+    /// A text message, which copies `text`. [`send_shared`](crate::Connection::send_shared) checks the limits.
+    ///
+    /// ```
+    /// use statesocket::SharedMessage;
+    ///
+    /// let news = SharedMessage::text("to all");
+    /// assert_eq!((news.is_text(), news.payload()), (true, &b"to all"[..]));
+    /// ```
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::new(text.as_bytes(), true)
     }
 
-    /// A binary message.
+    /// A binary message, which copies `bytes`.
     #[must_use]
     pub fn binary(bytes: &[u8]) -> Self {
         Self::new(bytes, false)

@@ -119,7 +119,7 @@ fn the_tally_adds_up_by_cause() {
     assert_eq!((tally.accepted, tally.dropped, tally.clean), (15, 0, 5));
     assert_eq!(
         tally.to_string(),
-        "15 accepted, 15 ended, 5 clean, 3 peer closed, 2 local closed, 3 rejected, 1 handshake failed, \
+        "15 accepted, 15 ended, 5 clean, 3 peer closed, 2 closed locally, 3 rejected, 1 handshake failed, \
          2 protocol violation, 1 transport lost, 2 timed out, 1 aborted"
     );
 }

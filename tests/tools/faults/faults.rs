@@ -80,7 +80,7 @@ fn faults(args: &Args) -> Vec<Fault> {
             args.crowd,
             &[],
             |to, n| violate(to, n, &frame(0x81, b"panic")),
-            ("1011", "local closed"),
+            ("1011", "closed locally"),
         ),
         fault("handler panics at once", args.crowd, &[], refuse, ("500", "rejected")),
         fault("handler sleeps half a second", 10, &[], sleep, ("-", "transport lost")),

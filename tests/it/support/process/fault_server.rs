@@ -40,7 +40,7 @@ impl FaultServer {
         let (status, stdout, stderr) = self.process.wait();
         assert_eq!((status, stderr.as_slice()), (Some(0), &[][..]));
         let report = Report(stdout);
-        let causes = ["peer closed", "local closed", "rejected", "handshake failed", "protocol violation"];
+        let causes = ["peer closed", "closed locally", "rejected", "handshake failed", "protocol violation"];
         let causes = causes.into_iter().chain(["transport lost", "timed out", "aborted", "dropped"]);
         assert_eq!(report.count("accepted"), causes.map(|cause| report.count(cause)).sum::<u64>(), "{report:?}");
         // The first use of standard output, for example, allocates for good.
