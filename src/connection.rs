@@ -6,12 +6,12 @@ mod incoming;
 mod opening;
 mod outcome;
 mod outgoing;
+mod output;
 mod progress;
 mod read;
 mod receive;
 mod send;
 mod time;
-mod transmit;
 mod transport;
 
 pub use opening::Agreed;

@@ -19,9 +19,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The loop is one way to drive a [`Connection`](crate::Connection), and uses only its public methods. No peer affects
-//! another: its faults end its own session only, it is read for a bounded number of bytes per turn, and it is not read
-//! while it does not read.
+//! The loop is one way to drive a [`Connection`](crate::Connection), and uses only its public methods. A fault of a
+//! peer ends only the session of that peer. Per turn the loop reads a bounded number of bytes of each session. It stops
+//! reading from a peer while the output for that peer is above the high-water mark.
 
 mod accept;
 mod admission;
@@ -100,7 +100,7 @@ pub struct Server {
     shared: Shared,
     sessions: Sessions,
     local_addr: SocketAddr,
-    /// The last turn has left commands.
+    /// The last turn has left commands for the next turn.
     has_commands: bool,
 }
 
@@ -108,7 +108,8 @@ impl Server {
     /// Listens on the first of the addresses that can be listened on.
     ///
     /// # Errors
-    /// The error of the operating system for the last address, if none can be listened on.
+    /// The error of the operating system for the last address, if the server can listen on none of them.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `address` gives no socket address.
     pub fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
         Self::with_acceptor(Acceptor::bind(address)?, config)
     }
@@ -140,11 +141,11 @@ impl Server {
         })
     }
 
-    /// Routes `path` to handlers made by `factory`, which is called once per connection.
+    /// Routes `path` to handlers that `factory` makes. The loop calls `factory` once per request that it routes there.
     ///
     /// A path may have parameters. Each is a whole segment or a part of one: `/ws/{room_id}`. The last may be the rest
-    /// of the path: `/files/{*path}`. A literal path takes precedence over a parameter. Handlers get the
-    /// percent-decoded values by [`Session::param`].
+    /// of the path: `/files/{*path}`. A literal path takes precedence over a parameter. [`Session::param`] returns the
+    /// values, percent-decoded.
     ///
     /// A request for a path without a route is answered with 404.
     ///
@@ -158,7 +159,8 @@ impl Server {
         self.shared.routes.insert(path, Box::new(move || Box::new(factory())))
     }
 
-    /// Sets the limits for new connections. `low_water` is capped at `high_water`.
+    /// Sets the limits. `high_water` and `low_water` apply to every session from its next turn on, the other limits to
+    /// new connections. `low_water` is capped at `high_water`.
     pub fn set_limits(&mut self, limits: Limits) {
         let low_water = limits.low_water.min(limits.high_water);
         self.shared.limits = Limits { low_water, ..limits };
@@ -169,13 +171,13 @@ impl Server {
         self.shared.admission = admission;
     }
 
-    /// The numbers of connections that have come, and of those that have ended, by cause.
+    /// Counts of the accepted connections, and of the ended ones by cause.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
         &self.shared.tally
     }
 
-    /// The address of the listening socket. If port 0 was asked for, it has the port that the system has chosen.
+    /// The address of the listening socket. If `bind` got port 0, the port here is the one that the system has chosen.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -187,7 +189,7 @@ impl Server {
         self.sessions.len()
     }
 
-    /// A handle, by which other threads and handlers reach the sessions and stop the loop.
+    /// A handle. With it, other threads and handlers reach the sessions and stop the server.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.shared.handle.clone()
@@ -211,8 +213,8 @@ impl Server {
         self.life.is_stopped()
     }
 
-    /// Waits for events, at most `max_wait`, and handles them: for programs that have a loop of their own. Returns at
-    /// once when the server has [stopped](Self::is_stopped).
+    /// Runs one turn: waits for events, at most `max_wait`, and handles them. `None` waits until there is work. For
+    /// programs with a loop of their own. Returns at once if the server has [stopped](Self::is_stopped).
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -260,7 +262,7 @@ impl Server {
         }
     }
 
-    /// How long to wait: not at all if there is work, else until the next deadline.
+    /// The longest wait: none if there is work, else until the next deadline, and at most `max_wait`.
     fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
         let acceptor = self.life.acceptor();
         let may_accept =
@@ -274,7 +276,7 @@ impl Server {
         [max_wait, until_deadline].into_iter().flatten().min()
     }
 
-    /// The acceptor, if the server is running, and the rest of what accepting needs.
+    /// The acceptor, if the server is running, and the context of its calls.
     fn accepting(&mut self) -> (Option<&mut Acceptor>, AcceptContext<'_>) {
         let context = AcceptContext {
             sessions: &mut self.sessions,

@@ -68,7 +68,7 @@ impl Process {
     /// Starts `server`, does `work`, and ends it.
     ///
     /// # Errors
-    /// It does not start, or the error of `work`; if the server has ended by itself, the message says so.
+    /// The server does not start, or `work` fails. If the server has ended by itself, the message says so.
     pub fn with<T>(server: &Server, cpus: Cpus, work: impl FnOnce(&Self) -> Result<T, String>) -> Result<T, String> {
         let mut process = Self::start(server, cpus)?;
         work(&process).map_err(|error| {

@@ -50,7 +50,7 @@ pub fn built_in() -> Vec<Server> {
 /// The server of this package that is called `name`.
 ///
 /// # Errors
-/// There is none. The message lists those that exist.
+/// No server has this name. The message lists the names.
 pub fn find(name: &str) -> Result<Server, String> {
     function(name).map(|_| Server::built_in(name))
 }

@@ -76,7 +76,7 @@ pub fn sizes() -> Vec<Workload> {
     ]
 }
 
-/// More connections, more messages in flight, more idle connections: up to `most` connections.
+/// Growing numbers of connections, messages in flight, and idle connections; at most `most` connections.
 pub fn scale(most: usize) -> Vec<Workload> {
     let small = Workload::echo(Kind::Binary, 16, 100, 1);
     let crowds = [1, 10, 100, 1_000, 10_000, 100_000].into_iter().filter(|connections| *connections <= most);

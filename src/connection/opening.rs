@@ -45,7 +45,7 @@ impl Agreed {
     }
 }
 
-/// # Opening
+/// # C: commands that answer a request
 impl Connection {
     /// A connection whose opening handshake was done elsewhere: by an HTTP server, or over HTTP/2 (RFC 8441) or HTTP/3
     /// (RFC 9220). It is [`Open`](Phase::Open). Hand the bytes that came after the handshake to

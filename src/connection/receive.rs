@@ -69,8 +69,8 @@ impl Connection {
         self.transport.end_input();
     }
 
-    /// Tells the connection that reading from the transport or writing to it has failed. Take the events that follow
-    /// with [`poll_event`](Self::poll_event).
+    /// Tells the connection that reading from the transport or writing to it has failed. Queued bytes are dropped. Take
+    /// the events that follow with [`poll_event`](Self::poll_event).
     ///
     /// After a failed write, first hand in the bytes that can still be read: they may hold the peer's Close.
     pub fn transport_failed(&mut self) {
@@ -88,7 +88,8 @@ impl Connection {
     }
 
     /// Fast path: `input` begins with a whole, unfragmented message. `None` means "take the general path", not "no
-    /// event".
+    /// event": a message with invalid text has ended the connection then, and the general path hands out the
+    /// `Disconnect`.
     #[inline(always)]
     fn receive_by_fast_path<'b>(&mut self, input: &mut &'b mut [u8], now: Instant) -> Option<Message<'b>> {
         match self.incoming.reader()?.read_whole(input)? {

@@ -1,3 +1,5 @@
+//! Faults of the peer in the opening handshake.
+
 use http::{StatusCode, header::HeaderName};
 
 /// An opening handshake that breaks RFC 6455 section 4, HTTP, or a limit of [`Config`](crate::Config).

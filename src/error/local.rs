@@ -1,3 +1,5 @@
+//! Mistakes of your code: one enum per operation.
+
 use crate::{close_code::CloseCode, state::TransitionError};
 use http::{StatusCode, header::HeaderName};
 

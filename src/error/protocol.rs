@@ -1,3 +1,5 @@
+//! Faults of the peer in its frames.
+
 use crate::close_code::CloseCode;
 
 /// A frame that breaks RFC 6455, with one variant per rule, or a limit of [`Config`](crate::Config).

@@ -1,8 +1,8 @@
 //! The fast paths of the codec, for the frames that most traffic consists of: whole, unfragmented messages.
 //!
-//! Contract: for every input the result is that of the general path, [`decode`](super::decode::decode) or
-//! [`encode`](super::encode::encode). `None` means "take the general path"; it says nothing else about the input. A
-//! caller tries the fast path first and, if it does not apply, loses only the attempt.
+//! Contract: a `Some` holds the result of the general path, [`decode`](super::decode::decode) or
+//! [`encode`](super::encode::encode). `None` means "take the general path"; it says nothing else about the input, and
+//! has changed nothing. The callers are `message::reader` (`read_whole`) and `output::queue` (`try_message`).
 //!
 //! The fast paths are short because they leave out the rare cases. The decoder accepts no control frame, no fragment
 //! and no partial header, and it has no error to choose. The encoder knows no masks and no payloads over 65,535 bytes,

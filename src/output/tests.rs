@@ -1,3 +1,5 @@
+//! The queue against plain vectors, and what it keeps in memory.
+
 use super::{
     queue::{MAX_PONGS, MIN_COMPACTED},
     *,

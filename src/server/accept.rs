@@ -24,7 +24,8 @@ use std::{
 /// The most connections that one turn accepts, so that the sessions do not wait for new ones.
 const ACCEPTS_PER_TURN: usize = 256;
 
-/// The most connections beyond a limit that are kept until their request has been refused. Others are dropped.
+/// The most refused connections that are open at a time. Each stays until its request has been answered. The loop drops
+/// further ones at once.
 const MAX_REFUSED: usize = 256;
 
 /// The most connections that the system keeps until they are accepted, if its own limit is not lower.
@@ -44,7 +45,7 @@ pub(super) struct Acceptor {
     is_starved: bool,
 }
 
-/// What accepting needs besides the acceptor.
+/// The parts of the server that an acceptor works on.
 pub(super) struct AcceptContext<'a> {
     pub(super) sessions: &'a mut Sessions,
     pub(super) registry: &'a Registry,
@@ -98,7 +99,7 @@ impl Acceptor {
         self.paused_until
     }
 
-    /// Whether a connection may wait that can be accepted now.
+    /// Whether to accept now: connections may be waiting, no pause is on, and the limits leave room.
     pub(super) fn has_work(&self, sessions: &Sessions, limits: &Limits, intake: Intake) -> bool {
         let has_room = match intake {
             Intake::Normal => {
@@ -125,7 +126,7 @@ impl Acceptor {
                     context.admit(stream, address, now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_ready = false,
-                // The client has given up before it was accepted.
+                // The client has given up before it was accepted, or a signal has come.
                 Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
                 }
                 Err(error) => {
@@ -139,8 +140,8 @@ impl Acceptor {
     }
 }
 
-/// Like `TcpListener::bind`, with a longer backlog. When many clients come at once, the 128 places of the standard
-/// library and mio are taken in a moment, and the system makes further clients wait for a second or more.
+/// Like `TcpListener::bind`, with a longer backlog. The standard library asks for 128 places. A crowd of clients fills
+/// them in a moment, and the system makes the next clients wait for a second or more.
 fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On other systems the option lets another program take over the port.
@@ -152,7 +153,7 @@ fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 impl AcceptContext<'_> {
-    /// The status that refuses the request of a connection beyond a limit.
+    /// The status that refuses the request of a new connection; `None` if the limits leave room for the connection.
     fn refusal(&self, address: SocketAddr) -> Option<StatusCode> {
         match self.intake {
             // Every request is refused anyway.

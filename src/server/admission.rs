@@ -8,7 +8,7 @@ use http::StatusCode;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginPolicy {
-    /// Any page: for a server that is meant for everyone, or whose handlers check by themselves.
+    /// Any page: for a server that is meant for everyone, or whose handlers check the origin.
     #[default]
     Any,
     /// Pages of the host that the request is for; see [`Request::is_same_origin`].
@@ -35,7 +35,8 @@ pub enum OriginPolicy {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Admission {
-    /// The pages that may connect. A request of another page is answered with 403.
+    /// The pages that may connect. A WebSocket request from another page is answered with 403; plain HTTP is not
+    /// checked.
     pub origin: OriginPolicy,
     /// The host names of the server, without ports. A request for another host is answered with 421. This keeps out a
     /// page that has pointed its own name at this server (DNS rebinding). `None` allows any host.

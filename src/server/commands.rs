@@ -10,7 +10,7 @@ use super::{
 use crate::SendError;
 use std::time::Instant;
 
-/// Commands that one turn executes at most, so that the sessions do not wait for a busy handle.
+/// The most commands that one turn executes, so that a busy handle does not keep the sessions waiting.
 const COMMANDS_PER_TURN: usize = 1024;
 
 impl Server {
@@ -44,7 +44,7 @@ impl Server {
             Command::Close { id, code, reason } => {
                 self.lend(id, now, |view, _| view.connection.ensure_closed(code, &reason));
             }
-            Command::Shutdown { code, deadline } => self.shut_down(code, now.checked_add(deadline), now),
+            Command::Shutdown { code, timeout } => self.shut_down(code, now.checked_add(timeout), now),
             Command::Stop => self.abort_all(now),
         }
     }
@@ -64,12 +64,12 @@ impl Server {
     }
 }
 
-/// Drops code of the program without calling it. Dropping it may panic.
+/// Drops `act` without calling it. It is your code, whose `Drop` may panic.
 fn discard(act: Act) {
     caught("dropping a command for an ended session", || drop(act));
 }
 
-/// Logs a message that cannot be sent.
+/// Logs the error of a message that was not sent.
 fn report(sent: Result<(), SendError>) {
     if let Err(error) = sent {
         log::debug!(target: LOG, "not sent: {error}");

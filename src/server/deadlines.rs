@@ -15,9 +15,10 @@ impl Deadlines {
         Self { began: Anchor::new(now), set: BTreeSet::new() }
     }
 
-    /// Replaces the deadline `old` of `key`, which its owner keeps, by `new` if `new` is earlier.
+    /// Sets the deadline of `key` to `new`, if `new` is earlier than `old`. The caller keeps `old` beside its session.
     ///
-    /// Most messages postpone a deadline. That is noticed when the old one comes, so the common case costs nothing.
+    /// Most messages postpone a deadline. The set keeps the old one then, and the session notices in the turn that it
+    /// causes. So the common case costs nothing.
     pub(super) fn set_if_earlier(&mut self, key: usize, old: &mut Option<Instant>, new: Option<Instant>) {
         if let Some(new) = new
             && old.is_none_or(|old| new < old)

@@ -1,4 +1,4 @@
-//! How the program reaches a loop from anywhere.
+//! Handles: commands to a loop from other threads and from handlers.
 
 use super::{session_id::SessionId, view::View};
 use crate::{CloseCode, Message, SharedMessage};
@@ -14,17 +14,17 @@ use std::{
 #[error("the server has stopped")]
 pub struct Stopped;
 
-/// What a handle has its loop do.
+/// A command of a handle to its loop.
 pub(super) enum Command {
     With(SessionId, Act),
     Send(SessionId, Message<'static>),
     Broadcast(Vec<SessionId>, SharedMessage),
     Close { id: SessionId, code: CloseCode, reason: String },
-    Shutdown { code: CloseCode, deadline: Duration },
+    Shutdown { code: CloseCode, timeout: Duration },
     Stop,
 }
 
-/// Code of the program that is lent a session, and the handle of its loop.
+/// A closure of your code. The loop calls it with a session and with its own handle.
 pub(super) type Act = Box<dyn FnOnce(View<'_>, &Handle) + Send>;
 
 /// Ends the wait of a loop, so that it executes commands.
@@ -34,9 +34,9 @@ pub(super) trait Wake: Send + Sync + UnwindSafe + RefUnwindSafe {
 
 /// Reaches the sessions of a [`Server`](super::Server) from any thread, and stops the server. Cheap to clone.
 ///
-/// Every method sends the loop a command and returns at once. The loop executes commands in the order in which each
-/// thread sent them. It drops one for a session that has ended; the handler of that session has been told by
-/// [`on_disconnect`](super::Handler::on_disconnect).
+/// Every method sends the loop a command and returns at once. The loop executes the commands of each thread in the
+/// order in which that thread sent them. It drops a command for a session that has ended. The handler of that session
+/// knows the end from [`on_disconnect`](super::Handler::on_disconnect), unless it has panicked.
 ///
 /// ```
 /// use statesocket::{Config, server::{Handler, Server, Session, SessionId}};
@@ -77,7 +77,7 @@ impl Handle {
     }
 
     /// Queues one message in each of the sessions `ids` that is open and whose output has room. The frame is encoded
-    /// once; all sessions share the bytes of a large one.
+    /// once; all sessions share the bytes of a frame of 1 KiB or more.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
@@ -93,14 +93,14 @@ impl Handle {
         self.command(Command::Close { id, code: code.into(), reason: reason.into() })
     }
 
-    /// Stops the server in order. It closes the listener, answers requests with 503, and closes every open session with
-    /// `code`, usually 1001 (going away) or 1012 (service restart). The loop ends when all sessions have ended; those
-    /// that are left after `deadline` are aborted.
+    /// Stops the server gracefully. The loop answers the requests in the backlog with 503, closes the listener, and
+    /// closes every open session with `code`, usually 1001 (going away) or 1012 (service restart). It ends when all
+    /// sessions have ended, and aborts those that are left after `timeout`.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
-    pub fn shutdown(&self, code: impl Into<CloseCode>, deadline: Duration) -> Result<(), Stopped> {
-        self.command(Command::Shutdown { code: code.into(), deadline })
+    pub fn shutdown(&self, code: impl Into<CloseCode>, timeout: Duration) -> Result<(), Stopped> {
+        self.command(Command::Shutdown { code: code.into(), timeout })
     }
 
     /// Stops the server at once: closes the listener and aborts every session.

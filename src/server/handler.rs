@@ -1,10 +1,10 @@
-//! The program's code for one session.
+//! `Handler`: your code for one session.
 
 use super::session::Session;
 use crate::{Disconnect, Message, handshake::Accept, handshake::Request};
 
 /// Handles the events of one session. Each session has a handler of its own, made by the factory of its
-/// [route](super::Server::route), so a handler can keep what it knows of its client in fields.
+/// [route](super::Server::route), so its fields can hold the data of one client.
 ///
 /// The loop calls the methods on its own thread. A method that takes long makes all other sessions wait. A handler that
 /// panics is not called again, and its session ends with status 500 or Close 1011.
@@ -31,7 +31,7 @@ pub trait Handler {
         let _ = (session, data, is_last);
     }
 
-    /// A Ping has come. The connection has answered it.
+    /// A Ping has come. The connection has queued the Pong, unless the transport has failed.
     fn on_ping(&mut self, session: &mut Session<'_>, payload: &[u8]) {
         let _ = (session, payload);
     }
@@ -41,15 +41,15 @@ pub trait Handler {
         let _ = (session, payload);
     }
 
-    /// The output has drained to [`Limits::low_water`](super::Limits::low_water) bytes, after it was above
-    /// [`Limits::high_water`](super::Limits::high_water). A handler that has stopped sending can go on. The number of
-    /// queued bytes is [`output_len`](crate::Connection::output_len).
+    /// The output has drained to [`Limits::low_water`](super::Limits::low_water) bytes or fewer, after it was above
+    /// [`Limits::high_water`](super::Limits::high_water). A handler that has stopped sending can go on. Not called once
+    /// either party has closed. The number of queued bytes is [`output_len`](crate::Connection::output_len).
     fn on_drain(&mut self, session: &mut Session<'_>) {
         let _ = session;
     }
 
-    /// The connection has ended. This is the last call. It comes exactly once if [`on_request`](Self::on_request) was
-    /// called and the handler has not panicked.
+    /// The connection has ended. This is the last call. It comes exactly once after [`on_request`](Self::on_request),
+    /// unless the handler panics or the [`Server`](super::Server) is dropped first.
     fn on_disconnect(&mut self, session: &mut Session<'_>, disconnect: &Disconnect) {
         let _ = (session, disconnect);
     }

@@ -7,7 +7,8 @@ use http::StatusCode;
 pub(super) enum Intake {
     /// As far as limits and admission allow.
     Normal,
-    /// The server is stopping: it accepts every connection, whatever the limits, and answers every request with 503.
+    /// The server is stopping. It accepts the backlog a last time, whatever the limits, and answers every request with
+    /// 503.
     RefuseAll,
 }
 

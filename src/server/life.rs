@@ -12,7 +12,8 @@ use std::{
 pub(super) enum Life {
     /// The server accepts connections.
     Running { acceptor: Acceptor, commands: Receiver<Command> },
-    /// The server accepts no more connections and waits for its sessions to end. It aborts those left at `cut_off`.
+    /// The acceptor is gone, once it has accepted the backlog. The server refuses requests, waits for its sessions to
+    /// end, and aborts those left at `cut_off`.
     Stopping { cut_off: Option<Instant>, commands: Receiver<Command> },
     /// Every session has ended. Handles get an error, so that nobody waits for an answer that will not come.
     Stopped,
@@ -48,7 +49,7 @@ impl Life {
         }
     }
 
-    /// Ends the accepting of connections. Returns the acceptor, if the server was running.
+    /// Begins to stop. Returns the acceptor if the server was running: the caller may accept a last time.
     pub(super) fn stop_accepting(&mut self) -> Option<Acceptor> {
         match mem::replace(self, Self::Stopped) {
             Self::Running { acceptor, commands } => {
@@ -84,7 +85,7 @@ impl Life {
         }
     }
 
-    /// Ends the life of a stopping server, whose last session has ended.
+    /// Ends the life of a stopping server whose last session has ended. Does nothing while the server is running.
     pub(super) fn end(&mut self) {
         if matches!(self, Self::Stopping { .. }) {
             *self = Self::Stopped;

@@ -1,10 +1,10 @@
 //! The limits of a server.
 
-/// What a server does with a connection beyond [`Limits::max_connections`].
+/// The treatment of a connection beyond [`Limits::max_connections`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// Accepts it, and answers its request with 503.
+    /// Accepts it, and answers its request with 503. While 256 refused connections are open, drops it instead.
     #[default]
     Refuse,
     /// Leaves it in the backlog of the operating system until another connection has ended.
@@ -23,18 +23,19 @@ pub enum WhenFull {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most connections in any phase, those that are only refused not included. Default 100,000. The limit of open
-    /// files applies too: when it is reached, connections wait in the backlog.
+    /// The most connections, in any phase. Refused ones do not count. Default 100,000. The system's limit of open files
+    /// applies too: beyond it, connections wait in the backlog.
     pub max_connections: usize,
-    /// What the server does with a connection beyond that. Default [`WhenFull::Refuse`].
+    /// The treatment of a connection beyond `max_connections`. Default [`WhenFull::Refuse`].
     pub when_full: WhenFull,
-    /// The most connections from one IP address. The request of a connection beyond that is answered with 429. Default
-    /// 100,000, as many as in all: behind a proxy all connections come from one address.
+    /// The most connections from one IP address. The request of a further one is answered with 429. Default 100,000,
+    /// the same as `max_connections`: behind a proxy all connections come from one address.
     pub max_connections_per_address: usize,
     /// The most connections whose opening handshake is in progress. Others wait in the backlog. Default 10,000.
     pub max_handshakes: usize,
-    /// The loop does not read from a peer while more bytes than this are queued for it, since its messages may queue
-    /// more. Default 64 KiB; capped at half of [`max_output_bytes`](crate::Config::max_output_bytes).
+    /// The loop stops reading from an open session with more queued bytes than this, since further messages may queue
+    /// more. It reads again at `low_water`. Default 64 KiB; capped at half of
+    /// [`max_output_bytes`](crate::Config::max_output_bytes).
     pub high_water: usize,
     /// When the queued bytes have drained to this number, the loop reads from the peer again and calls
     /// [`on_drain`](super::Handler::on_drain). Default 16 KiB; capped at `high_water`.

@@ -1,4 +1,4 @@
-//! What a server logs, and how it survives the program's panics.
+//! Calls of your code that may panic, and the target of log records.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
 /// The target of every log record.
 pub(super) const LOG: &str = "statesocket";
 
-/// Runs `f`, which runs the program's code. If it panics, logs "`what` panicked" and returns `None`.
+/// Calls `f`, which may call your code. If that panics, logs "`what` panicked" and returns `None`.
 pub(super) fn caught<T>(what: impl fmt::Display, f: impl FnOnce() -> T) -> Option<T> {
     let result = catch_unwind(AssertUnwindSafe(f));
     if result.is_err() {

@@ -1,4 +1,4 @@
-//! Back-pressure: a session whose output is full is not read, and its handler hears when there is room.
+//! Back-pressure: a session above the high-water mark is not read, and its handler learns when there is room again.
 
 use super::limits::Limits;
 use crate::Config;
@@ -19,7 +19,7 @@ impl Marks {
     }
 }
 
-/// Where the output of a session is between its marks, and what follows from that for its handler and for reading.
+/// The level of a session's output. It decides whether the loop reads, and whether `on_drain` is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Pressure {
     /// The output has not been above the high-water mark since it was last drained.
@@ -27,14 +27,14 @@ pub(super) enum Pressure {
     Low,
     /// The output has been above the high-water mark, and has not drained yet: `on_drain` is owed.
     High {
-        /// The loop has paused reading, the program had not: the loop resumes it.
+        /// The loop has paused reading, and resumes it. False if your code has paused it, or nobody has.
         paused_by_loop: bool,
     },
     /// The output is down to the low-water mark: `on_drain` is due.
     Drained,
 }
 
-/// What a change of the pressure does to reading.
+/// The effect of a change of the pressure on reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     Keep,
@@ -43,8 +43,8 @@ pub(super) enum Reading {
 }
 
 impl Pressure {
-    /// Notes that `queued` bytes are about to be written. A handler that has stopped at the high-water mark hears of
-    /// the room even if the stream takes all of them at once.
+    /// Notes that `queued` bytes are about to be written. More than the high-water mark makes `on_drain` due, even if
+    /// the stream takes all of them at once: the handler may have stopped sending.
     pub(super) fn before_write(&mut self, queued: usize, marks: Marks) {
         if *self == Self::Low && queued > marks.high {
             *self = Self::High { paused_by_loop: false };
@@ -75,14 +75,14 @@ impl Pressure {
         is_drained
     }
 
-    /// Notes that the program pauses reading: from here on it is the program that resumes it.
+    /// Notes a pause by your code. From now on only your code resumes reading.
     pub(super) fn program_pauses(&mut self) {
         if let Self::High { paused_by_loop } = self {
             *paused_by_loop = false;
         }
     }
 
-    /// Whether reading waits for the output to drain, whatever the program wants.
+    /// Whether the loop has paused reading until the output drains. Your code cannot resume it before.
     pub(super) const fn is_paused_by_loop(self) -> bool {
         matches!(self, Self::High { paused_by_loop: true })
     }

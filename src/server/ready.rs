@@ -1,4 +1,4 @@
-//! Which sessions need a turn.
+//! The queue of the sessions that need a turn.
 
 use std::collections::VecDeque;
 

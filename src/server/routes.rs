@@ -44,7 +44,7 @@ impl Routes {
         let decode = |value| percent_decode_str(value).decode_utf8().map_err(|_| StatusCode::BAD_REQUEST);
         let decoded = found.params.iter().map(|(name, value)| decode(value).map(|value| (name.into(), value.into())));
         let params = Params::new(decoded.collect::<Result<Vec<_>, _>>()?);
-        // A factory is the application's too: when it panics that is the end of one request, as when its handler does.
+        // A factory is your code, like a handler. Its panic ends only one request.
         let handler = caught(format_args!("the factory of a handler for {path}"), found.value)
             .ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
         Ok((handler, params))

@@ -16,11 +16,11 @@ use http::{
 };
 use std::{net::SocketAddr, ops::Deref};
 
-/// A session, our end of one connection of a [`Server`](super::Server), lent to its [`Handler`](super::Handler) or to
-/// code that a [`Handle`] brings.
+/// A session: our end of one connection of a [`Server`](super::Server), lent to its [`Handler`](super::Handler) or to a
+/// closure of [`Handle::with_session`].
 ///
-/// It has the commands of a [`Connection`] and, by [`Deref`], its getters. The loop writes the queued bytes when the
-/// handler has returned; [`send`](Self::send) writes a large message at once.
+/// It has the commands of a [`Connection`], except `refuse` and `send_through`, and its getters through [`Deref`]. The
+/// loop writes the queued bytes after the call; [`send`](Self::send) writes a large message at once.
 #[derive(Debug)]
 pub struct Session<'l> {
     view: View<'l>,
@@ -32,7 +32,7 @@ impl<'l> Session<'l> {
         Self { view, handle }
     }
 
-    /// The name by which a [`Handle`] finds the session again.
+    /// The id of the session. A [`Handle`] finds the session by it.
     #[must_use]
     pub const fn id(&self) -> SessionId {
         self.view.id
@@ -62,7 +62,8 @@ impl<'l> Session<'l> {
         self.handle
     }
 
-    /// Answers a plain HTTP request with 426 and `Upgrade: websocket`. Does nothing if no request waits.
+    /// Answers the waiting request, usually one of plain HTTP, with 426 and `Upgrade: websocket`. Does nothing if no
+    /// request waits.
     pub fn require_upgrade(&mut self) {
         let mut response = Response::new(StatusCode::UPGRADE_REQUIRED).body("this is a WebSocket endpoint\n");
         response.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -86,10 +87,11 @@ impl<'l> Session<'l> {
         self.view.connection.reject(response)
     }
 
-    /// Sends a message. A short one is queued. One of 8 KiB or more is written at once, behind everything queued; the
-    /// bytes that the socket takes are not copied. If more than [`Limits::high_water`](super::Limits::high_water) bytes
-    /// are queued already, a message of any length is queued, and [`on_drain`](super::Handler::on_drain) reports when
-    /// there is room again. See [`Connection::send`] and [`Connection::send_through`].
+    /// Sends a message. A message below 8 KiB is queued. A longer one is offered to the socket at once, behind the
+    /// queued bytes; the bytes that the socket takes are not copied. If more than
+    /// [`Limits::high_water`](super::Limits::high_water) bytes are queued already, a message of any length is queued,
+    /// and [`on_drain`](super::Handler::on_drain) reports the room. See [`Connection::send`] and
+    /// [`Connection::send_through`].
     ///
     /// # Errors
     /// Those of [`Connection::send`].
@@ -177,7 +179,7 @@ impl<'l> Session<'l> {
         self.view.connection.ensure_closed(code, reason);
     }
 
-    /// Ends the session because the server stops. See [`Connection::shutdown`].
+    /// Ends the session as a server that stops does. See [`Connection::shutdown`].
     pub fn shutdown(&mut self, code: impl Into<CloseCode>) {
         self.view.connection.shutdown(code);
     }
@@ -193,8 +195,8 @@ impl<'l> Session<'l> {
         self.view.pause_reading();
     }
 
-    /// Resumes reading. If the loop has paused it, because more than [`Limits::high_water`](super::Limits::high_water)
-    /// bytes are queued, it goes on when they have left. See [`Connection::resume_reading`].
+    /// Resumes reading. If the loop has paused it above [`Limits::high_water`](super::Limits::high_water), the loop
+    /// resumes it at [`Limits::low_water`](super::Limits::low_water). See [`Connection::resume_reading`].
     pub fn resume_reading(&mut self) {
         self.view.resume_reading();
     }
@@ -209,8 +211,8 @@ impl Deref for Session<'_> {
 }
 
 impl Handle {
-    /// Calls `act` with a session, on the thread of the loop. `act` can do all that a handler can, such as answer a
-    /// request that waits.
+    /// Calls `act` with a session, on the thread of the loop. `act` can do everything that a handler can, such as
+    /// answering a waiting request. If the session has ended, `act` is dropped.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.

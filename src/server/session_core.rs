@@ -30,7 +30,7 @@ pub(super) struct SessionCore {
     handler: Option<Box<dyn Handler>>,
     params: Params,
     pressure: Pressure,
-    /// The status that answers the request of one session too many.
+    /// The status that refuses the request, if the connection is beyond a limit.
     refusal: Option<StatusCode>,
     /// The end of the opening handshake has not been [reported](Self::opening_has_ended).
     is_opening: bool,
@@ -100,7 +100,7 @@ impl SessionCore {
         caught(format_args!("{} {}: dropping the handler", self.id, self.address), || drop(handler));
     }
 
-    /// The session as it is lent to the program, and its handler.
+    /// A [`View`] of the session, to be lent, and the handler.
     fn lend<'l>(
         &'l mut self,
         stream: &'l mut impl ByteStream,
@@ -124,21 +124,22 @@ impl SessionCore {
 
     /// Writes queued bytes, as far as the stream takes them.
     fn write(&mut self, stream: &mut impl ByteStream, marks: Marks) -> io::Result<usize> {
-        self.pressure.before_write(self.backlog(), marks);
+        self.pressure.before_write(self.pressing_bytes(), marks);
         self.connection.write_to(stream)
     }
 
     /// Pauses or resumes reading after a write.
     fn settle_reading(&mut self, marks: Marks) {
-        match self.pressure.after_write(self.backlog(), marks, self.connection.is_reading_paused()) {
+        match self.pressure.after_write(self.pressing_bytes(), marks, self.connection.is_reading_paused()) {
             Reading::Keep => {}
             Reading::Pause => self.connection.pause_reading(),
             Reading::Resume => self.connection.resume_reading(),
         }
     }
 
-    /// The bytes that count for back-pressure: none once the handler cannot send any more.
-    fn backlog(&self) -> usize {
+    /// The queued bytes that count for back-pressure: all in phase `Open`, else none. In the other phases no message
+    /// reaches a handler that may answer it.
+    fn pressing_bytes(&self) -> usize {
         if self.phase() == Phase::Open { self.connection.output_len() } else { 0 }
     }
 

@@ -1,8 +1,8 @@
-//! The names of sessions.
+//! The ids of sessions.
 
 use std::fmt;
 
-/// Names a session of one server. A name is reused only after 2^32 sessions.
+/// The id of a session of one server. An id is reused only after 2^32 sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     generation: u32,

@@ -1,4 +1,4 @@
-//! The sessions of a server with their sockets, and which of them need a turn.
+//! The sessions of a server with their sockets, counts and deadlines.
 
 use super::{
     deadlines::Deadlines, intake::Intake, limits::Limits, ready::ReadyQueue, session_core::SessionCore,
@@ -142,8 +142,8 @@ impl Sessions {
         self.deadlines.next()
     }
 
-    /// A key whose deadline has come. The session may have postponed it; its turn finds out. In that turn it also reads
-    /// and writes: the system reports only so many sockets at a time, so this one may be ready unreported.
+    /// A key whose deadline has come. The session may have postponed the deadline; its turn finds out. The turn also
+    /// reads and writes: one wait returns at most 1,024 events, so this socket may be ready without a report.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
         let key = self.deadlines.due(now)?;
         if let Some(entry) = self.entries.get_mut(key) {
@@ -190,7 +190,7 @@ impl Sessions {
         }
     }
 
-    /// Frees the memory that many sessions took, when all have ended.
+    /// Frees the memory of many sessions. All have ended.
     fn release_memory(&mut self) {
         self.entries = Slab::with_capacity(KEPT_SLOTS);
         self.ready.reset(KEPT_SLOTS);
@@ -203,7 +203,7 @@ impl Entry {
         Turn::new(&mut self.session, &mut self.socket, shared, intake, now)
     }
 
-    /// Whether a deadline may have come. None comes before the one that is kept.
+    /// Whether a deadline may have come. The kept deadline is never later than that of the connection.
     pub(super) fn may_be_due(&self, now: Instant) -> bool {
         self.deadline.is_none_or(|deadline| deadline <= now)
     }

@@ -1,4 +1,4 @@
-//! What the sessions of one server share.
+//! The state that the sessions of a server share: limits, routes, counts and buffers.
 
 use super::{admission::Admission, handle::Handle, limits::Limits, routes::Routes, tally::Tally};
 use crate::OutputBuffer;
@@ -13,9 +13,9 @@ pub(super) struct Shared {
     pub(super) routes: Routes,
     pub(super) tally: Tally,
     pub(super) handle: Handle,
-    /// What every session is read into. Nothing stays in it between two reads.
+    /// The buffer of every read. Nothing stays in it between two reads.
     pub(super) read_buffer: Box<[u8]>,
-    /// What every session queues its output in, as long as its turn lasts.
+    /// The buffer that each session borrows for its output, for one turn.
     pub(super) output_buffer: OutputBuffer,
 }
 
@@ -32,7 +32,7 @@ impl Shared {
         }
     }
 
-    /// Frees the memory that only sessions of the future need.
+    /// Frees the memory that an empty server does not need.
     pub(super) fn release_memory(&mut self) {
         self.output_buffer = OutputBuffer::default();
     }

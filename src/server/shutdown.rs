@@ -4,11 +4,11 @@ use super::Server;
 use crate::{CloseCode, Phase};
 use std::time::Instant;
 
-/// Batches accepted before the listener closes: 16 x 256 = 4,096, the longest default backlog.
+/// The most batches that are accepted before the listener closes: 16 x 256 = 4,096 connections, a full backlog.
 const LAST_BATCHES: usize = 16;
 
 impl Server {
-    /// Stops accepting, closes every session, and aborts those left at `cut_off`.
+    /// Accepts the backlog, closes the listener and every session, and later aborts the sessions left at `cut_off`.
     pub(super) fn shut_down(&mut self, code: CloseCode, cut_off: Option<Instant>, now: Instant) {
         self.accept_last(now);
         self.life.set_cut_off(cut_off);

@@ -7,8 +7,8 @@ use std::{
     net::Shutdown,
 };
 
-/// Whether the system reports readiness anew after a read, or write, of fewer bytes than were asked for. epoll and
-/// kqueue, which report edges, do. Elsewhere mio reports again only after `WouldBlock`.
+/// Whether the system reports readiness again after a read or write of fewer bytes than asked for. epoll and kqueue do,
+/// since they report edges. Elsewhere mio reports again only after `WouldBlock`.
 const SHORT_IS_LAST: bool = cfg!(all(
     not(mio_unsupported_force_poll_poll),
     any(
@@ -28,7 +28,8 @@ const SHORT_IS_LAST: bool = cfg!(all(
     )
 ));
 
-/// A non-blocking socket that makes no system call of which it knows that it would block.
+/// A non-blocking socket. It does not write while it knows that it is full. Ask [`ByteStream::is_readable`] before a
+/// read.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
@@ -53,13 +54,13 @@ impl Socket {
         self.is_full = false;
     }
 
-    /// Lets the next read and the next write reach the system, whatever it has reported.
+    /// Assumes that the socket can be read and written, whatever the system has reported.
     pub(super) const fn assume_ready(&mut self) {
         self.is_readable = true;
         self.is_full = false;
     }
 
-    /// Reads into `room` bytes by `read`.
+    /// Calls `read`, which has `room` bytes of memory, and notes whether it has emptied the socket.
     fn read_by(&mut self, room: usize, read: impl FnOnce(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
         let result = read(&mut self.stream);
         match &result {
@@ -71,7 +72,7 @@ impl Socket {
         result
     }
 
-    /// Writes `len` bytes by `write`, unless the socket is full.
+    /// Calls `write`, which has `len` bytes, unless the socket is full. Notes whether the write has filled it.
     fn write_by(&mut self, len: usize, write: impl FnOnce(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
         if self.is_full {
             return Err(ErrorKind::WouldBlock.into());

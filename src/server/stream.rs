@@ -4,11 +4,11 @@ use std::io;
 
 /// The byte stream that carries a session: a socket, a layer over one, or memory.
 ///
-/// Reads and writes never block. One that cannot do anything returns [`WouldBlock`](io::ErrorKind::WouldBlock). A read
-/// of 0 bytes is the end of the stream. `read_vectored` fills the later slices, too: the first may have few bytes.
+/// A read or write never blocks; it returns [`WouldBlock`](io::ErrorKind::WouldBlock) instead. A read of 0 bytes is the
+/// end of the stream. `read_vectored` must fill all slices, since the first one may be short.
 ///
-/// `flush` is never called. A stream that holds written bytes back sends them by itself, and ends its direction or
-/// closes only after them.
+/// `flush` is never called. A stream that buffers written bytes must send them by itself, before it ends its direction
+/// or closes.
 pub(super) trait ByteStream: io::Read + io::Write + Send + Sync + 'static {
     /// Whether a read may return anything but `WouldBlock`.
     fn is_readable(&self) -> bool;
@@ -19,7 +19,7 @@ pub(super) trait ByteStream: io::Read + io::Write + Send + Sync + 'static {
     /// The stream has failed.
     fn shut_down_writing(&mut self) -> io::Result<()>;
 
-    /// Ends both directions. The owner of the stream closes it when the session has returned.
+    /// Marks both directions as ended. The owner drops the stream after the turn.
     fn close(&mut self);
 
     /// Whether [`close`](Self::close) has been called.

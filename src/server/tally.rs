@@ -3,7 +3,7 @@
 use crate::{CauseKind, Disconnect};
 use std::fmt;
 
-/// The numbers of connections of a server: those that have come, and those that have ended, by cause.
+/// Counts of the connections of a server: the accepted ones, and the ended ones by cause.
 ///
 /// ```
 /// use statesocket::{CauseKind, Config, server::Server};
@@ -18,11 +18,12 @@ use std::fmt;
 pub struct Tally {
     /// The connections taken from the listener.
     pub accepted: u64,
-    /// The accepted connections that were dropped at once, because too many were being refused already.
+    /// The accepted connections that were dropped at once: 256 others were being refused, or the loop could not wait
+    /// for the socket.
     pub dropped: u64,
     /// The connections that ended with the Close of both parties.
     pub clean: u64,
-    /// The ended connections, by [`CauseKind::ALL`].
+    /// The ended connections, in the order of [`CauseKind::ALL`].
     ended: [u64; CauseKind::ALL.len()],
 }
 

@@ -1,4 +1,4 @@
-//! A session as it is lent to the program for one call.
+//! A session as it is lent to your code for one call.
 
 use super::{params::Params, pressure::Pressure, session_id::SessionId};
 use crate::{Connection, Message, SendError};
@@ -16,8 +16,8 @@ pub(super) struct View<'l> {
 }
 
 impl View<'_> {
-    /// Sends a message, a large one at once. Above the high-water mark even a large one is queued, so that `on_drain`
-    /// follows when it has left.
+    /// Sends a message; a large one is written at once. Above the high-water mark a large one is queued too, so that
+    /// `on_drain` follows.
     pub(super) fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
         if self.connection.output_len() > self.high_water {
             return self.connection.send(message);

@@ -1,4 +1,4 @@
-//! Modules and files depend in one direction, as the map in the README has it.
+//! Modules and files depend in one direction, as the map in CONTRIBUTING.md shows.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

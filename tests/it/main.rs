@@ -1,4 +1,4 @@
-//! The integration tests: one binary, the public API only. `tests/README.md` says what is where.
+//! The integration tests: one binary, the public API only. `tests/README.md` has the place of each subject.
 
 mod advisories;
 mod closing;

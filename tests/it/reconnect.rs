@@ -42,7 +42,7 @@ fn take_disconnect(connection: &mut Connection) -> Disconnect {
     }
 }
 
-/// An end with only the fields that the policy reads.
+/// An end with only the fields that the backoff reads.
 fn end(cause: Cause, code: u16) -> Disconnect {
     let mut connection = client(Instant::now());
     connection.abort();
@@ -60,12 +60,12 @@ fn closed(code: u16) -> Disconnect {
     end(Cause::PeerClosed, code)
 }
 
-fn seeded(policy: &Backoff, seed: u64) -> Reconnect {
-    let mut policy = policy.clone();
+fn seeded(backoff: &Backoff, seed: u64) -> Reconnect {
+    let mut backoff = backoff.clone();
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    policy.seed = Some(bytes);
-    Reconnect::new(policy)
+    backoff.seed = Some(bytes);
+    Reconnect::new(backoff)
 }
 
 /// The table in the documentation, value by value.
@@ -110,17 +110,17 @@ fn durations() -> impl Strategy<Value = Duration> {
     ]
 }
 
-fn policies() -> impl Strategy<Value = Backoff> {
+fn backoffs() -> impl Strategy<Value = Backoff> {
     let range = || (durations(), durations()).prop_map(|(start, end)| start..=end);
     let limits = prop_oneof![4 => 0u32..50, 1 => Just(u32::MAX)];
     ([durations(), durations(), durations(), durations()], range(), range(), limits).prop_map(
         |([first, max, retry_after, stable], restart, overload, attempts)| {
-            let mut policy = Backoff::default();
-            (policy.first_delay, policy.max_delay) = (first, max);
-            (policy.max_retry_after, policy.stable_after) = (retry_after, stable);
-            (policy.restart_delay, policy.overload_delay) = (restart, overload);
-            policy.max_attempts = attempts;
-            policy
+            let mut backoff = Backoff::default();
+            (backoff.first_delay, backoff.max_delay) = (first, max);
+            (backoff.max_retry_after, backoff.stable_after) = (retry_after, stable);
+            (backoff.restart_delay, backoff.overload_delay) = (restart, overload);
+            backoff.max_attempts = attempts;
+            backoff
         },
     )
 }
@@ -128,29 +128,29 @@ fn policies() -> impl Strategy<Value = Backoff> {
 proptest! {
     #[test]
     fn an_end_that_is_final_is_never_retried(
-        policy in policies(), ends in vec((causes(), codes()), 1..20), seed: u64,
+        backoff in backoffs(), ends in vec((causes(), codes()), 1..20), seed: u64,
     ) {
-        let mut reconnect = seeded(&policy, seed);
+        let mut reconnect = seeded(&backoff, seed);
         for (cause, code) in ends {
             let disconnect = end(cause, code);
             let is_retryable = should_retry(&disconnect.cause, code);
             prop_assert_eq!(disconnect.is_retryable(), is_retryable, "{:?} {}", disconnect.cause, code);
-            let has_attempts = reconnect.attempts() < policy.max_attempts;
+            let has_attempts = reconnect.attempts() < backoff.max_attempts;
             let delay = reconnect.disconnected(&disconnect, Instant::now());
             prop_assert_eq!(delay.is_some(), is_retryable && has_attempts);
         }
     }
 
     #[test]
-    fn a_delay_is_within_its_range(policy in policies(), codes in vec(codes(), 1..60), seed: u64) {
-        let mut reconnect = seeded(&policy, seed);
+    fn a_delay_is_within_its_range(backoff in backoffs(), codes in vec(codes(), 1..60), seed: u64) {
+        let mut reconnect = seeded(&backoff, seed);
         for code in codes {
-            let ceiling = policy.ceiling(reconnect.attempts());
+            let ceiling = backoff.ceiling(reconnect.attempts());
             let disconnect = if code % 2 == 0 { lost() } else { closed(code) };
             let Some(delay) = reconnect.disconnected(&disconnect, Instant::now()) else { continue };
             let asked_for = match u16::from(disconnect.code) {
-                1012 => policy.restart_delay.clone(),
-                1013 => policy.overload_delay.clone(),
+                1012 => backoff.restart_delay.clone(),
+                1013 => backoff.overload_delay.clone(),
                 _ => Duration::ZERO..=Duration::ZERO,
             };
             prop_assert!(delay >= *asked_for.start());
@@ -159,21 +159,21 @@ proptest! {
     }
 
     #[test]
-    fn the_ceiling_of_the_delay_doubles_up_to_the_maximum(policy in policies(), attempts: u32) {
-        let doubled = |times: u32| (0..times).try_fold(policy.first_delay, |delay, _| delay.checked_mul(2));
+    fn the_ceiling_of_the_delay_doubles_up_to_the_maximum(backoff in backoffs(), attempts: u32) {
+        let doubled = |times: u32| (0..times).try_fold(backoff.first_delay, |delay, _| delay.checked_mul(2));
         for few in 0..130 {
             let untruncated = doubled(few).unwrap_or(Duration::MAX);
-            prop_assert_eq!(policy.ceiling(few), untruncated.min(policy.max_delay), "attempt {}", few);
+            prop_assert_eq!(backoff.ceiling(few), untruncated.min(backoff.max_delay), "attempt {}", few);
         }
-        prop_assert!(policy.ceiling(attempts) <= policy.ceiling(attempts.saturating_add(1)));
-        let last = if policy.first_delay.is_zero() { Duration::ZERO } else { policy.max_delay };
-        prop_assert_eq!(policy.ceiling(u32::MAX), last);
+        prop_assert!(backoff.ceiling(attempts) <= backoff.ceiling(attempts.saturating_add(1)));
+        let last = if backoff.first_delay.is_zero() { Duration::ZERO } else { backoff.max_delay };
+        prop_assert_eq!(backoff.ceiling(u32::MAX), last);
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_delays(policy in policies(), seed: u64, failures in 1usize..30) {
+    fn the_same_seed_gives_the_same_delays(backoff in backoffs(), seed: u64, failures in 1usize..30) {
         let delays = |seed| {
-            let (mut reconnect, now) = (seeded(&policy, seed), Instant::now());
+            let (mut reconnect, now) = (seeded(&backoff, seed), Instant::now());
             (0..failures).map(|_| reconnect.failed(now)).collect::<Vec<_>>()
         };
         prop_assert_eq!(delays(seed), delays(seed));
@@ -181,9 +181,9 @@ proptest! {
 
     #[test]
     fn reconnecting_stops_after_exactly_the_allowed_attempts(max_attempts in 0u32..200, is_connected: bool) {
-        let mut policy = Backoff::default();
-        policy.max_attempts = max_attempts;
-        let (mut reconnect, now, lost) = (Reconnect::new(policy), Instant::now(), lost());
+        let mut backoff = Backoff::default();
+        backoff.max_attempts = max_attempts;
+        let (mut reconnect, now, lost) = (Reconnect::new(backoff), Instant::now(), lost());
         let mut fail = || if is_connected { reconnect.disconnected(&lost, now) } else { reconnect.failed(now) };
         for _ in 0..max_attempts {
             prop_assert!(fail().is_some());
@@ -196,9 +196,9 @@ proptest! {
     fn only_a_stable_connection_resets_the_attempts(
         stable_after in 0u64..1000, open_for in proptest::option::of(0u64..2000), failures in 0u32..20, is_retryable: bool,
     ) {
-        let mut policy = Backoff::default();
-        policy.stable_after = Duration::from_millis(stable_after);
-        let (mut reconnect, start) = (Reconnect::new(policy), Instant::now());
+        let mut backoff = Backoff::default();
+        backoff.stable_after = Duration::from_millis(stable_after);
+        let (mut reconnect, start) = (Reconnect::new(backoff), Instant::now());
         for _ in 0..failures {
             prop_assert!(reconnect.failed(start).is_some());
         }
@@ -217,18 +217,18 @@ proptest! {
 
     #[test]
     fn retry_after_is_a_minimum_to_which_the_jitter_is_added(seconds: u64, max in 0u64..10_000, seed: u64) {
-        let mut policy = Backoff::default();
-        policy.max_retry_after = Duration::from_secs(max);
-        let mut reconnect = seeded(&policy, seed);
+        let mut backoff = Backoff::default();
+        backoff.max_retry_after = Duration::from_secs(max);
+        let mut reconnect = seeded(&backoff, seed);
         let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, seconds.into()).expect("not a reserved header");
         reconnect.rejected(&response);
         let unavailable = end(Cause::Rejected(response.status), 1006);
         let floor = Duration::from_secs(seconds.min(max));
         let delay = reconnect.disconnected(&unavailable, Instant::now()).expect("a retry");
-        prop_assert!((floor..=floor + policy.first_delay).contains(&delay), "{:?}", delay);
+        prop_assert!((floor..=floor + backoff.first_delay).contains(&delay), "{:?}", delay);
         // It counts once.
         let delay = reconnect.disconnected(&unavailable, Instant::now()).expect("a retry");
-        prop_assert!(delay <= policy.ceiling(1));
+        prop_assert!(delay <= backoff.ceiling(1));
     }
 }
 
@@ -247,12 +247,12 @@ fn every_status_and_every_code_is_judged() {
 
 #[test]
 fn the_longest_delays_do_not_overflow() {
-    let mut policy = Backoff::default();
-    (policy.first_delay, policy.max_delay) = (Duration::MAX, Duration::MAX);
-    policy.max_retry_after = Duration::MAX;
-    (policy.restart_delay, policy.overload_delay) = (Duration::MAX..=Duration::MAX, Duration::ZERO..=Duration::MAX);
-    (policy.stable_after, policy.max_attempts) = (Duration::MAX, u32::MAX);
-    let (mut reconnect, now) = (Reconnect::new(policy), Instant::now());
+    let mut backoff = Backoff::default();
+    (backoff.first_delay, backoff.max_delay) = (Duration::MAX, Duration::MAX);
+    backoff.max_retry_after = Duration::MAX;
+    (backoff.restart_delay, backoff.overload_delay) = (Duration::MAX..=Duration::MAX, Duration::ZERO..=Duration::MAX);
+    (backoff.stable_after, backoff.max_attempts) = (Duration::MAX, u32::MAX);
+    let (mut reconnect, now) = (Reconnect::new(backoff), Instant::now());
     reconnect.opened(now + SECOND);
     for disconnect in [closed(1012), closed(1013), lost()] {
         let endless = HeaderValue::from_static("99999999999999999999999999");
@@ -264,12 +264,12 @@ fn the_longest_delays_do_not_overflow() {
 
 #[test]
 fn c16_delays_spread_over_their_whole_range() {
-    let policy = Backoff::default();
-    assert_eq!((policy.ceiling(0), policy.ceiling(u32::MAX)), (5 * SECOND, 60 * SECOND));
+    let backoff = Backoff::default();
+    assert_eq!((backoff.ceiling(0), backoff.ceiling(u32::MAX)), (5 * SECOND, 60 * SECOND));
     let cases = [(lost(), 0..=5), (closed(1012), 5..=30), (closed(1013), 30..=120)];
     for (disconnect, range) in cases {
         let (first, last) = (SECOND * *range.start(), SECOND * *range.end());
-        let delay = |seed| seeded(&policy, seed).disconnected(&disconnect, Instant::now()).expect("a retry");
+        let delay = |seed| seeded(&backoff, seed).disconnected(&disconnect, Instant::now()).expect("a retry");
         let delays: Vec<_> = (0..1000).map(delay).collect();
         // Each quarter of 1000 even draws has 250, give or take 14.
         for quarter in 0..4 {

@@ -36,7 +36,7 @@ impl Service for Echo {
 }
 
 impl Connection {
-    /// Returns whether the connection stays open; with the error `WouldBlock` it does.
+    /// Returns whether the connection stays open. It also stays open after the error `WouldBlock`.
     fn echo(&mut self, buffer: &mut [u8]) -> Result<bool> {
         loop {
             while !self.unsent.is_empty() {

@@ -1,3 +1,5 @@
+//! The clock alone: which timer runs when.
+
 #![expect(clippy::disallowed_methods, reason = "only `Instant::now` makes an `Instant`")]
 
 use super::*;

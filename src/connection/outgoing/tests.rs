@@ -1,3 +1,5 @@
+//! Frames as they are queued.
+
 use super::*;
 
 fn server() -> Outgoing {

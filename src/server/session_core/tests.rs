@@ -117,8 +117,8 @@ impl Handler for Echo {
     }
 }
 
-/// A session over memory, with all that it shares in a server.
-struct Bench {
+/// A session over memory, with the state that it shares in a server.
+struct Fixture {
     session: SessionCore,
     stream: Memory,
     shared: Shared,
@@ -126,7 +126,7 @@ struct Bench {
     now: Instant,
 }
 
-impl Bench {
+impl Fixture {
     /// After the opening handshake.
     fn open() -> Self {
         let now = Instant::now();
@@ -146,16 +146,16 @@ impl Bench {
             is_shut_down: false,
             is_closed: false,
         };
-        let mut bench = Self {
+        let mut fixture = Self {
             session: SessionCore::new(SessionId::new(0, 1), address, connection, None),
             stream,
             shared,
             told,
             now,
         };
-        bench.receive(REQUEST);
-        assert!(bench.take_output().starts_with(b"HTTP/1.1 101 "));
-        bench
+        fixture.receive(REQUEST);
+        assert!(fixture.take_output().starts_with(b"HTTP/1.1 101 "));
+        fixture
     }
 
     fn turn(&mut self) {
@@ -187,78 +187,79 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_message_is_echoed_over_any_stream() {
-    let mut bench = Bench::open();
-    bench.receive(&frame(0x81, b"hello"));
-    assert_eq!(bench.take_output(), b"\x81\x05hello");
-    assert_eq!(bench.told(), ["message of 5 bytes"]);
-    assert!(!bench.session.has_work(&bench.stream));
+    let mut fixture = Fixture::open();
+    fixture.receive(&frame(0x81, b"hello"));
+    assert_eq!(fixture.take_output(), b"\x81\x05hello");
+    assert_eq!(fixture.told(), ["message of 5 bytes"]);
+    assert!(!fixture.session.has_work(&fixture.stream));
 }
 
 #[test]
 fn a_stream_that_takes_nothing_is_not_read_until_it_drains() {
-    let mut bench = Bench::open();
-    bench.stream.room = 0;
+    let mut fixture = Fixture::open();
+    fixture.stream.room = 0;
     let large = frame(0x82, &vec![7; 40_000]);
-    bench.receive(&[&large[..], &large].concat());
-    assert_eq!(bench.told(), ["message of 40000 bytes"; 2]);
-    bench.receive(&large);
-    assert_eq!(bench.told(), [""; 0], "80,000 bytes are queued, which is over the high-water mark");
-    assert!(!bench.stream.input.is_empty() && !bench.session.has_work(&bench.stream));
+    fixture.receive(&[&large[..], &large].concat());
+    assert_eq!(fixture.told(), ["message of 40000 bytes"; 2]);
+    fixture.receive(&large);
+    assert_eq!(fixture.told(), [""; 0], "80,000 bytes are queued, which is over the high-water mark");
+    assert!(!fixture.stream.input.is_empty() && !fixture.session.has_work(&fixture.stream));
 
-    bench.stream.room = usize::MAX;
-    bench.turn();
-    assert_eq!(bench.told(), ["drain", "message of 40000 bytes"]);
-    assert_eq!(bench.take_output().len(), 3 * 40_004);
+    fixture.stream.room = usize::MAX;
+    fixture.turn();
+    assert_eq!(fixture.told(), ["drain", "message of 40000 bytes"]);
+    assert_eq!(fixture.take_output().len(), 3 * 40_004);
 }
 
 #[test]
 fn a_handler_that_panics_ends_its_session_with_close_1011() {
-    let mut bench = Bench::open();
-    bench.receive(&frame(0x81, b"panic"));
-    assert_eq!(bench.take_output(), b"\x88\x02\x03\xF3");
-    bench.receive(&frame(0x81, b"more"));
-    assert_eq!(bench.told(), ["message of 5 bytes"], "the handler is gone");
-    bench.receive(&frame(0x88, b"\x03\xF3"));
-    assert!(bench.stream.is_shut_down);
-    bench.stream.has_ended = true;
-    bench.turn();
-    assert!(bench.stream.is_closed);
+    let mut fixture = Fixture::open();
+    fixture.receive(&frame(0x81, b"panic"));
+    assert_eq!(fixture.take_output(), b"\x88\x02\x03\xF3");
+    fixture.receive(&frame(0x81, b"more"));
+    assert_eq!(fixture.told(), ["message of 5 bytes"], "the handler is gone");
+    fixture.receive(&frame(0x88, b"\x03\xF3"));
+    assert!(fixture.stream.is_shut_down);
+    fixture.stream.has_ended = true;
+    fixture.turn();
+    assert!(fixture.stream.is_closed);
 }
 
 #[test]
 fn a_failed_write_still_reports_the_close_that_the_peer_had_sent() {
-    let mut bench = Bench::open();
-    bench.stream.has_failed = true;
-    bench.stream.input.extend(frame(0x81, b"unanswered"));
-    bench.stream.input.extend(frame(0x88, b"\x0F\xA1bye"));
-    bench.turn();
-    assert_eq!(bench.told(), ["message of 10 bytes", "4001 \"bye\" (closed by the peer)"]);
-    assert!(bench.stream.is_closed);
+    let mut fixture = Fixture::open();
+    fixture.stream.has_failed = true;
+    fixture.stream.input.extend(frame(0x81, b"unanswered"));
+    fixture.stream.input.extend(frame(0x88, b"\x0F\xA1bye"));
+    fixture.turn();
+    assert_eq!(fixture.told(), ["message of 10 bytes", "4001 \"bye\" (closed by the peer)"]);
+    assert!(fixture.stream.is_closed);
 }
 
 #[test]
 fn the_end_of_the_stream_is_a_lost_transport() {
-    let mut bench = Bench::open();
-    bench.stream.has_ended = true;
-    bench.turn();
-    assert_eq!(bench.told(), ["1006 (transport lost)"]);
-    assert!(bench.stream.is_closed);
+    let mut fixture = Fixture::open();
+    fixture.stream.has_ended = true;
+    fixture.turn();
+    assert_eq!(fixture.told(), ["1006 (transport lost)"]);
+    assert!(fixture.stream.is_closed);
 }
 
 #[test]
 fn a_command_is_lent_the_session_and_its_output_is_written() {
-    let mut bench = Bench::open();
-    let turn = Turn::new(&mut bench.session, &mut bench.stream, &mut bench.shared, Intake::Normal, bench.now);
+    let mut fixture = Fixture::open();
+    let turn = Turn::new(&mut fixture.session, &mut fixture.stream, &mut fixture.shared, Intake::Normal, fixture.now);
     turn.lend(|view, _| view.connection.send_text("news").expect("the session is open"));
-    assert_eq!(bench.take_output(), b"\x81\x04news");
+    assert_eq!(fixture.take_output(), b"\x81\x04news");
 }
 
 #[test]
 fn a_stopping_server_refuses_a_request_with_503() {
-    let mut bench = Bench::open();
-    let connection = Connection::server(Arc::new(Config::default()), bench.now);
-    bench.session = SessionCore::new(SessionId::new(0, 2), bench.session.address(), connection, None);
-    bench.stream.input.extend(REQUEST);
-    Turn::new(&mut bench.session, &mut bench.stream, &mut bench.shared, Intake::RefuseAll, bench.now).run(false);
-    assert!(bench.take_output().starts_with(b"HTTP/1.1 503 "));
+    let mut fixture = Fixture::open();
+    let connection = Connection::server(Arc::new(Config::default()), fixture.now);
+    fixture.session = SessionCore::new(SessionId::new(0, 2), fixture.session.address(), connection, None);
+    fixture.stream.input.extend(REQUEST);
+    Turn::new(&mut fixture.session, &mut fixture.stream, &mut fixture.shared, Intake::RefuseAll, fixture.now)
+        .run(false);
+    assert!(fixture.take_output().starts_with(b"HTTP/1.1 503 "));
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{BytesRead, Event, Phase, SocketAction, handshake::Request};
 use std::{io::ErrorKind, time::Instant};
 
-/// Reads of one session per turn, so that one peer that sends much does not keep the others waiting.
+/// The most reads of one session per turn, so that a peer that sends much does not keep the others waiting.
 const READS_PER_TURN: usize = 4;
 
 /// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
@@ -50,7 +50,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         Self { session, stream, shared, marks, intake, now }
     }
 
-    /// Reads and writes what the stream allows, within the budget of a turn, and calls the handler with every event.
+    /// Reads and writes as far as the stream allows, within the budget of a turn. Calls the handler with every event.
     /// `may_be_due` may only be false if no deadline has come.
     pub(crate) fn run(mut self, may_be_due: bool) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
@@ -62,8 +62,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             self.read();
             self.flush();
         }
-        // Deadlines come last: bytes that wait in the stream came in time, however late a slow handler has made the
-        // loop.
+        // Deadlines come last. Bytes that are in the stream already came in time, even if a slow handler has delayed
+        // the loop.
         if may_be_due {
             self.session.connection.handle_timeout(self.now);
             self.hand_out(&mut []);
@@ -72,7 +72,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
     }
 
-    /// Lends the session to `act`, and does what follows from its commands.
+    /// Lends the session to `act`, hands out the events of its commands, and writes.
     pub(crate) fn lend(mut self, act: impl FnOnce(View<'_>, &Handle)) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
@@ -85,7 +85,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
     }
 
-    /// Reads once, and hands out what follows from that.
+    /// Reads once, and hands out the events.
     fn read(&mut self) {
         match self.read_and_hand_out() {
             ReadOutcome::HandedOut => return,
@@ -117,7 +117,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         outcome
     }
 
-    /// Writes what is queued, lets the handler use the room that this makes, and ends the stream when it is time.
+    /// Writes the output, tells the handler of the new room, and ends the stream when that is due.
     fn flush(&mut self) {
         if self.session.connection.output_len() > 0 || !self.session.pressure.is_low() {
             self.write_and_settle();
@@ -131,7 +131,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.act_on_stream();
     }
 
-    /// Writes what is queued. If the stream has failed, hands out what the peer had sent before.
+    /// Writes the output. If the stream has failed, hands out the last events of the peer.
     fn write_and_settle(&mut self) {
         if self.session.write(self.stream, self.marks).is_err() {
             self.receive_last();
@@ -139,7 +139,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.session.settle_reading(self.marks);
     }
 
-    /// The stream has failed, but the peer may have closed before: its Close says more of the end than a failed write.
+    /// Reads a last time after a failed write: the peer may have sent a Close before, and the Close has the real code.
+    /// Then ends the connection, which drops the queued bytes.
     fn receive_last(&mut self) {
         for _ in 0..READS_PER_TURN {
             match self.read_and_hand_out() {
@@ -209,7 +210,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         }
     }
 
-    /// Calls the handler, if there is one. One that panics is dropped, and its session ends; the others go on.
+    /// Calls the handler, if there is one. A handler that panics is dropped, and its session ends. Other sessions go
+    /// on.
     fn call(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Session<'_>)) {
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
         let (view, handler) = self.session.lend(self.stream, self.marks);

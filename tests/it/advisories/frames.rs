@@ -49,7 +49,7 @@ fn golang_5082_the_default_limits_are_finite() {
     assert_eq!(cause, Cause::Protocol(ProtocolError::MessageTooLarge { size: limit + (1 << 20), limit }));
 }
 
-/// Feeds both roles with each first two bytes and the rest that they announce. Any event is fine, a panic is not.
+/// Feeds every value of the first two bytes, and the rest that they announce, to both roles. Nothing may panic.
 fn sweep(is_meant: impl Fn(u8, u8) -> bool) {
     for first_two in 0..=u16::MAX {
         let [first, second] = first_two.to_be_bytes();

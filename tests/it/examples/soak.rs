@@ -1,4 +1,4 @@
-//! `tests/tools/soak`.
+//! A short run of `tests/tools/soak`, which must find nothing wrong.
 
 use crate::support::process::Process;
 

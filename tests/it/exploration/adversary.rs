@@ -60,7 +60,8 @@ impl Weapon {
         Self::WronglyMasked,
     ];
 
-    /// Its bytes for an endpoint of role `local`; a response answers that endpoint's request.
+    /// The bytes of the weapon against an endpoint of role `local`. `request` is the endpoint's, for a response to
+    /// answer.
     fn bytes(self, local: Role, request: &[u8]) -> Vec<u8> {
         let frame = match self {
             Self::Head if local == Role::Server => return request_head("/", &[]),

@@ -99,7 +99,7 @@ impl Machine {
         }
         let view = endpoint.view();
         view.check()?;
-        // In a state without output the network takes everything; in the others the worst case is tried.
+        // Without output the network counts as writable. With output it counts as blocked, which is the worst case.
         let is_writable = view.queued == 0;
         self.nodes.push(Node {
             from,

@@ -30,7 +30,7 @@ fn a_killed_peer_is_gone_at_once() {
 fn a_stopped_peer_is_found_by_the_keepalive() {
     let mut config = Config::default();
     config.ping_interval = Some(Duration::from_millis(200));
-    // Long enough for every other peer on a busy machine.
+    // The neighbours answer within this time, even on a busy machine.
     config.pong_timeout = Some(Duration::from_secs(3));
     let (served, calls) = Served::witnessed(config, Witness::accept);
     let client = client(&served.url("/ws"));

@@ -17,8 +17,8 @@ struct Parties {
     is_lost: bool,
 }
 
-/// Follows `trace` call by call. The states must be those of the model, and a call must be refused because of the
-/// states exactly if the model refuses it.
+/// Follows `trace` call by call. The states must be those of the model. A call must be refused for its states if and
+/// only if the model refuses it.
 pub(crate) fn follow(trace: &Trace) {
     let (local, peer) = match (trace.is_established, trace.role) {
         (true, _) => (Connected, Connected),

@@ -53,7 +53,7 @@ impl Subject {
         Self { connection, now, trace, received: 0, lent: None }
     }
 
-    /// Lends memory for output from now on, for this many steps each time.
+    /// Lends memory for output from now on, and reclaims it after every `steps` steps.
     pub(crate) fn lend(&mut self, steps: usize) {
         self.lent = Some((OutputBuffer::default(), steps));
     }

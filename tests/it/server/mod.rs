@@ -1,5 +1,6 @@
 //! The event loop, over sockets on the loopback interface.
 
+mod admission;
 mod backpressure;
 mod broadcast;
 mod ending;
@@ -9,7 +10,6 @@ mod limits;
 mod listening;
 mod load;
 mod panics;
-mod policy;
 mod readiness;
 mod routes;
 mod slow_handlers;

@@ -163,7 +163,7 @@ fn the_tally_adds_up_after_a_stop() {
     }
 }
 
-/// A client that asks for `target`, or sends nothing if it is empty; turns until there are `count` connections.
+/// A client that requests `target`; an empty `target` sends nothing. Turns until the server has `count` connections.
 fn ask_and_turn(server: &mut Server, target: &str, count: usize) -> TcpStream {
     let mut stream = dial(server.local_addr());
     if !target.is_empty() {

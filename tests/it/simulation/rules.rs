@@ -95,8 +95,7 @@ fn cause_is_justified(plan: &Plan, me: &End<'_>) -> Verdict {
     ensure(holds, || format!("nothing justifies the cause of {disconnect:?}"))
 }
 
-/// The code and reason of the Close are those given to `close` and the like, or those received in an automatic answer,
-/// and they are on the wire.
+/// The Close on the wire has the code and reason that a command was given or, in an automatic answer, those received.
 fn close_is_what_was_asked_for(plan: &Plan, me: &End<'_>) -> Verdict {
     let disconnect = me.last.disconnect.as_ref().unwrap_or(me.disconnect);
     let sent = disconnect.sent.as_ref().map(plain);

@@ -53,7 +53,7 @@ pub(super) fn config(random: &mut Random, troubles: &[Trouble], is_fast: bool) -
         config.idle_timeout = None;
     }
     if has(Trouble::ShortTimeouts) {
-        // Few at a time: otherwise the others would come first.
+        // Only one or two are short: with more, the shortest would always expire first.
         for _ in 0..random.random_range(1..3) {
             let fields = timeouts(&mut config);
             // The timeouts of messages and writes fire least often.

@@ -222,7 +222,7 @@ fn nothing_can_be_sent_after_the_transport_failed() {
     }
 }
 
-/// An application that paces its reading stops neither the Pings nor the search for a dead peer.
+/// An application that paces its reading stops neither the Pings nor the detection of a dead peer.
 #[test]
 fn a_dead_peer_is_found_while_reading_is_paced() {
     let start = Instant::now();

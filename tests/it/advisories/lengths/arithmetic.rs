@@ -146,7 +146,7 @@ fn cve_2026_27889_a_server_refuses_a_length_with_its_top_bit_set() {
     assert_overflow(Role::Server, (0..63).map(|bit| 1 << 63 | 1 << bit));
 }
 
-/// swift-nio did so, too.
+/// swift-nio crashed on a length with its top bit set, too.
 #[test]
 fn cve_2026_43678_both_roles_refuse_a_length_with_its_top_bit_set() {
     ROLES.into_iter().for_each(|role| assert_overflow(role, [1 << 63, u64::MAX]));

@@ -59,8 +59,8 @@ pub(crate) enum HandshakeRow {
     NoSubprotocol,
     /// We read the body of a rejection, and refuse one with an invalid length; tungstenite does not read it.
     RejectionBody,
-    /// tungstenite refuses every response of HTTP/1.0, we only a 101: a response that is not a WebSocket is HTTP, of
-    /// either version (RFC 9112 section 2.3).
+    /// tungstenite refuses every response of HTTP/1.0. We refuse only a 101: any other response is plain HTTP, which
+    /// may have either version (RFC 9112 section 2.3).
     OldResponse,
 }
 

@@ -8,18 +8,18 @@ use statesocket::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// The status for a request with `changes` under `policy`.
-fn status(policy: &Admission, config: Config, changes: &[(&str, &str)]) -> u16 {
+/// The status for a request with `changes` under `admission`.
+fn status(admission: &Admission, config: Config, changes: &[(&str, &str)]) -> u16 {
     let mut server = server(config);
-    server.set_admission(policy.clone());
+    server.set_admission(admission.clone());
     let mut client = ask(&server, changes);
     turn_until_answered(&mut server, &mut client)
 }
 
 /// The status for a request to `server.example.com` with this `Origin`; an empty one is none.
-fn status_of_origin(policy: &OriginPolicy, origin: &str) -> u16 {
+fn status_of_origin(admission: &OriginPolicy, origin: &str) -> u16 {
     let mut all = Admission::default();
-    all.origin = policy.clone();
+    all.origin = admission.clone();
     status(&all, Config::default(), &[("Origin", origin)])
 }
 
@@ -78,18 +78,18 @@ fn s1_only_pages_of_the_list_are_served() {
 
 #[test]
 fn plain_requests_are_served_for_every_origin() {
-    let mut policy = Admission::default();
-    policy.origin = OriginPolicy::Same;
+    let mut admission = Admission::default();
+    admission.origin = OriginPolicy::Same;
     let plain = [("Upgrade", ""), ("Connection", ""), ("Origin", "https://evil.example")];
     // The handler answers with 426.
-    assert_eq!(status(&policy, config(|config| config.plain_http = true), &plain), 426);
-    assert_eq!(status(&policy, Config::default(), &plain), 426);
+    assert_eq!(status(&admission, config(|config| config.plain_http = true), &plain), 426);
+    assert_eq!(status(&admission, Config::default(), &plain), 426);
 }
 
 #[test]
 fn only_requests_for_a_known_host_are_served() {
-    let mut policy = Admission::default();
-    policy.hosts = Some(["example.com", "LOCALHOST", "[::1]"].map(str::to_owned).to_vec());
+    let mut admission = Admission::default();
+    admission.hosts = Some(["example.com", "LOCALHOST", "[::1]"].map(str::to_owned).to_vec());
     for (host, expected) in [
         ("example.com", 101),
         ("Example.com:8080", 101),
@@ -100,24 +100,24 @@ fn only_requests_for_a_known_host_are_served() {
         ("www.example.com", 421),
         ("127.0.0.1", 421),
     ] {
-        assert_eq!(status(&policy, Config::default(), &[("Host", host)]), expected, "{host}");
+        assert_eq!(status(&admission, Config::default(), &[("Host", host)]), expected, "{host}");
         let plain = [("Host", host), ("Upgrade", ""), ("Connection", "")];
         let expected = if expected == 101 { 426 } else { expected };
-        assert_eq!(status(&policy, config(|config| config.plain_http = true), &plain), expected, "{host}");
+        assert_eq!(status(&admission, config(|config| config.plain_http = true), &plain), expected, "{host}");
     }
-    policy.hosts = Some(Vec::new());
-    assert_eq!(status(&policy, Config::default(), &[]), 421);
+    admission.hosts = Some(Vec::new());
+    assert_eq!(status(&admission, Config::default(), &[]), 421);
 }
 
 #[test]
 fn the_host_is_checked_before_the_origin_and_both_before_the_route() {
-    let mut policy = Admission::default();
-    policy.origin = OriginPolicy::Same;
-    policy.hosts = Some(vec!["example.com".to_owned()]);
+    let mut admission = Admission::default();
+    admission.origin = OriginPolicy::Same;
+    admission.hosts = Some(vec!["example.com".to_owned()]);
     let evil = ("Origin", "https://evil.example");
-    assert_eq!(status(&policy, Config::default(), &[evil, ("Host", "evil.example")]), 421);
+    assert_eq!(status(&admission, Config::default(), &[evil, ("Host", "evil.example")]), 421);
     let mut server = statesocket::server::Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
-    server.set_admission(policy);
+    server.set_admission(admission);
     let mut client = ask(&server, &[evil, ("Host", "example.com")]);
     assert_eq!(turn_until_answered(&mut server, &mut client), 403);
     let mut client = ask(&server, &[("Host", "example.com")]);
