@@ -1,265 +1,241 @@
-//! Sessions over a byte stream in memory, without a socket and without waiting.
-#![expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
+//! Sessions over a byte stream in memory, with neither socket nor clock.
+
+mod scene;
 
 use super::*;
 use crate::{
-    Config, Disconnect, Message,
-    server::{
-        handle::{Handle, Wake},
-        intake::Intake,
-        session::Session,
-        shared::Shared,
-        stream::ByteStream,
-    },
+    Cause, Config, Event, Message, Timer,
+    server::{intake::Intake, session::Session},
 };
-use std::{
-    collections::VecDeque,
-    io::{ErrorKind, Read, Write},
-    panic::resume_unwind,
-    sync::{Arc, Mutex, mpsc},
-};
-use turn::Turn;
+use scene::{Call, Scene, UNLIMITED, give_up};
+use std::time::Duration;
 
-const REQUEST: &[u8] = b"GET /room HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
-/// A byte stream in memory: it reads `input` and takes `room` bytes.
-struct Memory {
-    input: VecDeque<u8>,
-    has_ended: bool,
-    has_failed: bool,
-    output: Vec<u8>,
-    room: usize,
-    is_shut_down: bool,
-    is_closed: bool,
-}
-
-impl Read for Memory {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() && !self.has_ended {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        self.input.read(buffer)
-    }
-}
-
-impl Write for Memory {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.has_failed {
-            return Err(ErrorKind::ConnectionReset.into());
-        }
-        let len = bytes.len().min(self.room);
-        self.room -= len;
-        self.output.extend(&bytes[..len]);
-        if len == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(len) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl ByteStream for Memory {
-    fn is_readable(&self) -> bool {
-        !self.input.is_empty() || self.has_ended
-    }
-
-    fn shut_down_writing(&mut self) -> io::Result<()> {
-        self.is_shut_down = true;
-        Ok(())
-    }
-
-    fn close(&mut self) {
-        self.is_closed = true;
-    }
-
-    fn is_closed(&self) -> bool {
-        self.is_closed
-    }
-}
-
-struct NoLoop;
-
-impl Wake for NoLoop {
-    fn wake(&self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What a handler was told, in order.
-type Told = Arc<Mutex<Vec<String>>>;
-
-/// Echoes, and panics on request.
-struct Echo(Told);
-
-impl Echo {
-    fn tell(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-}
-
-impl Handler for Echo {
-    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-        self.tell(format!("message of {} bytes", message.len()));
-        if message.as_text() == Some("panic") {
-            // Unlike `panic!` this prints nothing.
-            resume_unwind(Box::new("on request"));
-        }
-        session.send(message).expect("the session is open");
-    }
-
-    fn on_drain(&mut self, _: &mut Session<'_>) {
-        self.tell("drain");
-    }
-
-    fn on_disconnect(&mut self, _: &mut Session<'_>, disconnect: &Disconnect) {
-        self.tell(disconnect.to_string());
-    }
-}
-
-/// A session over memory, with the state that it shares in a server.
-struct Fixture {
-    session: SessionCore,
-    stream: Memory,
-    shared: Shared,
-    told: Told,
-    now: Instant,
-}
-
-impl Fixture {
-    /// After the opening handshake.
-    fn open() -> Self {
-        let now = Instant::now();
-        let (commands, _) = mpsc::channel();
-        let mut shared = Shared::new(Handle::new(commands, Arc::new(NoLoop)));
-        let told = Told::default();
-        let for_handlers = Arc::clone(&told);
-        shared.routes.insert("/room", Box::new(move || Box::new(Echo(Arc::clone(&for_handlers))))).expect("a route");
-        let connection = Connection::server(Arc::new(Config::default()), now);
-        let address = "127.0.0.1:1".parse().expect("an address");
-        let stream = Memory {
-            input: VecDeque::new(),
-            has_ended: false,
-            has_failed: false,
-            output: Vec::new(),
-            room: usize::MAX,
-            is_shut_down: false,
-            is_closed: false,
-        };
-        let mut fixture = Self {
-            session: SessionCore::new(SessionId::new(0, 1), address, connection, None),
-            stream,
-            shared,
-            told,
-            now,
-        };
-        fixture.receive(REQUEST);
-        assert!(fixture.take_output().starts_with(b"HTTP/1.1 101 "));
-        fixture
-    }
-
-    fn turn(&mut self) {
-        Turn::new(&mut self.session, &mut self.stream, &mut self.shared, Intake::Normal, self.now).run(true);
-    }
-
-    fn receive(&mut self, bytes: &[u8]) {
-        self.stream.input.extend(bytes);
-        self.turn();
-    }
-
-    fn take_output(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.stream.output)
-    }
-
-    fn told(&self) -> Vec<String> {
-        std::mem::take(&mut *self.told.lock().unwrap())
-    }
-}
-
-/// A masked frame, with a key that changes nothing.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let len = match payload.len() {
-        len @ 0..126 => vec![0x80 | len as u8],
-        len => [&[0x80 | 126][..], &(len as u16).to_be_bytes()].concat(),
+fn texts(events: &[Event<'_>]) -> Vec<String> {
+    let text = |event: &Event<'_>| {
+        let Event::Message(message) = event else { panic!("unexpected: {event:?}") };
+        message.as_text().expect("text").to_owned()
     };
-    [&[first][..], &len, &[0; 4], payload].concat()
+    events.iter().map(text).collect()
+}
+
+fn message(text: &str) -> Call {
+    Call::Message(Message::from(text.to_owned()))
 }
 
 #[test]
-fn a_message_is_echoed_over_any_stream() {
-    let mut fixture = Fixture::open();
-    fixture.receive(&frame(0x81, b"hello"));
-    assert_eq!(fixture.take_output(), b"\x81\x05hello");
-    assert_eq!(fixture.told(), ["message of 5 bytes"]);
-    assert!(!fixture.session.has_work(&fixture.stream));
+fn an_echo_and_both_closes_go_through_the_stream() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("one").expect("the client is open");
+    scene.client.send_text("two").expect("the client is open");
+    assert_eq!(texts(&scene.exchange()), ["one", "two"]);
+    assert_eq!(scene.take_calls(), [message("one"), message("two")]);
+
+    scene.client.close(1000, "bye").expect("the client is open");
+    let events = scene.exchange();
+    assert!(matches!(events.as_slice(), [Event::Disconnect(disconnect)] if disconnect.is_clean), "{events:?}");
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::PeerClosed, is_clean: true }]);
+    assert_eq!((scene.pipe.is_shut_down, scene.pipe.is_closed), (true, false), "the client's end is awaited");
+    scene.pipe.has_ended = true;
+    scene.turn();
+    assert!(scene.pipe.is_closed);
+    assert_eq!((scene.shared.tally.clean, scene.shared.tally.total_ended()), (1, 1));
 }
 
 #[test]
-fn a_stream_that_takes_nothing_is_not_read_until_it_drains() {
-    let mut fixture = Fixture::open();
-    fixture.stream.room = 0;
-    let large = frame(0x82, &vec![7; 40_000]);
-    fixture.receive(&[&large[..], &large].concat());
-    assert_eq!(fixture.told(), ["message of 40000 bytes"; 2]);
-    fixture.receive(&large);
-    assert_eq!(fixture.told(), [""; 0], "80,000 bytes are queued, which is over the high-water mark");
-    assert!(!fixture.stream.input.is_empty() && !fixture.session.has_work(&fixture.stream));
+fn the_end_of_the_opening_handshake_is_reported_once() {
+    let mut scene = Scene::new("ws://server.example.com/");
+    assert!(!scene.session.opening_has_ended(&scene.pipe));
+    scene.client_writes();
+    assert_eq!([(); 2].map(|()| scene.session.opening_has_ended(&scene.pipe)), [true, false]);
 
-    fixture.stream.room = usize::MAX;
-    fixture.turn();
-    assert_eq!(fixture.told(), ["drain", "message of 40000 bytes"]);
-    assert_eq!(fixture.take_output().len(), 3 * 40_004);
+    let mut scene = Scene::new("ws://server.example.com/");
+    scene.pipe.has_ended = true;
+    scene.turn();
+    assert!(scene.pipe.is_closed);
+    assert_eq!([(); 2].map(|()| scene.session.opening_has_ended(&scene.pipe)), [true, false]);
 }
 
 #[test]
-fn a_handler_that_panics_ends_its_session_with_close_1011() {
-    let mut fixture = Fixture::open();
-    fixture.receive(&frame(0x81, b"panic"));
-    assert_eq!(fixture.take_output(), b"\x88\x02\x03\xF3");
-    fixture.receive(&frame(0x81, b"more"));
-    assert_eq!(fixture.told(), ["message of 5 bytes"], "the handler is gone");
-    fixture.receive(&frame(0x88, b"\x03\xF3"));
-    assert!(fixture.stream.is_shut_down);
-    fixture.stream.has_ended = true;
-    fixture.turn();
-    assert!(fixture.stream.is_closed);
+fn a_session_whose_output_is_full_is_not_read_until_it_drains() {
+    let mut scene = Scene::open(Config::default());
+    scene.pipe.room = 0;
+    let payload = "x".repeat(1 << 10);
+    for _ in 0..100 {
+        scene.client.send_text(&payload).expect("the client is open");
+    }
+    scene.client_writes();
+    assert_eq!(scene.take_calls().len(), 100, "one read has all of them");
+    assert!(scene.session.connection.is_reading_paused());
+
+    scene.client.send_text("late").expect("the client is open");
+    scene.client_writes();
+    assert_eq!((scene.take_calls(), scene.session.has_work(&scene.pipe)), (vec![], false));
+
+    scene.pipe.room = 50 << 10;
+    scene.turn();
+    assert_eq!(scene.take_calls(), [], "more than the low-water mark is left");
+    scene.pipe.room = UNLIMITED;
+    scene.turn();
+    assert_eq!(scene.take_calls(), [Call::Drain { queued: 0 }, message("late")]);
+    assert!(!scene.session.connection.is_reading_paused());
+    assert_eq!(texts(&scene.client_reads()).len(), 101);
 }
 
 #[test]
-fn a_failed_write_still_reports_the_close_that_the_peer_had_sent() {
-    let mut fixture = Fixture::open();
-    fixture.stream.has_failed = true;
-    fixture.stream.input.extend(frame(0x81, b"unanswered"));
-    fixture.stream.input.extend(frame(0x88, b"\x0F\xA1bye"));
-    fixture.turn();
-    assert_eq!(fixture.told(), ["message of 10 bytes", "4001 \"bye\" (closed by the peer)"]);
-    assert!(fixture.stream.is_closed);
+fn on_drain_follows_even_if_the_stream_takes_everything_at_once() {
+    let mut scene = Scene::open(Config::default());
+    scene.next_turn().lend(|view, _| view.connection.send_binary(&[0; 100 << 10]).expect("there is room"));
+    assert_eq!(scene.take_calls(), [Call::Drain { queued: 0 }]);
+    scene.next_turn().lend(|view, _| view.connection.send_binary(&[0; 50 << 10]).expect("there is room"));
+    assert_eq!(scene.take_calls(), [], "it was never above the high-water mark");
 }
 
 #[test]
-fn the_end_of_the_stream_is_a_lost_transport() {
-    let mut fixture = Fixture::open();
-    fixture.stream.has_ended = true;
-    fixture.turn();
-    assert_eq!(fixture.told(), ["1006 (transport lost)"]);
-    assert!(fixture.stream.is_closed);
+fn a_pause_of_the_handler_outlasts_a_full_output() {
+    let mut scene = Scene::open(Config::default());
+    scene.pipe.room = 0;
+    scene.next_turn().lend(|mut view, _| {
+        view.connection.send_binary(&[0; 100 << 10]).expect("there is room");
+        view.pause_reading();
+    });
+    scene.pipe.room = UNLIMITED;
+    scene.turn();
+    assert_eq!(scene.take_calls(), [Call::Drain { queued: 0 }]);
+    assert!(scene.session.connection.is_reading_paused());
+    scene.next_turn().lend(|mut view, _| view.resume_reading());
+    assert!(!scene.session.connection.is_reading_paused());
 }
 
 #[test]
-fn a_command_is_lent_the_session_and_its_output_is_written() {
-    let mut fixture = Fixture::open();
-    let turn = Turn::new(&mut fixture.session, &mut fixture.stream, &mut fixture.shared, Intake::Normal, fixture.now);
-    turn.lend(|view, _| view.connection.send_text("news").expect("the session is open"));
-    assert_eq!(fixture.take_output(), b"\x81\x04news");
+fn a_large_message_is_written_at_once_unless_the_output_is_full() {
+    let mut scene = Scene::open(Config::default());
+    let mut queued = Vec::new();
+    scene.next_turn().lend(|mut view, _| {
+        view.send(vec![1; 20 << 10]).expect("there is room");
+        queued.push(view.connection.output_len());
+        view.connection.send_binary(&[2; 100 << 10]).expect("there is room");
+        view.send(vec![3; 20 << 10]).expect("there is room");
+        queued.push(view.connection.output_len());
+    });
+    assert_eq!(queued, [0, 10 + (100 << 10) + 4 + (20 << 10)]);
+    assert_eq!(scene.client_reads().len(), 3);
 }
 
 #[test]
-fn a_stopping_server_refuses_a_request_with_503() {
-    let mut fixture = Fixture::open();
-    let connection = Connection::server(Arc::new(Config::default()), fixture.now);
-    fixture.session = SessionCore::new(SessionId::new(0, 2), fixture.session.address(), connection, None);
-    fixture.stream.input.extend(REQUEST);
-    Turn::new(&mut fixture.session, &mut fixture.stream, &mut fixture.shared, Intake::RefuseAll, fixture.now)
-        .run(false);
-    assert!(fixture.take_output().starts_with(b"HTTP/1.1 503 "));
+fn a_panic_of_the_handler_ends_its_session_with_1011() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("panic").expect("the client is open");
+    scene.client.send_text("unheard").expect("the client is open");
+    let events = scene.exchange();
+    let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(disconnect.received.as_ref().map(|close| close.code), Some(CloseCode::INTERNAL_ERROR));
+    assert_eq!(scene.take_calls(), [message("panic"), Call::Drop], "it is not called again");
+    scene.client_writes();
+    assert!(scene.pipe.is_shut_down);
+}
+
+#[test]
+fn a_panic_before_the_answer_is_answered_with_500() {
+    let mut scene = Scene::new("ws://server.example.com/?panic");
+    let events = scene.exchange();
+    let [Event::Rejected(response), Event::Disconnect(_)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(scene.take_calls(), [Call::Drop]);
+}
+
+#[test]
+fn a_panic_of_a_command_ends_its_session() {
+    let mut scene = Scene::open(Config::default());
+    scene.next_turn().lend(|_, _| give_up());
+    assert!(matches!(scene.client_reads().as_slice(), [Event::Disconnect(_)]));
+    assert_eq!(scene.take_calls(), [Call::Drop]);
+}
+
+#[test]
+fn a_close_that_lies_unread_behind_a_failed_write_is_the_end() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("last words").expect("the client is open");
+    scene.client.close(4001, "bye").expect("the client is open");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.pipe.is_broken = true;
+    scene.next_turn().lend(|view, _| view.connection.send_text("to nobody").expect("there is room"));
+    let disconnect = scene.session.connection.disconnected().expect("the session has ended").clone();
+    assert_eq!((u16::from(disconnect.code), &disconnect.cause), (4001, &Cause::PeerClosed));
+    let is_clean = disconnect.is_clean;
+    assert_eq!(scene.take_calls(), [message("last words"), Call::Disconnect { cause: Cause::PeerClosed, is_clean }]);
+    assert!(scene.pipe.is_closed);
+}
+
+#[test]
+fn a_failed_write_alone_is_a_lost_transport() {
+    let mut scene = Scene::open(Config::default());
+    scene.pipe.is_broken = true;
+    scene.next_turn().lend(|view, _| view.connection.send_text("to nobody").expect("there is room"));
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::TransportLost, is_clean: false }]);
+    assert!(scene.pipe.is_closed);
+}
+
+#[test]
+fn the_end_of_the_stream_comes_after_the_last_message() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("last words").expect("the client is open");
+    scene.pipe.has_ended = true;
+    scene.client_writes();
+    let calls = scene.take_calls();
+    assert_eq!(calls, [message("last words"), Call::Disconnect { cause: Cause::TransportLost, is_clean: false }]);
+    assert!(scene.pipe.is_closed);
+    assert_eq!(texts(&scene.client_reads()), ["last words"]);
+}
+
+#[test]
+fn an_abort_closes_the_stream_at_once() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("abort").expect("the client is open");
+    scene.client_writes();
+    assert_eq!(scene.take_calls(), [message("abort"), Call::Disconnect { cause: Cause::Aborted, is_clean: false }]);
+    assert_eq!((scene.pipe.is_shut_down, scene.pipe.is_closed), (false, true));
+    scene.session.drop_handler();
+    assert_eq!(scene.take_calls(), [Call::Drop]);
+}
+
+#[test]
+fn a_deadline_is_met_after_everything_that_came_in_time() {
+    let mut config = Config::default();
+    (config.idle_timeout, config.ping_interval) = (Some(Duration::from_secs(60)), None);
+    let mut scene = Scene::open(config);
+    let deadline = scene.session.next_deadline(scene.now).expect("a deadline");
+    assert_eq!(deadline, scene.now + Duration::from_secs(60));
+
+    scene.now = deadline;
+    scene.client.send_text("in time").expect("the client is open");
+    assert_eq!(texts(&scene.exchange()), ["in time"]);
+    assert_eq!(scene.take_calls(), [message("in time")]);
+
+    scene.now += Duration::from_secs(60);
+    scene.turn();
+    let cause = Cause::TimedOut(Timer::Idle);
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause, is_clean: false }]);
+}
+
+#[test]
+fn a_request_is_refused_by_whatever_refuses_it() {
+    let status_of = |change: fn(&mut Scene), uri| {
+        let mut scene = Scene::new(uri);
+        change(&mut scene);
+        let events = scene.exchange();
+        let [Event::Rejected(response), Event::Disconnect(_)] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!(scene.take_calls(), [], "no handler is made");
+        response.status.as_u16()
+    };
+    let uri = "ws://server.example.com/";
+    assert_eq!(status_of(|scene| scene.intake = Intake::RefuseAll, uri), 503);
+    assert_eq!(status_of(|scene| scene.session.refusal = Some(StatusCode::TOO_MANY_REQUESTS), uri), 429);
+    assert_eq!(status_of(|scene| scene.shared.admission.hosts = Some(vec![]), uri), 421);
+    assert_eq!(status_of(|_| {}, "ws://server.example.com/nowhere"), 404);
+}
+
+#[test]
+fn a_lent_session_is_send_and_sync() {
+    const fn check<T: Send + Sync>() {}
+    check::<Session<'_>>();
 }
