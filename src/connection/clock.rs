@@ -47,9 +47,14 @@ struct Keepalive {
     sent: Moment,
     /// The payload of the last one, which its Pong repeats.
     number: u32,
+    /// No byte has come since the last one was written.
     is_unanswered: bool,
-    /// The last one is queued behind other bytes.
+    /// The Pong of the last one has not come.
+    awaits_pong: bool,
+    /// The last one has not been written yet.
     is_queued: bool,
+    /// The first unanswered one is queued behind other bytes.
+    is_behind: bool,
     /// In microseconds: precise enough, and smaller than a `Duration`.
     round_trip: Option<u32>,
 }
@@ -90,7 +95,15 @@ impl Clock {
     pub(super) const fn new(now: Instant) -> Self {
         let heard = Anchor::new(now);
         let now = heard.moment();
-        let keepalive = Keepalive { sent: now, number: 0, is_unanswered: false, is_queued: false, round_trip: None };
+        let keepalive = Keepalive {
+            sent: now,
+            number: 0,
+            is_unanswered: false,
+            awaits_pong: false,
+            is_queued: false,
+            is_behind: false,
+            round_trip: None,
+        };
         Self {
             heard,
             since: now,
@@ -131,10 +144,17 @@ impl Clock {
 
     #[inline]
     pub(super) fn bytes_came(&mut self, now: Instant) {
-        if now != self.heard.instant() {
-            self.heard.move_to(now);
-            self.last_sign_of_life = self.heard.moment();
+        if now != self.heard.instant() || self.keepalive.is_unanswered {
+            self.note_sign_of_life(now);
         }
+    }
+
+    /// Any byte answers the keepalive Ping, once that has been written: section 5.5.3 lets a peer answer "only the most
+    /// recently processed Ping frame", which may be one of the program's.
+    fn note_sign_of_life(&mut self, now: Instant) {
+        self.heard.move_to(now);
+        self.last_sign_of_life = self.heard.moment();
+        self.keepalive.is_unanswered &= self.keepalive.is_queued;
     }
 
     #[inline]
@@ -163,20 +183,29 @@ impl Clock {
 
     pub(super) fn pong_came(&mut self, payload: &[u8]) {
         let keepalive = &mut self.keepalive;
-        if keepalive.is_unanswered && payload == keepalive.number.to_be_bytes() {
-            keepalive.is_unanswered = false;
+        if keepalive.awaits_pong && payload == keepalive.number.to_be_bytes() {
+            keepalive.awaits_pong = false;
             let round_trip = self.heard.moment().saturating_since(keepalive.sent);
             keepalive.round_trip = Some(u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX));
         }
     }
 
-    /// Records a keepalive Ping. `is_queued` says that other bytes are queued before it. Returns its payload.
-    pub(super) fn ping_sent(&mut self, now: Instant, is_queued: bool) -> [u8; 4] {
+    /// Records a keepalive Ping. `is_behind` says that other bytes are queued before it. Returns its payload.
+    ///
+    /// If the Ping before it is unanswered, the peer is silent since that one, and not only since this one.
+    pub(super) fn ping_sent(&mut self, now: Instant, is_behind: bool) -> [u8; 4] {
         let now = self.heard.moment_of(now);
-        let number = self.keepalive.number.wrapping_add(1);
-        self.keepalive = Keepalive { sent: now, number, is_unanswered: true, is_queued, ..self.keepalive };
-        self.last_sign_of_life = now;
-        number.to_be_bytes()
+        let keepalive = &mut self.keepalive;
+        if !keepalive.is_unanswered {
+            self.last_sign_of_life = now;
+            keepalive.is_behind = is_behind;
+        }
+        keepalive.sent = now;
+        keepalive.number = keepalive.number.wrapping_add(1);
+        keepalive.is_unanswered = true;
+        keepalive.awaits_pong = true;
+        keepalive.is_queued = true;
+        keepalive.number.to_be_bytes()
     }
 
     /// Records that bytes were written. A wait for an answer begins when the last byte of the question has been
@@ -187,7 +216,8 @@ impl Clock {
         if is_output_empty {
             self.pending.phase |= self.is_draining;
             self.is_draining = false;
-            self.pending.ping_written |= mem::replace(&mut self.keepalive.is_queued, false);
+            self.keepalive.is_queued = false;
+            self.pending.ping_written |= mem::replace(&mut self.keepalive.is_behind, false);
         }
     }
 
@@ -260,11 +290,14 @@ impl Clock {
 
     fn offer_while_open(&self, earliest: &mut Earliest, can_ping: bool, config: &Config) {
         let keepalive = &self.keepalive;
-        if can_ping && !keepalive.is_unanswered {
+        // The next Ping waits for an answer only while a missing one ends the connection. Otherwise it still finds a
+        // transport that is gone.
+        let is_answer_due = keepalive.is_unanswered && !self.is_paused && config.pong_timeout.is_some();
+        if can_ping && !keepalive.is_queued && !is_answer_due {
             earliest.offer(Timer::Ping, keepalive.sent.max(self.since), config.ping_interval);
         }
         if !self.is_paused {
-            if keepalive.is_unanswered && !keepalive.is_queued {
+            if keepalive.is_unanswered && !keepalive.is_behind {
                 earliest.offer(Timer::Pong, self.last_sign_of_life, config.pong_timeout);
             }
             earliest.offer(Timer::Idle, self.message_heard.max(self.since), config.idle_timeout);

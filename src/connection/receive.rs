@@ -80,10 +80,12 @@ impl Connection {
 
     /// Whether the driver should read from the socket. False once the stream has ended or failed, or only
     /// [`SocketAction::Close`](crate::SocketAction::Close) is left. Also false while reading is
-    /// [paused](Self::pause_reading), until both parties have closed.
+    /// [paused](Self::pause_reading), as long as messages may come.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        let is_heard = !self.is_reading_paused() || self.phase() == Phase::Closed;
+        // A pause is for messages. The handshakes are read all the same, since their deadlines wait for the peer.
+        let may_bring_messages = self.phase() == Phase::Open || self.incoming.pending_request().is_some();
+        let is_heard = !self.is_reading_paused() || !may_bring_messages;
         self.transport.is_open() && !self.transport.is_closing() && is_heard
     }
 

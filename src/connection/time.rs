@@ -66,8 +66,10 @@ impl Connection {
         }
     }
 
-    /// Pauses reading: [`wants_read`](Self::wants_read) is `false`, and the deadlines of [`Pong`](Timer::Pong),
-    /// [`Idle`](Timer::Idle) and [`Message`](Timer::Message) are suspended.
+    /// Pauses reading: while messages may come, [`wants_read`](Self::wants_read) is `false`, and the deadlines of
+    /// [`Pong`](Timer::Pong), [`Idle`](Timer::Idle) and [`Message`](Timer::Message) are suspended. Keepalive Pings go
+    /// on. A pause does not stop the handshakes: the peer's part of the opening one, its Close after ours, and the end
+    /// of the stream are read.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};

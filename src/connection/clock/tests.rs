@@ -75,7 +75,7 @@ fn the_wait_for_a_close_restarts_once_when_our_close_is_written() {
 }
 
 #[test]
-fn the_pong_deadline_counts_from_the_written_ping_and_any_byte_moves_it() {
+fn the_pong_deadline_counts_from_the_written_ping_until_any_byte() {
     let (mut clock, began, config) = clock();
     clock.ping_sent(began + SECOND, true);
     clock.stamp(began + SECOND, false);
@@ -84,13 +84,14 @@ fn the_pong_deadline_counts_from_the_written_ping_and_any_byte_moves_it() {
     clock.stamp(began + 4 * SECOND, true);
     assert_eq!(clock.deadline(OPEN, &config), Some((began + 9 * SECOND, Timer::Pong)));
     clock.bytes_came(began + 6 * SECOND);
-    assert_eq!(clock.deadline(OPEN, &config), Some((began + 11 * SECOND, Timer::Pong)));
+    assert_eq!(clock.deadline(OPEN, &config), Some((began + 24 * SECOND, Timer::Ping)), "any byte answers it");
 }
 
 #[test]
 fn only_the_pong_of_the_last_ping_gives_a_round_trip() {
     let (mut clock, began, _) = clock();
     let first = clock.ping_sent(began, false);
+    clock.bytes_written(true);
     clock.bytes_came(began + SECOND);
     clock.pong_came(b"else");
     assert_eq!(clock.round_trip(), None);

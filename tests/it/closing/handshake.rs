@@ -1,12 +1,16 @@
 //! The closing handshake: RFC 6455 sections 5.5.1 and 7.
 
 use crate::support::{
-    ROLES, Raw, assert_deaf, assert_fails, config, disconnect_in, drain, established, manual, peer_sends, pending, sent,
+    ROLES, Raw, assert_deaf, assert_fails, client, config, disconnect_in, drain, established, manual, peer_sends,
+    pending, requested_server, sent,
 };
 use statesocket::{
     Cause, CloseError, CloseFrame, Config, Connection, Disconnect, Event, Phase, ProtocolError, Role, SendError,
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 fn code_and_reason(disconnect: &Disconnect) -> (u16, &str) {
     (disconnect.code.into(), &disconnect.reason)
@@ -204,4 +208,59 @@ fn c1_limits_do_not_apply_to_a_close() {
         assert_eq!((&disconnect.reason, disconnect.is_clean), (&reason, true), "{role:?}");
         assert_eq!(sent(&mut connection), [Raw::close(1000, &reason)]);
     }
+}
+
+/// A pause is for messages. The peer's Close, which the closing timeout waits for, is read.
+#[test]
+fn k1_after_our_close_the_peers_close_is_read_despite_a_pause() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        connection.pause_reading();
+        assert!(!connection.wants_read());
+        connection.close(1000, "").expect("the connection is open");
+        assert!(connection.wants_read() && connection.is_reading_paused(), "{role:?}");
+        drain(&mut connection);
+        let end = disconnect_in(&peer_sends(&mut connection, [Raw::close(1000, "")]));
+        assert_eq!((end.cause, end.is_clean), (Cause::LocalClosed, true), "{role:?}");
+        assert!(connection.wants_read(), "the end of the stream is missing");
+    }
+}
+
+#[test]
+fn k1_a_pause_after_our_close_does_not_stop_reading() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        connection.ensure_closed(1001, "");
+        connection.pause_reading();
+        assert!(connection.wants_read(), "{role:?}");
+        connection.resume_reading();
+        assert!(connection.wants_read(), "{role:?}");
+    }
+}
+
+#[test]
+fn k1_a_pause_does_not_hide_the_end_of_the_stream_after_the_peers_close() {
+    for role in ROLES {
+        let mut connection = established(role, manual());
+        connection.pause_reading();
+        let end = disconnect_in(&peer_sends(&mut connection, [Raw::close(1000, "")]));
+        assert_eq!(end.cause, Cause::PeerClosed);
+        assert!(connection.wants_read(), "{role:?}: our answer is due, and an end of the stream before it");
+    }
+}
+
+/// The opening timeout waits for the peer, too.
+#[test]
+fn k1_a_pause_does_not_stop_the_opening_handshake() {
+    let mut server = Connection::server(Arc::default(), Instant::now());
+    let mut client = client(Config::default(), &[]);
+    for connection in [&mut server, &mut client] {
+        connection.pause_reading();
+        assert!(connection.wants_read(), "the other end's part is missing");
+    }
+    let mut server = requested_server(Config::default());
+    server.pause_reading();
+    assert!(!server.wants_read(), "only messages may come before the answer");
+    server.resume_reading();
+    assert!(server.wants_read());
 }

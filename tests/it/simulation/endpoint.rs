@@ -21,6 +21,8 @@ use std::{
 pub(super) struct Endpoint<'p> {
     pub(super) index: usize,
     pub(super) connection: Connection,
+    /// The stream has ended or failed.
+    has_input_ended: bool,
     pub(super) application: Application<'p>,
     epoch: Instant,
     random: Random,
@@ -48,6 +50,7 @@ impl<'p> Endpoint<'p> {
         };
         Self {
             index,
+            has_input_ended: false,
             states: (connection.client_state(), connection.application_state()),
             connection,
             application: Application::new(plan, index),
@@ -119,10 +122,12 @@ impl<'p> Endpoint<'p> {
             ReadOutcome::WouldBlock => {}
             ReadOutcome::Eof => {
                 scene.note(self.index, || "reads the end of the stream".to_owned());
+                self.has_input_ended = true;
                 self.connection.receive_eof();
             }
             ReadOutcome::Failed => {
                 scene.note(self.index, || "cannot read".to_owned());
+                self.has_input_ended = true;
                 self.connection.transport_failed();
             }
         }
@@ -208,6 +213,7 @@ impl<'p> Endpoint<'p> {
         while let ReadOutcome::Some(mut bytes) = scene.network.read(self.index, self.sizes[0], scene.now) {
             self.take_events(scene, &mut bytes);
         }
+        self.has_input_ended = true;
         self.connection.transport_failed();
         self.take_events(scene, &mut []);
     }
@@ -224,7 +230,8 @@ impl<'p> Endpoint<'p> {
             has_been_told,
             "`disconnect` returns the end once it is reported"
         );
-        let is_paused = self.connection.is_reading_paused() && self.connection.phase() != Phase::Closed;
+        let may_bring_messages = self.connection.phase() == Phase::Open || self.connection.request().is_some();
+        let is_paused = self.connection.is_reading_paused() && may_bring_messages;
         assert!(!is_paused || !self.connection.wants_read(), "the connection wants to read while reading is paused");
         if self.connection.phase() == Phase::Closed {
             let queued = self.connection.output_len();
@@ -235,6 +242,14 @@ impl<'p> Endpoint<'p> {
 
     fn deadline(&mut self, now: Time) -> Option<(Time, Timer)> {
         let (deadline, timer) = self.connection.poll_timeout(self.instant(now))?;
+        let waits_for_peer = match timer {
+            Timer::Opening | Timer::Pong | Timer::Idle | Timer::Message | Timer::Linger => true,
+            // With a Close of the peer that waits for the application's answer, the peer has nothing to send.
+            Timer::Closing => self.connection.output_len() == 0,
+            _ => false,
+        };
+        let can_hear = self.connection.wants_read() || self.has_input_ended;
+        assert!(!waits_for_peer || can_hear, "the deadline of {timer:?} waits for a peer that is not read");
         let micros = deadline.duration_since(self.epoch).as_micros();
         Some((Time::try_from(micros).unwrap_or(NEVER), timer))
     }

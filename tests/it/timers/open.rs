@@ -87,20 +87,20 @@ fn silence_after_a_ping_fails_the_connection_with_1011() {
 }
 
 #[test]
-fn any_byte_is_a_sign_of_life_but_only_the_matching_pong_an_answer() {
+fn k2_any_byte_answers_a_ping_but_only_its_pong_gives_the_round_trip() {
     let start = Instant::now();
     for role in ROLES {
         let mut connection = open(role, keepalive, start);
         let due = start + INTERVAL;
         let payload = ping_at(&mut connection, due);
         let message = Raw::new(Raw::BINARY, [0; 100]).for_endpoint(role);
-        feed_at(&mut connection, &message[..50], due + SECOND);
-        assert_eq!(connection.poll_timeout(due + SECOND), Some((due + SECOND + PONG, Timer::Pong)), "{role:?}");
-        feed_at(&mut connection, &message[50..], due + SECOND);
+        feed_at(&mut connection, &message[..1], due + SECOND);
+        assert_eq!(connection.poll_timeout(due + SECOND), Some((due + INTERVAL, Timer::Ping)), "{role:?}");
+        feed_at(&mut connection, &message[1..], due + SECOND);
         feed_at(&mut connection, &Raw::new(Raw::PONG, "another").for_endpoint(role), due + SECOND);
-        assert_eq!(connection.poll_timeout(due + SECOND), Some((due + SECOND + PONG, Timer::Pong)), "{role:?}");
         assert_eq!(connection.round_trip_time(), None);
         feed_at(&mut connection, &Raw::new(Raw::PONG, payload).for_endpoint(role), due + 2 * SECOND);
+        assert_eq!(connection.round_trip_time(), Some(2 * SECOND));
         assert_eq!(connection.poll_timeout(due + 2 * SECOND), Some((due + INTERVAL, Timer::Ping)), "{role:?}");
     }
 }
@@ -119,9 +119,9 @@ fn paused_reading_suspends_timeouts_that_wait_for_the_peer() {
         feed_at(&mut connection, &Raw::new(Raw::TEXT, "begun").more().for_endpoint(role), due);
         connection.pause_reading();
         assert!(connection.is_reading_paused() && !connection.wants_read());
-        assert_eq!(connection.poll_timeout(due), None, "{role:?}");
+        assert_eq!(connection.poll_timeout(due), Some((due + INTERVAL, Timer::Ping)), "{role:?}: only Pings go on");
         let late = due + Duration::from_secs(100_000);
-        connection.handle_timeout(late);
+        ping_at(&mut connection, late);
         assert_eq!((pending(&mut connection), connection.phase()), (vec![], Phase::Open));
 
         connection.resume_reading();
@@ -129,6 +129,83 @@ fn paused_reading_suspends_timeouts_that_wait_for_the_peer() {
         assert_eq!(connection.poll_timeout(late), Some((late + PONG, Timer::Pong)), "the interval starts again");
         connection.handle_timeout(late + PONG);
         assert_failed(&mut connection, Timer::Pong, 1011);
+    }
+}
+
+/// Section 5.5.3 lets a peer answer only the latest Ping.
+#[test]
+fn k2_a_peer_that_answers_only_the_latest_ping_stays_connected() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        for n in 1..10 {
+            let due = start + INTERVAL * n;
+            ping_at(&mut connection, due);
+            connection.ping(b"of the program").expect("the connection is open");
+            drain(&mut connection);
+            feed_at(&mut connection, &Raw::new(Raw::PONG, "of the program").for_endpoint(role), due + SECOND);
+            connection.handle_timeout(due + PONG);
+            assert_eq!((connection.phase(), connection.round_trip_time()), (Phase::Open, None), "{role:?}, Ping {n}");
+        }
+    }
+}
+
+/// Bytes that come at the instant at which the Ping was sent, or in the read that brought earlier bytes.
+#[test]
+fn k2_a_byte_at_the_instant_of_the_ping_is_an_answer() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        let due = start + INTERVAL;
+        feed_at(&mut connection, &Raw::new(Raw::PONG, "early").for_endpoint(role), due);
+        ping_at(&mut connection, due);
+        assert_eq!(connection.poll_timeout(due), Some((due + PONG, Timer::Pong)), "{role:?}");
+        feed_at(&mut connection, &Raw::new(Raw::PONG, "any").for_endpoint(role), due);
+        assert_eq!(connection.poll_timeout(due), Some((due + INTERVAL, Timer::Ping)), "{role:?}");
+    }
+}
+
+#[test]
+fn k2_bytes_that_came_before_the_ping_was_written_do_not_answer_it() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, keepalive, start);
+        let due = start + INTERVAL;
+        connection.send_binary(&[0; 100]).expect("the connection is open");
+        connection.handle_timeout(due);
+        feed_at(&mut connection, &Raw::new(Raw::PONG, "any").for_endpoint(role), due + SECOND);
+        drain(&mut connection);
+        assert_eq!(connection.poll_timeout(due + 2 * SECOND), Some((due + 2 * SECOND + PONG, Timer::Pong)), "{role:?}");
+    }
+}
+
+#[test]
+fn k2_without_a_pong_timeout_an_unanswered_ping_is_followed_by_others() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, |config| config.ping_interval = Some(INTERVAL), start);
+        for n in 1..5 {
+            assert_runs_until(&mut connection, start + INTERVAL * n, Timer::Ping);
+            ping_at(&mut connection, start + INTERVAL * n);
+        }
+        // A Ping that is not written yet is not followed by another: the output stays bounded.
+        connection.handle_timeout(start + INTERVAL * 5);
+        let queued = connection.output_len();
+        for n in 6..50 {
+            connection.handle_timeout(start + INTERVAL * n);
+        }
+        assert_eq!((connection.output_len(), connection.phase()), (queued, Phase::Open), "{role:?}");
+    }
+}
+
+#[test]
+fn k2_an_interval_of_zero_sends_one_ping_per_write() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, |config| config.ping_interval = Some(Duration::ZERO), start);
+        for _ in 0..3 {
+            ping_at(&mut connection, start);
+        }
     }
 }
 
