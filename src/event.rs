@@ -303,3 +303,21 @@ impl fmt::Display for Disconnect {
         write!(f, " ({}{})", self.cause, if is_cut_short { ", not clean" } else { "" })
     }
 }
+
+/// So a program can return an end with `?`. The message contains the cause, so there is no source.
+///
+/// ```
+/// use statesocket::{Connection, Event};
+/// use std::{error::Error, time::Instant};
+///
+/// fn take_events(connection: &mut Connection, mut input: &mut [u8]) -> Result<(), Box<dyn Error>> {
+///     while let Some(event) = connection.receive(&mut input, Instant::now()) {
+///         if let Event::Disconnect(end) = event {
+///             return Err(end);
+///         }
+///     }
+///     Ok(())
+/// }
+/// # let _ = take_events;
+/// ```
+impl std::error::Error for Disconnect {}

@@ -198,17 +198,31 @@ impl Connection {
     /// # Ok::<(), statesocket::PingError>(())
     /// ```
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
-        self.check(Action::Ping)?;
-        if self.transport.has_failed() {
-            return Err(PingError::TransportLost);
-        }
-        if payload.len() > MAX_CONTROL_PAYLOAD {
-            return Err(PingError::PayloadTooLong(payload.len()));
-        }
-        let limit = self.config.max_output_bytes;
-        self.outgoing.check_room(payload.len(), limit).map_err(|queued| PingError::OutputFull { queued, limit })?;
+        self.check_control(Action::Ping, payload)?;
         self.outgoing.frame(true, OpCode::Ping, payload);
         self.transition(self.local_party(), Action::Ping);
+        Ok(())
+    }
+
+    /// Queues a Pong that answers no Ping, with at most 125 bytes of payload: section 5.5.3 calls it "a unidirectional
+    /// heartbeat". Pings are answered without this call. Until the peer's Close comes, a Pong may also follow our Close.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// connection.pong(b"alive")?;
+    /// assert_eq!(connection.output(), b"\x8A\x05alive");
+    /// # Ok::<(), statesocket::PingError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`ping`](Self::ping).
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), PingError> {
+        self.check_control(Action::Pong, payload)?;
+        self.outgoing.frame(true, OpCode::Pong, payload);
+        self.transition(self.local_party(), Action::Pong);
         Ok(())
     }
 
@@ -220,6 +234,19 @@ impl Connection {
         }
         self.outgoing.pong(payload);
         self.transition(self.local_party(), Action::Pong);
+    }
+
+    /// Checks that a Ping or Pong may be queued.
+    fn check_control(&self, action: Action, payload: &[u8]) -> Result<(), PingError> {
+        self.check(action)?;
+        if self.transport.has_failed() {
+            return Err(PingError::TransportLost);
+        }
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(PingError::PayloadTooLong(payload.len()));
+        }
+        let limit = self.config.max_output_bytes;
+        self.outgoing.check_room(payload.len(), limit).map_err(|queued| PingError::OutputFull { queued, limit })
     }
 
     #[inline(always)]

@@ -83,7 +83,7 @@ pub enum SendJsonError {
     Serialize(String),
 }
 
-/// The error of [`Connection::ping`](crate::Connection::ping).
+/// The error of [`Connection::ping`](crate::Connection::ping) or [`pong`](crate::Connection::pong).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PingError {
@@ -94,11 +94,11 @@ pub enum PingError {
     #[error("the transport is lost")]
     TransportLost,
     /// Section 5.5: a control frame carries at most 125 bytes.
-    #[error("a ping of {0} bytes is over the limit of 125")]
+    #[error("a payload of {0} bytes is over the limit of 125")]
     PayloadTooLong(usize),
     /// The output could exceed [`Config::max_output_bytes`](crate::Config::max_output_bytes): a header counts as 14
     /// bytes.
-    #[error("{queued} bytes are queued, and the ping would go over the limit of {limit}")]
+    #[error("{queued} bytes are queued, and the frame would go over the limit of {limit}")]
     OutputFull {
         /// The number of queued bytes.
         queued: usize,

@@ -165,6 +165,14 @@ impl<'l> Session<'l> {
         self.view.connection.ping(payload)
     }
 
+    /// Queues a Pong that answers no Ping. See [`Connection::pong`].
+    ///
+    /// # Errors
+    /// Those of [`Connection::pong`].
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), PingError> {
+        self.view.connection.pong(payload)
+    }
+
     /// Begins the closing handshake, or answers the client's Close. See [`Connection::close`].
     ///
     /// # Errors

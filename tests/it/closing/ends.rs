@@ -8,7 +8,7 @@ use statesocket::{
     Action, Cause, CloseFrame, Config, Connection, Disconnect, Event, HandshakeError, Party, Phase, ProtocolError,
     Role, SocketAction, Timer, http::StatusCode,
 };
-use std::time::Instant;
+use std::{error::Error, time::Instant};
 
 fn code_and_reason(disconnect: &Disconnect) -> (u16, &str) {
     (disconnect.code.into(), &disconnect.reason)
@@ -293,4 +293,36 @@ fn a_cause_explains_itself() {
             "end of stream",
         ]
     );
+}
+
+/// The `?` of a function that returns any error takes an end, boxed or not.
+#[test]
+fn k13_an_end_is_an_error_that_a_program_can_return() {
+    fn boxed(end: Box<Disconnect>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Err(end)?
+    }
+    fn plain(end: Disconnect) -> Result<(), Box<dyn Error>> {
+        Err(end)?
+    }
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        let end = disconnect_in(&peer_sends(&mut connection, [Raw::close(4001, "bye")]));
+        let error = boxed(Box::new(end.clone())).expect_err("it is an error");
+        assert_eq!(error.to_string(), "4001 \"bye\" (closed by the peer)");
+        let error = plain(end.clone()).expect_err("it is an error");
+        assert_eq!(error.downcast_ref::<Disconnect>(), Some(&end), "{role:?}");
+        assert!(error.source().is_none(), "the text has the cause");
+    }
+}
+
+/// An end by a violation tells it once: in its text, not in a source that would repeat it.
+#[test]
+fn k13_the_error_of_a_violation_tells_its_cause_once() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        let end = disconnect_in(&peer_sends(&mut connection, [Raw::new(Raw::TEXT, b"\xFF")]));
+        let text = end.to_string();
+        assert_eq!(text.matches(&ProtocolError::InvalidText.to_string()).count(), 1, "{text}");
+        assert!(Error::source(&end).is_none());
+    }
 }

@@ -231,13 +231,13 @@ fn every_ping_error_has_its_message_and_changes_nothing() {
     for role in ROLES {
         let error = refused(&mut established(role, Config::default()), |c| c.ping(&[0; 126]));
         assert_eq!(error, PingError::PayloadTooLong(126));
-        assert_says(&error, "a ping of 126 bytes is over the limit of 125");
+        assert_says(&error, "a payload of 126 bytes is over the limit of 125");
 
         let mut connection = full(role);
         let queued = connection.output().len();
         let error = refused(&mut connection, |c| c.ping(&[0; 125]));
         assert_eq!(error, PingError::OutputFull { queued, limit: 50 });
-        assert_says(&error, &format!("{queued} bytes are queued, and the ping would go over the limit of 50"));
+        assert_says(&error, &format!("{queued} bytes are queued, and the frame would go over the limit of 50"));
     }
     let mut client = established(Role::Client, Config::default());
     client.close(1000, "").unwrap();

@@ -1,7 +1,7 @@
 //! Sent frames and messages: RFC 6455 sections 5.1, 5.3, 5.5.2, 5.5.3, 5.7 and 6.1.
 
 use crate::support::{
-    ROLES, Raw, after_own_close, drain, established, in_every_phase, manual, peer_sends, pending, sent, waiting,
+    ROLES, Raw, after_own_close, config, drain, established, in_every_phase, manual, peer_sends, pending, sent, waiting,
 };
 use statesocket::{
     Action, Agreed, Config, Connection, Event, Message, Phase, PingError, Role, SendError, State, TransitionError,
@@ -287,4 +287,53 @@ fn f23_the_examples_of_section_5_7_are_sent() {
     let bytes_64k = vec![0x5A; 65_536];
     server.send_binary(&bytes_64k).unwrap();
     assert_eq!(drain(&mut server), [b"\x82\x7f\0\0\0\0\0\x01\0\0", bytes_64k.as_slice()].concat(), "64 KiB");
+}
+
+#[test]
+fn k17_an_unsolicited_pong_is_sent_in_every_phase_that_allows_one() {
+    for (case, mut connection) in in_every_phase() {
+        drain(&mut connection);
+        let before = (connection.phase(), format!("{connection:?}"));
+        match connection.pong(b"alive") {
+            Ok(()) => {
+                assert!(connection.can(Action::Pong), "{case}");
+                let frames = sent(&mut connection);
+                assert_eq!(frames, [Raw::new(Raw::PONG, "alive")], "{case}");
+                assert_eq!(connection.phase(), before.0, "{case}");
+            }
+            Err(error) => {
+                assert!(matches!(error, PingError::Transition(_)) && !connection.can(Action::Pong), "{case}: {error}");
+                assert_eq!((connection.phase(), format!("{connection:?}")), before, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn k17_an_unsolicited_pong_keeps_to_the_limits_of_a_control_frame() {
+    for role in ROLES {
+        let mut connection = established(role, config(|config| config.max_output_bytes = 200));
+        assert_eq!(connection.pong(&[0; 126]), Err(PingError::PayloadTooLong(126)), "{role:?}");
+        connection.pong(&[7; 125]).expect("125 bytes fit");
+        assert!(matches!(connection.pong(&[7; 125]), Err(PingError::OutputFull { limit: 200, .. })), "{role:?}");
+        assert_eq!(sent(&mut connection), [Raw::new(Raw::PONG, [7; 125])], "{role:?}");
+        connection.transport_failed();
+        assert_eq!(connection.pong(b""), Err(PingError::TransportLost), "{role:?}");
+    }
+}
+
+#[test]
+fn k17_an_unsolicited_pong_goes_between_fragments_and_behind_our_close() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        connection.send_text_fragment("a", false).expect("the connection is open");
+        connection.pong(b"between").expect("control frames may be injected");
+        connection.send_text_fragment("b", true).expect("the message goes on");
+        connection.close(1000, "").expect("the connection is open");
+        connection.pong(b"behind").expect("the peer has not closed");
+        let opcodes: Vec<_> = sent(&mut connection).iter().map(|frame| frame.first & 0x0F).collect();
+        assert_eq!(opcodes, [1, 10, 0, 8, 10], "{role:?}");
+        let _ = peer_sends(&mut connection, [Raw::close(1000, "")]);
+        assert!(matches!(connection.pong(b"late"), Err(PingError::Transition(_))), "{role:?}");
+    }
 }
