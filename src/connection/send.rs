@@ -205,7 +205,8 @@ impl Connection {
     }
 
     /// Queues a Pong that answers no Ping, with at most 125 bytes of payload: section 5.5.3 calls it "a unidirectional
-    /// heartbeat". Pings are answered without this call. Until the peer's Close comes, a Pong may also follow our Close.
+    /// heartbeat". Pings are answered without this call. Until the peer's Close comes, a Pong may also follow our
+    /// Close.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
