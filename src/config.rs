@@ -95,8 +95,9 @@ pub struct Config {
     pub delivery: Delivery,
     /// Whether the connection or your code answers the peer's Close. Default the connection.
     pub close_reply: CloseReply,
-    /// Whether a server also hands out plain HTTP requests, which your code answers with
-    /// [`reject`](crate::Connection::reject). Off by default: the answer is then 426 with `Upgrade: websocket`.
+    /// Whether a server also hands out plain HTTP requests, GET and HEAD, which your code answers with
+    /// [`reject`](crate::Connection::reject). A request of HTTP/1.0 is always plain. Off by default: the answer is then
+    /// 426 with `Upgrade: websocket`.
     pub plain_http: bool,
     /// How long the peer's part of the opening handshake may take, counted from the beginning of the connection: the
     /// request on a server, the response on a client. Then a server answers 408, if a request has begun. Default 10 s.

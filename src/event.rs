@@ -28,6 +28,24 @@ pub enum Event<'b> {
     /// On a client: the server has answered with a final status other than 101. [`Disconnect`](Self::Disconnect)
     /// follows.
     Rejected(Box<Response>),
+    /// On a client: the server has answered with a 101 that breaks a rule of the opening handshake. The connection has
+    /// failed. [`Disconnect`](Self::Disconnect) follows and names the rule.
+    ///
+    /// ```
+    /// use statesocket::{Cause, Config, Connection, Event, HandshakeError, handshake::Connect};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let connect = Connect::new("ws://example.com/")?;
+    /// let mut connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
+    /// let mut bytes = *b"HTTP/1.1 101 Switching Protocols\r\nServer: a proxy\r\n\r\n";
+    /// let mut input = &mut bytes[..];
+    /// let Some(Event::InvalidResponse(response)) = connection.receive(&mut input, Instant::now()) else { panic!() };
+    /// assert_eq!(response.headers["server"], "a proxy");
+    /// let Some(Event::Disconnect(end)) = connection.poll_event() else { panic!() };
+    /// assert_eq!(end.cause, Cause::Handshake(HandshakeError::UpgradeMissing));
+    /// # Ok::<(), statesocket::ConnectError>(())
+    /// ```
+    InvalidResponse(Box<Response>),
     /// A whole message, with [`Delivery::Messages`](crate::Delivery::Messages).
     Message(Message<'b>),
     /// A chunk of a message, with [`Delivery::Chunks`](crate::Delivery::Chunks). The boundaries of chunks carry no
@@ -65,6 +83,7 @@ impl Event<'_> {
             Self::Request(request) => Event::Request(request),
             Self::Accepted(response) => Event::Accepted(response),
             Self::Rejected(response) => Event::Rejected(response),
+            Self::InvalidResponse(response) => Event::InvalidResponse(response),
             Self::Message(message) => Event::Message(message.into_owned()),
             Self::Chunk { data, is_last } => Event::Chunk { data: data.into_owned(), is_last },
             Self::Ping(payload) => Event::Ping(Cow::Owned(payload.into_owned())),
@@ -189,7 +208,8 @@ pub enum Cause {
     LocalClosed,
     /// The application answered the request with this status instead of 101.
     Rejected(StatusCode),
-    /// The peer broke the rules of the opening handshake.
+    /// The peer broke the rules of the opening handshake. If a server did so in a 101, [`Event::InvalidResponse`] has
+    /// it.
     Handshake(HandshakeError),
     /// The peer broke the rules of the WebSocket protocol.
     Protocol(ProtocolError),

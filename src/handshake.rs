@@ -11,6 +11,7 @@ mod accept;
 mod body;
 mod connect;
 mod extension;
+mod first_line;
 mod grammar;
 mod head;
 mod request;

@@ -145,7 +145,7 @@ impl Connection {
             return;
         }
         let status = if status.is_informational() { StatusCode::INTERNAL_SERVER_ERROR } else { status };
-        self.outgoing.extend(&Response::new(status).encode_own());
+        self.queue_own(&Response::new(status));
         self.end_rejected(status, Ending::Drain);
     }
 }
@@ -156,6 +156,12 @@ impl Connection {
             Role::Client => self.abort(),
             Role::Server => self.refuse(StatusCode::FORBIDDEN),
         }
+    }
+
+    /// Queues a response that this crate has made.
+    fn queue_own(&mut self, response: &Response) {
+        let bytes = response.encode(self.incoming.is_head_request());
+        self.outgoing.extend(&bytes.expect("a final status without reserved headers can be encoded"));
     }
 
     fn send_close(&mut self, frame: CloseFrame) {
@@ -204,7 +210,7 @@ impl Connection {
         let local = self.local_party();
         match self.role {
             Role::Server => {
-                let response = Response::to_error(&error);
+                let response = Response::to_error(&error, self.config.plain_http);
                 self.end_refused(&response, Cause::Handshake(error), Some(local));
             }
             Role::Client => self.end_aborted(local, Cause::Handshake(error), Some(local)),
@@ -243,7 +249,7 @@ impl Connection {
 
     /// Ends with a response that the application did not choose, to a request or the beginning of one.
     pub(super) fn end_refused(&mut self, response: &Response, cause: Cause, initiator: Option<Party>) {
-        self.outgoing.extend(&response.encode_own());
+        self.queue_own(response);
         self.transition(self.local_party(), Action::Abort);
         self.end(cause, initiator, Ending::Drain);
     }

@@ -11,6 +11,7 @@ use crate::{
     message::reader::{Item, Reader},
     spare::Spare,
 };
+use http::Method;
 use std::{mem, sync::Arc};
 
 /// Reads the peer's bytes, stage by stage. The roles differ until the first frame.
@@ -47,6 +48,7 @@ pub(super) enum Arrival<'b> {
     Request(Request),
     Accepted { response: Response, subprotocol: Option<String> },
     Rejected(Response),
+    InvalidResponse { response: Response, error: HandshakeError },
     Item(Item<'b>),
 }
 
@@ -97,6 +99,7 @@ impl Incoming {
             Stage::Response(reader) => Ok(match reader.read(input, config).map_err(Fault::Handshake)? {
                 Some(Answer::Accepted { response, subprotocol }) => Some(Arrival::Accepted { response, subprotocol }),
                 Some(Answer::Rejected(response)) => Some(Arrival::Rejected(response)),
+                Some(Answer::Invalid { response, error }) => Some(Arrival::InvalidResponse { response, error }),
                 None if is_last => reader.end_of_stream().map(Arrival::Rejected),
                 None => None,
             }),
@@ -183,6 +186,15 @@ impl Incoming {
     /// Whether a request has begun and not ended.
     pub(super) fn has_begun_request(&self) -> bool {
         matches!(&self.0, Stage::Request(reader) if reader.has_begun())
+    }
+
+    /// Whether the request, or the beginning of one, that an answer would go to is a HEAD.
+    pub(super) fn is_head_request(&self) -> bool {
+        match &self.0 {
+            Stage::Request(reader) => reader.is_head(),
+            Stage::Decision(pending) => pending.request.method() == Method::HEAD,
+            Stage::Response(_) | Stage::Frames(_) | Stage::EarlyFrames(_) | Stage::Discard => false,
+        }
     }
 
     /// Whether the head of a rejection has come and its body has not ended.

@@ -112,7 +112,8 @@ impl Connection {
     }
 
     /// Answers the request with a final response other than 101, which rejects it, redirects it, or serves it if it is
-    /// plain HTTP. The response gets `Content-Length` and `Connection: close`, and the connection ends.
+    /// plain HTTP. The response gets `Content-Length` and `Connection: close`, and the connection ends. The answer to a
+    /// HEAD is written without its body.
     ///
     /// # Errors
     /// [`RejectError`] if no request waits, or if the response is not a final one that can be written.
@@ -127,7 +128,7 @@ impl Connection {
     /// ```
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
         self.check(Action::Reject)?;
-        self.outgoing.extend(&response.encode()?);
+        self.outgoing.extend(&response.encode(self.incoming.is_head_request())?);
         self.end_rejected(response.status, Ending::Drain);
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::{
     transport::Ending,
 };
 use crate::{
+    error::HandshakeError,
     event::{Cause, Event},
     handshake::{Request, Response},
     message::{
@@ -139,6 +140,7 @@ impl Connection {
             Ok(Some(Arrival::Request(request))) => Some(self.on_request(Arc::new(request))),
             Ok(Some(Arrival::Accepted { response, subprotocol })) => Some(self.on_accepted(response, subprotocol)),
             Ok(Some(Arrival::Rejected(response))) => Some(self.on_rejected(response)),
+            Ok(Some(Arrival::InvalidResponse { response, error })) => Some(self.on_invalid_response(response, error)),
             Ok(None) => self.on_end_of_input(),
             Err(fault) => self.on_fault(fault),
         }
@@ -160,6 +162,12 @@ impl Connection {
     fn on_rejected(&mut self, response: Response) -> Event<'static> {
         self.end_rejected(response.status, Ending::Close);
         Event::Rejected(Box::new(response))
+    }
+
+    #[cold]
+    fn on_invalid_response(&mut self, response: Response, error: HandshakeError) -> Event<'static> {
+        self.fail_handshake(error);
+        Event::InvalidResponse(Box::new(response))
     }
 
     #[cold]

@@ -12,9 +12,6 @@ pub enum HandshakeError {
     /// The head is not HTTP: a forbidden byte, a bare line feed, a malformed line.
     #[error("the head is not well-formed HTTP")]
     Malformed,
-    /// The head is not UTF-8 (section 8.1).
-    #[error("the head is not UTF-8")]
-    NotUtf8,
     /// The request line is longer than [`Config::max_request_line_bytes`](crate::Config::max_request_line_bytes).
     #[error("the request line is over the limit of {limit} bytes")]
     RequestLineTooLong {
@@ -34,11 +31,11 @@ pub enum HandshakeError {
         /// The limit, in header lines.
         limit: usize,
     },
-    /// The method is not GET. Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
-    #[error("the method is not GET")]
+    /// The method is neither GET nor HEAD. Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
+    #[error("the method is neither GET nor HEAD")]
     MethodNotAllowed,
-    /// The version is not HTTP/1.1. Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
-    #[error("the HTTP version is not 1.1")]
+    /// The major version of HTTP is not 1 (RFC 9110 section 15.6.6), or the version of a 101 is HTTP/1.0.
+    #[error("the HTTP version is not supported")]
     VersionNotSupported,
     /// Section 3: the request target is neither a path nor an absolute http(s) or ws(s) URI, or has a fragment.
     #[error("the request target is not a resource name")]
@@ -46,16 +43,20 @@ pub enum HandshakeError {
     /// RFC 9112 section 3.2: `Host` is missing, appears more than once, or names no host.
     #[error("a request needs exactly one valid Host header")]
     InvalidHost,
+    /// `Origin` is empty, or is not printable ASCII (RFC 6454 section 7.1). It must not look like no `Origin`.
+    #[error("the Origin header is not an origin in printable ASCII")]
+    InvalidOrigin,
     /// The request has a body: `Content-Length` over 0, or `Transfer-Encoding`.
     #[error("the request has a body")]
     RequestBody,
-    /// The request is plain HTTP, and [`Config::plain_http`](crate::Config::plain_http) is off.
+    /// The request is plain HTTP, and [`Config::plain_http`](crate::Config::plain_http) is off. A HEAD and a request of
+    /// HTTP/1.0 are always plain.
     #[error("the request does not ask for a WebSocket")]
     UpgradeRequired,
     /// The `Upgrade` header of the response is not `websocket` (section 4.1, response item 2).
     #[error("the Upgrade header of the response is not websocket")]
     UpgradeMissing,
-    /// `Connection` does not list `upgrade` (section 4.2.1 item 4; section 4.1, response item 3).
+    /// `Connection` does not list `upgrade` (section 4.2.1 item 4; section 4.1, response item 3), or is not ASCII.
     #[error("the Connection header does not list upgrade")]
     ConnectionMissing,
     /// `Sec-WebSocket-Version` is missing or is not 13 (section 4.4).
@@ -64,7 +65,7 @@ pub enum HandshakeError {
     /// Section 4.2.1 item 5: the key is missing, or does not decode to 16 bytes.
     #[error("the Sec-WebSocket-Key header is not 16 bytes in base64")]
     InvalidKey,
-    /// A header that may appear only once appears again (sections 11.3.1 to 11.3.5).
+    /// A header that may appear only once appears again (sections 11.3.1 to 11.3.5; RFC 6454 section 7.3 for `Origin`).
     #[error("the {0} header appears more than once")]
     DuplicateHeader(HeaderName),
     /// `Sec-WebSocket-Protocol` is not a list of distinct tokens (sections 4.1 item 10 and 11.3.4).
@@ -98,9 +99,9 @@ impl HandshakeError {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Malformed
-            | Self::NotUtf8
             | Self::InvalidTarget
             | Self::InvalidHost
+            | Self::InvalidOrigin
             | Self::RequestBody
             | Self::ConnectionMissing
             | Self::InvalidKey

@@ -2,17 +2,19 @@
 
 use super::{
     Response,
-    grammar::{self, is_digits, trim},
+    grammar::{Malformed, is_digits, trim},
 };
-use crate::error::HandshakeError;
 use http::{
     HeaderMap, StatusCode,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
-/// The longest line of the chunked coding, in bytes. A line holds a size with extensions, or a trailer.
-const MAX_CHUNK_LINE: usize = 1024;
+/// The longest line with the size and the extensions of a chunk, in bytes.
+const MAX_SIZE_LINE: usize = 1024;
 
+/// A body, as far as it has come. A fault ends it.
+///
+/// RFC 9112 section 8 treats a body as cut off also "when decoding a supposedly chunked transfer coding fails".
 #[derive(Clone, Debug)]
 pub(super) struct Body {
     bytes: Vec<u8>,
@@ -26,32 +28,33 @@ enum Next {
     Sized(u64),
     /// The body, until the stream ends.
     Unsized,
-    /// The line with the size of the next chunk, as far as it has come.
-    ChunkSize(Vec<u8>),
-    /// A chunk, with this number of bytes left, those of the line end behind it included.
+    /// The line with the size of the next chunk.
+    SizeLine(SizeLine),
+    /// A chunk, with this number of bytes left.
     Chunk(u64),
-    /// A line after the last chunk, as far as it has come.
-    Trailer(Vec<u8>),
+    /// The line end behind a chunk, of which this is missing.
+    LineEnd(&'static [u8]),
+    /// None: the body has ended.
+    End,
 }
 
 impl Body {
     /// Reads the framing of the body of `response` (RFC 9112 section 6.3).
-    pub(super) fn of(response: &Response) -> Result<Self, HandshakeError> {
+    pub(super) fn of(response: &Response) -> Self {
         let headers = &response.headers;
         let next = if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status) {
-            Next::Sized(0)
+            Next::End
         } else if headers.contains_key(TRANSFER_ENCODING) {
-            if is_chunked(headers) { Next::ChunkSize(Vec::new()) } else { Next::Unsized }
+            if is_chunked(headers) { Next::SizeLine(SizeLine::default()) } else { Next::Unsized }
         } else {
-            match grammar::single(headers, &CONTENT_LENGTH).map_err(|_| HandshakeError::Malformed)? {
-                Some(length) if is_digits(length) => {
-                    Next::Sized(length.parse().map_err(|_| HandshakeError::Malformed)?)
-                }
-                Some(_) => return Err(HandshakeError::Malformed),
-                None => Next::Unsized,
+            match content_length(headers) {
+                Ok(Some(length)) => Next::Sized(length),
+                Ok(None) => Next::Unsized,
+                // Section 6.3 item 5: "the message framing is invalid".
+                Err(Malformed) => Next::End,
             }
         };
-        Ok(Self { bytes: Vec::new(), next })
+        Self { bytes: Vec::new(), next }
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {
@@ -60,15 +63,15 @@ impl Body {
 
     /// Takes the bytes of the body off the front of `input`. Returns whether the body has ended or has reached `limit`
     /// bytes, where it is cut off.
-    pub(super) fn read(&mut self, input: &mut &mut [u8], limit: usize) -> Result<bool, HandshakeError> {
+    pub(super) fn read(&mut self, input: &mut &mut [u8], limit: usize) -> bool {
         loop {
-            if matches!(self.next, Next::Sized(0)) || self.bytes.len() >= limit {
-                return Ok(true);
+            let room = limit - self.bytes.len();
+            if matches!(self.next, Next::Sized(0) | Next::End) || room == 0 {
+                return true;
             }
             if input.is_empty() {
-                return Ok(false);
+                return false;
             }
-            let room = limit - self.bytes.len();
             match &mut self.next {
                 Next::Sized(left) => {
                     let data = take(input, *left, room);
@@ -77,58 +80,94 @@ impl Body {
                 }
                 Next::Unsized => self.bytes.extend_from_slice(take(input, u64::MAX, room)),
                 Next::Chunk(left) => {
-                    let data = take_of_chunk(input, left, room)?;
+                    let data = take(input, *left, room);
+                    *left -= data.len() as u64;
                     self.bytes.extend_from_slice(data);
                     if *left == 0 {
-                        self.next = Next::ChunkSize(Vec::new());
+                        self.next = Next::LineEnd(b"\r\n");
                     }
                 }
-                Next::ChunkSize(line) => {
-                    if take_line(input, line)? {
-                        self.next = after_size(line)?;
+                Next::LineEnd(missing) => {
+                    let Some(&mut byte) = input.split_off_first_mut() else { return false };
+                    self.next = match missing.strip_prefix(&[byte]) {
+                        Some([]) => Next::SizeLine(SizeLine::default()),
+                        Some(missing) => Next::LineEnd(missing),
+                        None => Next::End,
+                    };
+                }
+                Next::SizeLine(line) => {
+                    let Some(&mut byte) = input.split_off_first_mut() else { return false };
+                    match line.push(byte) {
+                        Ok(None) => {}
+                        // The connection ends with the body: the trailers have no use.
+                        Ok(Some(0)) | Err(Malformed) => self.next = Next::End,
+                        Ok(Some(size)) => self.next = Next::Chunk(size),
                     }
                 }
-                Next::Trailer(line) => {
-                    if take_line(input, line)? {
-                        let is_end = line.as_slice() == b"\r\n";
-                        self.next = if is_end { Next::Sized(0) } else { Next::Trailer(Vec::new()) };
-                    }
-                }
+                Next::End => return true,
             }
         }
     }
 }
 
-/// Takes bytes of a chunk. `left` is the number of missing bytes, those of the line end included. Checks the line end,
-/// and returns the bytes before it.
-///
-/// ```text
-///   d d d d d d CR LF
-///       |       |
-///       |       the last 2 bytes of the chunk: the line end
-///       the bytes taken may begin and end anywhere, also between CR and LF
-/// ```
-fn take_of_chunk<'b>(input: &mut &'b mut [u8], left: &mut u64, room: usize) -> Result<&'b [u8], HandshakeError> {
-    let data_left = left.saturating_sub(2);
-    let taken = &*take(input, *left, room);
-    let (data, line_end) = taken.split_at(data_left.min(taken.len() as u64) as usize);
-    *left -= taken.len() as u64;
-    let line_end_left = (*left).min(2) as usize;
-    let expected = &b"\r\n"[2 - line_end_left - line_end.len()..];
-    if expected.starts_with(line_end) { Ok(data) } else { Err(HandshakeError::Malformed) }
+/// `chunk-size [ chunk-ext ] CRLF` (RFC 9112 section 7.1), byte by byte.
+#[derive(Clone, Debug, Default)]
+struct SizeLine {
+    size: u64,
+    len: usize,
+    part: SizePart,
 }
 
-/// The part of the body that follows the line of a chunk size.
-fn after_size(line: &[u8]) -> Result<Next, HandshakeError> {
-    // httparse reads a line without a digit as size 0.
-    if !line[0].is_ascii_hexdigit() {
-        return Err(HandshakeError::Malformed);
+#[derive(Clone, Copy, Debug, Default)]
+enum SizePart {
+    #[default]
+    Start,
+    Digits,
+    /// White space after the digits.
+    Space,
+    Extensions,
+    /// The line feed.
+    Feed,
+}
+
+impl SizeLine {
+    /// Takes the next byte. Returns the size once the line has ended.
+    fn push(&mut self, byte: u8) -> Result<Option<u64>, Malformed> {
+        self.len += 1;
+        if self.len > MAX_SIZE_LINE {
+            return Err(Malformed);
+        }
+        self.part = match (self.part, byte) {
+            (SizePart::Start | SizePart::Digits, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                let digit = char::from(byte).to_digit(16).map(u64::from).ok_or(Malformed)?;
+                self.size = self.size.checked_mul(16).ok_or(Malformed)? | digit;
+                SizePart::Digits
+            }
+            (SizePart::Feed, b'\n') => return Ok(Some(self.size)),
+            (SizePart::Start | SizePart::Feed, _) | (_, b'\n') => return Err(Malformed),
+            (_, b'\r') => SizePart::Feed,
+            (SizePart::Digits | SizePart::Space, b' ' | b'\t') => SizePart::Space,
+            (SizePart::Digits | SizePart::Space, b';') | (SizePart::Extensions, _) => SizePart::Extensions,
+            (SizePart::Digits | SizePart::Space, _) => return Err(Malformed),
+        };
+        Ok(None)
     }
-    match httparse::parse_chunk_size(line) {
-        Ok(httparse::Status::Complete((_, 0))) => Ok(Next::Trailer(Vec::new())),
-        Ok(httparse::Status::Complete((_, size))) => Ok(Next::Chunk(size.saturating_add(2))),
-        Ok(httparse::Status::Partial) | Err(_) => Err(HandshakeError::Malformed),
+}
+
+/// The length in the headers. RFC 9110 section 8.6 allows a recipient to accept a list of "the same decimal value
+/// repeated".
+fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
+    let mut length = None;
+    for value in headers.get_all(CONTENT_LENGTH) {
+        for element in value.to_str().map_err(|_| Malformed)?.split(',').map(trim) {
+            let number = Some(element).filter(|text| is_digits(text)).and_then(|text| text.parse().ok());
+            let number = number.ok_or(Malformed)?;
+            if *length.get_or_insert(number) != number {
+                return Err(Malformed);
+            }
+        }
     }
+    Ok(length)
 }
 
 /// Whether chunked is the final transfer coding (RFC 9112 section 6.3).
@@ -142,16 +181,4 @@ fn is_chunked(headers: &HeaderMap) -> bool {
 fn take<'b>(input: &mut &'b mut [u8], left: u64, room: usize) -> &'b mut [u8] {
     let len = usize::try_from(left).unwrap_or(usize::MAX).min(room).min(input.len());
     input.split_off_mut(..len).expect("the length is at most that of the input")
-}
-
-/// Moves the bytes up to and including the first line feed from `input` to `line`, or all bytes if there is none.
-/// Returns whether there was one.
-fn take_line(input: &mut &mut [u8], line: &mut Vec<u8>) -> Result<bool, HandshakeError> {
-    let end = input.iter().position(|&byte| byte == b'\n');
-    let taken = take(input, end.map_or(u64::MAX, |at| at as u64 + 1), usize::MAX);
-    if line.len() + taken.len() > MAX_CHUNK_LINE {
-        return Err(HandshakeError::Malformed);
-    }
-    line.extend_from_slice(taken);
-    Ok(end.is_some())
 }

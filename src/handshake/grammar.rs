@@ -8,12 +8,13 @@ use std::net::Ipv6Addr;
 pub(crate) struct Malformed;
 
 /// Whether `text` is a token (RFC 9110 section 5.6.2). RFC 6455 requires one for subprotocols and extensions.
-pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
+pub(crate) fn is_token(text: impl AsRef<[u8]>) -> bool {
+    let text = text.as_ref();
+    !text.is_empty() && text.iter().copied().all(is_token_byte)
 }
 
 /// `tchar`: the visible characters except delimiters.
-const fn is_token_byte(byte: u8) -> bool {
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
         | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
@@ -44,10 +45,15 @@ pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// Whether the list in a header contains `token`, in upper or lower case. The list may be on several lines.
+/// Whether the list in a header contains `token`, in upper or lower case. The list may be on several lines. A list that
+/// is not ASCII contains nothing.
 pub(crate) fn lists_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let has_token = |value: &str| value.split(',').any(|element| trim(element).eq_ignore_ascii_case(token));
-    headers.get_all(name).iter().any(|value| value.to_str().is_ok_and(has_token))
+    let mut is_listed = false;
+    for value in headers.get_all(name) {
+        let Ok(value) = value.to_str() else { return false };
+        is_listed |= value.split(',').any(|element| trim(element).eq_ignore_ascii_case(token));
+    }
+    is_listed
 }
 
 /// The tokens in the list of a header, all its lines in order. Empty elements are ignored (RFC 9110 section 5.6.1).

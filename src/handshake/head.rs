@@ -1,84 +1,122 @@
 //! The head of a request or response: reading it up to its empty line, and writing its headers.
 
+use super::first_line::FirstLine;
 use crate::{config::Config, error::HandshakeError};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use std::mem;
+use std::{borrow::Cow, mem, ops::Range};
 
 /// Collects a head. It looks at each byte once, so a head that comes byte by byte costs no more than a whole one.
 ///
-/// A byte that no head can contain fails at once. So a TLS client hello on a plain port fails before the timeout.
-#[derive(Clone, Debug, Default)]
-pub(super) struct HeadReader {
+/// A byte that no head can contain fails at once, and so does a beginning that no first line can have. So a TLS client
+/// hello on a plain port and the greeting of another protocol fail before the timeout.
+#[derive(Clone, Debug)]
+pub(super) struct HeadReader<L> {
     bytes: Vec<u8>,
     line_start: usize,
     lines: usize,
+    /// The number of bytes at the beginning of the first line that are those of [`FirstLine::START`].
+    started: usize,
+    first_line: Option<(L, Range<usize>)>,
     /// The bytes of the heads before this one, which are interim responses.
     before: usize,
 }
 
 /// A complete head within the limits.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct Head<L> {
+    pub(super) first_line: L,
+    first_line_at: Range<usize>,
     bytes: Bytes,
     lines: usize,
 }
 
-impl HeadReader {
+impl<L> Default for HeadReader<L> {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), line_start: 0, lines: 0, started: 0, first_line: None, before: 0 }
+    }
+}
+
+impl<L: FirstLine> HeadReader<L> {
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
+    /// Whether the first line begins with [`FirstLine::START`].
+    pub(super) const fn has_start(&self) -> bool {
+        self.started == L::START.len()
+    }
+
     /// Takes a head off the front of `input`, or all of `input` if the head does not end there.
-    pub(super) fn read(
-        &mut self,
-        input: &mut &mut [u8],
-        config: &Config,
-        first_line_limit: usize,
-    ) -> Result<Option<Head>, HandshakeError> {
-        let end = self.find_end(input, config, first_line_limit)?;
+    ///
+    /// Not inlined, because the function that reads frames would grow by it.
+    #[inline(never)]
+    pub(super) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Head<L>>, HandshakeError> {
+        let end = self.find_end(input, config)?;
         let len = end.unwrap_or(input.len());
         let taken = input.split_off_mut(..len).expect("the head ends within the input");
         self.bytes.extend_from_slice(taken);
-        Ok(end.map(|_| {
-            let before = self.before + self.bytes.len();
-            let done = mem::replace(self, Self { before, ..Self::default() });
-            Head { bytes: done.bytes.into(), lines: done.lines }
-        }))
+        if end.is_none() {
+            return Ok(None);
+        }
+        let before = self.before + self.bytes.len();
+        let done = mem::replace(self, Self { before, ..Self::default() });
+        let (first_line, first_line_at) = done.first_line.expect("a head ends behind its first line");
+        Ok(Some(Head { first_line, first_line_at, bytes: done.bytes.into(), lines: done.lines }))
     }
 
     /// The end of the head in `input`, which follows the bytes collected so far.
-    fn find_end(
-        &mut self,
-        input: &[u8],
-        config: &Config,
-        first_line_limit: usize,
-    ) -> Result<Option<usize>, HandshakeError> {
+    fn find_end(&mut self, input: &[u8], config: &Config) -> Result<Option<usize>, HandshakeError> {
         let held = self.bytes.len();
         let mut follows_cr = self.bytes.last() == Some(&b'\r');
         let mut at = 0;
         loop {
             if !follows_cr {
-                at += plain_len(&input[at..]);
-                self.check_len(held + at, config, first_line_limit)?;
+                let run = &input[at..][..plain_len(&input[at..])];
+                if self.lines == 0 {
+                    self.check_start(held + at, run, config)?;
+                }
+                at += run.len();
+                self.check_len(held + at, config)?;
             }
             let Some(&byte) = input.get(at) else { return Ok(None) };
             let is_misplaced = if follows_cr { byte != b'\n' } else { !matches!(byte, b'\t' | b'\r') };
             if is_misplaced {
                 return Err(HandshakeError::Malformed);
             }
+            let begins_empty_line = byte == b'\r' && held + at == self.line_start;
+            if self.lines == 0 && !follows_cr && !begins_empty_line {
+                self.check_start(held + at, &[byte], config)?;
+            }
             at += 1;
-            self.check_len(held + at, config, first_line_limit)?;
+            self.check_len(held + at, config)?;
             follows_cr = byte == b'\r';
-            if byte == b'\n' && self.end_line(held + at, config)? {
+            if byte == b'\n' && self.end_line(&input[..at], config)? {
                 return Ok(Some(at));
             }
         }
     }
 
+    /// Checks the beginning of the first line. `run` is the bytes of the head from `at` on.
+    #[cold]
+    fn check_start(&mut self, at: usize, run: &[u8], config: &Config) -> Result<(), HandshakeError> {
+        for (at, &byte) in (at..).zip(run) {
+            let is_starting = at == self.line_start + self.started;
+            let Some(&expected) = L::START.get(self.started).filter(|_| is_starting) else { return Ok(()) };
+            // The first of two faults is reported, however the bytes are cut.
+            self.check_len(at + 1, config)?;
+            if !L::can_follow(self.started, byte) {
+                return Err(HandshakeError::Malformed);
+            }
+            self.started += usize::from(byte == expected);
+        }
+        Ok(())
+    }
+
     /// Checks the length of the head so far.
-    fn check_len(&self, len: usize, config: &Config, first_line_limit: usize) -> Result<(), HandshakeError> {
+    fn check_len(&self, len: usize, config: &Config) -> Result<(), HandshakeError> {
         let head_limit = config.max_head_bytes.saturating_sub(self.before);
+        let first_line_limit = L::max_len(config);
         // The lower of the two limits is reported, however the bytes are cut.
         if self.lines == 0 && len > first_line_limit && first_line_limit <= head_limit {
             return Err(HandshakeError::RequestLineTooLong { limit: first_line_limit });
@@ -89,19 +127,32 @@ impl HeadReader {
         Ok(())
     }
 
-    /// Ends a line behind the first `at` bytes of the head. Returns whether the head ends with it.
-    fn end_line(&mut self, at: usize, config: &Config) -> Result<bool, HandshakeError> {
-        let is_empty = at - mem::replace(&mut self.line_start, at) == 2;
-        if is_empty {
+    /// Ends a line with the last byte of `input`. Returns whether the head ends with it.
+    fn end_line(&mut self, input: &[u8], config: &Config) -> Result<bool, HandshakeError> {
+        let end = self.bytes.len() + input.len();
+        let start = mem::replace(&mut self.line_start, end);
+        if end - start == 2 {
             // RFC 9112 section 2.2: "a server [...] SHOULD ignore at least one empty line (CRLF) received prior to the
-            // request-line"; httparse does.
+            // request-line". A client does so too.
             return Ok(self.lines > 0);
         }
         self.lines += 1;
-        if self.lines - 1 > config.max_headers {
+        if self.lines == 1 {
+            let line = self.joined(start, input);
+            let first_line = L::parse(&line[..line.len() - 2])?;
+            self.first_line = Some((first_line, start..end));
+        } else if self.lines - 1 > config.max_headers {
             return Err(HandshakeError::TooManyHeaders { limit: config.max_headers });
         }
         Ok(false)
+    }
+
+    /// The bytes of the head from `start` on, the last of which are in `input`.
+    fn joined<'i>(&self, start: usize, input: &'i [u8]) -> Cow<'i, [u8]> {
+        match start.checked_sub(self.bytes.len()) {
+            Some(start) => Cow::Borrowed(&input[start..]),
+            None => Cow::Owned([&self.bytes[start..], input].concat()),
+        }
     }
 }
 
@@ -127,16 +178,10 @@ const fn controls(word: u64) -> u64 {
     (is_low | is_delete) & (0x80 * ONES)
 }
 
-impl Head {
-    /// Calls `parse` with the text and memory for its header lines.
-    pub(super) fn parse_with<T>(
-        &self,
-        parse: impl for<'h> FnOnce(&'h str, &mut [httparse::Header<'h>]) -> Result<T, HandshakeError>,
-    ) -> Result<T, HandshakeError> {
-        // RFC 6455 section 8.1: "This rule applies both during the opening handshake and during subsequent data
-        // exchange."
-        let text = simdutf8::basic::from_utf8(&self.bytes).map_err(|_| HandshakeError::NotUtf8)?;
-        parse(text, &mut vec![httparse::EMPTY_HEADER; self.lines])
+impl<L> Head<L> {
+    /// A part of the first line.
+    pub(super) fn in_first_line(&self, part: &Range<usize>) -> &[u8] {
+        &self.bytes[self.first_line_at.clone()][part.clone()]
     }
 
     /// A part of the head that shares its memory.
@@ -145,41 +190,26 @@ impl Head {
     }
 
     /// The headers. Their values share the memory of the head.
-    pub(super) fn headers(&self, parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, HandshakeError> {
-        let mut headers = HeaderMap::try_with_capacity(parsed.len()).unwrap_or_default();
-        for header in parsed {
-            let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| HandshakeError::Malformed)?;
-            let value = self.share(header.value);
-            let value = HeaderValue::from_maybe_shared(value).map_err(|_| HandshakeError::Malformed)?;
-            headers.try_append(name, value).map_err(|_| HandshakeError::TooManyHeaders { limit: headers.len() })?;
-        }
-        Ok(headers)
+    pub(super) fn headers(&self) -> Result<HeaderMap, HandshakeError> {
+        parse_headers(&self.bytes, self.first_line_at.end, self.lines)
     }
 }
 
-/// The first line of a head, without the empty lines before it.
-pub(super) fn first_line(text: &str) -> &str {
-    text.trim_start_matches("\r\n").split("\r\n").next().unwrap_or_default()
-}
-
-/// `HTTP-version = HTTP-name "/" DIGIT "." DIGIT` (RFC 9112 section 2.3).
-pub(super) fn is_http_version(word: &str) -> bool {
-    matches!(word.as_bytes(), [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
-}
-
-/// Our error for one of httparse. httparse reports a wrong version also where there is no version at all;
-/// `names_version` tells the two cases apart.
-pub(super) const fn syntax_error(error: httparse::Error, names_version: bool) -> HandshakeError {
-    match error {
-        httparse::Error::Version if names_version => HandshakeError::VersionNotSupported,
-        httparse::Error::Version
-        | httparse::Error::HeaderName
-        | httparse::Error::HeaderValue
-        | httparse::Error::NewLine
-        | httparse::Error::Status
-        | httparse::Error::Token
-        | httparse::Error::TooManyHeaders => HandshakeError::Malformed,
+/// The headers in `head` from `start` on, at most `lines` of them. RFC 9110 section 5.5: a recipient treats bytes
+/// outside ASCII "as opaque data".
+fn parse_headers(head: &Bytes, start: usize, lines: usize) -> Result<HeaderMap, HandshakeError> {
+    let mut room = vec![httparse::EMPTY_HEADER; lines];
+    let Ok(httparse::Status::Complete((_, parsed))) = httparse::parse_headers(&head[start..], &mut room) else {
+        return Err(HandshakeError::Malformed);
+    };
+    let mut headers = HeaderMap::try_with_capacity(parsed.len()).unwrap_or_default();
+    for header in parsed {
+        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| HandshakeError::Malformed)?;
+        let value = head.slice_ref(header.value);
+        let value = HeaderValue::from_maybe_shared(value).map_err(|_| HandshakeError::Malformed)?;
+        headers.try_append(name, value).map_err(|_| HandshakeError::TooManyHeaders { limit: headers.len() })?;
     }
+    Ok(headers)
 }
 
 /// Appends a header line.

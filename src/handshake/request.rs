@@ -2,13 +2,14 @@
 
 use super::{
     extension::{self, Extension},
+    first_line::RequestLine,
     grammar::{self, is_host_and_port, lists_token},
-    head::{Head, first_line, is_http_version, syntax_error},
+    head::Head,
 };
 use crate::error::HandshakeError;
 use data_encoding::BASE64;
 use http::{
-    HeaderMap, Uri,
+    HeaderMap, Method, Uri,
     header::{
         CONNECTION, CONTENT_LENGTH, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
         SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
@@ -18,7 +19,7 @@ use http::{
 use std::{borrow::Cow, collections::HashSet};
 use tungstenite::handshake::derive_accept_key;
 
-/// The opening request of a client; with [`Config::plain_http`](crate::Config::plain_http), any GET request.
+/// The opening request of a client; with [`Config::plain_http`](crate::Config::plain_http), any GET or HEAD request.
 ///
 /// It has no body: a server refuses a request with one.
 ///
@@ -36,14 +37,15 @@ use tungstenite::handshake::derive_accept_key;
 /// assert_eq!(request.query("name").as_deref(), Some("Bob"), "the last one, as in Starlette");
 /// assert_eq!(request.query_pairs().count(), 2);
 /// assert_eq!(request.subprotocols(), ["soap", "wamp"]);
-/// assert_eq!(request.authority().port_u16(), Some(8080));
+/// assert_eq!(request.authority().and_then(|authority| authority.port_u16()), Some(8080));
 /// assert_eq!(request.url("ws"), "ws://example.com:8080/ws/lobby?name=Ann&name=Bob");
 /// assert_eq!(request.origin(), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    method: Method,
     resource: PathAndQuery,
-    authority: Authority,
+    authority: Option<Authority>,
     headers: HeaderMap,
     subprotocols: Vec<String>,
     extensions: Vec<Extension>,
@@ -51,6 +53,27 @@ pub struct Request {
 }
 
 impl Request {
+    /// The method: GET, or HEAD if the request is plain HTTP. Answer a HEAD like a GET: the answer is written without
+    /// its body (RFC 9110 section 9.3.2).
+    ///
+    /// ```
+    /// use statesocket::{Config, Connection, Event, handshake::Response, http::{Method, StatusCode}};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let config = Config::default().with(|config| config.plain_http = true);
+    /// let mut connection = Connection::server(Arc::new(config), Instant::now());
+    /// let mut bytes = *b"HEAD / HTTP/1.1\r\nHost: example.com\r\n\r\n";
+    /// let Some(Event::Request(request)) = connection.receive(&mut &mut bytes[..], Instant::now()) else { panic!() };
+    /// assert_eq!((request.method(), request.is_websocket()), (&Method::HEAD, false));
+    /// connection.reject(Response::new(StatusCode::OK).body("a page"))?;
+    /// assert!(connection.output().ends_with(b"\r\nContent-Length: 6\r\n\r\n"));
+    /// # Ok::<(), statesocket::RejectError>(())
+    /// ```
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        &self.method
+    }
+
     /// The path, percent-encoded as it came.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -74,17 +97,18 @@ impl Request {
         self.query_pairs().filter(|(key, _)| key == name).last().map(|(_, value)| value)
     }
 
-    /// The host, and the port if there is one: those of an absolute target, else those of the `Host` header.
+    /// The host, and the port if there is one: those of an absolute target, else those of the `Host` header. Only a
+    /// plain request of HTTP/1.0 may have neither (RFC 9112 section 3.2).
     #[must_use]
-    pub const fn authority(&self) -> &Authority {
-        &self.authority
+    pub const fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
     }
 
     /// The URL that the client asked for. `scheme` is `ws`, or `wss` if the socket carries TLS, which the request does
-    /// not tell.
+    /// not tell. Without an [`authority`](Self::authority), that part of the URL is empty (RFC 9112 section 3.3).
     #[must_use]
     pub fn url(&self, scheme: &str) -> String {
-        format!("{scheme}://{}{}", self.authority, self.resource)
+        format!("{scheme}://{}{}", self.authority.as_ref().map_or("", Authority::as_str), self.resource)
     }
 
     /// All headers.
@@ -96,9 +120,11 @@ impl Request {
     /// The origin of the page that sent the request; `None` without an `Origin`. Such a request "SHOULD NOT be
     /// interpreted as coming from a browser client" (RFC 6455 section 4.2.1 item 7). A server that is not meant for
     /// every page checks the origin (section 10.2).
+    ///
+    /// A request with several `Origin` headers, or with one that is empty or not printable ASCII, is answered with 400.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
-        self.headers.get(ORIGIN).and_then(|origin| std::str::from_utf8(origin.as_bytes()).ok())
+        self.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok())
     }
 
     /// Whether the `Origin` has the host and port of this request. False without an `Origin`, and with the origin
@@ -109,10 +135,10 @@ impl Request {
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
         let Some((scheme, origin)) = self.origin().and_then(|origin| origin.split_once("://")) else { return false };
-        let Ok(origin) = origin.parse::<Authority>() else { return false };
+        let (Ok(origin), Some(host)) = (origin.parse::<Authority>(), &self.authority) else { return false };
         let default = if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 };
         let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
-        origin.host().eq_ignore_ascii_case(self.authority.host()) && port(&origin) == port(&self.authority)
+        origin.host().eq_ignore_ascii_case(host.host()) && port(&origin) == port(host)
     }
 
     /// The subprotocols offered, in the client's order of preference.
@@ -140,37 +166,34 @@ impl Request {
     }
 
     /// Reads a head by RFC 6455 section 4.2.1. Only `plain_http` allows a request that asks for no WebSocket.
-    pub(super) fn parse(head: &Head, plain_http: bool) -> Result<Self, HandshakeError> {
-        head.parse_with(|text, room| {
-            let mut parsed = httparse::Request::new(room);
-            parsed.parse(text.as_bytes()).map_err(|error| syntax_error(error, is_request_line(first_line(text))))?;
-            // Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
-            if parsed.method != Some("GET") {
-                return Err(HandshakeError::MethodNotAllowed);
-            }
-            if parsed.version != Some(1) {
-                return Err(HandshakeError::VersionNotSupported);
-            }
-            Self::validate(head, parsed.path.unwrap_or_default(), head.headers(parsed.headers)?, plain_http)
-        })
-    }
-
-    fn validate(head: &Head, target: &str, headers: HeaderMap, plain_http: bool) -> Result<Self, HandshakeError> {
+    pub(super) fn parse(head: &Head<RequestLine>, plain_http: bool) -> Result<Self, HandshakeError> {
+        let RequestLine { is_head, minor_version, .. } = head.first_line;
+        let headers = head.headers()?;
         let host = parse_host(head, &headers)?;
-        let target = parse_target(head, target)?;
+        // RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
+        // message that lacks a Host header field". A request of HTTP/1.0 may lack it.
+        if host.is_none() && minor_version > 0 {
+            return Err(HandshakeError::InvalidHost);
+        }
+        let target = parse_target(head)?;
         refuse_body(&headers)?;
+        check_origin(&headers)?;
         let target = target.into_parts();
         let mut request = Self {
+            method: if is_head { Method::HEAD } else { Method::GET },
             resource: target.path_and_query.ok_or(HandshakeError::InvalidTarget)?,
             // RFC 9112 section 3.2.2: a server "MUST ignore the received Host header field (if any)" beside an
             // absolute target.
-            authority: target.authority.unwrap_or(host),
+            authority: target.authority.or(host),
             subprotocols: Vec::new(),
             extensions: Vec::new(),
             is_websocket: false,
             headers,
         };
-        if lists_token(&request.headers, &UPGRADE, "websocket") {
+        // Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request". RFC 9110 section 7.8: "A server MUST ignore an
+        // Upgrade header field that is received in an HTTP/1.0 request."
+        let can_upgrade = minor_version > 0 && !is_head;
+        if can_upgrade && lists_token(&request.headers, &UPGRADE, "websocket") {
             request.validate_websocket()?;
         } else if !plain_http {
             return Err(HandshakeError::UpgradeRequired);
@@ -207,40 +230,41 @@ impl Request {
     }
 }
 
-/// Whether `line` is a request line, of any HTTP version.
-fn is_request_line(line: &str) -> bool {
-    let words: Vec<_> = line.split(' ').collect();
-    matches!(words.as_slice(), [method, target, version]
-        if !method.is_empty() && !target.is_empty() && is_http_version(version))
-}
-
-/// RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
-/// that lacks a Host header field and to any request message that contains more than one Host header field line or a
-/// Host header field with an invalid field value."
-fn parse_host(head: &Head, headers: &HeaderMap) -> Result<Authority, HandshakeError> {
-    grammar::single(headers, &HOST)
-        .ok()
-        .flatten()
-        .and_then(|host| Authority::from_maybe_shared(head.share(host)).ok())
-        .filter(is_host_and_port)
-        .ok_or(HandshakeError::InvalidHost)
+/// The host in the `Host` header, if there is one. RFC 9112 section 3.2: 400 is also the answer to "any request message
+/// that contains more than one Host header field line or a Host header field with an invalid field value".
+fn parse_host(head: &Head<RequestLine>, headers: &HeaderMap) -> Result<Option<Authority>, HandshakeError> {
+    let Some(host) = grammar::single(headers, &HOST).map_err(|_| HandshakeError::InvalidHost)? else { return Ok(None) };
+    let authority = Authority::from_maybe_shared(head.share(host)).ok().filter(is_host_and_port);
+    authority.map(Some).ok_or(HandshakeError::InvalidHost)
 }
 
 /// RFC 6455 section 4.1 item 3: the target is a resource name, or "an absolute http/https URI". A ws(s) URI is accepted
 /// too.
-fn parse_target(head: &Head, target: &str) -> Result<Uri, HandshakeError> {
+fn parse_target(head: &Head<RequestLine>) -> Result<Uri, HandshakeError> {
+    let target = head.in_first_line(&head.first_line.target);
+    // `Uri` accepts UTF-8, and drops a fragment silently.
+    if !target.is_ascii() || target.contains(&b'#') {
+        return Err(HandshakeError::InvalidTarget);
+    }
     let uri = Uri::from_maybe_shared(head.share(target)).map_err(|_| HandshakeError::InvalidTarget)?;
     let is_resource = match uri.scheme_str() {
-        None => target.starts_with('/'),
+        None => target.starts_with(b"/"),
         Some(scheme) => ["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)),
     };
     let is_authority = uri.authority().is_none_or(is_host_and_port);
-    // `Uri` drops a fragment silently, and accepts UTF-8.
-    if is_resource && is_authority && target.is_ascii() && !target.contains('#') {
-        Ok(uri)
-    } else {
-        Err(HandshakeError::InvalidTarget)
+    if is_resource && is_authority { Ok(uri) } else { Err(HandshakeError::InvalidTarget) }
+}
+
+/// RFC 6454 section 7.3: a user agent sends at most one `Origin`. Section 7.1 writes it in printable ASCII. A request
+/// with another one must not look like a request without one, which comes from no browser.
+fn check_origin(headers: &HeaderMap) -> Result<(), HandshakeError> {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else { return Ok(()) };
+    if origins.next().is_some() {
+        return Err(HandshakeError::DuplicateHeader(ORIGIN));
     }
+    let is_printable = origin.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_printable && !origin.is_empty() { Ok(()) } else { Err(HandshakeError::InvalidOrigin) }
 }
 
 /// Section 4.2.1 item 5: "a base64-encoded [...] value that, when decoded, is 16 bytes in length".

@@ -1,23 +1,32 @@
 //! The opening handshake of a server: bytes to a request.
 
-use super::{Request, head::HeadReader};
+use super::{Request, first_line::RequestLine, head::HeadReader};
 use crate::{config::Config, error::HandshakeError};
 use std::sync::Arc;
 
 /// Reads a request.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RequestReader(HeadReader);
+pub(crate) struct RequestReader {
+    head: HeadReader<RequestLine>,
+    is_head: bool,
+}
 
 impl RequestReader {
     /// Whether the client has sent a byte.
     pub(crate) fn has_begun(&self) -> bool {
-        !self.0.is_empty()
+        !self.head.is_empty()
+    }
+
+    /// Whether the method is HEAD. It is known before the request is whole, and also of a request that is refused.
+    pub(crate) const fn is_head(&self) -> bool {
+        self.is_head
     }
 
     /// Takes a request off the front of `input`, or all of `input` if the request does not end there.
     pub(crate) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Request>, HandshakeError> {
-        let head = self.0.read(input, config, config.max_request_line_bytes)?;
-        head.map(|head| Request::parse(&head, config.plain_http)).transpose()
+        let head = self.head.read(input, config);
+        self.is_head |= self.head.has_start() || matches!(&head, Ok(Some(head)) if head.first_line.is_head);
+        head?.map(|head| Request::parse(&head, config.plain_http)).transpose()
     }
 }
 

@@ -27,6 +27,8 @@ use http::{
 pub struct Response {
     /// The status.
     pub status: StatusCode,
+    /// The reason phrase, in any encoding. A new response has the phrase that its status is registered with.
+    pub reason: Bytes,
     /// The headers. `reject` refuses `Content-Length`, `Connection` and `Transfer-Encoding`. It writes the first two
     /// itself.
     pub headers: HeaderMap,
@@ -38,7 +40,26 @@ impl Response {
     /// A response with no headers and no body.
     #[must_use]
     pub fn new(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+        let reason = Bytes::from_static(status.canonical_reason().unwrap_or_default().as_bytes());
+        Self { status, reason, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// Sets the reason phrase. It may be empty.
+    ///
+    /// ```
+    /// use statesocket::{RejectError, handshake::Response, http::StatusCode};
+    ///
+    /// let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).reason("Back At Noon")?;
+    /// assert_eq!(response.reason, "Back At Noon");
+    /// assert_eq!(response.reason("Back\r\nAt: Noon").err(), Some(RejectError::InvalidReason));
+    /// # Ok::<(), RejectError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RejectError::InvalidReason`] if it has a control character other than a tab.
+    pub fn reason(mut self, phrase: impl Into<Bytes>) -> Result<Self, RejectError> {
+        self.reason = phrase.into();
+        if is_reason(&self.reason) { Ok(self) } else { Err(RejectError::InvalidReason) }
     }
 
     /// Adds a header. The types of [`http`] allow no value that would split the response.
@@ -61,12 +82,13 @@ impl Response {
     }
 
     /// The answer to a request that breaks the rules.
-    pub(crate) fn to_error(error: &HandshakeError) -> Self {
+    pub(crate) fn to_error(error: &HandshakeError, plain_http: bool) -> Self {
         let mut response = Self::new(error.status()).body(format!("{error}\n"));
         response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         // RFC 9110 section 15.5.6 requires Allow, section 15.5.22 Upgrade.
         if *error == HandshakeError::MethodNotAllowed {
-            response.headers.insert(ALLOW, HeaderValue::from_static("GET"));
+            let methods = if plain_http { "GET, HEAD" } else { "GET" };
+            response.headers.insert(ALLOW, HeaderValue::from_static(methods));
         }
         if error.status() == StatusCode::UPGRADE_REQUIRED {
             response.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -77,13 +99,9 @@ impl Response {
         response
     }
 
-    /// The bytes of a response that this crate has made.
-    pub(crate) fn encode_own(&self) -> Vec<u8> {
-        self.encode().expect("a final status without reserved headers can be encoded")
-    }
-
-    /// The bytes of the response, after which the server closes.
-    pub(crate) fn encode(&self) -> Result<Vec<u8>, RejectError> {
+    /// The bytes of the response, after which the server closes. An answer to HEAD lacks the body, and has the same
+    /// headers (RFC 9110 section 9.3.2).
+    pub(crate) fn encode(&self, is_to_head: bool) -> Result<Vec<u8>, RejectError> {
         if self.status.is_informational() {
             return Err(RejectError::NotFinal(self.status));
         }
@@ -94,8 +112,10 @@ impl Response {
         if let Some(name) = self.headers.keys().find(|name| is_framing(name)) {
             return Err(RejectError::ReservedHeader(name.clone()));
         }
-        let reason = self.status.canonical_reason().unwrap_or_default();
-        let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", self.status.as_str()).into_bytes();
+        if !is_reason(&self.reason) {
+            return Err(RejectError::InvalidReason);
+        }
+        let mut bytes = [b"HTTP/1.1 ", self.status.as_str().as_bytes(), b" ", &self.reason, b"\r\n"].concat();
         write_headers(&mut bytes, &self.headers);
         // RFC 9110 section 7.8: "A sender of Upgrade MUST also send an 'Upgrade' connection option".
         let options: &[u8] = if self.headers.contains_key(UPGRADE) { b"close, upgrade" } else { b"close" };
@@ -104,7 +124,14 @@ impl Response {
             write_header(&mut bytes, "Content-Length", self.body.len().to_string().as_bytes());
         }
         bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&self.body);
+        if !is_to_head {
+            bytes.extend_from_slice(&self.body);
+        }
         Ok(bytes)
     }
+}
+
+/// `reason-phrase = 1*( HTAB / SP / VCHAR / obs-text )` (RFC 9112 section 4), or nothing.
+fn is_reason(phrase: &[u8]) -> bool {
+    phrase.iter().all(|byte| *byte == b'\t' || !byte.is_ascii_control())
 }

@@ -5,8 +5,9 @@ use super::{
     body::Body,
     connect::Connect,
     extension,
+    first_line::StatusLine,
     grammar::{self, is_token, lists_token},
-    head::{Head, HeadReader, first_line, is_http_version, syntax_error},
+    head::{Head, HeadReader},
 };
 use crate::{config::Config, error::HandshakeError};
 use bytes::Bytes;
@@ -19,14 +20,22 @@ use tungstenite::handshake::derive_accept_key;
 /// The answer of the server.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Accepted { response: Response, subprotocol: Option<String> },
+    Accepted {
+        response: Response,
+        subprotocol: Option<String>,
+    },
     Rejected(Response),
+    /// A 101 that breaks a rule.
+    Invalid {
+        response: Response,
+        error: HandshakeError,
+    },
 }
 
 /// Reads the answer to a request.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseReader {
-    head: HeadReader,
+    head: HeadReader<StatusLine>,
     accept_key: String,
     offered: Vec<String>,
     rejection: Option<(Response, Body)>,
@@ -50,24 +59,23 @@ impl ResponseReader {
     /// Takes an answer off the front of `input`, or all of `input` if the answer does not end there.
     pub(crate) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Answer>, HandshakeError> {
         while self.rejection.is_none() {
-            let Some(head) = self.head.read(input, config, usize::MAX)? else { return Ok(None) };
-            let (response, minor_version) = parse(&head)?;
+            let Some(head) = self.head.read(input, config)? else { return Ok(None) };
+            let response = parse(&head)?;
             if response.status == StatusCode::SWITCHING_PROTOCOLS {
-                if minor_version != 1 {
-                    return Err(HandshakeError::VersionNotSupported);
-                }
-                let subprotocol = self.verify(&response)?;
-                return Ok(Some(Answer::Accepted { response, subprotocol }));
+                return Ok(Some(match self.verify(&head.first_line, &response) {
+                    Ok(subprotocol) => Answer::Accepted { response, subprotocol },
+                    Err(error) => Answer::Invalid { response, error },
+                }));
             }
             // RFC 9110 section 15.2: "A client MUST be able to parse one or more 1xx responses received prior to a
             // final response".
             if !response.status.is_informational() {
-                let body = Body::of(&response)?;
+                let body = Body::of(&response);
                 self.rejection = Some((response, body));
             }
         }
         let Some((_, body)) = &mut self.rejection else { return Ok(None) };
-        if !body.read(input, config.max_rejection_body_bytes)? {
+        if !body.read(input, config.max_rejection_body_bytes) {
             return Ok(None);
         }
         Ok(self.end_of_stream().map(Answer::Rejected))
@@ -82,7 +90,10 @@ impl ResponseReader {
 
     /// Checks items 2 to 6 of section 4.1: "The client MUST validate the server's response as follows". Returns the
     /// subprotocol.
-    fn verify(&self, response: &Response) -> Result<Option<String>, HandshakeError> {
+    fn verify(&self, line: &StatusLine, response: &Response) -> Result<Option<String>, HandshakeError> {
+        if line.minor_version == 0 {
+            return Err(HandshakeError::VersionNotSupported);
+        }
         let headers = &response.headers;
         let single = |name: &HeaderName| {
             grammar::single(headers, name).map_err(|_| HandshakeError::DuplicateHeader(name.clone()))
@@ -113,15 +124,9 @@ impl ResponseReader {
     }
 }
 
-fn parse(head: &Head) -> Result<(Response, u8), HandshakeError> {
-    head.parse_with(|text, room| {
-        let mut parsed = httparse::Response::new(room);
-        parsed.parse(text.as_bytes()).map_err(|error| {
-            syntax_error(error, first_line(text).split_once(' ').is_some_and(|(version, _)| is_http_version(version)))
-        })?;
-        let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(HandshakeError::Malformed)?;
-        let mut response = Response::new(status);
-        response.headers = head.headers(parsed.headers)?;
-        Ok((response, parsed.version.unwrap_or_default()))
-    })
+fn parse(head: &Head<StatusLine>) -> Result<Response, HandshakeError> {
+    let mut response = Response::new(head.first_line.status);
+    response.reason = head.share(head.in_first_line(&head.first_line.reason));
+    response.headers = head.headers()?;
+    Ok(response)
 }

@@ -53,7 +53,8 @@ impl Admission {
 
     /// The status that refuses `request`; `None` if it is served.
     pub(super) fn refusal(&self, request: &Request) -> Option<StatusCode> {
-        let is_host = |host: &String| host.eq_ignore_ascii_case(request.authority().host());
+        let is_host =
+            |host: &String| request.authority().is_some_and(|authority| host.eq_ignore_ascii_case(authority.host()));
         if self.hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(is_host)) {
             return Some(StatusCode::MISDIRECTED_REQUEST);
         }

@@ -192,7 +192,9 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 self.shared.tally.count(&disconnect);
                 self.call(|handler, session| handler.on_disconnect(session, &disconnect));
             }
-            Event::Accepted(_) | Event::Rejected(_) => unreachable!("only a client receives a response"),
+            Event::Accepted(_) | Event::Rejected(_) | Event::InvalidResponse(_) => {
+                unreachable!("only a client receives a response")
+            }
         }
     }
 

@@ -31,16 +31,16 @@ fn every_http_error_of_a_request_has_its_status_and_message() {
 
     let get = request_head("/chat", &[]);
     let post = [b"POST", &get[3..]].concat();
-    let not_utf8 = b"GET / HTTP/1.1\r\nX: \xFF\r\n\r\n";
-    let old = b"GET / HTTP/1.0\r\nHost: h\r\n\r\n";
+    let origin = request_head("/chat", &[("Origin", "\u{e9}")]);
+    let other_version = b"GET / HTTP/2.0\r\nHost: h\r\n\r\n";
     let no_host = b"GET / HTTP/1.1\r\n\r\n";
     let target = request_head("*", &[]);
     let body = request_head("/chat", &[("Content-Length", "1")]);
     for (request, error, status, words) in [
         (b"\x16".as_slice(), Error::Malformed, 400, "the head is not well-formed HTTP"),
-        (not_utf8, Error::NotUtf8, 400, "the head is not UTF-8"),
-        (&post, Error::MethodNotAllowed, 405, "the method is not GET"),
-        (old, Error::VersionNotSupported, 505, "the HTTP version is not 1.1"),
+        (&origin, Error::InvalidOrigin, 400, "the Origin header is not an origin in printable ASCII"),
+        (&post, Error::MethodNotAllowed, 405, "the method is neither GET nor HEAD"),
+        (other_version, Error::VersionNotSupported, 505, "the HTTP version is not supported"),
         (&target, Error::InvalidTarget, 400, "the request target is not a resource name"),
         (no_host, Error::InvalidHost, 400, "a request needs exactly one valid Host header"),
         (&body, Error::RequestBody, 400, "the request has a body"),
@@ -197,6 +197,10 @@ fn every_reject_error_has_its_message_and_changes_nothing() {
     ] {
         refused(RejectError::BodyNotAllowed(status), Response::new(status).body("x"), words);
     }
+
+    let mut response = Response::new(StatusCode::NOT_FOUND);
+    response.reason = "a\r\nb: c".into();
+    refused(RejectError::InvalidReason, response, "the reason phrase has a control character");
 
     let mut server = server(Config::default());
     let error = RejectError::Transition(too_early);

@@ -21,7 +21,9 @@ pub(super) enum Weapon {
     Head,
     /// A malformed head.
     NoHead,
-    /// A response other than 101.
+    /// A head that breaks a rule of the opening handshake.
+    WrongHead,
+    /// An answer other than 101.
     Refusal,
     Text,
     FirstFragment,
@@ -41,9 +43,10 @@ pub(super) enum Weapon {
 }
 
 impl Weapon {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Head,
         Self::NoHead,
+        Self::WrongHead,
         Self::Refusal,
         Self::Text,
         Self::FirstFragment,
@@ -67,6 +70,8 @@ impl Weapon {
             Self::Head if local == Role::Server => return request_head("/", &[]),
             Self::Head => return accepted_head(request, &[]),
             Self::NoHead => return b"\r\n:\r\n\r\n".to_vec(),
+            Self::WrongHead if local == Role::Server => return request_head("/", &[("Sec-WebSocket-Key", "x")]),
+            Self::WrongHead => return accepted_head(request, &[("Sec-WebSocket-Accept", "x")]),
             Self::Refusal => return response_head("HTTP/1.1 403 Forbidden", &[("Content-Length", "0")]),
             Self::Text => Raw::new(Raw::TEXT, "text"),
             Self::FirstFragment => Raw::new(Raw::TEXT, "first").more(),
@@ -140,8 +145,9 @@ impl Adversary {
     pub(super) fn new(role: Role, config: Config, is_established: bool, bounds: Bounds) -> Self {
         let setup = Setup { role, config: Arc::new(config), is_established, fault: None, epoch: Instant::now() };
         let request = Endpoint::new(&setup).request();
-        let suits =
-            |weapon: &Weapon| !is_established || !matches!(weapon, Weapon::Head | Weapon::NoHead | Weapon::Refusal);
+        let is_head =
+            |weapon: &Weapon| matches!(weapon, Weapon::Head | Weapon::NoHead | Weapon::WrongHead | Weapon::Refusal);
+        let suits = |weapon: &Weapon| !is_established || !is_head(weapon);
         let weapons = Weapon::ALL.into_iter().filter(suits);
         let arsenal = weapons.map(|weapon| (weapon, weapon.bytes(role, &request))).collect();
         Self { bounds, machine: Machine::new(setup), arsenal }

@@ -97,7 +97,7 @@ impl Ledger {
             format!("{event:?} after the Disconnect")
         })?;
         match event {
-            Event::Request(_) | Event::Accepted(_) | Event::Rejected(_) => {
+            Event::Request(_) | Event::Accepted(_) | Event::Rejected(_) | Event::InvalidResponse(_) => {
                 require(!self.has_opened, p::ORDER, || format!("{event:?} is not the first"))?;
                 self.has_opened = true;
             }

@@ -3,4 +3,6 @@
 mod client;
 mod elsewhere;
 mod negotiation;
+mod opaque;
+mod reason;
 mod server;

@@ -8,7 +8,7 @@ use statesocket::{
     handshake::{Accept, Request, Response},
     http,
 };
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 use tungstenite::handshake::derive_accept_key;
 
 /// A head as another parser reads it.
@@ -41,13 +41,13 @@ pub(crate) fn check_request(data: &[u8]) {
         [Event::Request(_), Event::Disconnect(disconnect)] => {
             let head = parse_request(wire).expect("a reported request is complete");
             let early = wire.len() - head.len;
-            assert!(early > config.max_early_bytes, "only too many early bytes end the connection: {disconnect:?}");
-            check_refusal(server.output(), &disconnect.cause);
+            assert!(early > config.max_early_bytes, "only more than can be held ends it: {disconnect:?}");
+            check_refusal(server.output(), &disconnect.cause, is_head(wire, &config));
         }
         [Event::Disconnect(disconnect)] => {
             assert!(!is_plainly_right_request(wire, &config), "a valid request is not refused: {disconnect:?}");
             assert_eq!((u16::from(disconnect.code), server.phase()), (1006, Phase::Closed));
-            check_refusal(server.output(), &disconnect.cause);
+            check_refusal(server.output(), &disconnect.cause, is_head(wire, &config));
         }
         other => panic!("{other:?}"),
     }
@@ -57,20 +57,31 @@ pub(crate) fn check_request(data: &[u8]) {
 fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], config: &Config) {
     let head = parse_request(wire).expect("a reported request is complete");
     let [method, target, version] = &head.first_line;
-    assert_eq!((method.as_str(), version.as_str()), ("GET", "1"));
+    assert_eq!(method, request.method().as_str());
+    assert!(["GET", "HEAD"].contains(&method.as_str()), "{method}");
     assert!(target.contains(request.path()) || request.path() == "/", "{target} names {}", request.path());
-    assert_eq!(head.values("host").len(), 1);
+    assert!(head.values("host").len() == 1 || (head.values("host").is_empty() && version == "0"), "{:?}", head.headers);
     assert!(head.len <= config.max_head_bytes);
     assert!(head.headers.len() <= config.max_headers);
     assert!(wire.len() - head.len <= config.max_early_bytes, "the head is over the limit");
     assert!(head.values("transfer-encoding").is_empty());
     assert!(head.values("content-length").iter().all(|len| *len == "0"), "a body would be read as frames");
-    if !request.is_websocket() {
-        assert!(config.plain_http, "a plain request is reported only if configured");
-        assert!(server.accept(Accept::new()).is_err(), "a plain request cannot be accepted");
-        server.reject(Response::new(http::StatusCode::OK).body("hello")).expect("a plain request can be answered");
-        return check_response_head(server.output(), "200");
+    match head.values("origin")[..] {
+        [] => assert_eq!(request.origin(), None),
+        [origin] => {
+            assert!(!origin.is_empty() && origin.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{origin:?}");
+            assert_eq!(request.origin(), Some(origin));
+        }
+        _ => panic!("an Origin twice: {:?}", head.headers),
     }
+    if !request.is_websocket() {
+        assert!(config.plain_http, "a plain request is handed out only if the configuration says so");
+        assert!(server.accept(Accept::new()).is_err(), "and cannot be accepted");
+        server.reject(Response::new(http::StatusCode::OK).body("hello")).expect("it can be answered");
+        return check_response_head(server.output(), "200", method == "HEAD");
+    }
+    assert_eq!(method, "GET", "no other asks for a WebSocket");
+    assert_ne!(version, "0", "HTTP/1.0 knows no Upgrade");
     assert!(head.lists("upgrade", "websocket"));
     assert!(head.lists("connection", "upgrade"));
     assert_eq!(head.values("sec-websocket-version"), ["13"]);
@@ -83,29 +94,40 @@ fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], confi
     let accept = offered.first().map_or_else(Accept::new, |name| Accept::new().subprotocol(name.as_str()));
     server.accept(accept).expect("the subprotocol was offered");
     let answer = drain(server);
-    check_response_head(&answer, "101");
-    let answer = parse_response(&answer).expect("the call was checked");
+    check_response_head(&answer, "101", false);
+    let answer = parse_response(&answer).expect("it was checked");
     assert_eq!(answer.values("sec-websocket-accept"), [derive_accept_key(key.as_bytes())]);
     assert_eq!(answer.values("sec-websocket-protocol"), offered.first().into_iter().collect::<Vec<_>>());
 }
 
-/// A refusal is one complete HTTP response with the status of its reason.
-fn check_refusal(output: &[u8], cause: &Cause) {
+/// A refusal is one whole HTTP response with the status of its reason.
+fn check_refusal(output: &[u8], cause: &Cause, is_to_head: bool) {
     let Cause::Handshake(error) = cause else { panic!("{cause:?}") };
-    check_response_head(output, error.status().as_str());
-    let head = parse_response(output).expect("the call was checked");
+    check_response_head(output, error.status().as_str(), is_to_head);
+    let head = parse_response(output).expect("it was checked");
     match error.status().as_u16() {
         // RFC 9110 section 15.5.22: "The server MUST send an Upgrade header field in a 426 response".
         426 => assert!(!head.values("upgrade").is_empty()),
         // Section 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
-        405 => assert_eq!(head.values("allow"), ["GET"]),
+        405 => assert!(["GET", "GET, HEAD"].contains(&head.values("allow")[0]), "{:?}", head.headers),
         400.. => {}
         other => panic!("{other} is no refusal"),
     }
 }
 
-/// One complete response and nothing behind it. Unless it is a 101, its body has the stated length, and it is the last.
-fn check_response_head(output: &[u8], status: &str) {
+/// Whether the method is HEAD and is complete before any limit is exceeded.
+fn is_head(wire: &[u8], config: &Config) -> bool {
+    let mut line = wire;
+    while let Some(rest) = line.strip_prefix(b"\r\n") {
+        line = rest;
+    }
+    let end = wire.len() - line.len() + 5;
+    line.starts_with(b"HEAD ") && end <= config.max_request_line_bytes.min(config.max_head_bytes)
+}
+
+/// Checks that `output` is 1 whole response. Unless it is a 101, its body has the length in its headers and ends it.
+/// A response to a HEAD has no body.
+fn check_response_head(output: &[u8], status: &str, is_to_head: bool) {
     let head = parse_response(output).unwrap_or_else(|| panic!("no response: {}", output.escape_ascii()));
     assert_eq!(head.first_line[1], status);
     let body = &output[head.len..];
@@ -114,7 +136,8 @@ fn check_response_head(output: &[u8], status: &str) {
         return assert_eq!(body, b"");
     }
     assert!(head.lists("connection", "close"));
-    assert_eq!(head.values("content-length"), [body.len().to_string()]);
+    let [length] = head.values("content-length")[..] else { panic!("one length: {:?}", head.headers) };
+    assert!(if is_to_head { body.is_empty() } else { length == body.len().to_string() }, "{length}: {body:?}");
 }
 
 /// A request without any possible fault, in a form simple enough to be sure of that.
@@ -123,9 +146,11 @@ pub(crate) fn is_plainly_right_request(wire: &[u8], config: &Config) -> bool {
     let [method, target, version] = &head.first_line;
     let is_host = |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_lowercase() || b == b'.');
     let is_simple = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~=&?".contains(&byte);
-    let others = ["host", "upgrade", "connection", "sec-websocket-version", "sec-websocket-key"];
+    // What a Cookie holds is nobody's business.
+    let others = ["host", "upgrade", "connection", "sec-websocket-version", "sec-websocket-key", "cookie"];
     let early = wire.len() - head.len;
-    (method.as_str(), version.as_str()) == ("GET", "1")
+    method == "GET"
+        && version != "0"
         && wire.starts_with(b"GET ")
         && target.starts_with('/')
         && target.bytes().all(is_simple)
@@ -139,11 +164,11 @@ pub(crate) fn is_plainly_right_request(wire: &[u8], config: &Config) -> bool {
         && target.len() + 16 <= config.max_request_line_bytes
         && head.headers.len() <= config.max_headers
         && early <= config.max_early_bytes
-        && is_plain_text(&wire[..head.len])
+        && has_line_ends(&wire[..head.len])
 }
 
-fn is_plain_text(head: &[u8]) -> bool {
-    head.is_ascii() && head.windows(2).all(|two| (two[1] == b'\n') == (two[0] == b'\r'))
+fn has_line_ends(head: &[u8]) -> bool {
+    head.windows(2).all(|two| (two[1] == b'\n') == (two[0] == b'\r'))
 }
 
 /// The first byte is the configuration, the rest is what a server sends to a client that offers two subprotocols.
@@ -180,6 +205,11 @@ pub(crate) fn check_response(data: &[u8]) {
             assert!(response.body.len() <= client.config().max_rejection_body_bytes);
             check_gone(&mut client, |cause| *cause == Cause::Rejected(response.status));
         }
+        Some(Event::InvalidResponse(response)) => {
+            assert_eq!(response.status.as_u16(), 101, "what is no 101 is a rejection");
+            assert!(wire[..taken].ends_with(b"\r\n\r\n"), "it is judged when it is whole");
+            check_gone(&mut client, |cause| matches!(cause, Cause::Handshake(_)));
+        }
         Some(Event::Disconnect(disconnect)) => {
             assert!(matches!(disconnect.cause, Cause::Handshake(_)), "{disconnect:?}");
             assert_eq!((client.phase(), client.output()), (Phase::Closed, &b""[..]), "a failed client writes nothing");
@@ -192,8 +222,9 @@ pub(crate) fn check_response(data: &[u8]) {
 pub(crate) fn is_plainly_right_answer(wire: &[u8], accept: &str, config: &Config) -> bool {
     let Some(head) = parse_response(wire) else { return false };
     let [version, status, _] = &head.first_line;
-    let names = ["upgrade", "connection", "sec-websocket-accept", "sec-websocket-protocol"];
-    (version.as_str(), status.as_str()) == ("1", "101")
+    let names = ["upgrade", "connection", "sec-websocket-accept", "sec-websocket-protocol", "set-cookie"];
+    status == "101"
+        && version != "0"
         && wire.starts_with(b"HTTP/")
         && head.headers.iter().all(|(name, _)| names.contains(&name.to_ascii_lowercase().as_str()))
         && matches!(head.values("upgrade")[..], [value] if value.eq_ignore_ascii_case("websocket"))
@@ -202,7 +233,7 @@ pub(crate) fn is_plainly_right_answer(wire: &[u8], accept: &str, config: &Config
         && matches!(head.values("sec-websocket-protocol")[..], [] | ["chat" | "superchat"])
         && head.len <= config.max_head_bytes
         && head.headers.len() <= config.max_headers
-        && is_plain_text(&wire[..head.len])
+        && has_line_ends(&wire[..head.len])
 }
 
 /// RFC 6455 section 4.1, the list of what "the client MUST validate".
@@ -251,15 +282,33 @@ impl Head {
 fn parse_request(wire: &[u8]) -> Option<Head> {
     let mut room = [httparse::EMPTY_HEADER; 128];
     let mut parsed = httparse::Request::new(&mut room);
-    let httparse::Status::Complete(len) = parsed.parse(wire).ok()? else { return None };
-    let first_line = [parsed.method?.to_owned(), parsed.path?.to_owned(), parsed.version?.to_string()];
+    let (wire, version) = with_known_version(wire);
+    let httparse::Status::Complete(len) = parsed.parse(&wire).ok()? else { return None };
+    let version = version.unwrap_or_else(|| parsed.version.expect("it is whole").to_string());
+    let first_line = [parsed.method?.to_owned(), parsed.path?.to_owned(), version];
     Some(Head::new(first_line, parsed.headers, len))
 }
 
 fn parse_response(wire: &[u8]) -> Option<Head> {
     let mut room = [httparse::EMPTY_HEADER; 128];
     let mut parsed = httparse::Response::new(&mut room);
-    let httparse::Status::Complete(len) = parsed.parse(wire).ok()? else { return None };
-    let first_line = [parsed.version?.to_string(), parsed.code?.to_string(), parsed.reason?.to_owned()];
+    let (wire, version) = with_known_version(wire);
+    let httparse::Status::Complete(len) = parsed.parse(&wire).ok()? else { return None };
+    let version = version.unwrap_or_else(|| parsed.version.expect("it is whole").to_string());
+    let first_line = [version, parsed.code?.to_string(), parsed.reason?.to_owned()];
     Some(Head::new(first_line, parsed.headers, len))
+}
+
+/// `wire` in HTTP/1.1 instead of a later HTTP/1, which httparse does not know, and the minor version that was there.
+fn with_known_version(wire: &[u8]) -> (Cow<'_, [u8]>, Option<String>) {
+    let first = wire.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or_default();
+    let line = wire[first..].split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let at = if line.starts_with(b"HTTP/1.") { first + 7 } else { (first + line.len()).saturating_sub(1) };
+    let is_version = wire[..at].ends_with(b"HTTP/1.") && matches!(wire.get(at), Some(b'2'..=b'9'));
+    if !is_version {
+        return (wire.into(), None);
+    }
+    let mut known = wire.to_vec();
+    known[at] = b'1';
+    (known.into(), Some(char::from(wire[at]).to_string()))
 }

@@ -91,7 +91,7 @@ impl Parties {
         }
         match &step.event {
             Some(Event::Request(_) | Event::Accepted(_)) => self.peer = Connected,
-            Some(Event::Rejected(_)) => self.end(),
+            Some(Event::Rejected(_) | Event::InvalidResponse(_)) => self.end(),
             Some(Event::Disconnect(disconnect)) => {
                 self.peer = Disconnected;
                 // A Close that the application must answer ends only the peer.

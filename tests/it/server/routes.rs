@@ -7,6 +7,7 @@ use statesocket::{
     http::{StatusCode, header::UPGRADE},
     server::{Handler, Server, Session},
 };
+use std::sync::mpsc;
 
 /// Reports its route, its parameters and the query.
 struct Tell(&'static str);
@@ -166,4 +167,33 @@ fn a_handler_without_on_request_answers_plain_http_with_426() {
     assert!(head.starts_with("HTTP/1.1 426 "), "{head}");
     assert!(head.contains(&format!("\r\n{UPGRADE}: websocket\r\n")), "{head}");
     assert_eq!(body, "this is a WebSocket endpoint\n");
+}
+
+/// A page, 426 of the server itself, 426 of a handler, 404.
+#[test]
+fn k10_a_head_is_answered_like_a_get_without_content() {
+    let of = |plain_http, target: &str| {
+        let mut config = Config::default();
+        config.plain_http = plain_http;
+        let served = Served::start(config, |server| {
+            let page = |session: &mut Session<'_>, _: &Request| {
+                session.reject(Response::new(StatusCode::OK).body("a page")).expect("a request waits");
+            };
+            server.route("/page", move || Witness::new(mpsc::channel().0, page)).expect("the first route");
+            server.route("/ws", || Count(0)).expect("another path");
+        });
+        ["GET", "HEAD"].map(|method| {
+            let mut client = RawClient::dial(served.address);
+            client.write(format!("{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
+            client.rest_as_text()
+        })
+    };
+    for (plain_http, target, status) in
+        [(true, "/page", 200), (false, "/page", 426), (true, "/ws", 426), (true, "/x", 404)]
+    {
+        let [get, head] = of(plain_http, target);
+        assert!(get.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {get}");
+        let (get, _) = get.split_once("\r\n\r\n").expect("an answer is whole");
+        assert_eq!(head, format!("{get}\r\n\r\n"), "{target}");
+    }
 }

@@ -2,7 +2,8 @@
 
 use super::{client, drain, feed, request_head};
 use statesocket::{
-    Cause, CloseCode, Config, Connection, Event, HandshakeError, Party, Phase, SocketAction, State, handshake::Request,
+    Cause, CloseCode, Config, Connection, Event, HandshakeError, Party, Phase, SocketAction, State,
+    handshake::{Request, Response},
 };
 use std::{fmt::Display, sync::Arc, time::Instant};
 
@@ -15,10 +16,23 @@ pub(crate) fn asking(config: Config, subprotocols: &[&str]) -> (Connection, Vec<
 
 /// The error with which `client` fails the handshake for `response`. Asserts what every such failure has in common.
 #[track_caller]
-pub(crate) fn failure(mut client: Connection, response: &[u8]) -> HandshakeError {
+pub(crate) fn failure(client: Connection, response: &[u8]) -> HandshakeError {
+    let (_, error) = failure_and_response(client, response);
+    error
+}
+
+/// Like [`failure`], with the response if it is handed out, which only a whole 101 is.
+#[track_caller]
+pub(crate) fn failure_and_response(mut client: Connection, response: &[u8]) -> (Option<Box<Response>>, HandshakeError) {
     let case = &response[..response.len().min(300)].escape_ascii();
-    let events = feed(&mut client, response);
+    let mut events = feed(&mut client, response);
+    let handed_out = match events.first() {
+        Some(Event::InvalidResponse(response)) => Some(Box::clone(response)),
+        _ => None,
+    };
+    events.drain(..usize::from(handed_out.is_some()));
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{case}: {events:?}") };
+    assert!(handed_out.as_ref().is_none_or(|response| response.status == 101 && response.body.is_empty()), "{case}");
     let Cause::Handshake(error) = &disconnect.cause else { panic!("{case}: {disconnect:?}") };
     assert_eq!((disconnect.code, disconnect.reason.as_str()), (CloseCode::ABNORMAL_CLOSURE, ""), "{case}");
     assert_eq!((disconnect.initiator, disconnect.is_clean), (Some(Party::Client), false), "{case}");
@@ -26,7 +40,7 @@ pub(crate) fn failure(mut client: Connection, response: &[u8]) -> HandshakeError
     assert_eq!(client.disconnected(), Some(&**disconnect), "{case}");
     assert_eq!(client.subprotocol(), None, "{case}");
     assert_gone(&mut client, case);
-    error.clone()
+    (handed_out, error.clone())
 }
 
 /// Checks that `client` is gone: it writes nothing, closes the socket, and ignores all further input.

@@ -135,12 +135,13 @@ const VIOLATIONS: [(&[u8], u16); 17] = [
     (b"\x82\xFF\0\0\0\x01\0\0\0\0\0\0\0\0", 1009),
 ];
 
-const BAD_REQUESTS: [(&str, u16); 8] = [
+const BAD_REQUESTS: [(&str, u16); 9] = [
     ("nonsense\r\n\r\n", 400),
     ("GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
     ("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n", 426),
     ("POST /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 405),
-    ("GET /echo HTTP/1.0\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 505),
+    ("GET /echo HTTP/1.0\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 426),
+    ("GET /echo HTTP/2.0\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 505),
     (
         "GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n",

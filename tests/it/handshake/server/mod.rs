@@ -2,6 +2,8 @@
 
 mod answer;
 mod limits;
+mod other_protocols;
+mod plain;
 mod request;
 mod target;
 

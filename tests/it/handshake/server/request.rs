@@ -117,8 +117,8 @@ fn hs1_the_result_does_not_depend_on_the_pieces() {
 }
 
 #[test]
-fn hs2_any_method_but_get_is_answered_with_405_and_allow() {
-    for method in ["POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "get", "Get", "GETT", "!"] {
+fn hs2_any_method_but_get_and_head_is_answered_with_405_and_allow() {
+    for method in ["POST", "PUT", "OPTIONS", "CONNECT", "get", "Get", "GETT", "!"] {
         let (error, answer) = refusal(Config::default(), &with_line(&format!("{method} /chat HTTP/1.1")));
         assert_eq!((&error, error.status().as_u16()), (&HandshakeError::MethodNotAllowed, 405), "{method}");
         assert!(answer.contains("\r\nallow: GET\r\n"), "{method}: {answer}");
@@ -126,8 +126,8 @@ fn hs2_any_method_but_get_is_answered_with_405_and_allow() {
 }
 
 #[test]
-fn hs2_other_http_versions_are_answered_with_505() {
-    for version in ["0.9", "1.0", "2.0", "3.0"] {
+fn hs2_other_major_versions_of_http_are_answered_with_505() {
+    for version in ["0.0", "0.9", "2.0", "2.1", "3.0", "9.9"] {
         let (error, _) = refusal(Config::default(), &with_line(&format!("GET /chat HTTP/{version}")));
         assert_eq!((&error, error.status().as_u16()), (&HandshakeError::VersionNotSupported, 505), "{version}");
     }
@@ -225,11 +225,6 @@ fn hs7_only_a_request_without_origin_is_not_from_a_browser() {
     assert_eq!(origin(""), None);
     assert_eq!(origin("null").as_deref(), Some("null"));
     assert_eq!(origin("https://example.com:8443").as_deref(), Some("https://example.com:8443"));
-    assert_eq!(
-        origin("https://exämple.com").as_deref(),
-        Some("https://exämple.com"),
-        "a strange origin is still an origin"
-    );
 }
 
 #[test]
@@ -258,18 +253,6 @@ fn hs9_unknown_headers_are_kept_and_names_are_in_any_case() {
     assert!(request.is_websocket());
     assert_eq!(request.headers().get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
     assert_eq!(request.headers()["x-empty"], "");
-}
-
-#[test]
-fn hs13_invalid_utf8_in_the_head_is_answered_with_400() {
-    for line in [&b"X: \xFF"[..], b"X: \xC3(", b"X: \xED\xA0\x80", b"X: \xC0\xAF", b"X: \xC3", b"Cookie: caf\xE9"] {
-        let (error, _) = refusal(Config::default(), &with_header_line(line));
-        assert_eq!((&error, error.status().as_u16()), (&HandshakeError::NotUtf8, 400), "{}", line.escape_ascii());
-    }
-    let mut target = request_head("/chaX", &[]);
-    target[8] = 0xFF;
-    assert_eq!(refusal(Config::default(), &target).0, HandshakeError::NotUtf8);
-    assert_eq!(request(Config::default(), &with_header_line("X: café".as_bytes())).headers()["x"], "café");
 }
 
 #[test]

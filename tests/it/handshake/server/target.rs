@@ -86,7 +86,7 @@ fn hs3_host_names_the_authority() {
         ("\t padded \t", "padded", None),
     ] {
         let request = request(Config::default(), &request_head("/chat", &[("Host", host)]));
-        let authority = request.authority();
+        let authority = request.authority().expect("there is a Host");
         assert_eq!((authority.host(), authority.port_u16()), (name, port), "{host:?}");
     }
 }
@@ -108,7 +108,11 @@ fn hs3_an_absolute_target_does_not_replace_host() {
         assert_eq!(error, HandshakeError::InvalidHost, "{changes:?}");
     }
     let request = request(Config::default(), &request_head(target, &[]));
-    assert_eq!(request.authority(), "other", "RFC 9112 section 3.2.2: the authority of the target applies");
+    assert_eq!(
+        request.authority().expect("there is one"),
+        "other",
+        "RFC 9112 section 3.2.2: the target's authority counts"
+    );
 }
 
 #[test]

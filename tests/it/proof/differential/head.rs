@@ -1,5 +1,11 @@
 //! A head as lines, right or wrong, so that one line can be inspected or replaced.
 
+const KEY: &str = "Sec-WebSocket-Key";
+const VERSION: &str = "Sec-WebSocket-Version";
+const ACCEPT: &str = "Sec-WebSocket-Accept";
+const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     raw: Vec<u8>,
@@ -61,8 +67,11 @@ impl Head {
         values.iter().flat_map(|value| value.split(',')).map(|element| element.trim().to_owned()).collect()
     }
 
+    /// Whether the headers called `name` are a list in ASCII with `token` in it.
     pub(super) fn lists(&self, name: &str, token: &str) -> bool {
-        self.elements(name).iter().any(|element| element.eq_ignore_ascii_case(token))
+        let elements = self.elements(name);
+        elements.iter().all(|element| element.is_ascii())
+            && elements.iter().any(|element| element.eq_ignore_ascii_case(token))
     }
 
     /// Without the headers called `name`.
@@ -106,13 +115,6 @@ impl Head {
         bytes
     }
 
-    /// With question marks in place of everything outside ASCII.
-    pub(super) fn in_ascii(&self) -> Self {
-        let ascii = |byte: &u8| if byte.is_ascii() { *byte } else { b'?' };
-        let lines = self.lines.iter().map(|line| line.iter().map(ascii).collect()).collect();
-        Self { lines, ..self.clone() }
-    }
-
     /// With the second word of the first line replaced.
     pub(super) fn with_target(&self, target: &str) -> Self {
         let mut head = self.clone();
@@ -122,26 +124,36 @@ impl Head {
         head
     }
 
+    /// The digit behind `HTTP/1.`, at the beginning of a status line or the end of a request line.
+    pub(super) fn minor_version(&self) -> Option<u8> {
+        self.minor_version_at().map(|at| self.lines[0][at])
+    }
+
+    fn minor_version_at(&self) -> Option<usize> {
+        let line = self.lines.first()?;
+        let at = if line.starts_with(b"HTTP/1.") { 7 } else { line.len().checked_sub(1)? };
+        (line[..at].ends_with(b"HTTP/1.") && line.get(at)?.is_ascii_digit()).then_some(at)
+    }
+
     pub(super) fn with_version_1_1(&self) -> Self {
         let mut head = self.clone();
-        head.lines[0][..8].copy_from_slice(b"HTTP/1.1");
+        if let Some(at) = self.minor_version_at() {
+            head.lines[0][at] = b'1';
+        }
         head
     }
 
     /// What is certainly wrong, although tungstenite accepts it.
     pub(super) fn fault(&self, is_request: bool) -> Option<&'static str> {
         let count = |name| self.values(name).len();
-        let once: &[&str] = if is_request {
-            &["Sec-WebSocket-Key", "Sec-WebSocket-Version"]
-        } else {
-            &["Upgrade", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"]
-        };
-        let names = self.elements("Sec-WebSocket-Protocol");
+        let once: &[&str] = if is_request { &[KEY, VERSION] } else { &["Upgrade", ACCEPT, PROTOCOL] };
+        let names = self.elements(PROTOCOL);
         let is_twice = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
         let line = self.lines.first().map(Vec::as_slice).unwrap_or_default();
         let faults = [
             ("a bare line feed", !self.is_crlf),
-            ("not UTF-8", str::from_utf8(&self.lines.concat()).is_err()),
+            ("not ASCII", self.read_by_the_handshake(is_request).any(|line| !line.is_ascii())),
+            ("an Origin that is none", is_request && self.values("Origin") != [""; 0] && !self.has_plain_origin()),
             ("a header twice", once.iter().any(|name| count(name) > 1)),
             ("not one Host", is_request && count("Host") != 1),
             (
@@ -152,12 +164,32 @@ impl Head {
             ),
             ("a subprotocol twice", is_request && names.iter().any(|name| !name.is_empty() && is_twice(name))),
             ("a fragment in the target", is_request && line.contains(&b'#')),
-            ("an extension that was not offered", !is_request && count("Sec-WebSocket-Extensions") > 0),
+            ("an extension that was not offered", !is_request && count(EXTENSIONS) > 0),
         ];
         faults.into_iter().find_map(|(fault, is_there)| is_there.then_some(fault))
     }
 
-    /// Whether there is exactly one `Host`, which is certainly valid.
+    /// The first line of a request, and the lines of those headers that the handshake reads.
+    fn read_by_the_handshake(&self, is_request: bool) -> impl Iterator<Item = &Vec<u8>> {
+        let names: &[&str] = if is_request {
+            &["Host", "Origin", "Upgrade", "Connection", KEY, VERSION, PROTOCOL, EXTENSIONS]
+        } else {
+            &["Upgrade", "Connection", ACCEPT, PROTOCOL, EXTENSIONS]
+        };
+        let is_read = |line: &&Vec<u8>| {
+            let (name, _) = split(line).unwrap_or_default();
+            names.iter().any(|read| name.eq_ignore_ascii_case(read))
+        };
+        self.lines.iter().take(usize::from(is_request)).chain(self.lines.iter().skip(1).filter(is_read))
+    }
+
+    /// Whether there is one `Origin`, and it is printable ASCII.
+    pub(super) fn has_plain_origin(&self) -> bool {
+        let [origin] = self.values("Origin").try_into().unwrap_or_default();
+        !origin.is_empty() && origin.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    }
+
+    /// Whether there is one `Host`, and it is valid without doubt.
     pub(super) fn has_plain_host(&self) -> bool {
         let [host] = self.values("Host").try_into().unwrap_or_default();
         let (name, port): (&str, &str) = host.split_once(':').unwrap_or((&host, "80"));

@@ -26,8 +26,8 @@ pub(crate) enum HandshakeRow {
     /// request", whose lines end in CRLF. RFC 9112 section 2.2 lets a recipient be lenient, which allows request
     /// smuggling.
     BareLineFeed,
-    /// tungstenite does not check the encoding. RFC 6455 section 8.1: text that is not UTF-8 fails the connection.
-    NotUtf8,
+    /// tungstenite does not check `Origin`. RFC 6454 section 7.1 writes it in printable ASCII.
+    Origin,
     /// tungstenite does not check `Host`. RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request)".
     Host,
     /// tungstenite accepts any target. RFC 6455 section 3: the target is a resource name, and has no fragment.
@@ -43,10 +43,11 @@ pub(crate) enum HandshakeRow {
     /// tungstenite does not check the offered extensions. RFC 6455 section 9.1: they "MUST conform to" its grammar.
     Extensions,
     /// tungstenite splits the first `Connection` line of a request at spaces, and expects a single word in a response.
-    /// RFC 6455 section 4.1: the header has to "contain" the token; RFC 9110 section 5.6.1 defines a list.
+    /// It ignores further lines. RFC 6455 section 4.1: the header has to "contain" the token; RFC 9110 section 5.6.1
+    /// defines a list.
     ConnectionList,
-    /// tungstenite accepts no list in the `Upgrade` of a request. RFC 6455 section 4.2.1: "containing the value
-    /// 'websocket'".
+    /// tungstenite accepts no list in the `Upgrade` of a request, and ignores further lines. RFC 6455 section 4.2.1:
+    /// "containing the value 'websocket'".
     UpgradeList,
     /// tungstenite refuses bytes directly behind the request. RFC 9112 section 9.3.2 lets a client send on.
     Junk,
@@ -57,18 +58,16 @@ pub(crate) enum HandshakeRow {
     ExtensionChosen,
     /// tungstenite insists on a subprotocol if some were offered. RFC 6455 section 4.2.2 lets the server choose none.
     NoSubprotocol,
-    /// We read the body of a rejection, and refuse one with an invalid length; tungstenite does not read it.
-    RejectionBody,
-    /// tungstenite refuses every response of HTTP/1.0. We refuse only a 101: any other response is plain HTTP, which
-    /// may have either version (RFC 9112 section 2.3).
-    OldResponse,
+    /// tungstenite accepts only HTTP/1.1. A later minor version may also ask for a WebSocket (RFC 6455 section 4.1: "at
+    /// least 1.1"), and a rejection may have any minor version (RFC 9110 section 2.5).
+    MinorVersion,
 }
 
 impl HandshakeRow {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::BareLineFeed,
         Self::Early,
-        Self::NotUtf8,
+        Self::Origin,
         Self::Junk,
         Self::Interim,
         Self::Host,
@@ -81,8 +80,7 @@ impl HandshakeRow {
         Self::UpgradeList,
         Self::ExtensionChosen,
         Self::NoSubprotocol,
-        Self::RejectionBody,
-        Self::OldResponse,
+        Self::MinorVersion,
     ];
 
     /// Whether this row explains the difference.
@@ -97,7 +95,7 @@ impl HandshakeRow {
                 one_waits && (they_refuse || matches!(ours, Verdict::Refused(_))) && !head.is_whole
             }
             Self::BareLineFeed => refuses(&HandshakeError::Malformed) && !head.is_crlf,
-            Self::NotUtf8 => refuses(&HandshakeError::NotUtf8) && str::from_utf8(&head.lines.concat()).is_err(),
+            Self::Origin => refuses(&HandshakeError::InvalidOrigin) && !head.has_plain_origin(),
             Self::Host => refuses(&HandshakeError::InvalidHost) && !head.has_plain_host(),
             Self::Target => refuses(&HandshakeError::InvalidTarget) && !head.has_plain_target(),
             Self::Body => refuses(&HandshakeError::RequestBody) && (has("Content-Length") || has("Transfer-Encoding")),
@@ -127,10 +125,10 @@ impl HandshakeRow {
             }
             Self::UpgradeList => {
                 let first = head.values("Upgrade").into_iter().next().unwrap_or_default();
-                side == Side::Server
-                    && only_we_accept
-                    && head.lists("Upgrade", "websocket")
-                    && !first.eq_ignore_ascii_case("websocket")
+                let is_listed = head.lists("Upgrade", "websocket");
+                let is_found = first.eq_ignore_ascii_case("websocket");
+                let only_we_refuse = refuses(&HandshakeError::UpgradeRequired) && !is_listed && is_found;
+                side == Side::Server && ((only_we_accept && is_listed && !is_found) || only_we_refuse)
             }
             Self::Junk => *theirs == Verdict::Junk && !head.rest.is_empty(),
             Self::Interim => matches!(theirs, Verdict::Rejected(100 | 102..=199)) && head.is_whole,
@@ -144,13 +142,9 @@ impl HandshakeRow {
                 let is_why = matches!(theirs, Verdict::Refused(Refusal::Theirs(error)) if error.ends_with(says));
                 only_we_accept && is_why && !has(PROTOCOL)
             }
-            Self::RejectionBody => {
-                let has_length = has("Content-Length") || has("Transfer-Encoding");
-                refuses(&HandshakeError::Malformed) && matches!(theirs, Verdict::Rejected(_)) && has_length
-            }
-            Self::OldResponse => {
+            Self::MinorVersion => {
                 let is_refused = matches!(ours, Verdict::Refused(_));
-                they_refuse && !is_refused && head.is_whole && head.lines[0].starts_with(b"HTTP/1.0 ")
+                they_refuse && !is_refused && head.is_whole && head.minor_version().is_some_and(|minor| minor != b'1')
             }
         }
     }
@@ -160,7 +154,7 @@ impl HandshakeRow {
         match self {
             Self::Early => head.with_end(),
             Self::BareLineFeed => head.with_line_ends(),
-            Self::NotUtf8 => head.in_ascii().bytes(),
+            Self::Origin => head.with("Origin", "https://example.com").bytes(),
             Self::Host => head.with("Host", "server.example.com").bytes(),
             Self::Target => head.with_target("/chat").bytes(),
             Self::Body => head.without("Content-Length").without("Transfer-Encoding").bytes(),
@@ -175,8 +169,7 @@ impl HandshakeRow {
             Self::Junk => head.alone().bytes(),
             Self::Interim => head.rest.clone(),
             Self::NoSubprotocol => head.with(PROTOCOL, "chat").bytes(),
-            Self::RejectionBody => head.alone().without("Content-Length").without("Transfer-Encoding").bytes(),
-            Self::OldResponse => head.with_version_1_1().bytes(),
+            Self::MinorVersion => head.with_version_1_1().bytes(),
         }
     }
 
@@ -199,10 +192,8 @@ impl HandshakeRow {
         };
         match self {
             Self::BareLineFeed => b"\0GET /chat HTTP/1.1\nHost: a\r\n".to_vec(),
-            Self::Early => b"\0GET /chat FTP/1.1\r\n".to_vec(),
-            Self::NotUtf8 => {
-                asks(&[("Origin", "?")]).iter().map(|byte| if *byte == b'?' { 0xE9 } else { *byte }).collect()
-            }
+            Self::Early => b"\0GET /chat HTTP/1.1\r\nNo-Colon\r\n".to_vec(),
+            Self::Origin => asks(&[("Origin", "caf\u{e9}")]),
             Self::Host => asks(&[("Host", "")]),
             Self::Target => [&[0], request_head("/chat#part", &[]).as_slice()].concat(),
             Self::Body => asks(&[("Content-Length", "5")]),
@@ -215,8 +206,7 @@ impl HandshakeRow {
             Self::Interim => [b"\x01HTTP/1.1 103 Early Hints\r\n\r\n", &answers(1, &[])[1..]].concat(),
             Self::ExtensionChosen => answers(1, &[(EXTENSIONS, "permessage-deflate")]),
             Self::NoSubprotocol => answers(3, &[]),
-            Self::RejectionBody => b"\x01HTTP/1.1 404 Not Found\r\nContent-Length: few\r\n\r\n".to_vec(),
-            Self::OldResponse => b"\x01HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
+            Self::MinorVersion => b"\x01HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
         }
     }
 }

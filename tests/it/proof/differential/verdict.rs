@@ -117,11 +117,15 @@ pub(crate) fn request(offers: bool) -> Vec<u8> {
 
 pub(super) fn ours_as_client(bytes: &[u8], offered: &[&str]) -> Verdict {
     let (mut client, _) = client(offered);
-    let event = receive(&mut client, bytes).or_else(|| {
+    let event = match receive(&mut client, bytes) {
         // The body of a rejection is not compared, and may end with the stream.
-        client.receive_eof();
-        client.poll_event()
-    });
+        None => {
+            client.receive_eof();
+            client.poll_event()
+        }
+        Some(Event::InvalidResponse(_)) => client.poll_event(),
+        event => event,
+    };
     match event {
         Some(Event::Accepted(response)) => Verdict::Accepted { target: None, headers: response.headers, accept: None },
         Some(Event::Rejected(response)) => Verdict::Rejected(response.status.as_u16()),

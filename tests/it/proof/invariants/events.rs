@@ -25,11 +25,8 @@ pub(super) fn i_8_events_come_in_order_and_none_is_lost(trace: &Trace) {
         let Some(event) = &step.event else { continue };
         assert!(!has_ended, "I-8: {event:?} after the end");
         match event {
-            Event::Request(_) | Event::Accepted(_) | Event::Rejected(_) => {
-                assert!(
-                    !std::mem::replace(&mut has_begun, true),
-                    "I-8: {event:?} is the first of its kind, and the only one"
-                );
+            Event::Request(_) | Event::Accepted(_) | Event::Rejected(_) | Event::InvalidResponse(_) => {
+                assert!(!std::mem::replace(&mut has_begun, true), "I-8: {event:?} comes first and once");
                 is_open |= matches!(event, Event::Accepted(_));
                 assert_eq!(is_open, after.phase == Phase::Open, "I-8: {event:?}");
             }
