@@ -44,8 +44,8 @@ use transport::Transport;
 /// * **B, input:** bytes of the peer and the time. [`receive`](Self::receive), [`read_from`](Self::read_from),
 ///   [`poll_event`](Self::poll_event), [`receive_eof`](Self::receive_eof),
 ///   [`transport_failed`](Self::transport_failed), [`poll_timeout`](Self::poll_timeout),
-///   [`handle_timeout`](Self::handle_timeout). The peer's faults are events. The only error is that of the stream that
-///   `read_from` reads.
+///   [`handle_timeout`](Self::handle_timeout). The peer's faults are events. Only `read_from` can fail, if its stream
+///   does.
 /// * **C, commands:** calls by which your code acts. [`accept`](Self::accept), [`reject`](Self::reject),
 ///   [`send_text`](Self::send_text), [`send_binary`](Self::send_binary), [`ping`](Self::ping), [`close`](Self::close),
 ///   [`abort`](Self::abort), ... A command that returns `Err` has changed nothing: no state, no bytes, no timer.

@@ -208,8 +208,8 @@ pub enum Cause {
     LocalClosed,
     /// The application answered the request with this status instead of 101.
     Rejected(StatusCode),
-    /// The peer broke the rules of the opening handshake. If a server did so in a 101, [`Event::InvalidResponse`] has
-    /// it.
+    /// The peer broke the rules of the opening handshake. [`Event::InvalidResponse`] holds the 101 of a
+    /// server that did so.
     Handshake(HandshakeError),
     /// The peer broke the rules of the WebSocket protocol.
     Protocol(ProtocolError),

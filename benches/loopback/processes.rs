@@ -47,7 +47,7 @@ pub struct Cpus {
 }
 
 impl Cpus {
-    /// Chooses two CPUs that this process may use, and moves this process to that of the load.
+    /// Chooses two CPUs that this process may use. Moves this process to the CPU of the load generator.
     pub fn choose() -> io::Result<Self> {
         let set = sched_getaffinity(None)?;
         let mut allowed = (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu));

@@ -25,9 +25,9 @@ pub(super) struct Clock {
     since: Moment,
     /// The last bytes came, or our last Ping was written. A pause in reading moves it on by the length of the pause.
     last_sign_of_life: Moment,
-    /// The last message, or part of one, came. A pause moves it on, too.
+    /// The last message, or part of one, came. A pause moves it on too.
     message_heard: Moment,
-    /// The unfinished message or frame began. A pause moves it on, too.
+    /// The unfinished message or frame began. A pause moves it on too.
     incomplete_since: Option<Moment>,
     /// The last bytes were written, or the first of the queued bytes was queued; `None` while the output is empty.
     written: Option<Moment>,

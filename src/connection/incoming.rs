@@ -188,7 +188,7 @@ impl Incoming {
         matches!(&self.0, Stage::Request(reader) if reader.has_begun())
     }
 
-    /// Whether the request, or the beginning of one, that an answer would go to is a HEAD.
+    /// Whether the request that waits for its answer is a HEAD. The request may be incomplete.
     pub(super) fn is_head_request(&self) -> bool {
         match &self.0 {
             Stage::Request(reader) => reader.is_head(),

@@ -43,7 +43,8 @@ pub enum HandshakeError {
     /// RFC 9112 section 3.2: `Host` is missing, appears more than once, or names no host.
     #[error("a request needs exactly one valid Host header")]
     InvalidHost,
-    /// `Origin` is empty, or is not printable ASCII (RFC 6454 section 7.1). It must not look like no `Origin`.
+    /// `Origin` is empty, or is not printable ASCII (RFC 6454 section 7.1). It is refused, because a server could take
+    /// the request for one without an `Origin`.
     #[error("the Origin header is not an origin in printable ASCII")]
     InvalidOrigin,
     /// The request has a body: `Content-Length` over 0, or `Transfer-Encoding`.

@@ -37,7 +37,7 @@ pub enum RejectError {
     /// A 1xx status is not final.
     #[error("{0} is not a final status")]
     NotFinal(StatusCode),
-    /// RFC 9112 section 4: the reason phrase has no control character except tabs.
+    /// The reason phrase has a control character other than a tab (RFC 9112 section 4).
     #[error("the reason phrase has a control character")]
     InvalidReason,
     /// RFC 9110 sections 15.3.6 and 6.4.1: responses with 205, 204 and 304 have no content.

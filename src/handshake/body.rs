@@ -9,12 +9,12 @@ use http::{
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
-/// The longest line with the size and the extensions of a chunk, in bytes.
+/// The longest line before a chunk, in bytes: its size, its extensions and the line end.
 const MAX_SIZE_LINE: usize = 1024;
 
-/// A body, as far as it has come. A fault ends it.
+/// The body of a response, as far as it has come. A fault ends it.
 ///
-/// RFC 9112 section 8 treats a body as cut off also "when decoding a supposedly chunked transfer coding fails".
+/// RFC 9112 section 8: a response is incomplete if "decoding a supposedly chunked transfer coding fails".
 #[derive(Clone, Debug)]
 pub(super) struct Body {
     bytes: Vec<u8>,
@@ -32,9 +32,9 @@ enum Next {
     SizeLine(SizeLine),
     /// A chunk, with this number of bytes left.
     Chunk(u64),
-    /// The line end behind a chunk, of which this is missing.
+    /// The line end after a chunk, with these bytes left.
     LineEnd(&'static [u8]),
-    /// None: the body has ended.
+    /// Nothing: the body has ended.
     End,
 }
 
@@ -99,7 +99,7 @@ impl Body {
                     let Some(&mut byte) = input.split_off_first_mut() else { return false };
                     match line.push(byte) {
                         Ok(None) => {}
-                        // The connection ends with the body: the trailers have no use.
+                        // The trailers are not read: the connection ends after the body.
                         Ok(Some(0)) | Err(Malformed) => self.next = Next::End,
                         Ok(Some(size)) => self.next = Next::Chunk(size),
                     }

@@ -1,29 +1,30 @@
-//! The first line of a head: what is asked for (RFC 9112 section 3), or how that is answered (section 4).
+//! The first line of a head: a request line (RFC 9112 section 3) or a status line (section 4).
 
 use super::grammar::{is_token, is_token_byte};
 use crate::{config::Config, error::HandshakeError};
 use http::StatusCode;
 use std::ops::Range;
 
-/// The first line of a head. A [`HeadReader`](super::head::HeadReader) reads it as soon as it has come.
+/// The first line of a head. A [`HeadReader`](super::head::HeadReader) parses it as soon as it is complete.
 pub(super) trait FirstLine: Sized {
-    /// The beginning that is followed byte by byte.
+    /// The beginning that is recognised byte by byte, before the line is complete. A server knows by it that the answer
+    /// must have no body, a client that the peer speaks HTTP.
     const START: [u8; 5];
 
-    /// Whether `byte` can follow the first `at` bytes of [`START`](Self::START).
+    /// Whether a first line can have `byte` after the first `at` bytes of [`START`](Self::START).
     fn can_follow(at: usize, byte: u8) -> bool;
 
-    /// The most bytes of the line. Its end and empty lines before it count.
+    /// The limit of the line in bytes. Its line end and the empty lines before it count.
     fn max_len(config: &Config) -> usize;
 
-    /// Reads a line without its end.
+    /// Parses a line without its line end.
     fn parse(line: &[u8]) -> Result<Self, HandshakeError>;
 }
 
 /// `method SP request-target SP HTTP-version`
 #[derive(Clone, Debug)]
 pub(super) struct RequestLine {
-    /// The method is HEAD, and otherwise GET.
+    /// The method is HEAD. It is GET otherwise.
     pub(super) is_head: bool,
     pub(super) minor_version: u8,
     /// The place of the target in the line.
@@ -62,7 +63,7 @@ impl FirstLine for RequestLine {
     }
 }
 
-/// `HTTP-version SP status-code SP [ reason-phrase ]`; the second space may be missing, if the phrase is.
+/// `HTTP-version SP status-code SP [ reason-phrase ]`. Without a phrase, the second space may be missing too.
 #[derive(Clone, Debug)]
 pub(super) struct StatusLine {
     pub(super) minor_version: u8,
@@ -92,8 +93,8 @@ impl FirstLine for StatusLine {
     }
 }
 
-/// The minor version of HTTP/1, of `HTTP-version = HTTP-name "/" DIGIT "." DIGIT` (section 2.3). Another major version
-/// is an error (RFC 9110 section 15.6.6).
+/// The minor version in `HTTP-version = HTTP-name "/" DIGIT "." DIGIT` (section 2.3). A major version other than 1 is
+/// an error (RFC 9110 section 15.6.6).
 fn minor_version(word: &[u8]) -> Result<u8, HandshakeError> {
     match word {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] => Ok(minor - b'0'),

@@ -8,14 +8,14 @@ use std::{borrow::Cow, mem, ops::Range};
 
 /// Collects a head. It looks at each byte once, so a head that comes byte by byte costs no more than a whole one.
 ///
-/// A byte that no head can contain fails at once, and so does a beginning that no first line can have. So a TLS client
-/// hello on a plain port and the greeting of another protocol fail before the timeout.
+/// It fails at the first byte that no head can contain, and at the first byte that no first line can begin with. So a
+/// TLS client hello on a plain port and the greeting of another protocol fail before the timeout.
 #[derive(Clone, Debug)]
 pub(super) struct HeadReader<L> {
     bytes: Vec<u8>,
     line_start: usize,
     lines: usize,
-    /// The number of bytes at the beginning of the first line that are those of [`FirstLine::START`].
+    /// The number of bytes of [`FirstLine::START`] that the first line begins with.
     started: usize,
     first_line: Option<(L, Range<usize>)>,
     /// The bytes of the heads before this one, which are interim responses.
@@ -49,7 +49,7 @@ impl<L: FirstLine> HeadReader<L> {
 
     /// Takes a head off the front of `input`, or all of `input` if the head does not end there.
     ///
-    /// Not inlined, because the function that reads frames would grow by it.
+    /// Not inlined: this keeps the function short that also reads frames.
     #[inline(never)]
     pub(super) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Head<L>>, HandshakeError> {
         let end = self.find_end(input, config)?;
@@ -61,7 +61,7 @@ impl<L: FirstLine> HeadReader<L> {
         }
         let before = self.before + self.bytes.len();
         let done = mem::replace(self, Self { before, ..Self::default() });
-        let (first_line, first_line_at) = done.first_line.expect("a head ends behind its first line");
+        let (first_line, first_line_at) = done.first_line.expect("a head ends after its first line");
         Ok(Some(Head { first_line, first_line_at, bytes: done.bytes.into(), lines: done.lines }))
     }
 
@@ -147,7 +147,7 @@ impl<L: FirstLine> HeadReader<L> {
         Ok(false)
     }
 
-    /// The bytes of the head from `start` on, the last of which are in `input`.
+    /// The bytes of the head from `start` to the end of `input`.
     fn joined<'i>(&self, start: usize, input: &'i [u8]) -> Cow<'i, [u8]> {
         match start.checked_sub(self.bytes.len()) {
             Some(start) => Cow::Borrowed(&input[start..]),
@@ -238,7 +238,7 @@ mod tests {
                 for at in 0..len {
                     let mut bytes = vec![b' '; len];
                     bytes[at] = byte;
-                    // Bytes behind the first one change nothing.
+                    // The bytes after it change nothing.
                     for byte_behind in [b' ', 0, 0x7F, 0xFF] {
                         bytes[at + 1..].fill(byte_behind);
                         let first = bytes.iter().position(u8::is_ascii_control).unwrap_or(len);

@@ -97,8 +97,8 @@ impl Request {
         self.query_pairs().filter(|(key, _)| key == name).last().map(|(_, value)| value)
     }
 
-    /// The host, and the port if there is one: those of an absolute target, else those of the `Host` header. Only a
-    /// plain request of HTTP/1.0 may have neither (RFC 9112 section 3.2).
+    /// The host, and the port if there is one, from an absolute target or else from the `Host` header. `None` only for
+    /// a plain request of HTTP/1.0, which may have neither (RFC 9112 section 3.2).
     #[must_use]
     pub const fn authority(&self) -> Option<&Authority> {
         self.authority.as_ref()
@@ -255,8 +255,8 @@ fn parse_target(head: &Head<RequestLine>) -> Result<Uri, HandshakeError> {
     if is_resource && is_authority { Ok(uri) } else { Err(HandshakeError::InvalidTarget) }
 }
 
-/// RFC 6454 section 7.3: a user agent sends at most one `Origin`. Section 7.1 writes it in printable ASCII. A request
-/// with another one must not look like a request without one, which comes from no browser.
+/// RFC 6454 section 7.3: a user agent sends at most one `Origin`. Section 7.1 writes it in printable ASCII. Any
+/// other `Origin` must not look like no `Origin`, which means that the client is no browser.
 fn check_origin(headers: &HeaderMap) -> Result<(), HandshakeError> {
     let mut origins = headers.get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else { return Ok(()) };

@@ -17,7 +17,7 @@ impl RequestReader {
         !self.head.is_empty()
     }
 
-    /// Whether the method is HEAD. It is known before the request is whole, and also of a request that is refused.
+    /// Whether the method is HEAD. This is known before the request is complete, and after it is refused.
     pub(crate) const fn is_head(&self) -> bool {
         self.is_head
     }

@@ -27,7 +27,7 @@ use http::{
 pub struct Response {
     /// The status.
     pub status: StatusCode,
-    /// The reason phrase, in any encoding. A new response has the phrase that its status is registered with.
+    /// The reason phrase, in any encoding. A new response has the registered phrase of its status.
     pub reason: Bytes,
     /// The headers. `reject` refuses `Content-Length`, `Connection` and `Transfer-Encoding`. It writes the first two
     /// itself.
@@ -99,8 +99,8 @@ impl Response {
         response
     }
 
-    /// The bytes of the response, after which the server closes. An answer to HEAD lacks the body, and has the same
-    /// headers (RFC 9110 section 9.3.2).
+    /// The bytes of the response, after which the server closes. The answer to a HEAD has all headers and no body
+    /// (RFC 9110 section 9.3.2).
     pub(crate) fn encode(&self, is_to_head: bool) -> Result<Vec<u8>, RejectError> {
         if self.status.is_informational() {
             return Err(RejectError::NotFinal(self.status));

@@ -1,5 +1,5 @@
 //! tokio-websockets, with its defaults. It checks UTF-8 (simdutf8), masks, reserved bits, and a limit of 64 MiB per
-//! message. Waiting for the next message writes what is queued, so that batches would make no difference.
+//! message. `next` writes all queued messages before it waits, so a server cannot write a batch in one call.
 
 use super::tasks::run;
 use futures_util::{SinkExt, StreamExt};

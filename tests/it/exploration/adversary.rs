@@ -23,7 +23,7 @@ pub(super) enum Weapon {
     NoHead,
     /// A head that breaks a rule of the opening handshake.
     WrongHead,
-    /// An answer other than 101.
+    /// A response other than 101.
     Refusal,
     Text,
     FirstFragment,

@@ -1,4 +1,4 @@
-//! Bytes outside ASCII (rows HS13, K4, K15): opaque, but in what the handshake itself reads.
+//! Bytes outside ASCII (rows HS13, K4, K15). They are opaque, except in the fields that the handshake reads.
 
 use crate::support::{
     Pair, accepted_head, config, feed,
@@ -15,11 +15,11 @@ use statesocket::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// Not UTF-8, UTF-8 that is not ASCII, a half of a character, a surrogate, an overlong form.
+/// Latin-1, UTF-8, half a character, a surrogate, an overlong form.
 const TEXTS: [&[u8]; 6] =
     [b"Andr\xE9", "Andr\u{e9}".as_bytes(), b"\xC3", b"\xED\xA0\x80", b"\xC0\xAF", b"\xFF\xFE a\tb \x80"];
 
-/// `head` with `line` as its last one.
+/// `head` with `line` as its last line.
 fn with_line(head: &[u8], line: &[u8]) -> Vec<u8> {
     [&head[..head.len() - 2], line, b"\r\n\r\n"].concat()
 }
@@ -29,7 +29,7 @@ fn with(head: &[u8], bytes: &[u8]) -> Vec<u8> {
     head.split(|byte| *byte == b'?').collect::<Vec<_>>().join(bytes)
 }
 
-/// What a client does with `response` to its request, given with the head of a right answer.
+/// The events of a client for the answer that `answer` makes of the head of a valid one.
 fn answered(answer: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<Event<'static>> {
     let (mut client, request) = asking(Config::default(), &[]);
     let bytes = answer(&accepted_head(&request, &[]));
@@ -86,9 +86,9 @@ fn k4_a_reason_phrase_is_opaque() {
 }
 
 /// RFC 9110 section 5.5: "Field values containing CR, LF, or NUL characters are invalid and dangerous"; other control
-/// characters are invalid, too.
+/// characters are also invalid.
 #[test]
-fn k4_control_characters_are_no_opaque_text() {
+fn k4_control_characters_are_malformed() {
     for byte in (0..b' ').chain([0x7F]).filter(|byte| *byte != b'\t') {
         for value in [&[byte][..], &[0xE9, byte, 0xE9]] {
             let line = [b"X: a", value, b"b"].concat();
@@ -104,7 +104,7 @@ fn k4_control_characters_are_no_opaque_text() {
 }
 
 #[test]
-fn k4_what_our_own_types_write_the_other_end_reads() {
+fn k4_the_peer_reads_opaque_bytes_that_our_types_write() {
     for text in TEXTS {
         let value = HeaderValue::from_bytes(text).expect("a header may hold it");
         let connect = Connect::new("ws://h/").and_then(|connect| connect.header(COOKIE, value.clone()));
@@ -128,9 +128,9 @@ fn k4_what_our_own_types_write_the_other_end_reads() {
     }
 }
 
-/// Section 8.1 is about what the handshake itself reads: each field has an error of its own.
+/// Section 8.1 concerns the fields that the handshake reads. Each of them has its own error.
 #[test]
-fn hs13_what_the_handshake_reads_of_a_request_is_ascii() {
+fn hs13_the_fields_of_a_request_that_the_handshake_reads_are_ascii() {
     use HandshakeError as Error;
     for text in TEXTS {
         for (name, value, error) in [
@@ -175,7 +175,7 @@ fn hs13_a_request_line_is_ascii() {
 }
 
 #[test]
-fn hr7_what_the_handshake_reads_of_an_answer_is_ascii() {
+fn hr7_the_fields_of_a_response_that_the_handshake_reads_are_ascii() {
     use HandshakeError as Error;
     for text in TEXTS {
         for (name, value, error) in [
@@ -223,7 +223,7 @@ fn k15_two_lines_of_origin_are_answered_with_400() {
 }
 
 #[test]
-fn k15_an_origin_that_cannot_be_read_does_not_look_like_none() {
+fn k15_an_unreadable_origin_is_answered_with_400() {
     let texts = TEXTS.iter().copied().chain([&b""[..], b" ", b"\t", b"a\tb", b"https://ex\xE4mple.com"]);
     for text in texts {
         for plain_http in [false, true] {

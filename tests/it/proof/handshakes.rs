@@ -125,8 +125,8 @@ fn is_head(wire: &[u8], config: &Config) -> bool {
     line.starts_with(b"HEAD ") && end <= config.max_request_line_bytes.min(config.max_head_bytes)
 }
 
-/// Checks that `output` is 1 whole response. Unless it is a 101, its body has the length in its headers and ends it.
-/// A response to a HEAD has no body.
+/// Checks that `output` is one complete response with `status`. A 101 and an answer to a HEAD have no body; any other
+/// response has a body of the length in its headers.
 fn check_response_head(output: &[u8], status: &str, is_to_head: bool) {
     let head = parse_response(output).unwrap_or_else(|| panic!("no response: {}", output.escape_ascii()));
     assert_eq!(head.first_line[1], status);
@@ -146,7 +146,7 @@ pub(crate) fn is_plainly_right_request(wire: &[u8], config: &Config) -> bool {
     let [method, target, version] = &head.first_line;
     let is_host = |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_lowercase() || b == b'.');
     let is_simple = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~=&?".contains(&byte);
-    // What a Cookie holds is nobody's business.
+    // Any value of a Cookie is valid.
     let others = ["host", "upgrade", "connection", "sec-websocket-version", "sec-websocket-key", "cookie"];
     let early = wire.len() - head.len;
     method == "GET"
@@ -299,7 +299,7 @@ fn parse_response(wire: &[u8]) -> Option<Head> {
     Some(Head::new(first_line, parsed.headers, len))
 }
 
-/// `wire` in HTTP/1.1 instead of a later HTTP/1, which httparse does not know, and the minor version that was there.
+/// `wire` with HTTP/1.1 in place of a later HTTP/1, which httparse refuses, and the replaced minor version.
 fn with_known_version(wire: &[u8]) -> (Cow<'_, [u8]>, Option<String>) {
     let first = wire.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or_default();
     let line = wire[first..].split(|byte| *byte == b'\r').next().unwrap_or_default();

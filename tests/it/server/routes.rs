@@ -169,7 +169,7 @@ fn a_handler_without_on_request_answers_plain_http_with_426() {
     assert_eq!(body, "this is a WebSocket endpoint\n");
 }
 
-/// A page, 426 of the server itself, 426 of a handler, 404.
+/// The answers: a page, 426 by the server, 426 by a handler, 404.
 #[test]
 fn k10_a_head_is_answered_like_a_get_without_content() {
     let of = |plain_http, target: &str| {

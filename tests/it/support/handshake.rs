@@ -21,7 +21,7 @@ pub(crate) fn failure(client: Connection, response: &[u8]) -> HandshakeError {
     error
 }
 
-/// Like [`failure`], with the response if it is handed out, which only a whole 101 is.
+/// Like [`failure`]. Also returns the response if it is handed out, as a complete 101 is.
 #[track_caller]
 pub(crate) fn failure_and_response(mut client: Connection, response: &[u8]) -> (Option<Box<Response>>, HandshakeError) {
     let case = &response[..response.len().min(300)].escape_ascii();

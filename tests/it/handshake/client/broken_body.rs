@@ -1,16 +1,16 @@
-//! A rejection whose body is broken (row K3): it is a rejection all the same.
+//! A rejection with a broken body is still a rejection (row K3).
 
 use super::{SIZES, client, read_rejection};
 use crate::support::{feed, pending};
 use statesocket::{Cause, Config, Event};
 
-/// A 503 with `framing` among its headers and `body` behind them.
+/// A 503 with `framing` in its headers, and `body`.
 fn unavailable(framing: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\n{framing}\r\n\r\n{body}").into_bytes()
 }
 
-/// Checks that a rejection with `framing` and `body` is handed out with `kept` of its body, before the stream ends and
-/// in any pieces.
+/// Checks that a rejection with `framing` and `body` is handed out with the body `kept` before the stream ends, in
+/// pieces of any size.
 #[track_caller]
 fn assert_cut_off(framing: &str, body: &str, kept: &str) {
     for size in SIZES {
@@ -45,7 +45,7 @@ fn k3_a_chunked_body_that_is_not_chunked_is_cut_off_at_its_beginning() {
 }
 
 #[test]
-fn k3_a_fault_behind_good_chunks_cuts_the_body_off_there() {
+fn k3_a_fault_after_good_chunks_cuts_the_body_off_there() {
     let good = "3\r\nno \r\n5;a=\"b\"\r\nHello\r\n";
     for bad in ["x", "\r\n", "5\n", "5 5\r\n", "5x", "g\r\n", "5;a\n", "5\rx", "5;a\rx", "5 ;a\r\r\n"] {
         assert_cut_off(CHUNKED, &format!("{good}{bad}"), "no Hello");
@@ -87,7 +87,7 @@ fn k3_a_line_of_a_chunk_size_over_1024_bytes_cuts_the_body_off() {
     }
 }
 
-/// RFC 9112 section 7.1.2: trailers may be discarded. The connection is closed behind the body, so they are not read.
+/// RFC 9112 section 7.1.2: trailers may be discarded. They are not read, because the connection ends after the body.
 #[test]
 fn k3_a_body_is_whole_whatever_its_trailers_are() {
     for trailers in ["", "\r\n", "A: b\r\n\r\n", "no colon\r\n\r\n", "X: \0\n", &"x".repeat(100_000)] {
@@ -118,7 +118,7 @@ fn k3_a_body_of_an_invalid_length_is_cut_off_at_its_beginning() {
     }
 }
 
-/// RFC 9110 section 8.6 allows a recipient to take the same length several times for one.
+/// RFC 9110 section 8.6: the same length several times may count as one.
 #[test]
 fn k3_a_length_that_is_repeated_is_one_length() {
     for framing in ["Content-Length: 5, 5", "Content-Length: 5\r\nContent-Length: 5", "Content-Length: 5, 05"] {
@@ -128,7 +128,7 @@ fn k3_a_length_that_is_repeated_is_one_length() {
 
 /// RFC 9112 section 6.3 item 3: "the Transfer-Encoding overrides the Content-Length".
 #[test]
-fn k3_a_coding_beside_a_length_counts_also_if_it_is_broken() {
+fn k3_a_broken_transfer_coding_still_overrides_a_length() {
     for length in ["1", "5, 6", "x"] {
         let framing = format!("Content-Length: {length}\r\n{CHUNKED}");
         assert_cut_off(&framing, "5\r\nHello\r\n0\r\n\r\n", "Hello");
@@ -159,7 +159,7 @@ fn k3_a_body_that_ends_early_in_any_way_is_cut_off() {
 }
 
 #[test]
-fn k3_whether_to_try_again_is_said_by_the_status_and_not_by_the_body() {
+fn k3_the_status_and_not_the_body_decides_on_a_retry() {
     for (status, is_retryable) in [(503, true), (502, true), (429, true), (404, false), (301, false), (501, false)] {
         for (framing, body) in [(CHUNKED, "no chunk"), ("Content-Length: x", "Hello")] {
             let bytes = format!("HTTP/1.1 {status} X\r\n{framing}\r\n\r\n{body}");

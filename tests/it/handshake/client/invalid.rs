@@ -29,7 +29,7 @@ fn k12_a_101_that_fails_any_check_is_handed_out_before_the_end() {
         let (client, request) = asking(Config::default(), &["chat"]);
         let bytes = accepted_head(&request, &[("Server", "a proxy"), (name, value)]);
         let (response, why) = failure_and_response(client, &[&bytes, &b"\x81\x05Hello"[..]].concat());
-        let response = response.unwrap_or_else(|| panic!("{name}: {value:?}: it is hidden"));
+        let response = response.unwrap_or_else(|| panic!("{name}: {value:?}: no response"));
         assert_eq!((why, response.status.as_u16()), (error, 101), "{name}: {value:?}");
         assert_eq!(
             (&response.headers["server"], &response.reason[..]),
@@ -58,9 +58,9 @@ fn k12_a_101_of_http_1_0_is_handed_out() {
     assert!(response.is_some_and(|response| response.headers.contains_key("sec-websocket-accept")));
 }
 
-/// Between the two events the connection has ended already.
+/// The connection has ended before the second event is handed out.
 #[test]
-fn k12_the_response_comes_first_and_its_end_follows_in_any_pieces() {
+fn k12_the_response_comes_before_the_end_however_it_is_cut() {
     let bytes = response_head("HTTP/1.1 101 OK", &[("X", "y")]);
     for size in [1, 2, 7, 1000] {
         let mut client = asking(Config::default(), &[]).0;
@@ -84,7 +84,7 @@ fn k12_the_response_comes_first_and_its_end_follows_in_any_pieces() {
 }
 
 #[test]
-fn k12_what_is_no_whole_101_is_not_handed_out() {
+fn k12_only_a_complete_101_is_handed_out() {
     for bytes in
         [&b"SSH-2.0"[..], b"HTTP/1.1 1O1 OK\r\n\r\n", b"HTTP/2.0 101 OK\r\n", b"HTTP/1.1 101 OK\r\nNo-Colon\r\n\r\n"]
     {

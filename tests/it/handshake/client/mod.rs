@@ -13,14 +13,18 @@ use crate::support::{
 };
 use statesocket::{Cause, CloseCode, Connection, Event, Party, Phase, handshake::Response};
 
-/// The response that a client which keeps `limit` bytes of a body hands out when it gets `bytes` in pieces of `size`,
-/// and then, if it has to, the end of the stream. Whatever holds of all rejections is asserted here.
+/// The rejection that a client hands out for `bytes` in pieces of `size`, followed by the end of the stream if
+/// `ends_with_stream`. The client keeps at most `limit` bytes of the body. Asserts the properties of every rejection.
 fn read_rejection(limit: usize, bytes: &[u8], size: usize, ends_with_stream: bool) -> Response {
     let case = format!("{} in pieces of {size}", bytes.escape_ascii());
     let mut client = client(limit);
     let mut events: Vec<_> = bytes.chunks(size).flat_map(|piece| feed(&mut client, piece)).collect();
     if ends_with_stream {
-        assert_eq!((events.as_slice(), client.phase()), (&[][..], Phase::Requested), "{case}: it is not over");
+        assert_eq!(
+            (events.as_slice(), client.phase()),
+            (&[][..], Phase::Requested),
+            "{case}: the body is not complete"
+        );
         client.receive_eof();
         events = std::iter::from_fn(|| client.poll_event()).collect();
     }

@@ -10,7 +10,7 @@ fn client() -> Connection {
     asking(Config::default(), &[]).0
 }
 
-/// Checks that a client takes all of `bytes` but for the last without an event, and fails at that one.
+/// Checks that a client fails at the last of `bytes`, and at none before it.
 #[track_caller]
 fn assert_fails_at_the_last_byte(bytes: &[u8]) {
     let case = bytes.escape_ascii().to_string();
@@ -83,9 +83,9 @@ fn k11_empty_lines_and_interim_responses_before_it_change_nothing() {
     }
 }
 
-/// What begins like HTTP is judged when the line has come, and not when a head has.
+/// A line that begins like HTTP is checked at its end, before the rest of the head comes.
 #[test]
-fn k11_a_line_that_is_no_status_line_fails_at_its_end() {
+fn k11_a_malformed_status_line_fails_at_its_end() {
     for line in [
         "HTTP/1.1",
         "HTTP/1.1 ",
@@ -110,9 +110,9 @@ fn k11_a_line_that_is_no_status_line_fails_at_its_end() {
     }
 }
 
-/// A limit below the first byte that is wrong is broken first, however the bytes are cut.
+/// A limit that is exceeded before the first wrong byte is reported, however the bytes are cut.
 #[test]
-fn k11_of_a_limit_and_a_wrong_byte_the_first_counts() {
+fn k11_the_first_of_a_limit_and_a_wrong_byte_is_reported() {
     for (limit, bytes, error) in [
         (2, "HTX", HandshakeError::HeadTooLarge { limit: 2 }),
         (3, "HTX and more", HandshakeError::Malformed),

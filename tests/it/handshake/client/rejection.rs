@@ -29,7 +29,7 @@ fn hr1_a_chunked_body_is_read() {
         assert!(!response.headers.contains_key("trailer"), "{size}");
     }
     let empty = b"HTTP/1.1 403 Forbidden\r\ntransfer-encoding: gzip,\tChunked\r\nContent-Length: 99\r\n\r\n0\r\n\r\n";
-    assert!(read_rejection(1000, empty, 1, false).body.is_empty(), "the coding counts, and not the length beside it");
+    assert!(read_rejection(1000, empty, 1, false).body.is_empty(), "the coding overrides the length");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn hr1_a_body_is_cut_off_at_the_limit() {
         }
     }
     let exact = b"HTTP/1.1 500 Oops\r\n\r\n12345";
-    assert_eq!(read_rejection(6, exact, 1, true).body, "12345", "one byte below the limit more may come");
+    assert_eq!(read_rejection(6, exact, 1, true).body, "12345", "one byte below the limit the body goes on");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::support::{
 };
 use statesocket::{Config, HandshakeError};
 
-/// Checks that a server takes all of `bytes` but for the last without an event, and answers that one with `error`.
+/// Checks that a server answers the last of `bytes` with `error`, and none before it.
 #[track_caller]
 fn assert_refused_at_the_last_byte(bytes: &[u8], error: &HandshakeError) {
     let case = bytes.escape_ascii().to_string();

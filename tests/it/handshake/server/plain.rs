@@ -19,13 +19,13 @@ fn plain_http() -> Config {
     config(|config| config.plain_http = true)
 }
 
-/// The request of RFC 6455 with `changes`, in another version.
+/// The request of RFC 6455 with `changes`, in this version of HTTP.
 fn of_version(version: &str, changes: &[(&str, &str)]) -> Vec<u8> {
     let head = String::from_utf8(request_head("/chat", changes)).expect("a head is text");
     head.replace(" HTTP/1.1\r\n", &format!(" HTTP/{version}\r\n")).into_bytes()
 }
 
-/// The error that a server ends with for `bytes`, if it does, and all that it writes.
+/// The error with which a server ends for `bytes`, if it ends, and its output.
 fn answer(config: Config, bytes: &[u8]) -> (Option<HandshakeError>, String) {
     let mut server = server(config);
     let error = feed(&mut server, bytes).into_iter().find_map(|event| match event {
@@ -60,7 +60,7 @@ fn k10_a_request_of_http_1_0_is_plain_and_never_an_upgrade() {
     }
 }
 
-/// RFC 9112 section 3.2 requires `Host` of HTTP/1.1, but not of HTTP/1.0. The health checks of HAProxy have none.
+/// RFC 9112 section 3.2 demands a `Host` in HTTP/1.1, not in HTTP/1.0. The health checks of HAProxy have none.
 #[test]
 fn k10_a_request_of_http_1_0_may_lack_a_host() {
     for head in ["GET /up?a HTTP/1.0\r\n\r\n", "GET /up?a HTTP/1.0\r\nUpgrade: websocket\r\n\r\n"] {
@@ -135,7 +135,7 @@ fn k10_a_head_is_a_plain_request_whatever_it_asks_for() {
 
 /// RFC 9110 section 9.3.2: "The HEAD method is identical to GET except that the server MUST NOT send content".
 #[test]
-fn k10_the_answer_to_a_head_is_that_to_a_get_without_content() {
+fn k10_the_answer_to_a_head_is_the_answer_to_a_get_without_content() {
     for (status, body) in
         [(200, "a page"), (200, ""), (302, "there"), (404, "no"), (500, "oops"), (205, ""), (204, ""), (304, "")]
     {
@@ -158,7 +158,7 @@ fn k10_the_answer_to_a_head_is_that_to_a_get_without_content() {
     assert_eq!(refused, Err(RejectError::BodyNotAllowed(StatusCode::NO_CONTENT)), "as for a GET");
 }
 
-/// The answers that no application makes: refusals of every kind, also before the request is whole.
+/// The answers that the crate makes itself: refusals of every kind, also of an incomplete request.
 #[test]
 fn k10_our_own_answers_to_a_head_have_no_content() {
     let small = |change: fn(&mut Config)| config(change);
@@ -201,7 +201,7 @@ fn k10_our_own_answers_to_a_head_have_no_content() {
 }
 
 #[test]
-fn k10_whoever_ends_a_head_writes_no_content() {
+fn k10_no_command_that_answers_a_head_writes_content() {
     let half = b"HEAD /chat HTTP/1.1\r\nHost: h\r\n";
     let whole = [&half[..], b"\r\n"].concat();
     let late = Instant::now() + Duration::from_secs(100);
@@ -226,7 +226,7 @@ fn k10_whoever_ends_a_head_writes_no_content() {
 }
 
 #[test]
-fn k10_only_a_head_in_these_letters_is_one() {
+fn k10_the_method_head_is_case_sensitive() {
     for method in ["head", "Head", "HEADS", "HEA", "AHEAD", "HEAD_"] {
         for config in [Config::default(), plain_http()] {
             let (error, answer) = answer(config, format!("{method} / HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
@@ -248,9 +248,9 @@ fn k10_a_405_lists_head_where_plain_requests_are_taken() {
     }
 }
 
-/// Bytes behind a plain request are held like those behind any other, and dropped with the answer.
+/// The bytes after a plain request are held, as after any request, and dropped with the answer.
 #[test]
-fn k10_what_follows_a_head_is_not_answered() {
+fn k10_the_bytes_after_a_head_are_not_answered() {
     let two = b"HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n".repeat(2);
     let mut server = server(plain_http());
     let events = feed(&mut server, &two);

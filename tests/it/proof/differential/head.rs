@@ -67,7 +67,7 @@ impl Head {
         values.iter().flat_map(|value| value.split(',')).map(|element| element.trim().to_owned()).collect()
     }
 
-    /// Whether the headers called `name` are a list in ASCII with `token` in it.
+    /// Whether the headers called `name` are a list in ASCII that contains `token`.
     pub(super) fn lists(&self, name: &str, token: &str) -> bool {
         let elements = self.elements(name);
         elements.iter().all(|element| element.is_ascii())
@@ -124,7 +124,7 @@ impl Head {
         head
     }
 
-    /// The digit behind `HTTP/1.`, at the beginning of a status line or the end of a request line.
+    /// The digit after `HTTP/1.`, at the beginning of a status line or the end of a request line.
     pub(super) fn minor_version(&self) -> Option<u8> {
         self.minor_version_at().map(|at| self.lines[0][at])
     }
@@ -183,13 +183,13 @@ impl Head {
         self.lines.iter().take(usize::from(is_request)).chain(self.lines.iter().skip(1).filter(is_read))
     }
 
-    /// Whether there is one `Origin`, and it is printable ASCII.
+    /// Whether there is exactly one `Origin`, in printable ASCII.
     pub(super) fn has_plain_origin(&self) -> bool {
         let [origin] = self.values("Origin").try_into().unwrap_or_default();
         !origin.is_empty() && origin.bytes().all(|byte| matches!(byte, b' '..=b'~'))
     }
 
-    /// Whether there is one `Host`, and it is valid without doubt.
+    /// Whether there is exactly one `Host`, which is certainly valid.
     pub(super) fn has_plain_host(&self) -> bool {
         let [host] = self.values("Host").try_into().unwrap_or_default();
         let (name, port): (&str, &str) = host.split_once(':').unwrap_or((&host, "80"));
