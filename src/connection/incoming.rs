@@ -4,7 +4,7 @@ use crate::{
     config::Config,
     error::{HandshakeError, ProtocolError},
     handshake::{
-        Request, Response,
+        Request,
         request_reader::{Pending, RequestReader},
         response_reader::{Answer, ResponseReader},
     },
@@ -46,9 +46,7 @@ struct EarlyFrames {
 #[derive(Debug)]
 pub(super) enum Arrival<'b> {
     Request(Request),
-    Accepted { response: Response, subprotocol: Option<String> },
-    Rejected(Response),
-    InvalidResponse { response: Response, error: HandshakeError },
+    Answer(Answer),
     Item(Item<'b>),
 }
 
@@ -96,13 +94,13 @@ impl Incoming {
                 reader.read(input, config).map(|request| request.map(Arrival::Request)).map_err(Fault::Handshake)
             }
             Stage::Decision(pending) => pending.hold(input, config).map(|()| None).map_err(Fault::Handshake),
-            Stage::Response(reader) => Ok(match reader.read(input, config).map_err(Fault::Handshake)? {
-                Some(Answer::Accepted { response, subprotocol }) => Some(Arrival::Accepted { response, subprotocol }),
-                Some(Answer::Rejected(response)) => Some(Arrival::Rejected(response)),
-                Some(Answer::Invalid { response, error }) => Some(Arrival::InvalidResponse { response, error }),
-                None if is_last => reader.end_of_stream().map(Arrival::Rejected),
-                None => None,
-            }),
+            Stage::Response(reader) => {
+                let answer = match reader.read(input, config).map_err(Fault::Handshake)? {
+                    None if is_last => reader.end_of_stream().map(Answer::Rejected),
+                    answer => answer,
+                };
+                Ok(answer.map(Arrival::Answer))
+            }
             Stage::Discard => {
                 *input = &mut [];
                 Ok(None)

@@ -6,9 +6,8 @@ use super::{
     transport::Ending,
 };
 use crate::{
-    error::HandshakeError,
     event::{Cause, Event},
-    handshake::{Request, Response},
+    handshake::{Request, response_reader::Answer},
     message::{
         Message,
         reader::{Item, Reader},
@@ -138,9 +137,7 @@ impl Connection {
         match self.incoming.next(input, &self.config, self.outgoing.spare(), is_last) {
             Ok(Some(Arrival::Item(item))) => self.on_item(item),
             Ok(Some(Arrival::Request(request))) => Some(self.on_request(Arc::new(request))),
-            Ok(Some(Arrival::Accepted { response, subprotocol })) => Some(self.on_accepted(response, subprotocol)),
-            Ok(Some(Arrival::Rejected(response))) => Some(self.on_rejected(response)),
-            Ok(Some(Arrival::InvalidResponse { response, error })) => Some(self.on_invalid_response(response, error)),
+            Ok(Some(Arrival::Answer(answer))) => Some(self.on_answer(answer)),
             Ok(None) => self.on_end_of_input(),
             Err(fault) => self.on_fault(fault),
         }
@@ -152,22 +149,24 @@ impl Connection {
         Event::Request(request)
     }
 
-    fn on_accepted(&mut self, response: Response, subprotocol: Option<String>) -> Event<'static> {
-        self.incoming.open(Reader::new(self.role, &self.config));
-        self.subprotocol = subprotocol.map(String::into_boxed_str);
-        self.transition(Party::Application, Action::Accept);
-        Event::Accepted(Box::new(response))
-    }
-
-    fn on_rejected(&mut self, response: Response) -> Event<'static> {
-        self.end_rejected(response.status, Ending::Close);
-        Event::Rejected(Box::new(response))
-    }
-
     #[cold]
-    fn on_invalid_response(&mut self, response: Response, error: HandshakeError) -> Event<'static> {
-        self.fail_handshake(error);
-        Event::InvalidResponse(Box::new(response))
+    fn on_answer(&mut self, answer: Answer) -> Event<'static> {
+        match answer {
+            Answer::Accepted { response, subprotocol } => {
+                self.incoming.open(Reader::new(self.role, &self.config));
+                self.subprotocol = subprotocol.map(String::into_boxed_str);
+                self.transition(Party::Application, Action::Accept);
+                Event::Accepted(Box::new(response))
+            }
+            Answer::Rejected(response) => {
+                self.end_rejected(response.status, Ending::Close);
+                Event::Rejected(Box::new(response))
+            }
+            Answer::Invalid { response, error } => {
+                self.fail_handshake(error);
+                Event::InvalidResponse(Box::new(response))
+            }
+        }
     }
 
     #[cold]
