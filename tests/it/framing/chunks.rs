@@ -1,5 +1,6 @@
 //! Messages in chunks, as their bytes arrive: `Delivery::Chunks`.
 
+use super::fragment;
 use crate::support::{ROLES, Raw, assert_fails, config, established, feed, peer_sends, sent};
 use statesocket::{Config, Delivery, Event, Message, ProtocolError};
 use std::{borrow::Cow, time::Instant};
@@ -14,10 +15,6 @@ fn text(data: &str, is_last: bool) -> Event<'_> {
 
 fn binary(data: &[u8], is_last: bool) -> Event<'_> {
     Event::Chunk { data: data.into(), is_last }
-}
-
-fn fragment(payload: impl AsRef<[u8]>) -> Raw {
-    Raw::new(Raw::CONTINUATION, payload)
 }
 
 #[test]

@@ -1,20 +1,9 @@
 //! From received frames to messages: RFC 6455 sections 5.4, 5.6, 8.1 and 10.4.
 
+use super::{binary_message, fragment, text_message};
 use crate::support::{ROLES, Raw, assert_fails, config, established, feed, peer_sends, sent};
 use statesocket::{Config, Event, Message, Phase, ProtocolError, Role};
 use std::{borrow::Cow, time::Instant};
-
-fn text(text: &str) -> Event<'_> {
-    Event::Message(text.into())
-}
-
-fn binary(bytes: &[u8]) -> Event<'_> {
-    Event::Message(bytes.into())
-}
-
-fn fragment(payload: impl AsRef<[u8]>) -> Raw {
-    Raw::new(Raw::CONTINUATION, payload)
-}
 
 #[test]
 fn f13_control_frames_may_come_between_fragments() {
@@ -28,8 +17,12 @@ fn f13_control_frames_may_come_between_fragments() {
             Raw::new(Raw::PING, ""),
             fragment("three"),
         ];
-        let expected =
-            [Event::Ping(b"1".into()), Event::Pong(b"2".into()), Event::Ping(b"".into()), text("one two three")];
+        let expected = [
+            Event::Ping(b"1".into()),
+            Event::Pong(b"2".into()),
+            Event::Ping(b"".into()),
+            text_message("one two three"),
+        ];
         assert_eq!(peer_sends(&mut connection, frames), expected, "{role:?}");
         assert_eq!(sent(&mut connection), [Raw::new(Raw::PONG, "1"), Raw::new(Raw::PONG, "")], "{role:?}");
     }
@@ -66,7 +59,7 @@ fn f14_a_continuation_without_a_first_fragment_fails() {
             assert_fails(&mut connection, &bytes, ProtocolError::UnexpectedContinuation, "as the first frame");
 
             let mut connection = established(role, Config::default());
-            assert_eq!(peer_sends(&mut connection, [Raw::new(Raw::TEXT, "whole")]), [text("whole")]);
+            assert_eq!(peer_sends(&mut connection, [Raw::new(Raw::TEXT, "whole")]), [text_message("whole")]);
             assert_fails(
                 &mut connection,
                 &bytes,
@@ -76,7 +69,7 @@ fn f14_a_continuation_without_a_first_fragment_fails() {
 
             let mut connection = established(role, Config::default());
             let events = peer_sends(&mut connection, [Raw::new(Raw::BINARY, "a").more(), fragment("b")]);
-            assert_eq!(events, [binary(b"ab")]);
+            assert_eq!(events, [binary_message(b"ab")]);
             assert_fails(&mut connection, &bytes, ProtocolError::UnexpectedContinuation, "after a fragmented message");
         }
     }
@@ -93,7 +86,8 @@ fn f15_fragments_of_any_size_make_a_message_of_the_first_type() {
                 frames[0].first |= opcode;
                 frames.last_mut().unwrap().first |= 0x80;
                 let whole = parts.concat();
-                let expected = if opcode == Raw::TEXT { text(&whole) } else { binary(whole.as_bytes()) };
+                let expected =
+                    if opcode == Raw::TEXT { text_message(&whole) } else { binary_message(whole.as_bytes()) };
                 let mut connection = established(role, Config::default());
                 assert_eq!(peer_sends(&mut connection, frames), [expected], "{parts:?} to a {role:?}");
             }
@@ -125,7 +119,7 @@ fn f21_the_frame_limit_is_exact_and_checked_before_the_payload() {
             Raw::new(Raw::PING, [2; 125]),
             fragment([1; 10]),
         ];
-        let expected = [binary(&[0; 10]), Event::Ping(vec![2; 125].into()), binary(&[1; 20])];
+        let expected = [binary_message(&[0; 10]), Event::Ping(vec![2; 125].into()), binary_message(&[1; 20])];
         assert_eq!(peer_sends(&mut connection, frames), expected, "{role:?}");
         sent(&mut connection);
 
@@ -143,7 +137,7 @@ fn f21_the_message_limit_counts_all_fragments_before_their_payload() {
             let case = format!("fragments of {sizes:?} bytes to a {role:?}");
             let mut connection = established(role, config.clone());
             let whole = [Raw::new(Raw::TEXT, [b'x'; 10]), Raw::new(Raw::TEXT, [b'y'; 4]).more(), fragment([b'y'; 6])];
-            let expected = [text("xxxxxxxxxx"), text("yyyyyyyyyy")];
+            let expected = [text_message("xxxxxxxxxx"), text_message("yyyyyyyyyy")];
             assert_eq!(peer_sends(&mut connection, whole), expected, "{case}: no byte counts twice");
 
             let mut frames: Vec<Raw> = sizes.iter().map(|size| fragment(vec![b'z'; *size]).more()).collect();
@@ -165,7 +159,7 @@ fn f21_a_message_limit_of_0_allows_empty_messages() {
     });
     for role in ROLES {
         let mut connection = established(role, config.clone());
-        assert_eq!(peer_sends(&mut connection, [Raw::new(Raw::TEXT, "")]), [text("")]);
+        assert_eq!(peer_sends(&mut connection, [Raw::new(Raw::TEXT, "")]), [text_message("")]);
     }
 }
 
@@ -182,7 +176,7 @@ fn f21_the_fragment_limit_is_exact_and_counts_empty_fragments() {
                 Raw::new(Raw::PONG, ""),
                 fragment(""),
             ];
-            let expected = [Event::Ping(b"".into()), Event::Pong(b"".into()), text("")];
+            let expected = [Event::Ping(b"".into()), Event::Pong(b"".into()), text_message("")];
             assert_eq!(peer_sends(&mut connection, frames), expected, "{role:?}");
             sent(&mut connection);
         }

@@ -8,3 +8,18 @@ mod receive;
 mod send;
 mod text;
 mod through;
+
+use crate::support::Raw;
+use statesocket::Event;
+
+fn text_message(text: &str) -> Event<'_> {
+    Event::Message(text.into())
+}
+
+fn binary_message(bytes: &[u8]) -> Event<'_> {
+    Event::Message(bytes.into())
+}
+
+fn fragment(payload: impl AsRef<[u8]>) -> Raw {
+    Raw::new(Raw::CONTINUATION, payload)
+}

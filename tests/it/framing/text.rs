@@ -1,19 +1,8 @@
 //! Text is valid UTF-8 from its first byte to its last: RFC 6455 sections 5.6 and 8.1.
 
+use super::{binary_message, fragment, text_message};
 use crate::support::{ROLES, Raw, assert_fails, established, feed, peer_sends};
 use statesocket::{Config, Event, ProtocolError};
-
-fn text(text: &str) -> Event<'_> {
-    Event::Message(text.into())
-}
-
-fn binary(bytes: &[u8]) -> Event<'_> {
-    Event::Message(bytes.into())
-}
-
-fn fragment(payload: impl AsRef<[u8]>) -> Raw {
-    Raw::new(Raw::CONTINUATION, payload)
-}
 
 /// Texts with an invalid byte that no later byte can repair.
 const BAD_TEXTS: [&[u8]; 14] = [
@@ -116,7 +105,7 @@ fn f16_a_code_point_may_span_fragments_and_reads() {
                 ];
                 let case = format!("split at {first} and {second} to a {role:?}");
                 let mut connection = established(role, Config::default());
-                let expected = [Event::Ping(b"".into()), text(whole)];
+                let expected = [Event::Ping(b"".into()), text_message(whole)];
                 assert_eq!(peer_sends(&mut connection, frames.clone()), expected, "{case}");
 
                 let mut connection = established(role, Config::default());
@@ -133,7 +122,7 @@ fn f16_binary_messages_need_not_be_utf8() {
     for role in ROLES {
         for bytes in BAD_TEXTS {
             let mut connection = established(role, Config::default());
-            assert_eq!(peer_sends(&mut connection, [Raw::new(Raw::BINARY, bytes)]), [binary(bytes)]);
+            assert_eq!(peer_sends(&mut connection, [Raw::new(Raw::BINARY, bytes)]), [binary_message(bytes)]);
         }
     }
 }
