@@ -87,9 +87,9 @@ pub struct Config {
     /// The most frames of a received message. An empty frame costs its sender a few bytes, and no limit on payload
     /// stops it. Default 131,072, as in npm `ws` 8.21.0.
     pub max_fragments: u32,
-    /// The most queued bytes. A `send_*` or `ping` that could exceed them fails; it counts the header of its frame as
-    /// 14 bytes. Pongs, keepalive Pings and Closes ignore this limit and have small bounds of their own. Default 64
-    /// MiB.
+    /// The most queued bytes. A `send_*`, `ping` or `pong` that could exceed them fails; it counts the header of its
+    /// frame as 14 bytes. Answers to Pings, keepalive Pings and Closes ignore this limit and have small bounds of their
+    /// own. Default 64 MiB.
     pub max_output_bytes: usize,
     /// Whether messages are handed out whole or in chunks. Default whole.
     pub delivery: Delivery,

@@ -68,8 +68,8 @@ impl Connection {
 
     /// Pauses reading: while messages may come, [`wants_read`](Self::wants_read) is `false`, and the deadlines of
     /// [`Pong`](Timer::Pong), [`Idle`](Timer::Idle) and [`Message`](Timer::Message) are suspended. Keepalive Pings go
-    /// on. A pause does not stop the handshakes: the peer's part of the opening one, its Close after ours, and the end
-    /// of the stream are read.
+    /// on. A pause does not stop the handshakes. The peer's part of the opening handshake is read; after a Close by
+    /// either end, the rest of the closing handshake is read, and then the end of the stream.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
