@@ -16,7 +16,7 @@ use std::fmt;
 /// | 1002 | [protocol error](Self::PROTOCOL_ERROR) | both |
 /// | 1003 | [unsupported data](Self::UNSUPPORTED_DATA) | both |
 /// | 1004 | reserved, without a meaning | nobody |
-/// | 1005 | [no status received](Self::NO_STATUS_RECEIVED) | nobody: stands for a Close without a code |
+/// | 1005 | [no status received](Self::NO_STATUS_RECEIVED) | nobody: stands for an empty Close, which both may send |
 /// | 1006 | [abnormal closure](Self::ABNORMAL_CLOSURE) | nobody: stands for the absence of a Close |
 /// | 1007 | [invalid payload](Self::INVALID_PAYLOAD) | both |
 /// | 1008 | [policy violation](Self::POLICY_VIOLATION) | both |
@@ -150,16 +150,6 @@ impl CloseCode {
     /// Whether a Close on the wire may carry the code.
     pub(crate) const fn is_on_wire(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
-    }
-
-    /// This code if `sender` may send it. If not, 1005, which stands for no code, becomes 1000, and any other code
-    /// becomes 1011.
-    pub(crate) const fn sendable(self, sender: Role) -> Self {
-        match self {
-            code if code.is_sendable_by(sender) => code,
-            Self::NO_STATUS_RECEIVED => Self::NORMAL_CLOSURE,
-            _ => Self::INTERNAL_ERROR,
-        }
     }
 }
 

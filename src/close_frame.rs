@@ -1,6 +1,11 @@
 //! The Close frame and its body (RFC 6455 section 5.5.1).
 
-use crate::{close_code::CloseCode, error::ProtocolError, frame::MAX_CONTROL_PAYLOAD};
+use crate::{
+    close_code::CloseCode,
+    error::{CloseError, ProtocolError},
+    frame::MAX_CONTROL_PAYLOAD,
+    role::Role,
+};
 
 /// The longest reason that fits in a Close beside its code, in bytes.
 pub(crate) const MAX_REASON: usize = MAX_CONTROL_PAYLOAD - 2;
@@ -43,6 +48,31 @@ impl CloseFrame {
         }
         let reason = simdutf8::basic::from_utf8(reason).map_err(|_| ProtocolError::InvalidCloseReason)?;
         Ok(Self::new(code, reason))
+    }
+
+    /// Checks that `sender` may send the frame.
+    pub(crate) fn check(&self, sender: Role) -> Result<(), CloseError> {
+        // Section 5.5.1: "The Close frame MAY contain a body". A reason follows the code, so it needs one.
+        let is_empty = self.code == CloseCode::NO_STATUS_RECEIVED && self.reason.is_empty();
+        if !is_empty && !self.code.is_sendable_by(sender) {
+            return Err(CloseError::InvalidCode(self.code));
+        }
+        if self.reason.len() > MAX_REASON {
+            return Err(CloseError::ReasonTooLong(self.reason.len()));
+        }
+        Ok(())
+    }
+
+    /// The frame that is nearest to this code and reason and that `sender` may send.
+    pub(crate) fn fit(code: CloseCode, reason: &str, sender: Role) -> Self {
+        let reason = fit_reason(reason);
+        let code = match code {
+            CloseCode::NO_STATUS_RECEIVED if reason.is_empty() => code,
+            CloseCode::NO_STATUS_RECEIVED => CloseCode::NORMAL_CLOSURE,
+            _ if code.is_sendable_by(sender) => code,
+            _ => CloseCode::INTERNAL_ERROR,
+        };
+        Self::new(code, reason)
     }
 
     /// Writes the body. It is empty for 1005, the only code in a Close of ours that is never on the wire.

@@ -47,8 +47,9 @@ pub enum CloseReply {
     /// the status code it received").
     #[default]
     Automatic,
-    /// Your code, with [`close`](crate::Connection::close), after its last messages (section 5.5.1: "An endpoint MAY
-    /// delay sending a Close frame until its current message is sent").
+    /// Your code, with [`reply_close`](crate::Connection::reply_close) or [`close`](crate::Connection::close), after
+    /// its last messages (section 5.5.1: "An endpoint MAY delay sending a Close frame until its current message is
+    /// sent").
     Manual,
 }
 

@@ -217,7 +217,8 @@ pub enum Cause {
     TransportLost,
     /// This timer expired.
     TimedOut(Timer),
-    /// This endpoint aborted: [`abort`](crate::Connection::abort), or a command that acts like it at this stage.
+    /// This endpoint aborted, by [`abort`](crate::Connection::abort), by [`fail`](crate::Connection::fail), or by a
+    /// command that acts like `abort` at this stage.
     Aborted,
 }
 

@@ -6,7 +6,7 @@
 use super::{Connection, transport::Ending};
 use crate::{
     close_code::CloseCode,
-    close_frame::{CloseFrame, MAX_REASON, fit_reason},
+    close_frame::CloseFrame,
     config::CloseReply,
     error::{CloseError, HandshakeError, ProtocolError},
     event::Cause,
@@ -19,7 +19,8 @@ use http::StatusCode;
 
 /// # C: commands that end the connection
 ///
-/// The four commands differ before the connection is open, and in their errors.
+/// `close`, `ensure_closed`, `shutdown` and `abort` differ before the connection is open, and in their errors. `fail`
+/// is like `close`, but nothing of the peer is handed out any more. `reply_close` only answers a Close.
 ///
 /// | phase | `close` | `ensure_closed` | `shutdown` | `abort` |
 /// |---|---|---|---|---|
@@ -41,43 +42,108 @@ impl Connection {
     /// * While a client waits for the response, this is [`abort`](Self::abort): RFC 6455 section 4.1 lets a client send
     ///   nothing then.
     ///
+    /// The code 1005 with an empty reason sends an empty Close, as a browser does for `close()` (section 5.5.1: "The
+    /// Close frame MAY contain a body").
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// use statesocket::{CloseCode, CloseError};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// assert_eq!(connection.close(1006, ""), Err(CloseError::InvalidCode(CloseCode::ABNORMAL_CLOSURE)));
+    /// connection.close(CloseCode::NO_STATUS_RECEIVED, "")?;
+    /// assert_eq!(connection.output(), b"\x88\0");
+    /// # Ok::<(), CloseError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`CloseError`] if no whole request has come or this party has closed already; if it may not send the code
     /// (section 7.4 and the IANA registry allow 1000 to 1003, 1007 to 1014, of which 1010 only to a client, and 3000 to
-    /// 4999); or if the reason is longer than 123 bytes.
+    /// 4999); or if the reason is longer than 123 bytes, or comes with 1005.
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
-        let code = code.into();
-        if self.phase() != Phase::Requested {
-            self.check(Action::Close)?;
-        }
-        if !code.is_sendable_by(self.role) {
-            return Err(CloseError::InvalidCode(code));
-        }
-        if reason.len() > MAX_REASON {
-            return Err(CloseError::ReasonTooLong(reason.len()));
-        }
+        let frame = self.check_close(code.into(), reason)?;
         if self.phase() == Phase::Requested {
             self.refuse_or_abort();
         } else {
-            self.send_close(CloseFrame::new(code, reason));
+            self.send_close(frame);
+        }
+        Ok(())
+    }
+
+    /// Answers the peer's Close with the code and reason that it has, as the connection does by itself unless the
+    /// configuration has [`CloseReply::Manual`](crate::CloseReply::Manual). Section 5.5.1: "When sending a Close frame
+    /// in response, the endpoint typically echos the status code it received."
+    ///
+    /// ```
+    /// use statesocket::{Agreed, CloseReply, Config, Connection, Event, Role};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let (config, now) = (Config::default().with(|config| config.close_reply = CloseReply::Manual), Instant::now());
+    /// let mut connection = Connection::established(Role::Server, Agreed::new(), Arc::new(config), now);
+    /// let mut empty_close = *b"\x88\x80\0\0\0\0";
+    /// assert!(matches!(connection.receive(&mut &mut empty_close[..], now), Some(Event::Disconnect(_))));
+    /// connection.send_text("a last word")?;
+    /// connection.reply_close()?;
+    /// assert!(connection.output().ends_with(b"a last word\x88\0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CloseError`] if this party has closed already, or the peer's Close has not come.
+    pub fn reply_close(&mut self) -> Result<(), CloseError> {
+        self.check(Action::Close)?;
+        let frame = self.outcome.received().cloned().ok_or(CloseError::NothingToReply)?;
+        self.send_close(frame);
+        Ok(())
+    }
+
+    /// Fails the connection: sends one Close, discards everything that the peer sends from now on, and hands out
+    /// nothing more but the [`Disconnect`](crate::Event::Disconnect), whose cause is
+    /// [`Aborted`](crate::Cause::Aborted). Use it when your code finds that the peer breaks a rule of the application.
+    /// Before the connection is open it does the same as [`close`](Self::close).
+    ///
+    /// Section 7.1.7: "An endpoint MUST NOT continue to attempt to process data (including a responding Close frame)
+    /// from the remote endpoint after being instructed to _Fail the WebSocket Connection_."
+    ///
+    /// ```
+    /// use statesocket::{CloseCode, Event, Phase};
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Client, Agreed::new(), config, now);
+    /// let mut bytes = *b"\x81\x03bad\x81\x04more";
+    /// let mut input = &mut bytes[..];
+    /// assert!(matches!(connection.receive(&mut input, now), Some(Event::Message(_))));
+    /// connection.fail(CloseCode::POLICY_VIOLATION, "not JSON")?;
+    /// assert!(matches!(connection.receive(&mut input, now), Some(Event::Disconnect(_))));
+    /// assert_eq!((connection.receive(&mut input, now), connection.phase()), (None, Phase::Closed));
+    /// # Ok::<(), statesocket::CloseError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`close`](Self::close).
+    pub fn fail(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
+        let frame = self.check_close(code.into(), reason)?;
+        if self.phase() == Phase::Requested {
+            self.refuse_or_abort();
+        } else {
+            self.end_failed(frame, Cause::Aborted);
         }
         Ok(())
     }
 
     /// Like [`close`](Self::close), for clean-up code that must not fail.
     ///
-    /// Cuts the reason to fit. A code that may not be sent becomes 1011; 1005, which stands for no code, becomes 1000.
-    /// Does nothing if this party has closed already. Before a whole request has come, it does the same as
-    /// [`abort`](Self::abort).
+    /// Cuts the reason to fit. A code that may not be sent becomes 1011; 1005 with a reason becomes 1000. Does nothing
+    /// if this party has closed already. Before a whole request has come, it does the same as [`abort`](Self::abort).
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
-        let code = code.into().sendable(self.role);
-        let reason = fit_reason(reason);
         match self.phase() {
             Phase::Idle => self.abort(),
             Phase::Requested => self.refuse_or_abort(),
             Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed => {
                 if self.can(Action::Close) {
-                    self.send_close(CloseFrame::new(code, reason));
+                    self.send_close(CloseFrame::fit(code.into(), reason, self.role));
                 }
             }
             Phase::Closed => {}
@@ -151,6 +217,16 @@ impl Connection {
 }
 
 impl Connection {
+    /// The Close with this code and reason, if it may be sent now or stands for the end of the opening handshake.
+    fn check_close(&self, code: CloseCode, reason: &str) -> Result<CloseFrame, CloseError> {
+        if self.phase() != Phase::Requested {
+            self.check(Action::Close)?;
+        }
+        let frame = CloseFrame::new(code, reason);
+        frame.check(self.role)?;
+        Ok(frame)
+    }
+
     fn refuse_or_abort(&mut self) {
         match self.role {
             Role::Client => self.abort(),
@@ -202,7 +278,8 @@ impl Connection {
 
     /// Fails the connection for a broken rule of the WebSocket protocol (section 7.1.7).
     pub(super) fn fail_protocol(&mut self, error: ProtocolError) {
-        self.end_failed(error.close_code(), &error.to_string(), Cause::Protocol(error));
+        let frame = CloseFrame::fit(error.close_code(), &error.to_string(), self.role);
+        self.end_failed(frame, Cause::Protocol(error));
     }
 
     /// Fails the opening handshake. A server answers with the status of the error. A client sends nothing.
@@ -222,23 +299,29 @@ impl Connection {
         let local = self.local_party();
         let is_ours = self.outcome.initiator() == Some(local);
         let (cause, initiator) = if is_ours { (Cause::LocalClosed, local) } else { (Cause::PeerClosed, local.peer()) };
-        // Section 5.5.1: "The server MUST close the underlying TCP connection immediately; the client SHOULD wait for
-        // the server to close the connection".
-        let ending = match self.role {
+        self.end(cause, Some(initiator), self.ending());
+    }
+
+    /// The steps that remain after the last Close, whether both parties have sent one or this one has failed the
+    /// connection.
+    ///
+    /// Section 7.1.1: "when a server is instructed to _Close the WebSocket Connection_ it SHOULD initiate a TCP Close
+    /// immediately, and when a client is instructed to do the same, it SHOULD wait for a TCP Close from the server."
+    const fn ending(&self) -> Ending {
+        match self.role {
             Role::Server => Ending::Drain,
             Role::Client => Ending::AwaitEof,
-        };
-        self.end(cause, Some(initiator), ending);
+        }
     }
 
     /// Ends with a Close, unless one was sent. No further byte is parsed.
-    pub(super) fn end_failed(&mut self, code: CloseCode, reason: &str, cause: Cause) {
+    pub(super) fn end_failed(&mut self, frame: CloseFrame, cause: Cause) {
         let local = self.local_party();
         if self.can(Action::Close) {
-            self.queue_close(CloseFrame::new(code, fit_reason(reason)));
+            self.queue_close(frame);
         }
         self.transition(local, Action::Abort);
-        self.end(cause, Some(local), Ending::Drain);
+        self.end(cause, Some(local), self.ending());
     }
 
     /// Ends because the application has answered the request with `status`.

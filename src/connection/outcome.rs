@@ -44,6 +44,11 @@ impl Outcome {
         }
     }
 
+    /// The peer's Close.
+    pub(super) fn received(&self) -> Option<&CloseFrame> {
+        self.0.as_ref()?.received.as_ref()
+    }
+
     /// The sender of the first Close.
     pub(super) fn initiator(&self) -> Option<Party> {
         self.0.as_ref()?.initiator

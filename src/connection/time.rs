@@ -3,6 +3,7 @@
 use super::{Connection, clock::Waits};
 use crate::{
     close_code::CloseCode,
+    close_frame::CloseFrame,
     event::Cause,
     frame::OpCode,
     handshake::Response,
@@ -51,11 +52,9 @@ impl Connection {
                 Timer::Opening => self.opening_timed_out(),
                 Timer::Accept => self.accept_timed_out(),
                 Timer::Ping => self.send_keepalive(now),
-                Timer::Pong => self.end_failed(CloseCode::INTERNAL_ERROR, "no sign of life", Cause::TimedOut(timer)),
-                Timer::Idle => self.end_failed(CloseCode::GOING_AWAY, "idle", Cause::TimedOut(timer)),
-                Timer::Message => {
-                    self.end_failed(CloseCode::POLICY_VIOLATION, "message too slow", Cause::TimedOut(timer))
-                }
+                Timer::Pong => self.end_timed_out(CloseCode::INTERNAL_ERROR, "no sign of life", timer),
+                Timer::Idle => self.end_timed_out(CloseCode::GOING_AWAY, "idle", timer),
+                Timer::Message => self.end_timed_out(CloseCode::POLICY_VIOLATION, "message too slow", timer),
                 // A Close would wait behind the bytes that cannot be written.
                 Timer::Write => self.end_aborted(self.local_party(), Cause::TimedOut(timer), None),
                 Timer::Closing if self.can(Action::Abort) => {
@@ -169,6 +168,10 @@ impl Connection {
         } else {
             self.end_aborted(self.local_party(), cause, None);
         }
+    }
+
+    fn end_timed_out(&mut self, code: CloseCode, reason: &str, timer: Timer) {
+        self.end_failed(CloseFrame::new(code, reason), Cause::TimedOut(timer));
     }
 
     fn accept_timed_out(&mut self) {

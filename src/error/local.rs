@@ -110,7 +110,8 @@ pub enum PingError {
     },
 }
 
-/// The error of [`Connection::close`](crate::Connection::close).
+/// The error of [`Connection::close`](crate::Connection::close), [`fail`](crate::Connection::fail) and
+/// [`reply_close`](crate::Connection::reply_close).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {
@@ -123,6 +124,9 @@ pub enum CloseError {
     /// Section 5.5: beside the code, a control frame has room for a reason of 123 bytes.
     #[error("a close reason of {0} bytes is over the limit of 123")]
     ReasonTooLong(usize),
+    /// The peer has sent no Close that [`reply_close`](crate::Connection::reply_close) could answer.
+    #[error("the peer has sent no close frame to answer")]
+    NothingToReply,
 }
 
 /// The error of building a [`Connect`](crate::handshake::Connect).

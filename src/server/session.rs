@@ -181,6 +181,22 @@ impl<'l> Session<'l> {
         self.view.connection.close(code, reason)
     }
 
+    /// Answers the client's Close with its own code and reason. See [`Connection::reply_close`].
+    ///
+    /// # Errors
+    /// Those of [`Connection::reply_close`].
+    pub fn reply_close(&mut self) -> Result<(), CloseError> {
+        self.view.connection.reply_close()
+    }
+
+    /// Fails the session: sends one Close, and nothing more of the client is handed out. See [`Connection::fail`].
+    ///
+    /// # Errors
+    /// Those of [`Connection::fail`].
+    pub fn fail(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
+        self.view.connection.fail(code, reason)
+    }
+
     /// Closes the session in whatever phase it is, for clean-up code that must not fail. See
     /// [`Connection::ensure_closed`].
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {

@@ -20,7 +20,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("error", &["close_code", "state"]),
     ("frame", &["error", "role"]),
     ("random", &["frame"]),
-    ("close_frame", &["close_code", "error", "frame"]),
+    ("close_frame", &["close_code", "error", "frame", "role"]),
     ("output", &["frame", "spare"]),
     ("message", &["close_frame", "config", "error", "frame", "role", "spare", "utf8"]),
     ("conversions", &["close_code", "close_frame", "message", "role"]),

@@ -2,6 +2,7 @@
 
 mod abnormal;
 mod codes;
+mod commands;
 mod ends;
 mod handshake;
 mod manual;

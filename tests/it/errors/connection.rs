@@ -279,7 +279,7 @@ fn a_refused_call_draws_no_masking_key() {
     let refusals: [fn(&mut Connection); 4] = [
         |c| assert!(c.send_text(&"x".repeat(100)).is_err()),
         |c| assert!(c.ping(&[0; 126]).is_err()),
-        |c| assert!(c.close(1005, "").is_err()),
+        |c| assert!(c.close(1006, "").is_err()),
         |c| assert!(c.close(1000, &"x".repeat(124)).is_err()),
     ];
     assert_eq!(after(&refusals), after(&[]));

@@ -94,9 +94,9 @@ fn an_endpoint_keeps_every_property_whatever_its_peer_does() {
             let open = adversary::Bounds { weapons: 2, splits: 0, messages: 0, jumps: 1 };
             explore_adversary(role, reply, true, open, 11_000);
             let talking = adversary::Bounds { weapons: 1, splits: 0, messages: 1, jumps: 0 };
-            explore_adversary(role, reply, true, talking, 4_500);
+            explore_adversary(role, reply, true, talking, 4_300);
             let opening = adversary::Bounds { weapons: 2, splits: 1, messages: 0, jumps: 0 };
-            explore_adversary(role, reply, false, opening, 3_400);
+            explore_adversary(role, reply, false, opening, 3_300);
         }
     }
 }

@@ -34,8 +34,6 @@ fn a_fault_of_an_end_is_found_by_the_property_that_it_breaks() {
         (Fault::AnswersCloseWithAnotherCode, p::ECHO),
         (Fault::AnswersPingAfterClose, p::PONGS),
         (Fault::SwallowsPong, p::PONGS),
-        (Fault::ShutsDownTwice, p::SHUTDOWN),
-        (Fault::WritesAfterShutdown, p::SHUTDOWN),
         (Fault::WritesAfterTheEnd, p::ABSORBING),
         (Fault::QueuesWhatItRefuses, p::REFUSAL),
         (Fault::LosesClosingTimer, p::NO_STUCK_STATE),
@@ -46,6 +44,14 @@ fn a_fault_of_an_end_is_found_by_the_property_that_it_breaks() {
             let found = find(Defect::End(role, fault));
             assert_eq!(found.violation.property, property, "{role:?} {fault:?}: {found}");
         }
+    }
+}
+
+/// A client waits for its server to shut down first.
+#[test]
+fn a_server_that_does_more_after_its_shutdown_is_found() {
+    for fault in [Fault::ShutsDownTwice, Fault::WritesAfterShutdown] {
+        assert_eq!(find(Defect::End(Role::Server, fault)).violation.property, p::SHUTDOWN);
     }
 }
 
