@@ -90,8 +90,19 @@ pub struct Config {
     pub max_fragments: u32,
     /// The most queued bytes. A `send_*`, `ping` or `pong` that could exceed them fails; it counts the header of its
     /// frame as 14 bytes. Answers to Pings, keepalive Pings and Closes ignore this limit and have small bounds of their
-    /// own. Default 64 MiB.
+    /// own. One message of any length may be queued while nothing else is. Default 4 MiB, so that a few large messages
+    /// fit, and a peer that does not read cannot hold much memory.
     pub max_output_bytes: usize,
+    /// A server with more queued bytes than this hands out nothing more, since further messages may queue more: see
+    /// [`held_by`](crate::Connection::held_by). It goes on at `low_water`. `None` never holds. Capped at half of
+    /// `max_output_bytes`. Default 64 KiB.
+    pub high_water: Option<usize>,
+    /// The same for a client. Default `None`: if both ends stopped reading while they write, each would wait for the
+    /// other.
+    pub client_high_water: Option<usize>,
+    /// The queued bytes at which a held connection goes on. Above them, the output must also leave at `min_drain_rate`.
+    /// Capped at the high-water mark. Default 16 KiB.
+    pub low_water: usize,
     /// Whether messages are handed out whole or in chunks. Default whole.
     pub delivery: Delivery,
     /// Whether the connection or your code answers the peer's Close. Default the connection.
@@ -110,22 +121,32 @@ pub struct Config {
     /// Default 20 s.
     pub ping_interval: Option<Duration>,
     /// How long the peer may stay silent between a keepalive Ping that has been written and its Pong. Then the
-    /// connection fails with 1011. Suspended while reading is [paused](crate::Connection::pause_reading). Default 20 s.
+    /// connection fails with 1011. Suspended while reading is [paused](crate::Connection::pause_reading); begins anew
+    /// after the output has [held](crate::Connection::held_by) the peer's bytes. Default 20 s.
     pub pong_timeout: Option<Duration>,
     /// How long the connection may go without a message, or part of one, from the peer. Then it fails with 1001.
-    /// Suspended while reading is paused. Off by default: a peer that answers Pings may have nothing to say.
+    /// Suspended while reading is paused; begins anew after the output has held the peer's bytes. Off by default: a
+    /// peer that answers Pings may have nothing to say.
     pub idle_timeout: Option<Duration>,
     /// How long a message or frame may take from its first byte to its last. Then the connection fails with 1008. This
-    /// frees the memory of messages that trickle in. Suspended while reading is paused. Default 2 min, in which a peer
-    /// with 1.2 Mbit/s sends a message of 16 MiB.
+    /// frees the memory of messages that trickle in. Suspended while your code has paused reading, but not while the
+    /// output holds the peer's bytes: the peer can end that by reading. Default 2 min, in which a peer with 1.2 Mbit/s
+    /// sends a message of 16 MiB.
     pub message_timeout: Option<Duration>,
-    /// How long the output may hold bytes without one of them being written, while the connection is open. Then the
-    /// connection aborts. This frees the output of peers that never read, so it also runs while reading is paused.
-    /// Default 1 min, as in nginx.
+    /// How long the output may hold bytes without one of them being written. Then the connection aborts. This frees the
+    /// output of peers that never read, so it also runs while reading is paused. Default 1 min, as in nginx.
     pub write_timeout: Option<Duration>,
+    /// How long the output may stay above `low_water` before `min_drain_rate` applies. After a Close or a rejection,
+    /// how long it may stay above 0. `None` switches the rate off. Default 1 min.
+    pub drain_timeout: Option<Duration>,
+    /// The least rate at which the output must leave after `drain_timeout`, in bytes per second. The connection aborts
+    /// below it. 0 switches it off. The rate is the average since the output rose above `low_water`, and begins anew
+    /// after each 16 MiB. This frees the output of peers that read very slowly. At worst, a peer that reads at just
+    /// this rate holds `max_output_bytes` for as long as your code goes on sending, and a peer that reads 16 MiB at
+    /// once and then almost nothing holds them for 17 min. Default 16 KiB/s.
+    pub min_drain_rate: u32,
     /// How long to wait for the answer to a Close that has been written. With [`CloseReply::Manual`], also how long
-    /// your code may take to answer the peer's Close. Also how long the last bytes may take to be written, even if they
-    /// make progress. Default 10 s.
+    /// your code may take to answer the peer's Close after the output was last empty. Default 10 s.
     pub closing_timeout: Option<Duration>,
     /// How long to wait for the peer's end of stream after both parties have closed and the last byte has been written
     /// (section 7.1.1). Default 3 s.
@@ -161,7 +182,10 @@ impl Default for Config {
             max_frame_bytes: 16 << 20,
             max_message_bytes: 16 << 20,
             max_fragments: 131_072,
-            max_output_bytes: 64 << 20,
+            max_output_bytes: 4 << 20,
+            high_water: Some(64 << 10),
+            client_high_water: None,
+            low_water: 16 << 10,
             delivery: Delivery::Messages,
             close_reply: CloseReply::Automatic,
             plain_http: false,
@@ -172,6 +196,8 @@ impl Default for Config {
             idle_timeout: None,
             message_timeout: Some(Duration::from_secs(120)),
             write_timeout: Some(Duration::from_secs(60)),
+            drain_timeout: Some(Duration::from_secs(60)),
+            min_drain_rate: 16 << 10,
             closing_timeout: Some(Duration::from_secs(10)),
             linger_timeout: Some(Duration::from_secs(3)),
         }

@@ -16,6 +16,7 @@ mod transport;
 
 pub use opening::Agreed;
 pub use read::BytesRead;
+pub use receive::Hold;
 pub use transport::SocketAction;
 
 use crate::{
@@ -29,7 +30,7 @@ use crate::{
 use clock::Clock;
 use incoming::Incoming;
 use outcome::Outcome;
-use outgoing::Outgoing;
+use outgoing::{Marks, Outgoing};
 use progress::Progress;
 use std::{sync::Arc, time::Instant};
 use transport::Transport;
@@ -238,11 +239,17 @@ impl Connection {
         self.progress.check(self.local_party(), action)
     }
 
+    /// The marks of the output.
+    #[inline]
+    fn marks(&self) -> Marks {
+        Marks::new(self.role, &self.config)
+    }
+
     /// Makes a transition, which the table must allow.
     #[inline]
     fn transition(&mut self, party: Party, action: Action) {
         if let Some(phase) = self.progress.make(party, action) {
-            self.clock.phase_began(phase);
+            self.clock.phase_began(phase, phase.state_of(self.local_party()));
         }
     }
 }

@@ -127,7 +127,8 @@ pub struct Disconnect {
     pub cause: Cause,
     /// The first Close received. Code 1005 stands for an empty one.
     pub received: Option<CloseFrame>,
-    /// The Close sent. Code 1005 stands for an empty one.
+    /// The Close sent. Code 1005 stands for an empty one. `None` also if the answer to the peer's Close could not
+    /// leave, because the transport had failed before: then both parties are disconnected all the same.
     pub sent: Option<CloseFrame>,
     /// The party that began the end: with the first Close that this endpoint sent or received, with a rejection, or
     /// with an abort. `None` if the network began it, or a timeout that sends no Close.
@@ -148,7 +149,7 @@ impl Disconnect {
     /// | the peer closed | with 1001, 1011, 1012, 1013 or 1014 |
     /// | rejected | 408, 425, 429, 500, 502, 503, 504, and any other 5xx that is not registered |
     /// | transport lost | yes, unless we had sent a Close |
-    /// | timed out | yes, unless the peer did not answer our Close in time |
+    /// | timed out | yes, unless our Close did not leave or was not answered in time |
     /// | local close, local abort | no: your code wanted it |
     /// | handshake or protocol violation | no: the peer would repeat it |
     ///
@@ -178,7 +179,8 @@ impl Disconnect {
             Cause::Rejected(status) => is_retryable_status(*status),
             Cause::TransportLost => self.sent.is_none(),
             Cause::TimedOut(timer) => match timer {
-                Timer::Opening | Timer::Accept | Timer::Pong | Timer::Idle | Timer::Message | Timer::Write => true,
+                Timer::Opening | Timer::Accept | Timer::Pong | Timer::Idle | Timer::Message => true,
+                Timer::Write | Timer::Drain => self.sent.is_none(),
                 Timer::Closing => false,
                 // A keepalive Ping ends no connection, and `Linger` runs only after the end.
                 Timer::Ping | Timer::Linger => false,

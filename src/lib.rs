@@ -30,7 +30,7 @@ pub use bytes;
 pub use close_code::CloseCode;
 pub use close_frame::CloseFrame;
 pub use config::{CloseReply, Config, Delivery};
-pub use connection::{Agreed, BytesRead, Connection, SocketAction};
+pub use connection::{Agreed, BytesRead, Connection, Hold, SocketAction};
 #[cfg(feature = "serde")]
 pub use error::SendJsonError;
 pub use error::{

@@ -1,6 +1,6 @@
 //! Instants in half the memory of an `Instant`.
 //!
-//! A connection keeps seven of them beside its anchor, which saves 48 bytes.
+//! A connection keeps eight of them beside its anchor, which saves 64 bytes.
 
 use std::{
     num::NonZero,

@@ -17,7 +17,7 @@ use std::{borrow::Cow, io::IoSlice};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Output {
     queue: Option<Box<Queue>>,
-    /// The queue has become empty or non-empty since [`take_edge`](Self::take_edge).
+    /// The queue has become empty or non-empty since [`set_edge`](Self::set_edge).
     has_edge: bool,
 }
 
@@ -43,14 +43,14 @@ impl Output {
         self.len() == 0
     }
 
-    /// Whether the queue has become empty or non-empty since [`take_edge`](Self::take_edge).
+    /// Whether the queue has become empty or non-empty since [`set_edge`](Self::set_edge), or that has said so.
     #[inline]
     pub(crate) const fn has_edge(&self) -> bool {
         self.has_edge
     }
 
-    pub(crate) const fn take_edge(&mut self) {
-        self.has_edge = false;
+    pub(crate) const fn set_edge(&mut self, has_edge: bool) {
+        self.has_edge = has_edge;
     }
 
     /// The first bytes, as many as are contiguous.

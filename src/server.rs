@@ -37,6 +37,7 @@ mod logging;
 mod params;
 mod pressure;
 mod ready;
+mod rest;
 mod routes;
 mod session;
 mod session_core;
@@ -159,11 +160,9 @@ impl Server {
         self.shared.routes.insert(path, Box::new(move || Box::new(factory())))
     }
 
-    /// Sets the limits. `high_water` and `low_water` apply to every session from its next turn on, the other limits to
-    /// new connections. `low_water` is capped at `high_water`.
+    /// Sets the limits, for new connections.
     pub fn set_limits(&mut self, limits: Limits) {
-        let low_water = limits.low_water.min(limits.high_water);
-        self.shared.limits = Limits { low_water, ..limits };
+        self.shared.limits = limits;
     }
 
     /// Sets the origins and hosts that the server serves.

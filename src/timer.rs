@@ -20,8 +20,10 @@ pub enum Timer {
     Message,
     /// [`Config::write_timeout`](crate::Config::write_timeout): the writing of the next queued byte.
     Write,
-    /// [`Config::closing_timeout`](crate::Config::closing_timeout): the other party's Close, or the writing of the last
-    /// bytes.
+    /// [`Config::drain_timeout`](crate::Config::drain_timeout): the writing of the queued bytes at
+    /// [`Config::min_drain_rate`](crate::Config::min_drain_rate).
+    Drain,
+    /// [`Config::closing_timeout`](crate::Config::closing_timeout): the other party's Close.
     Closing,
     /// [`Config::linger_timeout`](crate::Config::linger_timeout): the peer's end of stream.
     Linger,
@@ -29,7 +31,7 @@ pub enum Timer {
 
 impl Timer {
     /// Every timer.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Opening,
         Self::Accept,
         Self::Ping,
@@ -37,6 +39,7 @@ impl Timer {
         Self::Idle,
         Self::Message,
         Self::Write,
+        Self::Drain,
         Self::Closing,
         Self::Linger,
     ];
@@ -53,6 +56,7 @@ impl fmt::Display for Timer {
             Self::Idle => "next message",
             Self::Message => "end of a message",
             Self::Write => "room to write",
+            Self::Drain => "queued bytes, which leave too slowly",
             Self::Closing => "closing handshake",
             Self::Linger => "end of stream",
         })

@@ -39,23 +39,33 @@ impl Driver for Ours {
             self.connection.lend_buffer(&mut self.spare);
         }
         let mut result = Ok(());
-        let mut input = self.buffer.as_mut_slice();
-        while let Some(event) = self.connection.receive(&mut input, self.now) {
-            match event {
-                Event::Message(message) => {
-                    self.socket.deliver(matches!(message, Message::Text(_)), message.as_bytes());
-                    if echo {
-                        self.connection.send(message).expect("there is room for an echo");
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut input = buffer.as_mut_slice();
+        // A full output holds the rest of a read back until it is written.
+        loop {
+            while let Some(event) = self.connection.receive(&mut input, self.now) {
+                match event {
+                    Event::Message(message) => {
+                        self.socket.deliver(matches!(message, Message::Text(_)), message.as_bytes());
+                        if echo {
+                            self.connection.send(message).expect("there is room for an echo");
+                        }
                     }
+                    Event::Disconnect(end) => result = Err(format!("{:?}", end.cause)),
+                    other => panic!("only messages are sent: {other:?}"),
                 }
-                Event::Disconnect(end) => result = Err(format!("{:?}", end.cause)),
-                other => panic!("only messages are sent: {other:?}"),
+            }
+            if echo {
+                self.write();
+            }
+            if input.is_empty() {
+                break;
             }
         }
         if echo {
-            self.write();
             self.connection.reclaim_buffer(&mut self.spare);
         }
+        self.buffer = buffer;
         result
     }
 

@@ -106,16 +106,24 @@ impl<const ECHO: bool> Workload for Receive<ECHO> {
                 self.connection.lend_buffer(&mut self.spare);
             }
             let mut input = piece;
-            while let Some(event) = self.connection.receive(&mut input, self.now) {
-                let Event::Message(message) = event else { panic!("only messages are sent: {event:?}") };
+            // A full output holds the rest of a read back until it is written.
+            loop {
+                while let Some(event) = self.connection.receive(&mut input, self.now) {
+                    let Event::Message(message) = event else { panic!("only messages are sent: {event:?}") };
+                    if ECHO {
+                        self.connection.send(message).expect("there is room for an echo");
+                    } else {
+                        sink.message(&message);
+                    }
+                }
                 if ECHO {
-                    self.connection.send(message).expect("there is room for an echo");
-                } else {
-                    sink.message(&message);
+                    write_all(&mut self.connection, sink);
+                }
+                if input.is_empty() {
+                    break;
                 }
             }
             if ECHO {
-                write_all(&mut self.connection, sink);
                 self.connection.reclaim_buffer(&mut self.spare);
             }
         }

@@ -2,12 +2,18 @@
 //!
 //! A deadline is computed on demand from the times of past events. Nothing is set or reset as messages pass.
 
+mod earliest;
+mod output;
+
+use super::outgoing::Level;
 use crate::{
     config::Config,
     moment::{Anchor, Moment},
-    state::Phase,
+    state::{Phase, State},
     timer::Timer,
 };
+use earliest::Earliest;
+use output::OutputTimes;
 use std::{
     mem,
     time::{Duration, Instant},
@@ -29,14 +35,11 @@ pub(super) struct Clock {
     message_heard: Moment,
     /// The unfinished message or frame began. A pause moves it on too.
     incomplete_since: Option<Moment>,
-    /// The last bytes were written, or the first of the queued bytes was queued; `None` while the output is empty.
-    written: Option<Moment>,
+    output: OutputTimes,
     keepalive: Keepalive,
     is_paused: bool,
     /// The pause in reading that `stamp` has not accounted for yet.
     paused_since: Option<Moment>,
-    /// The last bytes of the phase, such as a Close, are still queued.
-    is_draining: bool,
     pending: Pending,
 }
 
@@ -62,11 +65,11 @@ struct Keepalive {
 /// The times that the next [`stamp`](Clock::stamp) sets.
 #[derive(Clone, Debug, Default)]
 struct Pending {
-    /// One of the others is set, or reading was paused or resumed.
+    /// One of the others is set, or reading is paused, or has been resumed.
     any: bool,
     /// Dates `since`.
     phase: bool,
-    /// Dates `written`.
+    /// Dates the last written bytes of `output`.
     written: bool,
     /// Dates `keepalive.sent`.
     ping_written: bool,
@@ -110,11 +113,10 @@ impl Clock {
             last_sign_of_life: now,
             message_heard: now,
             incomplete_since: None,
-            written: None,
+            output: OutputTimes::NEW,
             keepalive,
             is_paused: false,
             paused_since: None,
-            is_draining: false,
             pending: Pending { any: false, phase: false, written: false, ping_written: false },
         }
     }
@@ -136,10 +138,11 @@ impl Clock {
         self.pending.any = true;
     }
 
-    pub(super) const fn phase_began(&mut self, phase: Phase) {
+    /// Records a new phase, in which the party at this end has the state `local`.
+    pub(super) fn phase_began(&mut self, phase: Phase, local: State) {
         self.pending.any = true;
         self.pending.phase = true;
-        self.is_draining = matches!(phase, Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed);
+        self.output.phase_began(phase, local);
     }
 
     #[inline]
@@ -208,14 +211,13 @@ impl Clock {
         keepalive.number.to_be_bytes()
     }
 
-    /// Records that bytes were written. A wait for an answer begins when the last byte of the question has been
+    /// Records that `count` bytes were written. A wait for an answer begins when the last byte of the question has been
     /// written. Bytes that follow, such as any number of Pongs, do not restart it.
-    pub(super) const fn bytes_written(&mut self, is_output_empty: bool) {
+    pub(super) fn bytes_written(&mut self, count: usize, is_output_empty: bool) {
         self.pending.any = true;
         self.pending.written = true;
+        self.pending.phase |= self.output.bytes_written(count, is_output_empty);
         if is_output_empty {
-            self.pending.phase |= self.is_draining;
-            self.is_draining = false;
             self.keepalive.is_queued = false;
             self.pending.ping_written |= mem::replace(&mut self.keepalive.is_behind, false);
         }
@@ -227,10 +229,12 @@ impl Clock {
     }
 
     /// Sets the pending times to `now`.
-    #[cold]
-    pub(super) fn stamp(&mut self, now: Instant, is_output_empty: bool) {
+    #[inline]
+    pub(super) fn stamp(&mut self, now: Instant, is_output_empty: bool, level: Level) {
         let now = self.heard.moment_of(now);
         let pending = mem::take(&mut self.pending);
+        // `receive` looks here first, and must see the pause.
+        self.pending.any = self.is_paused;
         if pending.phase {
             self.since = now;
         }
@@ -246,10 +250,8 @@ impl Clock {
             self.keepalive.sent = now;
             self.last_sign_of_life = now;
         }
-        if is_output_empty {
-            self.written = None;
-        } else if pending.written || self.written.is_none() {
-            self.written = Some(now);
+        if self.output.stamp(now, pending.written, is_output_empty, level) {
+            (self.last_sign_of_life, self.message_heard) = (now, now);
         }
     }
 
@@ -276,51 +278,40 @@ impl Clock {
 
     #[inline]
     fn earliest(&self, waits: Waits, config: &Config) -> Option<(Moment, Timer)> {
-        let mut earliest = Earliest(None);
+        let mut earliest = Earliest::default();
         match waits {
             Waits::Handshake => earliest.offer(Timer::Opening, self.since, config.opening_timeout),
             Waits::Decision => earliest.offer(Timer::Accept, self.since, config.accept_timeout),
             Waits::Messages { can_ping } => self.offer_while_open(&mut earliest, can_ping, config),
+            // Behind bytes that leave, the wait for the answer has not begun.
+            Waits::Close if self.output.is_bounded(config) => self.output.offer(&mut earliest, config),
             Waits::Close => earliest.offer(Timer::Closing, self.since, config.closing_timeout),
             Waits::Eof => earliest.offer(Timer::Linger, self.since, config.linger_timeout),
             Waits::Nothing => {}
         }
-        earliest.0
+        earliest.get()
     }
 
     fn offer_while_open(&self, earliest: &mut Earliest, can_ping: bool, config: &Config) {
         let keepalive = &self.keepalive;
         // The next Ping waits for an answer only while a missing one ends the connection. Otherwise it still finds a
         // transport that is gone.
-        let is_answer_due = keepalive.is_unanswered && !self.is_paused && config.pong_timeout.is_some();
+        let is_heard = !self.is_paused && !self.output.is_high();
+        let is_answer_due = keepalive.is_unanswered && is_heard && config.pong_timeout.is_some();
         if can_ping && !keepalive.is_queued && !is_answer_due {
             earliest.offer(Timer::Ping, keepalive.sent.max(self.since), config.ping_interval);
         }
-        if !self.is_paused {
+        if is_heard {
             if keepalive.is_unanswered && !keepalive.is_behind {
                 earliest.offer(Timer::Pong, self.last_sign_of_life, config.pong_timeout);
             }
             earliest.offer(Timer::Idle, self.message_heard.max(self.since), config.idle_timeout);
-            if let Some(incomplete_since) = self.incomplete_since {
-                earliest.offer(Timer::Message, incomplete_since.max(self.since), config.message_timeout);
-            }
         }
-        if let Some(written) = self.written {
-            earliest.offer(Timer::Write, written, config.write_timeout);
+        // A full output does not suspend this one: the message and the output would be held together for long.
+        if let Some(incomplete_since) = self.incomplete_since.filter(|_| !self.is_paused) {
+            earliest.offer(Timer::Message, incomplete_since.max(self.since), config.message_timeout);
         }
-    }
-}
-
-/// The earliest of the deadlines that were offered; the first of two equal ones.
-struct Earliest(Option<(Moment, Timer)>);
-
-impl Earliest {
-    fn offer(&mut self, timer: Timer, since: Moment, timeout: Option<Duration>) {
-        if let Some(deadline) = timeout.and_then(|timeout| since.checked_add(timeout))
-            && self.0.is_none_or(|(earliest, _)| deadline < earliest)
-        {
-            self.0 = Some((deadline, timer));
-        }
+        self.output.offer(earliest, config);
     }
 }
 

@@ -176,6 +176,11 @@ impl Incoming {
         if let Stage::Decision(pending) = &self.0 { Some(&pending.request) } else { None }
     }
 
+    /// Whether frames that came before the answer have not been read.
+    pub(super) const fn has_early_frames(&self) -> bool {
+        matches!(self.0, Stage::EarlyFrames(_))
+    }
+
     /// Whether the peer's part of the opening handshake has still to come.
     pub(super) const fn awaits_handshake(&self) -> bool {
         matches!(self.0, Stage::Request(_) | Stage::Response(_))

@@ -1,5 +1,7 @@
 //! Our bytes: frames in the order in which they leave.
 
+mod level;
+
 use crate::{
     frame::{
         MaskKey, OpCode,
@@ -11,6 +13,7 @@ use crate::{
     random::Random,
     spare::Spare,
 };
+pub(super) use level::{Level, Marks};
 use std::{
     borrow::Cow,
     io::{self, IoSlice},
@@ -50,17 +53,34 @@ pub(super) struct Outgoing {
     random: Option<Random>,
     /// The kind of the fragmented message in progress.
     fragmented: Option<Kind>,
+    /// The level at the last [`settle`](Self::settle).
+    level: Level,
+    /// The level may have risen since.
+    may_have_risen: bool,
+    /// Up to this number of queued bytes neither the level nor the limit needs a look. In 4 bytes, to save memory: a
+    /// ceiling that is too low costs a look.
+    ceiling: u32,
 }
 
 impl Outgoing {
     #[inline]
     pub(super) fn new(random: Option<Random>) -> Self {
-        Self { output: Output::default(), random, fragmented: None }
+        Self {
+            output: Output::default(),
+            random,
+            fragmented: None,
+            level: Level::Low,
+            may_have_risen: false,
+            // The first frame finds the right one.
+            ceiling: 0,
+        }
     }
 
     /// Queues the HTTP head that `write` appends.
     pub(super) fn write_head<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        self.output.write(write)
+        let result = self.output.write(write);
+        self.note_growth();
+        result
     }
 
     /// Queues bytes that are not a frame.
@@ -172,13 +192,60 @@ impl Outgoing {
     }
 
     /// Removes the first `n` bytes.
-    pub(super) fn advance(&mut self, n: usize) {
+    #[inline]
+    pub(super) fn advance(&mut self, n: usize, marks: impl FnOnce() -> Marks) {
+        if self.is_settled() {
+            self.output.advance(n);
+        } else {
+            self.advance_and_settle(n, marks());
+        }
+    }
+
+    #[cold]
+    fn advance_and_settle(&mut self, n: usize, marks: Marks) {
+        // A level that the output had since the last look counts.
+        self.settle(marks);
         self.output.advance(n);
+        self.settle(marks);
     }
 
     /// Removes all bytes.
     pub(super) fn clear(&mut self) {
-        self.output.clear();
+        if !self.is_empty() {
+            self.output.clear();
+            (self.level, self.may_have_risen, self.ceiling) = (Level::Low, true, 0);
+        }
+    }
+
+    /// Whether the level is low, and [`settle`](Self::settle) would change nothing.
+    #[inline]
+    pub(super) const fn is_settled(&self) -> bool {
+        matches!(self.level, Level::Low) && !self.may_have_risen
+    }
+
+    /// Brings the level up to date.
+    pub(super) fn settle(&mut self, marks: Marks) {
+        self.level = self.level_now(marks);
+        self.may_have_risen = false;
+        self.ceiling = ceiling(self.level, marks);
+    }
+
+    /// The level at the last [`settle`](Self::settle).
+    pub(super) const fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The level that [`settle`](Self::settle) would find.
+    pub(super) fn level_now(&self, marks: Marks) -> Level {
+        self.level.at(self.len(), marks)
+    }
+
+    /// Notes that a frame without a [check](Self::check_room) may have raised the level.
+    pub(super) fn note_growth(&mut self) {
+        if self.len() > self.ceiling as usize {
+            self.may_have_risen = true;
+            self.output.set_edge(true);
+        }
     }
 
     /// Drops the source of masking keys: no frame follows.
@@ -206,14 +273,15 @@ impl Outgoing {
         self.output.slices_into(slices)
     }
 
-    /// Whether the output has become empty or non-empty since [`take_edge`](Self::take_edge).
+    /// Whether the output has become empty or non-empty, or its level may have risen, since
+    /// [`set_edge`](Self::set_edge), or that has said so.
     #[inline]
     pub(super) const fn has_edge(&self) -> bool {
         self.output.has_edge()
     }
 
-    pub(super) const fn take_edge(&mut self) {
-        self.output.take_edge();
+    pub(super) const fn set_edge(&mut self, has_edge: bool) {
+        self.output.set_edge(has_edge);
     }
 
     pub(super) fn lend(&mut self, buffer: &mut OutputBuffer) {
@@ -239,14 +307,26 @@ impl Outgoing {
         self.fragmented.is_some()
     }
 
-    /// Checks that a frame fits under `limit`.
+    /// Checks that a frame fits under the limit, or that it is the only one. The caller queues it then.
     ///
     /// # Errors
-    /// The number of bytes that are queued, if it does not.
+    /// [`Full`] if it does not.
     #[inline]
-    pub(super) fn check_room(&self, payload_len: usize, limit: usize) -> Result<(), usize> {
-        let queued = self.output.len();
-        if queued.saturating_add(max_encoded_len(payload_len)) > limit { Err(queued) } else { Ok(()) }
+    pub(super) fn check_room(&mut self, payload_len: usize, marks: impl FnOnce() -> Marks) -> Result<(), Full> {
+        let with_frame = self.len().saturating_add(max_encoded_len(payload_len));
+        if with_frame <= self.ceiling as usize { Ok(()) } else { self.check_room_above(with_frame, marks()) }
+    }
+
+    #[cold]
+    fn check_room_above(&mut self, with_frame: usize, marks: Marks) -> Result<(), Full> {
+        let queued = self.len();
+        if queued > 0 && with_frame > marks.limit {
+            return Err(Full { queued, limit: marks.limit });
+        }
+        self.may_have_risen = true;
+        self.ceiling = ceiling(self.level.at(with_frame, marks), marks);
+        self.output.set_edge(true);
+        Ok(())
     }
 
     /// Section 5.1: "a client MUST mask all frames that it sends to the server", "A server MUST NOT mask any frames
@@ -255,6 +335,17 @@ impl Outgoing {
     fn mask_key(&mut self) -> Option<MaskKey> {
         self.random.as_mut().map(Random::mask_key)
     }
+}
+
+/// A frame does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full {
+    pub(super) queued: usize,
+    pub(super) limit: usize,
+}
+
+fn ceiling(level: Level, marks: Marks) -> u32 {
+    u32::try_from(level.ceiling(marks)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

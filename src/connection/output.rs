@@ -1,6 +1,6 @@
 //! Output: bytes for the peer, and steps for the socket.
 
-use super::{Connection, transport::SocketAction};
+use super::{Connection, outgoing::Marks, transport::SocketAction};
 use crate::{output::OutputBuffer, state::Phase};
 use std::io::{self, IoSlice};
 
@@ -46,8 +46,8 @@ impl Connection {
     /// If fewer than `n` bytes are queued.
     pub fn advance(&mut self, n: usize) {
         if n > 0 {
-            self.outgoing.advance(n);
-            self.clock.bytes_written(self.outgoing.is_empty());
+            self.outgoing.advance(n, || Marks::new(self.role, &self.config));
+            self.clock.bytes_written(n, self.outgoing.is_empty());
         }
     }
 

@@ -50,6 +50,10 @@ impl Connection {
     /// # Errors
     /// The error of the stream, [`WouldBlock`](io::ErrorKind::WouldBlock) included. Nothing has been read then.
     pub fn read_from(&mut self, mut stream: impl io::Read, buffer: &mut [u8], now: Instant) -> io::Result<BytesRead> {
+        // Bytes in the memory of the message would overtake a rest.
+        if self.transport.has_rest() {
+            return read_into(stream, buffer);
+        }
         let Some(reader) = self.incoming.reader_mut() else { return read_into(stream, buffer) };
         let Some(room) = reader.spare_mut(MIN_DIRECT) else { return read_into(stream, buffer) };
         let direct = room.len();

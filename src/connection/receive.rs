@@ -3,6 +3,7 @@
 use super::{
     Connection,
     incoming::{Arrival, Fault},
+    outgoing::Level,
     transport::Ending,
 };
 use crate::{
@@ -16,10 +17,22 @@ use crate::{
 };
 use std::{sync::Arc, time::Instant};
 
+/// The reason for which [`Connection::receive`] hands out nothing: see [`Connection::held_by`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Hold {
+    /// Your code has [paused](Connection::pause_reading) reading.
+    Pause,
+    /// More bytes are queued than [`Config::high_water`](crate::Config::high_water) allows.
+    Output,
+}
+
 /// # B: bytes of the peer
 impl Connection {
     /// Returns the next event in `input`, and takes its bytes off the front of `input`. Call it until it returns
-    /// `None`: then all of `input` has been taken.
+    /// `None`. Then all of `input` has been taken, unless [`held_by`](Self::held_by) names a reason to wait: keep the
+    /// rest, and hand it in again, before any newer bytes, when `held_by` is `None`. As long as
+    /// [`wants_read`](Self::wants_read) is `false`, read nothing; so there is at most one rest.
     ///
     /// Payloads are unmasked in place. The event borrows a message that lies whole in `input`: nothing is copied and
     /// nothing allocated. A message that straddles two inputs is assembled in the connection, so one buffer can serve
@@ -46,6 +59,10 @@ impl Connection {
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8], now: Instant) -> Option<Event<'b>> {
         if self.has_pending() {
             self.stamp_pending(now);
+            // Only something that is held is still pending.
+            if self.has_pending() && self.holds(!input.is_empty()) {
+                return None;
+            }
         }
         match self.receive_by_fast_path(input, now) {
             Some(message) => Some(Event::Message(message)),
@@ -58,11 +75,52 @@ impl Connection {
     /// that may open or end the connection.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
+        if self.awaits_rest() || self.holds_early_frames() {
+            return None;
+        }
         self.next_event(&mut (&mut [] as &mut [u8]))
     }
 
+    /// The reason for which [`receive`](Self::receive) hands out nothing now; `None` if it does.
+    ///
+    /// While messages may come, reading is held by a [pause](Self::pause_reading), or by an output above
+    /// [`Config::high_water`](crate::Config::high_water) that has not drained to
+    /// [`Config::low_water`](crate::Config::low_water) yet. `resume_reading` and [`advance`](Self::advance) end that. A
+    /// Close by either end ends both, and so does the failure of the transport.
+    ///
+    /// ```
+    /// use statesocket::{Agreed, Config, Connection, Hold, Role};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let (config, now) = (Config::default().with(|config| config.high_water = Some(100)), Instant::now());
+    /// let mut connection = Connection::established(Role::Server, Agreed::new(), Arc::new(config), now);
+    /// connection.send_binary(&[7; 200])?;
+    /// assert_eq!((connection.held_by(), connection.wants_read()), (Some(Hold::Output), false));
+    ///
+    /// let mut ping = *b"\x89\x80\0\0\0\0";
+    /// let mut input = &mut ping[..];
+    /// assert_eq!((connection.receive(&mut input, now), input.len()), (None, 6), "the Ping waits");
+    /// connection.advance(connection.output_len());
+    /// assert_eq!(connection.held_by(), None);
+    /// assert!(connection.receive(&mut input, now).is_some());
+    /// # Ok::<(), statesocket::SendError>(())
+    /// ```
+    #[must_use]
+    pub fn held_by(&self) -> Option<Hold> {
+        let may_bring_messages = self.phase() == Phase::Open || self.incoming.pending_request().is_some();
+        if may_bring_messages && self.is_reading_paused() && self.transport.is_open() {
+            return Some(Hold::Pause);
+        }
+        self.is_output_high().then_some(Hold::Output)
+    }
+
+    /// Whether the output holds the peer's messages back, or would if your code did not.
+    pub(crate) fn is_output_high(&self) -> bool {
+        self.phase() == Phase::Open && self.outgoing.level_now(self.marks()) == Level::High
+    }
+
     /// Tells the connection that the peer has ended the stream. Take the events that follow with
-    /// [`poll_event`](Self::poll_event).
+    /// [`poll_event`](Self::poll_event), or with [`receive`](Self::receive) if it has left a rest.
     ///
     /// The end is abnormal unless the peer's Close came before it. On a client it may also end the body of a rejection.
     pub fn receive_eof(&mut self) {
@@ -72,21 +130,41 @@ impl Connection {
     /// Tells the connection that reading from the transport or writing to it has failed. Queued bytes are dropped. Take
     /// the events that follow with [`poll_event`](Self::poll_event).
     ///
-    /// After a failed write, first hand in the bytes that can still be read: they may hold the peer's Close.
+    /// After a failed write, first hand in the bytes that can still be read: they may hold the peer's Close. If
+    /// `receive` leaves a rest of them, hand it in after this call.
     pub fn transport_failed(&mut self) {
         self.transport.fail();
         self.outgoing.clear();
     }
 
     /// Whether the driver should read from the socket. False once the stream has ended or failed, or only
-    /// [`SocketAction::Close`](crate::SocketAction::Close) is left. Also false while reading is
-    /// [paused](Self::pause_reading), as long as messages may come.
+    /// [`SocketAction::Close`](crate::SocketAction::Close) is left, and while [`held_by`](Self::held_by) names a
+    /// reason.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        // A pause is for messages. The handshakes are read all the same, since their deadlines wait for the peer.
-        let may_bring_messages = self.phase() == Phase::Open || self.incoming.pending_request().is_some();
-        let is_heard = !self.is_reading_paused() || !may_bring_messages;
-        self.transport.is_open() && !self.transport.is_closing() && is_heard
+        self.transport.is_open() && !self.transport.is_closing() && self.held_by().is_none()
+    }
+
+    /// Whether `receive` must hand out nothing now.
+    #[cold]
+    fn holds(&mut self, has_input: bool) -> bool {
+        if has_input {
+            let is_held = self.held_by().is_some();
+            self.transport.set_rest(is_held);
+            return is_held;
+        }
+        self.awaits_rest() || self.holds_early_frames()
+    }
+
+    /// Whether the driver has bytes that come before everything that follows, such as the end of the stream.
+    fn awaits_rest(&self) -> bool {
+        let reads_frames = matches!(self.phase(), Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed);
+        self.transport.has_rest() && reads_frames && !self.outcome.is_due()
+    }
+
+    /// Whether the connection itself has bytes of the peer that must wait.
+    fn holds_early_frames(&self) -> bool {
+        self.incoming.has_early_frames() && self.held_by().is_some()
     }
 
     /// Fast path: `input` begins with a whole, unfragmented message. `None` means "take the general path", not "no

@@ -1,6 +1,9 @@
 //! Commands of an open connection: messages, fragments, Pings.
 
-use super::{Connection, outgoing::Kind};
+use super::{
+    Connection,
+    outgoing::{Full, Kind, Marks},
+};
 use crate::{
     error::{PingError, SendError},
     frame::{MAX_CONTROL_PAYLOAD, OpCode},
@@ -94,8 +97,9 @@ impl Connection {
             return self.send(message);
         }
         self.check_message(message.as_bytes())?;
-        if self.outgoing.write_message(message, writer) > 0 {
-            self.clock.bytes_written(self.outgoing.is_empty());
+        let written = self.outgoing.write_message(message, writer);
+        if written > 0 {
+            self.clock.bytes_written(written, self.outgoing.is_empty());
         }
         Ok(())
     }
@@ -234,11 +238,12 @@ impl Connection {
             return;
         }
         self.outgoing.pong(payload);
+        self.outgoing.note_growth();
         self.transition(self.local_party(), Action::Pong);
     }
 
     /// Checks that a Ping or Pong may be queued.
-    fn check_control(&self, action: Action, payload: &[u8]) -> Result<(), PingError> {
+    fn check_control(&mut self, action: Action, payload: &[u8]) -> Result<(), PingError> {
         self.check(action)?;
         if self.transport.has_failed() {
             return Err(PingError::TransportLost);
@@ -246,8 +251,10 @@ impl Connection {
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(PingError::PayloadTooLong(payload.len()));
         }
-        let limit = self.config.max_output_bytes;
-        self.outgoing.check_room(payload.len(), limit).map_err(|queued| PingError::OutputFull { queued, limit })
+        let marks = || Marks::new(self.role, &self.config);
+        self.outgoing
+            .check_room(payload.len(), marks)
+            .map_err(|Full { queued, limit }| PingError::OutputFull { queued, limit })
     }
 
     #[inline(always)]
@@ -275,7 +282,7 @@ impl Connection {
     }
 
     #[inline]
-    fn check_message(&self, payload: &[u8]) -> Result<(), SendError> {
+    fn check_message(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.check_send()?;
         if self.outgoing.is_mid_message() {
             return Err(SendError::MessageInProgress);
@@ -289,8 +296,10 @@ impl Connection {
     }
 
     #[inline]
-    fn check_room(&self, payload: &[u8]) -> Result<(), SendError> {
-        let limit = self.config.max_output_bytes;
-        self.outgoing.check_room(payload.len(), limit).map_err(|queued| SendError::OutputFull { queued, limit })
+    fn check_room(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        let marks = || Marks::new(self.role, &self.config);
+        self.outgoing
+            .check_room(payload.len(), marks)
+            .map_err(|Full { queued, limit }| SendError::OutputFull { queued, limit })
     }
 }

@@ -1,6 +1,6 @@
 //! The time: deadlines, timeouts, keepalive.
 
-use super::{Connection, clock::Waits};
+use super::{Connection, clock::Waits, outgoing::Level};
 use crate::{
     close_code::CloseCode,
     close_frame::CloseFrame,
@@ -40,7 +40,8 @@ impl Connection {
     /// | [`Pong`](Timer::Pong) | Close 1011 is sent; the code of the `Disconnect` is 1006 |
     /// | [`Idle`](Timer::Idle) | Close 1001 is sent; the code is 1006 |
     /// | [`Message`](Timer::Message) | Close 1008 is sent; the code is 1006 |
-    /// | [`Write`](Timer::Write) | the socket is closed; the code is 1006 |
+    /// | [`Write`](Timer::Write) | the socket is closed; the code is 1006 unless the peer's Close has come |
+    /// | [`Drain`](Timer::Drain) | the same |
     /// | [`Closing`](Timer::Closing) | the socket is closed; the code is 1006 unless the peer's Close has come |
     /// | [`Linger`](Timer::Linger) | the socket is closed; the `Disconnect` has been handed out before |
     ///
@@ -56,19 +57,22 @@ impl Connection {
                 Timer::Idle => self.end_timed_out(CloseCode::GOING_AWAY, "idle", timer),
                 Timer::Message => self.end_timed_out(CloseCode::POLICY_VIOLATION, "message too slow", timer),
                 // A Close would wait behind the bytes that cannot be written.
-                Timer::Write => self.end_aborted(self.local_party(), Cause::TimedOut(timer), None),
-                Timer::Closing if self.can(Action::Abort) => {
+                Timer::Write | Timer::Drain | Timer::Closing if self.can(Action::Abort) => {
                     self.end_aborted(self.local_party(), Cause::TimedOut(timer), None);
                 }
-                Timer::Closing | Timer::Linger => self.skip_to_close(),
+                Timer::Write | Timer::Drain | Timer::Closing | Timer::Linger => self.skip_to_close(),
             }
         }
     }
 
-    /// Pauses reading: while messages may come, [`wants_read`](Self::wants_read) is `false`, and the deadlines of
-    /// [`Pong`](Timer::Pong), [`Idle`](Timer::Idle) and [`Message`](Timer::Message) are suspended. Keepalive Pings go
-    /// on. A pause does not stop the handshakes. The peer's part of the opening handshake is read; after a Close by
-    /// either end, the rest of the closing handshake is read, and then the end of the stream.
+    /// Pauses reading: while messages may come, [`receive`](Self::receive) hands out nothing,
+    /// [`wants_read`](Self::wants_read) is `false`, and the deadlines of [`Pong`](Timer::Pong), [`Idle`](Timer::Idle)
+    /// and [`Message`](Timer::Message) are suspended. Keepalive Pings go on.
+    ///
+    /// A pause does not stop the handshakes. The peer's part of the opening handshake is read; after a Close by either
+    /// end, the rest of the closing handshake is read, and then the end of the stream. Nor does a pause hide the end of
+    /// the transport: after [`receive_eof`](Self::receive_eof) and [`transport_failed`](Self::transport_failed) the
+    /// bytes that came before are handed out, and then the [`Disconnect`](crate::Event::Disconnect).
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -125,7 +129,7 @@ impl Connection {
         }
     }
 
-    /// Whether a time is pending: the next `now` sets it.
+    /// Whether a time is pending, which the next `now` sets, or `receive` must look whether something is held.
     #[inline]
     pub(super) const fn has_pending(&self) -> bool {
         self.clock.has_pending() || self.outgoing.has_edge()
@@ -133,8 +137,18 @@ impl Connection {
 
     #[cold]
     pub(super) fn stamp_pending(&mut self, now: Instant) {
-        self.outgoing.take_edge();
-        self.clock.stamp(now, self.outgoing.is_empty());
+        self.outgoing.set_edge(false);
+        if !self.outgoing.is_settled() || self.transport.has_rest() {
+            self.settle_output();
+        }
+        self.clock.stamp(now, self.outgoing.is_empty(), self.outgoing.level());
+    }
+
+    #[cold]
+    fn settle_output(&mut self) {
+        self.outgoing.settle(self.marks());
+        // Each `receive` must look whether something is held. A pause has the clock say so.
+        self.outgoing.set_edge(self.outgoing.level() == Level::High || self.transport.has_rest());
     }
 
     fn expired(&mut self, now: Instant) -> Option<Timer> {
@@ -182,6 +196,7 @@ impl Connection {
     fn send_keepalive(&mut self, now: Instant) {
         let payload = self.clock.ping_sent(now, !self.outgoing.is_empty());
         self.outgoing.frame(true, OpCode::Ping, &payload);
+        self.outgoing.note_growth();
         self.transition(self.local_party(), Action::Ping);
     }
 }

@@ -17,6 +17,8 @@ pub enum SocketAction {
 pub(super) struct Transport {
     input: Input,
     ending: Ending,
+    /// The driver still has bytes that were held back.
+    has_rest: bool,
 }
 
 /// Whether the transport can still bring bytes of the peer.
@@ -45,7 +47,7 @@ pub(super) enum Ending {
 }
 
 impl Transport {
-    pub(super) const NEW: Self = Self { input: Input::Open, ending: Ending::NotYet };
+    pub(super) const NEW: Self = Self { input: Input::Open, ending: Ending::NotYet, has_rest: false };
 
     /// Whether the peer's direction is open.
     pub(super) fn is_open(&self) -> bool {
@@ -59,6 +61,16 @@ impl Transport {
 
     pub(super) fn has_failed(&self) -> bool {
         self.input == Input::Failed
+    }
+
+    /// Whether the driver has bytes of the peer that it must hand in again.
+    #[inline]
+    pub(super) const fn has_rest(&self) -> bool {
+        self.has_rest
+    }
+
+    pub(super) const fn set_rest(&mut self, has_rest: bool) {
+        self.has_rest = has_rest;
     }
 
     /// Records the end of the peer's direction.
@@ -132,7 +144,11 @@ mod tests {
                     (Ending::Drain, Input::Open) => &[ShutdownWrite],
                     (Ending::Drain | Ending::AwaitEof, Input::Ended | Input::Failed) | (Ending::Close, _) => &[Close],
                 };
-                assert_eq!(actions(Transport { input, ending }), expected, "{ending:?} with input {input:?}");
+                assert_eq!(
+                    actions(Transport { input, ending, ..Transport::NEW }),
+                    expected,
+                    "{ending:?} with input {input:?}"
+                );
             }
         }
     }
@@ -159,7 +175,7 @@ mod tests {
     #[test]
     fn close_is_given_out_once_however_often_it_is_asked_for() {
         for ending in ENDINGS {
-            let mut transport = Transport { input: Input::Open, ending };
+            let mut transport = Transport { ending, ..Transport::NEW };
             let mut closes = 0;
             for _ in 0..3 {
                 transport.skip_to_close();

@@ -8,7 +8,7 @@ use crate::{
     close_frame::CloseFrame,
     config::{Config, Delivery},
     error::ProtocolError,
-    frame::{Header, MaskKey, OpCode, decode::PartialHeader, fast, mask},
+    frame::{Header, MAX_CONTROL_PAYLOAD, MaskKey, OpCode, decode::PartialHeader, fast, mask},
     role::Role,
     spare::Spare,
 };
@@ -47,11 +47,18 @@ pub(crate) struct Reader {
     /// The message whose last frame is not complete.
     message: Option<OpenMessage>,
     /// The part of a control frame's payload that has come.
-    control: Vec<u8>,
+    control: Option<Box<ControlPart>>,
     /// `header`, `frame` or `message` is in progress.
     is_mid_message: bool,
     /// Payloads shorter than this may take the fast path; 0 switches it off.
     fast_path_below: u64,
+}
+
+/// Boxed: few control frames straddle two inputs.
+#[derive(Clone, Debug)]
+struct ControlPart {
+    payload: [u8; MAX_CONTROL_PAYLOAD],
+    len: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -90,7 +97,7 @@ impl Reader {
             header: PartialHeader::EMPTY,
             frame: None,
             message: None,
-            control: Vec::new(),
+            control: None,
             is_mid_message: false,
             fast_path_below: if has_fast_path { limit.saturating_add(1) } else { 0 },
         }
@@ -221,14 +228,16 @@ impl Reader {
     }
 
     fn control_payload<'b>(&mut self, part: Part<'b>) -> Result<Option<Item<'b>>, ProtocolError> {
-        let payload = if part.ends_frame && self.control.is_empty() {
-            Cow::Borrowed(part.payload)
-        } else {
-            self.control.extend_from_slice(part.payload);
-            if !part.ends_frame {
-                return Ok(None);
+        let payload = match self.control.take() {
+            None if part.ends_frame => Cow::Borrowed(part.payload),
+            held => {
+                let held = held.unwrap_or_default().with(part.payload);
+                if !part.ends_frame {
+                    self.control = Some(held);
+                    return Ok(None);
+                }
+                Cow::Owned(held.payload[..held.len].to_vec())
             }
-            Cow::Owned(mem::take(&mut self.control))
         };
         Ok(Some(match part.opcode {
             OpCode::Ping => Item::Ping(payload),
@@ -268,6 +277,21 @@ impl Reader {
             self.message = None;
         }
         Ok(item)
+    }
+}
+
+impl Default for ControlPart {
+    fn default() -> Self {
+        Self { payload: [0; MAX_CONTROL_PAYLOAD], len: 0 }
+    }
+}
+
+impl ControlPart {
+    /// Appends `bytes`. The header was checked: section 5.5 allows a control frame 125 bytes.
+    fn with(mut self: Box<Self>, bytes: &[u8]) -> Box<Self> {
+        self.payload[self.len..][..bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+        self
     }
 }
 

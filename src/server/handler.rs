@@ -41,8 +41,8 @@ pub trait Handler {
         let _ = (session, payload);
     }
 
-    /// The output has drained to [`Limits::low_water`](super::Limits::low_water) bytes or fewer, after it was above
-    /// [`Limits::high_water`](super::Limits::high_water). A handler that has stopped sending can go on. Not called once
+    /// The output has drained to [`Config::low_water`](crate::Config::low_water) bytes or fewer, after it was above
+    /// [`Config::high_water`](crate::Config::high_water). A handler that has stopped sending can go on. Not called once
     /// either party has closed. The number of queued bytes is [`output_len`](crate::Connection::output_len).
     fn on_drain(&mut self, session: &mut Session<'_>) {
         let _ = session;

@@ -33,13 +33,6 @@ pub struct Limits {
     pub max_connections_per_address: usize,
     /// The most connections whose opening handshake is in progress. Others wait in the backlog. Default 10,000.
     pub max_handshakes: usize,
-    /// The loop stops reading from an open session with more queued bytes than this, since further messages may queue
-    /// more. It reads again at `low_water`. Default 64 KiB; capped at half of
-    /// [`max_output_bytes`](crate::Config::max_output_bytes).
-    pub high_water: usize,
-    /// When the queued bytes have drained to this number, the loop reads from the peer again and calls
-    /// [`on_drain`](super::Handler::on_drain). Default 16 KiB; capped at `high_water`.
-    pub low_water: usize,
 }
 
 impl Limits {
@@ -58,8 +51,6 @@ impl Default for Limits {
             when_full: WhenFull::Refuse,
             max_connections_per_address: 100_000,
             max_handshakes: 10_000,
-            high_water: 64 << 10,
-            low_water: 16 << 10,
         }
     }
 }

@@ -89,7 +89,7 @@ impl<'l> Session<'l> {
 
     /// Sends a message. A message below 8 KiB is queued. A longer one is offered to the socket at once, behind the
     /// queued bytes; the bytes that the socket takes are not copied. If more than
-    /// [`Limits::high_water`](super::Limits::high_water) bytes are queued already, a message of any length is queued,
+    /// [`Config::high_water`](crate::Config::high_water) bytes are queued already, a message of any length is queued,
     /// and [`on_drain`](super::Handler::on_drain) reports the room. See [`Connection::send`] and
     /// [`Connection::send_through`].
     ///
@@ -213,16 +213,15 @@ impl<'l> Session<'l> {
         self.view.connection.abort();
     }
 
-    /// Pauses reading until [`resume_reading`](Self::resume_reading), even if the output drains meanwhile. See
-    /// [`Connection::pause_reading`].
+    /// Pauses reading until [`resume_reading`](Self::resume_reading): no further message is handed out, also of those
+    /// that have been read already. See [`Connection::pause_reading`].
     pub fn pause_reading(&mut self) {
-        self.view.pause_reading();
+        self.view.connection.pause_reading();
     }
 
-    /// Resumes reading. If the loop has paused it above [`Limits::high_water`](super::Limits::high_water), the loop
-    /// resumes it at [`Limits::low_water`](super::Limits::low_water). See [`Connection::resume_reading`].
+    /// Resumes reading. See [`Connection::resume_reading`].
     pub fn resume_reading(&mut self) {
-        self.view.resume_reading();
+        self.view.connection.resume_reading();
     }
 }
 

@@ -8,7 +8,8 @@ use super::{
     handler::Handler,
     logging::{LOG, caught},
     params::Params,
-    pressure::{Marks, Pressure, Reading},
+    pressure::Pressure,
+    rest::Rest,
     session_id::SessionId,
     stream::ByteStream,
     view::View,
@@ -17,7 +18,8 @@ use crate::{CloseCode, Connection, Phase};
 use http::StatusCode;
 use std::{io, net::SocketAddr, time::Instant};
 
-/// Our end of one connection: the connection, its handler, the parameters of its route, and its back-pressure.
+/// Our end of one connection: the connection, the bytes that it holds back, its handler, the parameters of its route,
+/// and its back-pressure.
 ///
 /// It has neither socket nor clock. Its owner keeps the [byte stream](ByteStream) beside it and gives it a
 /// [turn](turn::Turn) whenever the stream has become readable or writable, or a deadline has come. After each turn the
@@ -27,6 +29,7 @@ pub(super) struct SessionCore {
     id: SessionId,
     address: SocketAddr,
     connection: Connection,
+    rest: Rest,
     handler: Option<Box<dyn Handler>>,
     params: Params,
     pressure: Pressure,
@@ -45,6 +48,7 @@ impl SessionCore {
             id,
             address,
             connection,
+            rest: Rest::default(),
             handler: None,
             params: Params::default(),
             pressure: Pressure::default(),
@@ -77,7 +81,7 @@ impl SessionCore {
 
     /// Whether the session needs another turn at once.
     pub(super) fn has_work(&self, stream: &impl ByteStream) -> bool {
-        self.may_read(stream) || self.pressure.is_drained()
+        self.may_read(stream) || self.may_deliver() || self.pressure.is_drained()
     }
 
     /// Whether the opening handshake is over, successful or not. Reported once.
@@ -101,46 +105,28 @@ impl SessionCore {
     }
 
     /// A [`View`] of the session, to be lent, and the handler.
-    fn lend<'l>(
-        &'l mut self,
-        stream: &'l mut impl ByteStream,
-        marks: Marks,
-    ) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
-        let view = View {
-            connection: &mut self.connection,
-            stream,
-            pressure: &mut self.pressure,
-            high_water: marks.high,
-            id: self.id,
-            address: self.address,
-            params: &self.params,
-        };
+    fn lend<'l>(&'l mut self, stream: &'l mut impl ByteStream) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
+        let view =
+            View { connection: &mut self.connection, stream, id: self.id, address: self.address, params: &self.params };
         (view, self.handler.as_deref_mut())
     }
 
+    /// Whether nothing stands before new bytes of the stream.
     fn may_read(&self, stream: &impl ByteStream) -> bool {
-        stream.is_readable() && self.connection.wants_read()
+        stream.is_readable() && self.rest.is_empty() && self.connection.wants_read()
+    }
+
+    /// Whether the connection takes the rest that it has held back.
+    fn may_deliver(&self) -> bool {
+        !self.rest.is_empty() && self.connection.held_by().is_none()
     }
 
     /// Writes queued bytes, as far as the stream takes them.
-    fn write(&mut self, stream: &mut impl ByteStream, marks: Marks) -> io::Result<usize> {
-        self.pressure.before_write(self.pressing_bytes(), marks);
-        self.connection.write_to(stream)
-    }
-
-    /// Pauses or resumes reading after a write.
-    fn settle_reading(&mut self, marks: Marks) {
-        match self.pressure.after_write(self.pressing_bytes(), marks, self.connection.is_reading_paused()) {
-            Reading::Keep => {}
-            Reading::Pause => self.connection.pause_reading(),
-            Reading::Resume => self.connection.resume_reading(),
-        }
-    }
-
-    /// The queued bytes that count for back-pressure: all in phase `Open`, else none. In the other phases no message
-    /// reaches a handler that may answer it.
-    fn pressing_bytes(&self) -> usize {
-        if self.phase() == Phase::Open { self.connection.output_len() } else { 0 }
+    fn write(&mut self, stream: &mut impl ByteStream) -> io::Result<usize> {
+        self.pressure.before_write(self.connection.is_output_high());
+        let result = self.connection.write_to(stream);
+        self.pressure.after_write(self.connection.is_output_high());
+        result
     }
 
     /// Ends the session after a panic of its handler: with 500 if a request waits, else with Close 1011.

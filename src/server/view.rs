@@ -1,6 +1,6 @@
 //! A session as it is lent to your code for one call.
 
-use super::{params::Params, pressure::Pressure, session_id::SessionId};
+use super::{params::Params, session_id::SessionId};
 use crate::{Connection, Message, SendError};
 use std::{fmt, io, net::SocketAddr};
 
@@ -8,8 +8,6 @@ use std::{fmt, io, net::SocketAddr};
 pub(super) struct View<'l> {
     pub(super) connection: &'l mut Connection,
     pub(super) stream: &'l mut (dyn io::Write + Send + Sync + 'static),
-    pub(super) pressure: &'l mut Pressure,
-    pub(super) high_water: usize,
     pub(super) id: SessionId,
     pub(super) address: SocketAddr,
     pub(super) params: &'l Params,
@@ -19,22 +17,10 @@ impl View<'_> {
     /// Sends a message; a large one is written at once. Above the high-water mark a large one is queued too, so that
     /// `on_drain` follows.
     pub(super) fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
-        if self.connection.output_len() > self.high_water {
+        if self.connection.is_output_high() {
             return self.connection.send(message);
         }
         self.connection.send_through(message, &mut *self.stream)
-    }
-
-    pub(super) fn pause_reading(&mut self) {
-        self.pressure.program_pauses();
-        self.connection.pause_reading();
-    }
-
-    /// Resumes reading, unless the loop has paused it: then the loop resumes it.
-    pub(super) fn resume_reading(&mut self) {
-        if !self.pressure.is_paused_by_loop() {
-            self.connection.resume_reading();
-        }
     }
 }
 
@@ -45,7 +31,6 @@ impl fmt::Debug for View<'_> {
             .field("address", &self.address)
             .field("params", &self.params)
             .field("connection", &self.connection)
-            .field("pressure", &self.pressure)
             .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ mod examples;
 mod exploration;
 #[cfg(feature = "server")]
 mod faults;
+mod flow;
 mod framing;
 mod handshake;
 mod interop;

@@ -121,6 +121,18 @@ of_a_trace! {
 
     #[test]
     fn i_25_after_the_end_nothing_changes_anything(25);
+
+    #[test]
+    fn i_27_a_deadline_that_waits_for_the_peer_lets_it_be_heard(27);
+
+    #[test]
+    fn i_28_nothing_is_handed_out_while_it_is_held(28);
+
+    #[test]
+    fn i_29_replies_pass_the_mark_by_one_frame(29);
+
+    #[test]
+    fn i_30_the_end_of_the_transport_ends_the_peer(30);
 }
 
 proptest! {

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const MARKS: Marks = Marks { low: 20, high: 50, limit: 200 };
+
 fn server() -> Outgoing {
     Outgoing::new(None)
 }
@@ -43,13 +45,60 @@ fn fragments_of_one_kind_follow_each_other_until_the_last() {
 }
 
 #[test]
-fn a_frame_fits_up_to_the_limit_and_not_beyond() {
+fn a_frame_fits_up_to_the_limit_or_alone() {
     let mut outgoing = server();
+    assert_eq!(outgoing.check_room(1000, || MARKS), Ok(()), "nothing else is queued");
+    assert_eq!(outgoing.check_room(usize::MAX, || MARKS), Ok(()), "the sum saturates");
     outgoing.extend(&[0; 10]);
-    let needed = 10 + max_encoded_len(100);
-    assert_eq!(outgoing.check_room(100, needed), Ok(()));
-    assert_eq!(outgoing.check_room(100, needed - 1), Err(10));
-    assert_eq!(outgoing.check_room(usize::MAX, usize::MAX), Ok(()), "the sum saturates");
+    let most = MARKS.limit - 10 - max_encoded_len(0);
+    for len in [0, 1, most] {
+        assert_eq!(outgoing.check_room(len, || MARKS), Ok(()), "{len} bytes");
+    }
+    for len in [most + 1, usize::MAX] {
+        assert_eq!(outgoing.check_room(len, || MARKS), Err(Full { queued: 10, limit: 200 }), "{len} bytes");
+    }
+}
+
+#[test]
+fn a_level_is_noticed_whatever_raises_it_and_stays_until_the_low_mark() {
+    let raise: [fn(&mut Outgoing); 3] = [
+        |outgoing| {
+            outgoing.check_room(60, || MARKS).expect("it fits");
+            outgoing.message(Kind::Binary, &[0; 60]);
+        },
+        |outgoing| {
+            outgoing.pong(&[0; 60]);
+            outgoing.note_growth();
+        },
+        |outgoing| {
+            for _ in 0..6 {
+                outgoing.check_room(8, || MARKS).expect("it fits");
+                outgoing.fragment(Kind::Binary, OpCode::Binary, &[0; 8], false);
+            }
+        },
+    ];
+    for (i, raise) in raise.into_iter().enumerate() {
+        let mut outgoing = server();
+        raise(&mut outgoing);
+        assert!(outgoing.has_edge() && !outgoing.is_settled(), "way {i}");
+        outgoing.settle(MARKS);
+        assert_eq!((outgoing.level(), outgoing.is_settled()), (Level::High, false), "way {i}");
+        outgoing.advance(outgoing.len() - 21, || MARKS);
+        assert_eq!((outgoing.level(), outgoing.is_settled()), (Level::High, false), "way {i}");
+        outgoing.advance(1, || MARKS);
+        assert_eq!((outgoing.level(), outgoing.is_settled()), (Level::Low, true), "way {i}");
+    }
+}
+
+#[test]
+fn a_high_level_counts_even_if_nobody_has_looked_before_the_write() {
+    let mut outgoing = server();
+    outgoing.check_room(60, || MARKS).expect("it fits");
+    outgoing.message(Kind::Binary, &[0; 60]);
+    outgoing.advance(20, || MARKS);
+    assert_eq!((outgoing.level(), outgoing.len()), (Level::High, 42));
+    outgoing.clear();
+    assert_eq!((outgoing.level(), outgoing.level_now(MARKS)), (Level::Low, Level::Low));
 }
 
 /// Takes at most `limit` bytes per write.

@@ -4,7 +4,7 @@ mod scene;
 
 use super::*;
 use crate::{
-    Cause, Config, Event, Message, Timer,
+    Cause, Config, Event, Hold, Message, Timer,
     server::{intake::Intake, session::Session},
 };
 use scene::{Call, Scene, UNLIMITED, give_up};
@@ -56,7 +56,7 @@ fn the_end_of_the_opening_handshake_is_reported_once() {
 }
 
 #[test]
-fn a_session_whose_output_is_full_is_not_read_until_it_drains() {
+fn a_session_whose_output_is_full_is_told_nothing_until_it_drains() {
     let mut scene = Scene::open(Config::default());
     scene.pipe.room = 0;
     let payload = "x".repeat(1 << 10);
@@ -64,21 +64,54 @@ fn a_session_whose_output_is_full_is_not_read_until_it_drains() {
         scene.client.send_text(&payload).expect("the client is open");
     }
     scene.client_writes();
-    assert_eq!(scene.take_calls().len(), 100, "one read has all of them");
-    assert!(scene.session.connection.is_reading_paused());
+    assert_eq!(scene.take_calls().len(), 64, "one read has all of them, and 63 replies are below the mark");
+    assert_eq!(scene.session.connection.held_by(), Some(Hold::Output));
 
     scene.client.send_text("late").expect("the client is open");
     scene.client_writes();
     assert_eq!((scene.take_calls(), scene.session.has_work(&scene.pipe)), (vec![], false));
 
-    scene.pipe.room = 50 << 10;
+    scene.pipe.room = 20 << 10;
     scene.turn();
     assert_eq!(scene.take_calls(), [], "more than the low-water mark is left");
     scene.pipe.room = UNLIMITED;
     scene.turn();
-    assert_eq!(scene.take_calls(), [Call::Drain { queued: 0 }, message("late")]);
-    assert!(!scene.session.connection.is_reading_paused());
+    let calls = scene.take_calls();
+    assert_eq!((&calls[0], calls.len()), (&Call::Drain { queued: 0 }, 38), "on_drain, the rest, and the next read");
+    assert_eq!(calls[37], message("late"));
     assert_eq!(texts(&scene.client_reads()).len(), 101);
+}
+
+#[test]
+fn a_paused_session_is_told_the_rest_of_a_read_one_message_at_a_time() {
+    let mut scene = Scene::open(Config::default());
+    for text in ["pause 1", "pause 2", "pause 3", "last"] {
+        scene.client.send_text(text).expect("the client is open");
+    }
+    scene.client_writes();
+    for text in ["pause 1", "pause 2", "pause 3"] {
+        assert_eq!((scene.take_calls(), scene.session.has_work(&scene.pipe)), (vec![message(text)], false));
+        scene.next_turn().lend(|view, _| view.connection.resume_reading());
+        assert!(scene.session.has_work(&scene.pipe), "after {text}");
+        scene.turn();
+    }
+    assert_eq!(scene.take_calls(), [message("last")]);
+    assert_eq!(texts(&scene.client_reads()), ["pause 1", "pause 2", "pause 3", "last"]);
+}
+
+#[test]
+fn a_stream_that_fails_hands_out_the_rest_and_the_peers_close() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("pause 1").expect("the client is open");
+    scene.client.send_text("two").expect("the client is open");
+    scene.client.close(4001, "").expect("the client is open");
+    scene.client_writes();
+    assert_eq!(scene.take_calls(), [message("pause 1")]);
+    scene.pipe.is_broken = true;
+    scene.next_turn().lend(|view, _| view.connection.send_text("reply").expect("it is queued"));
+    let calls = scene.take_calls();
+    assert_eq!(calls[0], message("two"));
+    assert!(matches!(calls[1], Call::Disconnect { cause: Cause::PeerClosed, .. }), "{calls:?}");
 }
 
 #[test]
@@ -94,15 +127,15 @@ fn on_drain_follows_even_if_the_stream_takes_everything_at_once() {
 fn a_pause_of_the_handler_outlasts_a_full_output() {
     let mut scene = Scene::open(Config::default());
     scene.pipe.room = 0;
-    scene.next_turn().lend(|mut view, _| {
+    scene.next_turn().lend(|view, _| {
         view.connection.send_binary(&[0; 100 << 10]).expect("there is room");
-        view.pause_reading();
+        view.connection.pause_reading();
     });
     scene.pipe.room = UNLIMITED;
     scene.turn();
     assert_eq!(scene.take_calls(), [Call::Drain { queued: 0 }]);
     assert!(scene.session.connection.is_reading_paused());
-    scene.next_turn().lend(|mut view, _| view.resume_reading());
+    scene.next_turn().lend(|view, _| view.connection.resume_reading());
     assert!(!scene.session.connection.is_reading_paused());
 }
 

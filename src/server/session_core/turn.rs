@@ -6,7 +6,6 @@ use super::{
         handler::Handler,
         intake::Intake,
         logging::{LOG, caught},
-        pressure::Marks,
         session::Session,
         shared::Shared,
         stream::ByteStream,
@@ -25,7 +24,6 @@ pub(crate) struct Turn<'a, S> {
     session: &'a mut SessionCore,
     stream: &'a mut S,
     shared: &'a mut Shared,
-    marks: Marks,
     intake: Intake,
     now: Instant,
 }
@@ -46,8 +44,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         intake: Intake,
         now: Instant,
     ) -> Self {
-        let marks = Marks::new(&shared.limits, session.connection.config());
-        Self { session, stream, shared, marks, intake, now }
+        Self { session, stream, shared, intake, now }
     }
 
     /// Reads and writes as far as the stream allows, within the budget of a turn. Calls the handler with every event.
@@ -55,6 +52,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     pub(crate) fn run(mut self, may_be_due: bool) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         self.flush();
+        self.deliver_rest();
         for _ in 0..READS_PER_TURN {
             if self.stream.is_closed() || !self.session.may_read(self.stream) {
                 break;
@@ -66,7 +64,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         // the loop.
         if may_be_due {
             self.session.connection.handle_timeout(self.now);
-            self.hand_out(&mut []);
+            self.hand_out_pending();
             self.flush();
         }
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
@@ -76,13 +74,23 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     pub(crate) fn lend(mut self, act: impl FnOnce(View<'_>, &Handle)) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, _) = self.session.lend(self.stream, self.marks);
+        let (view, _) = self.session.lend(self.stream);
         if caught(format_args!("{id} {address}: a command"), || act(view, handle)).is_none() {
             self.session.fail();
         }
-        self.hand_out(&mut []);
+        self.hand_out_pending();
         self.flush();
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Hands out the events of the bytes that the connection has held back, if it takes them now.
+    fn deliver_rest(&mut self) {
+        if self.session.may_deliver() {
+            let mut rest = std::mem::take(&mut self.session.rest);
+            rest.offer(|bytes| self.hand_out(bytes));
+            self.session.rest = rest;
+            self.flush();
+        }
     }
 
     /// Reads once, and hands out the events.
@@ -93,7 +101,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             ReadOutcome::EndOfStream => self.session.connection.receive_eof(),
             ReadOutcome::Failed => self.session.connection.transport_failed(),
         }
-        self.hand_out(&mut []);
+        self.hand_out_pending();
     }
 
     fn read_and_hand_out(&mut self) -> ReadOutcome {
@@ -107,7 +115,9 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         let outcome = match result {
             Ok(BytesRead { total: 0, .. }) => ReadOutcome::EndOfStream,
             Ok(read) => {
-                self.hand_out(&mut buffer[..read.in_buffer]);
+                let mut bytes = &mut buffer[..read.in_buffer];
+                self.hand_out(&mut bytes);
+                self.session.rest.push(bytes);
                 ReadOutcome::HandedOut
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => ReadOutcome::WouldBlock,
@@ -120,23 +130,22 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Writes the output, tells the handler of the new room, and ends the stream when that is due.
     fn flush(&mut self) {
         if self.session.connection.output_len() > 0 || !self.session.pressure.is_low() {
-            self.write_and_settle();
+            self.write();
             if self.session.pressure.take_drained() {
                 self.announce_room();
                 // If this drains the output again, `on_drain` waits for the next turn: a handler that always has more
                 // must not keep the other sessions waiting.
-                self.write_and_settle();
+                self.write();
             }
         }
         self.act_on_stream();
     }
 
     /// Writes the output. If the stream has failed, hands out the last events of the peer.
-    fn write_and_settle(&mut self) {
-        if self.session.write(self.stream, self.marks).is_err() {
+    fn write(&mut self) {
+        if self.session.write(self.stream).is_err() {
             self.receive_last();
         }
-        self.session.settle_reading(self.marks);
     }
 
     /// Reads a last time after a failed write: the peer may have sent a Close before, and the Close has the real code.
@@ -149,14 +158,17 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             }
         }
         self.session.connection.transport_failed();
-        self.hand_out(&mut []);
+        // Nothing holds these bytes any more.
+        let mut rest = std::mem::take(&mut self.session.rest);
+        rest.offer(|bytes| self.hand_out(bytes));
+        self.hand_out_pending();
     }
 
     fn announce_room(&mut self) {
         if self.session.phase() == Phase::Open {
             self.call(|handler, session| handler.on_drain(session));
         }
-        self.hand_out(&mut []);
+        self.hand_out_pending();
     }
 
     fn act_on_stream(&mut self) {
@@ -172,9 +184,17 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         }
     }
 
-    /// Calls the handler with every event of `input`, and with those that need no input.
-    fn hand_out(&mut self, mut input: &mut [u8]) {
-        while let Some(event) = self.session.connection.receive(&mut input, self.now) {
+    /// Calls the handler with the events of `input`, and with those that need no input. Leaves the bytes that the
+    /// connection holds back.
+    fn hand_out(&mut self, input: &mut &mut [u8]) {
+        while let Some(event) = self.session.connection.receive(input, self.now) {
+            self.react(event);
+        }
+    }
+
+    /// Calls the handler with the events that need no input.
+    fn hand_out_pending(&mut self) {
+        while let Some(event) = self.session.connection.poll_event() {
             self.react(event);
         }
     }
@@ -216,7 +236,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// on.
     fn call(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Session<'_>)) {
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, handler) = self.session.lend(self.stream, self.marks);
+        let (view, handler) = self.session.lend(self.stream);
         let Some(handler) = handler else { return };
         let mut session = Session::new(view, handle);
         if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut session)).is_none() {

@@ -12,7 +12,8 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 #[test]
 fn rustsec_2020_0043_cve_2020_35896_unread_output_does_not_grow() {
     let limit = 10_000;
-    let mut server = established(Role::Server, config(|config| config.max_output_bytes = limit));
+    let mut server =
+        established(Role::Server, config(|config| (config.max_output_bytes, config.high_water) = (limit, None)));
     let full = (0..).find_map(|_| server.send_binary(&[0; 1000]).err());
     assert!(matches!(full, Some(SendError::OutputFull { .. })), "{full:?}");
     (0..).find_map(|_| server.ping(b"").err()).expect("a Ping is refused too");

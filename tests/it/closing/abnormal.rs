@@ -273,3 +273,51 @@ fn a_disconnect_is_visible_only_after_it_was_reported() {
         assert_eq!(sent(&mut connection), []);
     }
 }
+
+/// The fuzz target `operations` found that the model of the parties expected one of them to stay.
+#[test]
+fn k20_an_answer_that_cannot_leave_is_not_told_and_ends_both_parties() {
+    let close = Raw::close(4001, "bye");
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        connection.transport_failed();
+        let end = disconnect_in(&peer_sends(&mut connection, [close.clone()]));
+        assert_eq!((u16::from(end.code), &end.cause, &end.sent), (4001, &Cause::PeerClosed, &None), "{role:?}");
+        assert_eq!((end.is_clean, connection.phase(), connection.output()), (false, Phase::Closed, &[][..]));
+    }
+    let mut early = requested_server(Config::default());
+    assert_eq!(feed(&mut early, &close.clone().masked().bytes()), []);
+    early.accept(Default::default()).unwrap();
+    early.transport_failed();
+    let end = disconnect_in(&pending(&mut early));
+    assert_eq!((u16::from(end.code), end.sent, early.phase()), (4001, None, Phase::Closed), "a Close in early bytes");
+}
+
+#[test]
+fn k20_the_programs_answer_that_cannot_leave_ends_both_parties_too() {
+    for role in ROLES {
+        let mut connection = established(role, manual());
+        connection.transport_failed();
+        let end = disconnect_in(&peer_sends(&mut connection, [Raw::close(4001, "")]));
+        assert_eq!((end.sent, end.is_clean), (None, false), "{role:?}");
+        assert_eq!((pending(&mut connection), connection.phase()), (vec![], Phase::Closed), "nobody could answer it");
+
+        let mut answered = established(role, manual());
+        peer_sends(&mut answered, [Raw::close(4001, "")]);
+        answered.transport_failed();
+        answered.reply_close().unwrap();
+        let end = answered.disconnected().unwrap();
+        assert_eq!((&end.sent, end.is_clean, answered.output()), (&None, false, &[][..]), "{role:?}");
+    }
+}
+
+#[test]
+fn k20_our_own_close_that_cannot_leave_is_told() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        connection.close(1001, "").unwrap();
+        connection.transport_failed();
+        let end = disconnect_in(&pending(&mut connection));
+        assert_eq!((end.sent.map(|close| u16::from(close.code)), end.is_clean), (Some(1001), false), "{role:?}");
+    }
+}

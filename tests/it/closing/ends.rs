@@ -289,6 +289,7 @@ fn a_cause_explains_itself() {
             "next message",
             "end of a message",
             "room to write",
+            "queued bytes, which leave too slowly",
             "closing handshake",
             "end of stream",
         ]

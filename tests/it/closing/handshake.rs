@@ -242,9 +242,9 @@ fn k1_a_pause_after_our_close_does_not_stop_reading() {
 fn k1_a_pause_does_not_hide_the_end_of_the_stream_after_the_peers_close() {
     for role in ROLES {
         let mut connection = established(role, manual());
-        connection.pause_reading();
         let end = disconnect_in(&peer_sends(&mut connection, [Raw::close(1000, "")]));
         assert_eq!(end.cause, Cause::PeerClosed);
+        connection.pause_reading();
         assert!(connection.wants_read(), "{role:?}: our answer is due, and an end of the stream before it");
     }
 }

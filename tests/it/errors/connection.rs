@@ -272,6 +272,7 @@ fn every_close_error_has_its_message_and_changes_nothing() {
 fn a_refused_call_draws_no_masking_key() {
     let after = |calls: &[fn(&mut Connection)]| {
         let mut client = established(Role::Client, config(|config| config.max_output_bytes = 50));
+        client.send_text("before").unwrap();
         calls.iter().for_each(|call| call(&mut client));
         client.send_text("next").unwrap();
         drain(&mut client)

@@ -2,7 +2,7 @@
 
 use super::{frames::joined, settings};
 use crate::support::{accepted_head, client, drain, request_head, waiting};
-use statesocket::{Agreed, Config, Connection, Delivery, Event, Phase, Role, handshake::Accept};
+use statesocket::{Agreed, Config, Connection, Delivery, Event, Hold, Phase, Role, handshake::Accept};
 use std::{io, sync::Arc, time::Instant};
 
 /// How a connection begins, before the wire of the case.
@@ -119,26 +119,40 @@ enum Answer {
 /// output in pieces of the lengths `writes`.
 fn run(start: Start, config: &Config, pieces: &[&[u8]], answer: Answer, writes: &[u8]) -> Outcome {
     let mut connection = start.connection(config.clone());
-    let mut events = Vec::new();
+    let (mut events, mut output) = (Vec::new(), Vec::new());
     for piece in pieces {
         let mut buffer = piece.to_vec();
         let mut input = buffer.as_mut_slice();
-        while let Some(event) = connection.receive(&mut input, Instant::now()) {
-            react(&mut connection, &event, answer);
-            events.push(event.into_owned());
+        loop {
+            while let Some(event) = connection.receive(&mut input, Instant::now()) {
+                react(&mut connection, &event, answer);
+                events.push(event.into_owned());
+            }
+            if input.is_empty() {
+                break;
+            }
+            // The output is full. It is written before the rest is handed in, whatever the pieces.
+            assert_eq!(connection.held_by(), Some(Hold::Output), "`receive` takes all input, or is held");
+            write_all(&mut connection, &mut output);
         }
-        assert!(input.is_empty(), "`receive` takes all input before it returns `None`");
         assert_eq!(connection.poll_event(), None, "all events are reported");
     }
     if answer == Answer::Late && connection.request().is_some() {
         connection.accept(Accept::new()).expect("a request is pending");
-        while let Some(event) = connection.poll_event() {
-            react(&mut connection, &event, answer);
-            events.push(event);
+        loop {
+            while let Some(event) = connection.poll_event() {
+                react(&mut connection, &event, answer);
+                events.push(event);
+            }
+            if connection.held_by().is_none() {
+                break;
+            }
+            write_all(&mut connection, &mut output);
         }
     }
     let phase = connection.phase();
-    Outcome { events, output: write_out(connection, writes), phase }
+    output.extend(write_out(connection, writes));
+    Outcome { events, output, phase }
 }
 
 fn react(connection: &mut Connection, event: &Event<'_>, answer: Answer) {
@@ -149,6 +163,12 @@ fn react(connection: &mut Connection, event: &Event<'_>, answer: Answer) {
         // A message that does not fit the output is not echoed. The pieces do not affect whether it fits.
         Event::Message(message) => drop(connection.send(message)),
         _ => {}
+    }
+}
+
+fn write_all(connection: &mut Connection, output: &mut Vec<u8>) {
+    while connection.output_len() > 0 {
+        output.extend(drain(connection));
     }
 }
 
@@ -176,9 +196,7 @@ fn write_out(mut connection: Connection, writes: &[u8]) -> Vec<u8> {
             }
         }
     }
-    while connection.output_len() > 0 {
-        output.extend(drain(&mut connection));
-    }
+    write_all(&mut connection, &mut output);
     output
 }
 

@@ -3,7 +3,7 @@
 
 use super::trace::{Call, Step, Trace};
 use statesocket::{
-    Event, Role,
+    CloseReply, Event, Role,
     State::{self, Connected, Connecting, Disconnected},
 };
 
@@ -15,6 +15,8 @@ struct Parties {
     peer: State,
     /// The transport has failed; the next poll for an event notices.
     is_lost: bool,
+    /// The connection answers the peer's Close itself.
+    is_automatic: bool,
 }
 
 /// Follows `trace` call by call. The states must be those of the model. A call must be refused for its states if and
@@ -25,7 +27,8 @@ pub(crate) fn follow(trace: &Trace) {
         (false, Role::Server) => (Connecting, Connecting),
         (false, Role::Client) => (Connected, Connecting),
     };
-    let mut parties = Parties { role: trace.role, local, peer, is_lost: false };
+    let is_automatic = trace.config.close_reply == CloseReply::Automatic;
+    let mut parties = Parties { role: trace.role, local, peer, is_lost: false, is_automatic };
     for (at, (before, step, after)) in trace.iter().enumerate() {
         if let Some(is_legal) = parties.allows(&step.call) {
             let is_refused = step.refusal.as_ref().is_some_and(|refusal| refusal.transition.is_some());
@@ -62,6 +65,11 @@ impl Parties {
         self.local == Connected && self.peer != Connecting
     }
 
+    /// A Pong may also follow our Close, until the peer's Close.
+    fn may_pong(&self) -> bool {
+        self.can_talk() || self.local == Disconnected && self.peer == Connected
+    }
+
     /// Whether the states allow `call`; `None` if the states do not matter.
     fn allows(&self, call: &Call) -> Option<bool> {
         match call {
@@ -73,7 +81,9 @@ impl Parties {
             | Call::TextFragment(..)
             | Call::BinaryFragment(..)
             | Call::Ping(_) => Some(self.can_talk()),
-            Call::Close(..) => Some(self.can_talk() || self.is_asked() || self.is_asking()),
+            Call::Pong(_) => Some(self.may_pong()),
+            Call::ReplyClose => Some(self.can_talk()),
+            Call::Close(..) | Call::Fail(..) => Some(self.can_talk() || self.is_asked() || self.is_asking()),
             _ => None,
         }
     }
@@ -81,12 +91,14 @@ impl Parties {
     fn step(&mut self, step: &Step, is_timed_out: bool) {
         match &step.call {
             Call::Accept(_) => self.local = Connected,
-            Call::Reject(_) | Call::Abort => self.end(),
-            Call::Close(..) | Call::EnsureClosed(..) | Call::Shutdown(_) => self.close(),
+            Call::Reject(_) | Call::Abort | Call::Fail(..) => self.end(),
+            Call::Close(..) | Call::EnsureClosed(..) | Call::ReplyClose | Call::Shutdown(_) => self.close(),
             Call::HandleTimeout if is_timed_out => self.end(),
             Call::TransportFailed => self.is_lost = true,
             // The only event may have been reported before; then the call just ends the parties.
-            Call::Receive { .. } | Call::PollEvent if self.is_lost && step.event.is_none() => self.end(),
+            Call::Receive { .. } | Call::PollEvent if self.is_lost && step.event.is_none() && step.rest == 0 => {
+                self.end()
+            }
             _ => {}
         }
         match &step.event {
@@ -94,8 +106,10 @@ impl Parties {
             Some(Event::Rejected(_) | Event::InvalidResponse(_)) => self.end(),
             Some(Event::Disconnect(disconnect)) => {
                 self.peer = Disconnected;
-                // A Close that the application must answer ends only the peer.
-                if disconnect.received.is_none() || disconnect.sent.is_some() {
+                // A Close that the application must answer ends only the peer. An answer that could not leave, since
+                // the transport has failed, is not told.
+                let is_unanswerable = self.is_lost && self.is_automatic;
+                if disconnect.received.is_none() || disconnect.sent.is_some() || is_unanswerable {
                     self.end();
                 }
             }

@@ -123,7 +123,7 @@ impl<'a> Script<'a> {
                 subject.feed(&bytes);
             }
             9..=11 if !self.has_failed => subject.write(*self.source.choose(&[1, 3, 50, 100_000])?),
-            12 => while subject.poll_event() {},
+            12 => subject.take_events(),
             13 => drop(subject.poll_socket()),
             14 => {
                 let millis = *self.source.choose(&[0, 1, 900, 2_500, 40_000])?;
@@ -183,9 +183,12 @@ impl<'a> Script<'a> {
                 let reason = *source.choose(&["", "why", "", "because"])?;
                 Call::Close(code, reason.repeat(if source.ratio(1, 8)? { 50 } else { 1 }))
             }
-            20 if source.ratio(1, 3)? => Call::EnsureClosed(*source.choose(&[1000, 1006, 4000])?, "é".repeat(80)),
+            18 if source.ratio(1, 2)? => Call::ReplyClose,
+            19 if source.ratio(1, 2)? => Call::Pong(vec![b'q'; *source.choose(&[0, 4, 125, 126])?]),
+            20 if source.ratio(1, 3)? => Call::EnsureClosed(*source.choose(&[1000, 1005, 1006, 4000])?, "é".repeat(80)),
             21 if source.ratio(1, 4)? => Call::Shutdown(*source.choose(&[1001, 1012])?),
             22 if source.ratio(1, 6)? => Call::Abort,
+            23 if source.ratio(1, 4)? => Call::Fail(*source.choose(&[1008, 1005, 1006, 4000])?, text(source)?),
             _ => Call::Text("again".to_owned()),
         })
     }
@@ -196,7 +199,7 @@ impl<'a> Script<'a> {
         let is_written = !self.has_failed && self.is_read;
         let subject = &mut self.subject;
         subject.call(Call::ResumeReading);
-        while subject.poll_event() {}
+        subject.take_events();
         for _ in 0..64 {
             if is_written {
                 subject.write(usize::MAX);
@@ -212,7 +215,7 @@ impl<'a> Script<'a> {
                 }
                 None => subject.call(Call::Abort),
             }
-            while subject.poll_event() {}
+            subject.take_events();
         }
         for call in [Call::ReceiveEof, Call::ReceiveEof, Call::TransportFailed, Call::EnsureClosed(1000, String::new())]
         {

@@ -22,6 +22,8 @@ pub(crate) fn config(choices: u8) -> Config {
     }
     if choices & 0x10 != 0 {
         config.max_output_bytes = 300;
+        (config.high_water, config.client_high_water, config.low_water) = (Some(140), Some(100), 40);
+        (config.drain_timeout, config.min_drain_rate) = (Some(Duration::from_secs(4)), 10);
     }
     if choices & 0x20 != 0 {
         config.idle_timeout = Some(Duration::from_secs(15));
@@ -31,7 +33,8 @@ pub(crate) fn config(choices: u8) -> Config {
         config.write_timeout = Some(Duration::from_secs(5));
     }
     if choices & 0x40 != 0 {
-        (config.ping_interval, config.message_timeout, config.write_timeout) = (None, None, None);
+        (config.ping_interval, config.message_timeout) = (None, None);
+        (config.write_timeout, config.drain_timeout) = (None, None);
         (config.opening_timeout, config.accept_timeout) = (None, None);
         (config.closing_timeout, config.linger_timeout) = (None, None);
     }

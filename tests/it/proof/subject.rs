@@ -19,6 +19,8 @@ pub(crate) struct Subject {
     pub(crate) now: Instant,
     trace: Trace,
     received: usize,
+    /// The bytes that `receive` has held back.
+    rest: Vec<u8>,
     /// The lent memory, if any, and the steps after which it is reclaimed.
     lent: Option<(OutputBuffer, usize)>,
 }
@@ -50,7 +52,7 @@ impl Subject {
             drawn: 0,
             refused: Vec::new(),
         };
-        Self { connection, now, trace, received: 0, lent: None }
+        Self { connection, now, trace, received: 0, rest: Vec::new(), lent: None }
     }
 
     /// Lends memory for output from now on, and reclaims it after every `steps` steps.
@@ -71,25 +73,35 @@ impl Subject {
         self.trace
     }
 
-    /// Hands in `bytes`, and takes the events as they come.
+    /// Hands in the bytes that are held back and `bytes` behind them, and takes the events as they come.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
+        self.rest.extend(bytes);
         loop {
-            let mut buffer = rest.to_vec();
-            let mut input = buffer.as_mut_slice();
+            let given = self.rest.clone();
+            let mut input = self.rest.as_mut_slice();
             let event = self.connection.receive(&mut input, self.now).map(Event::into_owned);
-            let taken = rest.len() - input.len();
+            let taken = given.len() - input.len();
+            assert_eq!(*input, given[taken..], "I-28: bytes that are not taken are not changed");
+            self.rest = input.to_vec();
             self.received += taken;
             if matches!(event, Some(Event::Request(_) | Event::Accepted(_))) {
                 self.trace.frames_from = Some(self.received);
             }
             let is_last = event.is_none();
-            self.record(Call::Receive { given: rest.to_vec(), taken }, event);
-            rest = &rest[taken..];
+            self.record(Call::Receive { given, taken }, event);
             if is_last {
-                return assert!(rest.is_empty(), "`receive` takes all input before it returns `None`");
+                let is_held = self.connection.held_by().is_some();
+                return assert!(self.rest.is_empty() || is_held, "`receive` takes all input, or is held");
             }
         }
+    }
+
+    /// Takes the events that are there, those of the bytes that were held back first.
+    pub(crate) fn take_events(&mut self) {
+        if !self.rest.is_empty() {
+            self.feed(&[]);
+        }
+        while self.poll_event() {}
     }
 
     /// Takes the next event that needs no input. Returns whether there was one.
@@ -114,7 +126,7 @@ impl Subject {
 
     /// Writes at most `n` queued bytes.
     pub(crate) fn write(&mut self, n: usize) {
-        let mut bytes = view(&self.connection).output;
+        let mut bytes = waiting(&self.connection);
         bytes.truncate(n);
         self.connection.advance(bytes.len());
         self.record(Call::Advance(bytes), None);
@@ -136,7 +148,7 @@ impl Subject {
     /// Makes any other call.
     pub(crate) fn call(&mut self, call: Call) {
         let refusal = self.dispatch(&call).err();
-        self.push(Step { call, refusal, event: None, texts: None });
+        self.push(Step { call, refusal, event: None, rest: 0, texts: None });
     }
 
     /// Makes a drawn call, and keeps the `Debug` texts before and after it.
@@ -144,7 +156,7 @@ impl Subject {
         let before = format!("{:?}", self.connection);
         let refusal = self.dispatch(&call).err();
         let texts = Some([before, format!("{:?}", self.connection)]);
-        self.push(Step { call, refusal, event: None, texts });
+        self.push(Step { call, refusal, event: None, rest: 0, texts });
     }
 
     fn dispatch(&mut self, call: &Call) -> Result<(), Refusal> {
@@ -167,7 +179,10 @@ impl Subject {
             Call::TextFragment(text, is_last) => connection.send_text_fragment(text, *is_last)?,
             Call::BinaryFragment(bytes, is_last) => connection.send_binary_fragment(bytes, *is_last)?,
             Call::Ping(payload) => connection.ping(payload)?,
+            Call::Pong(payload) => connection.pong(payload)?,
             Call::Close(code, reason) => connection.close(*code, reason)?,
+            Call::ReplyClose => connection.reply_close()?,
+            Call::Fail(code, reason) => connection.fail(*code, reason)?,
             Call::EnsureClosed(code, reason) => connection.ensure_closed(*code, reason),
             Call::Shutdown(code) => connection.shutdown(*code),
             Call::Abort => connection.abort(),
@@ -184,16 +199,17 @@ impl Subject {
     }
 
     fn record(&mut self, call: Call, event: Option<Event<'static>>) {
-        self.push(Step { call, refusal: None, event, texts: None });
+        self.push(Step { call, refusal: None, event, rest: 0, texts: None });
     }
 
     fn push(&mut self, step: Step) {
-        self.trace.steps.push(step);
+        self.trace.steps.push(Step { rest: self.rest.len(), ..step });
         self.trace.views.push(view(&self.connection));
         if let Some((buffer, steps)) = &mut self.lent {
             if self.trace.steps.len().is_multiple_of(*steps) {
                 self.connection.reclaim_buffer(buffer);
-                assert_eq!(self.trace.views.last(), Some(&view(&self.connection)), "I-26: the output stays queued");
+                let view = view(&self.connection);
+                assert_eq!(self.trace.views.last(), Some(&view), "I-26: the output stays queued");
             }
             self.connection.lend_buffer(buffer);
         }
@@ -209,6 +225,7 @@ fn view(connection: &Connection) -> View {
         queued: connection.output_len(),
         can_send: connection.can_send(),
         wants_read: connection.wants_read(),
+        held_by: connection.held_by(),
         is_finished: connection.is_finished(),
         disconnect: connection.disconnected().cloned(),
         moves: connection.history().len(),

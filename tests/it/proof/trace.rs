@@ -1,7 +1,7 @@
 //! The calls of a connection and its answers.
 
 use crate::support::{Raw, head_len};
-use statesocket::{Config, Disconnect, Event, Phase, Role, SocketAction, State, Timer, TransitionError};
+use statesocket::{Config, Disconnect, Event, Hold, Phase, Role, SocketAction, State, Timer, TransitionError};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -32,7 +32,10 @@ pub(crate) enum Call {
     TextFragment(String, bool),
     BinaryFragment(Vec<u8>, bool),
     Ping(Vec<u8>),
+    Pong(Vec<u8>),
     Close(u16, String),
+    ReplyClose,
+    Fail(u16, String),
     EnsureClosed(u16, String),
     Shutdown(u16),
     Abort,
@@ -56,6 +59,8 @@ pub(crate) struct Step {
     pub(crate) call: Call,
     pub(crate) refusal: Option<Refusal>,
     pub(crate) event: Option<Event<'static>>,
+    /// The number of bytes that the driver then has to hand in again.
+    pub(crate) rest: usize,
     /// The `Debug` texts of the connection before and after a watched call: all of its state.
     pub(crate) texts: Option<[String; 2]>,
 }
@@ -71,6 +76,7 @@ pub(crate) struct View {
     pub(crate) queued: usize,
     pub(crate) can_send: bool,
     pub(crate) wants_read: bool,
+    pub(crate) held_by: Option<Hold>,
     pub(crate) is_finished: bool,
     pub(crate) disconnect: Option<Disconnect>,
     pub(crate) moves: usize,

@@ -76,12 +76,14 @@ fn a_refused_shared_message_changes_nothing() {
         let mut config = Config::default();
         config.max_output_bytes = LONG;
         let mut full = established(role, config);
-        assert_eq!(full.send_shared(&message), Err(SendError::OutputFull { queued: 0, limit: LONG }));
+        full.send_text("").expect("the connection is open");
+        let waits = full.output_len();
+        assert_eq!(full.send_shared(&message), Err(SendError::OutputFull { queued: waits, limit: LONG }));
         let mut in_between = established(role, Config::default());
         in_between.send_text_fragment("begun", false).expect("the connection is open");
         let queued = in_between.output_len();
         assert_eq!(in_between.send_shared(&message), Err(SendError::MessageInProgress));
-        assert_eq!((full.output_len(), in_between.output_len()), (0, queued));
+        assert_eq!((full.output_len(), in_between.output_len()), (waits, queued));
         let mut closed = established(role, Config::default());
         closed.close(1000, "").expect("the connection is open");
         assert!(matches!(closed.send_shared(&message), Err(SendError::Transition(_))));

@@ -69,6 +69,10 @@ impl<'p> Application<'p> {
         self.waiting_pongs = 0;
     }
 
+    pub(super) const fn reads_slowly(&self) -> Option<(Time, usize)> {
+        self.plan.reads_slowly
+    }
+
     /// Performs the acts that are due.
     pub(super) fn act(&mut self, connection: &mut Connection, scene: &mut Scene) {
         while self.acts.front().is_some_and(|(at, _)| *at <= scene.now) {
@@ -291,7 +295,7 @@ impl<'p> Application<'p> {
         }
         if let Some((_, during)) = self.plan.pauses_at.filter(|(at, _)| *at == count) {
             connection.pause_reading();
-            self.plan_for(scene.now + during, Task::Resume);
+            self.plan_for(scene.now.saturating_add(during), Task::Resume);
         }
         if let Some((_, ending)) = self.plan.closes_at.as_ref().filter(|(at, _)| *at == count) {
             self.end(connection, scene, ending);

@@ -10,7 +10,7 @@ use super::{
     world::Scene,
 };
 use rand::RngExt;
-use statesocket::{Connection, Phase, SocketAction, State, Timer, handshake::Connect};
+use statesocket::{Connection, Event, Hold, Phase, SocketAction, State, Timer, handshake::Connect};
 use std::{
     io::{self, IoSlice, Write},
     sync::Arc,
@@ -21,8 +21,12 @@ use std::{
 pub(super) struct Endpoint<'p> {
     pub(super) index: usize,
     pub(super) connection: Connection,
+    /// The bytes that the connection holds back.
+    rest: Vec<u8>,
     /// The stream has ended or failed.
     has_input_ended: bool,
+    /// A slow reader does not read before this time.
+    reads_at: Time,
     pub(super) application: Application<'p>,
     epoch: Instant,
     random: Random,
@@ -50,7 +54,9 @@ impl<'p> Endpoint<'p> {
         };
         Self {
             index,
+            rest: Vec::new(),
             has_input_ended: false,
+            reads_at: 0,
             states: (connection.client_state(), connection.application_state()),
             connection,
             application: Application::new(plan, index),
@@ -68,7 +74,10 @@ impl<'p> Endpoint<'p> {
         if self.is_closed {
             return NEVER;
         }
-        let readable = if self.connection.wants_read() { network.readable_at(self.index) } else { NEVER };
+        if !self.rest.is_empty() && self.connection.held_by().is_none() {
+            return now;
+        }
+        let readable = if self.may_read() { network.readable_at(self.index).max(self.reads_at) } else { NEVER };
         let writable = if self.connection.output_len() > 0 { network.writable_at(self.index, now) } else { NEVER };
         let deadline = self.deadline(now).map_or(NEVER, |(at, _)| at);
         readable.min(writable).min(deadline).min(self.application.wake())
@@ -76,12 +85,12 @@ impl<'p> Endpoint<'p> {
 
     /// One turn of the loop: feed and react, tell the time, write, see to the socket.
     pub(super) fn turn(&mut self, scene: &mut Scene) {
-        if self.connection.wants_read() {
+        if self.may_read() && self.reads_at <= scene.now {
             self.read(scene);
         }
         self.application.act(&mut self.connection, scene);
         self.tell_the_time(scene);
-        self.take_events(scene, &mut []);
+        self.take_events(scene, &[]);
         self.write(scene);
         while let Some(action) = self.connection.poll_socket() {
             scene.note(self.index, || format!("does {action:?}"));
@@ -96,6 +105,11 @@ impl<'p> Endpoint<'p> {
             }
         }
         self.look();
+    }
+
+    /// Bytes that are held back come before any others.
+    fn may_read(&self) -> bool {
+        self.connection.wants_read() && self.rest.is_empty()
     }
 
     fn forget(&mut self) {
@@ -113,11 +127,17 @@ impl<'p> Endpoint<'p> {
     }
 
     fn read(&mut self, scene: &mut Scene) {
-        let most = self.random.random_range(1..=self.sizes[0]);
+        let mut most = self.random.random_range(1..=self.sizes[0]);
+        if let Some((period, least)) =
+            self.application.reads_slowly().filter(|_| self.connection.phase() == Phase::Open)
+        {
+            self.reads_at = scene.now + period;
+            most = most.max(least);
+        }
         match scene.network.read(self.index, most, scene.now) {
-            ReadOutcome::Some(mut bytes) => {
+            ReadOutcome::Some(bytes) => {
                 scene.note(self.index, || format!("reads {} bytes", bytes.len()));
-                self.take_events(scene, &mut bytes);
+                self.take_events(scene, &bytes);
             }
             ReadOutcome::WouldBlock => {}
             ReadOutcome::Eof => {
@@ -131,16 +151,30 @@ impl<'p> Endpoint<'p> {
                 self.connection.transport_failed();
             }
         }
-        self.take_events(scene, &mut []);
+        self.take_events(scene, &[]);
     }
 
-    fn take_events(&mut self, scene: &mut Scene, mut input: &mut [u8]) {
+    /// Hands in the rest, and `input` behind it. What is held is not handed out, and stays in the rest.
+    fn take_events(&mut self, scene: &mut Scene, input: &[u8]) {
         let now = self.instant(scene.now);
-        while let Some(event) = self.connection.receive(&mut input, now) {
+        let mut bytes = std::mem::take(&mut self.rest);
+        bytes.extend(input);
+        let mut left = bytes.as_mut_slice();
+        loop {
+            let held_by = self.connection.held_by();
+            let Some(event) = self.connection.receive(&mut left, now) else { break };
+            let is_end = matches!(event, Event::Disconnect(_));
+            assert!(held_by.is_none() || is_end, "{event:?} is handed out although it is held by {held_by:?}");
             self.application.react(&mut self.connection, scene, event);
             self.look();
         }
-        assert!(input.is_empty(), "`receive` takes all input before it returns `None`");
+        let held_by = self.connection.held_by();
+        assert!(left.is_empty() || held_by.is_some(), "`receive` takes all input, or is held");
+        if !left.is_empty() {
+            scene.note(self.index, || format!("keeps {} bytes, held by {held_by:?}", left.len()));
+            self.application.record.held[usize::from(held_by == Some(Hold::Output))] += 1;
+        }
+        self.rest = left.to_vec();
         self.look();
     }
 
@@ -210,12 +244,12 @@ impl<'p> Endpoint<'p> {
     /// The input may contain the peer's Close, so it is handed in first.
     fn write_failed(&mut self, scene: &mut Scene, error: &io::Error) {
         scene.note(self.index, || format!("cannot write: {error}"));
-        while let ReadOutcome::Some(mut bytes) = scene.network.read(self.index, self.sizes[0], scene.now) {
-            self.take_events(scene, &mut bytes);
+        while let ReadOutcome::Some(bytes) = scene.network.read(self.index, self.sizes[0], scene.now) {
+            self.take_events(scene, &bytes);
         }
         self.has_input_ended = true;
         self.connection.transport_failed();
-        self.take_events(scene, &mut []);
+        self.take_events(scene, &[]);
     }
 
     /// Checks what must hold at any time.
@@ -243,14 +277,21 @@ impl<'p> Endpoint<'p> {
     fn deadline(&mut self, now: Time) -> Option<(Time, Timer)> {
         let (deadline, timer) = self.connection.poll_timeout(self.instant(now))?;
         let waits_for_peer = match timer {
-            Timer::Opening | Timer::Pong | Timer::Idle | Timer::Message | Timer::Linger => true,
-            // With a Close of the peer that waits for the application's answer, the peer has nothing to send.
-            Timer::Closing => self.connection.output_len() == 0,
+            Timer::Opening | Timer::Pong | Timer::Idle | Timer::Linger => true,
+            // The peer ends this hold by reading.
+            Timer::Message => self.connection.held_by() != Some(Hold::Output),
+            // A peer that has closed has nothing more to send.
+            Timer::Closing => {
+                self.connection.phase().state_of(self.connection.local_party().peer()) != State::Disconnected
+            }
             _ => false,
         };
         let can_hear = self.connection.wants_read() || self.has_input_ended;
+        let has_gone = self.has_input_ended && self.rest.is_empty() && self.application.record.disconnects.is_empty();
+        assert!(!has_gone || self.connection.held_by() == Some(Hold::Output), "the end of the transport ends nothing");
         assert!(!waits_for_peer || can_hear, "the deadline of {timer:?} waits for a peer that is not read");
-        let micros = deadline.duration_since(self.epoch).as_micros();
+        // Rounded up: before its deadline a timer does not expire.
+        let micros = deadline.duration_since(self.epoch).as_nanos().div_ceil(1_000);
         Some((Time::try_from(micros).unwrap_or(NEVER), timer))
     }
 

@@ -42,10 +42,13 @@ pub(super) enum Trouble {
     NoDecision,
     /// The application must answer a Close and does not.
     NoReply,
+    /// An application pauses reading and never resumes it.
+    PausesForEver,
+    ReadsSlowly,
 }
 
 impl Trouble {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Stall,
         Self::StallForEver,
         Self::Reset,
@@ -56,6 +59,8 @@ impl Trouble {
         Self::GivesUp,
         Self::NoDecision,
         Self::NoReply,
+        Self::PausesForEver,
+        Self::ReadsSlowly,
     ];
 }
 
@@ -84,6 +89,8 @@ pub(super) struct EndPlan {
     pub(super) pauses_at: Option<(usize, Time)>,
     /// Ends the connection in reaction to that message.
     pub(super) closes_at: Option<(usize, Ending)>,
+    /// Reads only once per period, but then at least so many bytes.
+    pub(super) reads_slowly: Option<(Time, usize)>,
     /// The most bytes of a read, and of a write.
     pub(super) sizes: [usize; 2],
 }
@@ -153,6 +160,13 @@ impl Plan {
         }
         if has(Trouble::GivesUp) {
             ends[unlucky].gives_up = Some(script::giving_up(random));
+        }
+        if has(Trouble::PausesForEver) {
+            ends[unlucky].pauses_at = Some((1, NEVER));
+        }
+        if has(Trouble::ReadsSlowly) {
+            let period = random.random_range(SECOND / 10..5 * SECOND);
+            ends[unlucky].reads_slowly = Some((period, any_magnitude(random, 2_000..=200_000)));
         }
         let lateness =
             if random.random() { 0 } else { random.random_range(0..if is_fast { 1_000 } else { SECOND / 10 }) };
@@ -227,6 +241,7 @@ fn end(random: &mut Random, troubles: &[Trouble], is_fast: bool, largest: usize)
         closes_at: random
             .random_bool(0.2)
             .then(|| (random.random_range(1..6), script::ending(random, has(Trouble::Abort)).1)),
+        reads_slowly: None,
         sizes,
     }
 }

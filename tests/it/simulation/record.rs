@@ -27,6 +27,8 @@ pub(super) struct Record {
     pub(super) fired: Vec<Timer>,
     pub(super) has_opened: bool,
     pub(super) refused: usize,
+    /// How often a rest was held back, by a pause and by a full output.
+    pub(super) held: [usize; 2],
     /// The final state.
     pub(super) last: Option<Last>,
 }

@@ -22,7 +22,7 @@ use std::{
 const RUNS: u64 = 2_000;
 
 /// The minimum per thousand runs.
-const AT_LEAST: [(&str, usize); 14] = [
+const AT_LEAST: [(&str, usize); 17] = [
     ("opened", 500),
     ("clean", 400),
     ("crossed", 30),
@@ -37,6 +37,9 @@ const AT_LEAST: [(&str, usize); 14] = [
     ("pong", 2_500),
     ("superseded", 300),
     ("manual reply", 100),
+    ("held by a pause", 50),
+    ("held by output", 15),
+    ("empty Close", 20),
 ];
 
 /// The statistics of all runs, or the first broken rule.

@@ -115,8 +115,8 @@ pub(super) fn reply(random: &mut Random) -> Reply {
 }
 
 fn close(random: &mut Random) -> Ending {
-    let code = one_of(random, &[1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 4999]);
-    Ending::Close(code, text(random, 123))
+    let code = one_of(random, &[1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 4999]);
+    Ending::Close(code, if code == 1005 { String::new() } else { text(random, 123) })
 }
 
 fn message(random: &mut Random, largest: usize) -> Rc<Message<'static>> {

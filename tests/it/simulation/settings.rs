@@ -3,7 +3,7 @@
 use super::{
     Time,
     plan::{SECOND, Trouble},
-    random::{Random, one_of},
+    random::{Random, any_magnitude, one_of},
 };
 use rand::RngExt;
 use statesocket::{CloseReply, Config, Delivery};
@@ -27,6 +27,10 @@ pub(super) fn config(random: &mut Random, troubles: &[Trouble], is_fast: bool) -
     if random.random_bool(0.2) {
         config.max_output_bytes = random.random_range(20_000..60_000);
     }
+    if random.random_bool(0.3) {
+        config.high_water = random.random_bool(0.8).then(|| any_magnitude(random, 0..=40_000));
+        config.low_water = any_magnitude(random, 0..=20_000);
+    }
     if troubles.is_empty() {
         // The defaults are for networks that work.
         if !is_fast {
@@ -41,13 +45,29 @@ pub(super) fn config(random: &mut Random, troubles: &[Trouble], is_fast: bool) -
         return config;
     }
     let ends_by_itself = |trouble: &Trouble| {
-        !matches!(trouble, Trouble::StallForEver | Trouble::NoDecision | Trouble::NoReply | Trouble::ShortTimeouts)
+        !matches!(
+            trouble,
+            Trouble::StallForEver
+                | Trouble::NoDecision
+                | Trouble::NoReply
+                | Trouble::ShortTimeouts
+                | Trouble::PausesForEver
+        )
     };
     let needs_no_timeouts = troubles.iter().all(ends_by_itself);
     let has_none = needs_no_timeouts && random.random_bool(0.3);
     let has_no_idle = random.random();
     for field in timeouts(&mut config) {
         *field = (!has_none).then(|| duration(random, 2 * SECOND..20 * SECOND));
+    }
+    config.min_drain_rate = one_of(random, &[0, 1, 1_000, 16 << 10, 100_000]);
+    if !has_none && random.random_bool(0.3) {
+        // Without timeouts, two ends with marks may wait for each other for ever.
+        config.client_high_water = Some(any_magnitude(random, 0..=40_000));
+    }
+    if has(Trouble::PausesForEver) {
+        // An end that is not read finds out by its Pings that the other one has gone.
+        config.ping_interval = Some(duration(random, SECOND..10 * SECOND));
     }
     if has_no_idle {
         config.idle_timeout = None;
@@ -57,7 +77,7 @@ pub(super) fn config(random: &mut Random, troubles: &[Trouble], is_fast: bool) -
         for _ in 0..random.random_range(1..3) {
             let fields = timeouts(&mut config);
             // The timeouts of messages and writes fire least often.
-            let chosen = one_of(random, &[0, 1, 2, 3, 3, 4, 5, 5, 5, 6, 6, 6, 6, 6, 7, 8]);
+            let chosen = one_of(random, &[0, 1, 2, 3, 3, 4, 5, 5, 5, 6, 6, 6, 6, 6, 7, 8, 9, 9]);
             *fields[chosen] = Some(duration(random, SECOND / 100..2 * SECOND));
             // Without a Ping no Pong can be missing.
             if chosen == 3 {
@@ -71,7 +91,7 @@ pub(super) fn config(random: &mut Random, troubles: &[Trouble], is_fast: bool) -
     config
 }
 
-fn timeouts(config: &mut Config) -> [&mut Option<Duration>; 9] {
+fn timeouts(config: &mut Config) -> [&mut Option<Duration>; 10] {
     [
         &mut config.opening_timeout,
         &mut config.accept_timeout,
@@ -82,6 +102,7 @@ fn timeouts(config: &mut Config) -> [&mut Option<Duration>; 9] {
         &mut config.write_timeout,
         &mut config.closing_timeout,
         &mut config.linger_timeout,
+        &mut config.drain_timeout,
     ]
 }
 

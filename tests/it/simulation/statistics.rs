@@ -6,7 +6,7 @@ use super::{
     record::Due,
     world::Outcome,
 };
-use statesocket::{Cause, CloseReply, Delivery, Timer};
+use statesocket::{Cause, CloseCode, CloseReply, Delivery, Timer};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -48,6 +48,12 @@ impl Statistics {
             self.count("ping", record.pings.len());
             self.count("pong", record.pongs.len());
             self.count("refused", record.refused);
+            self.count_if("held by a pause", record.held[0] > 0);
+            self.count_if("held by output", record.held[1] > 0);
+            let has_empty = record.disconnects.first().is_some_and(|end| {
+                end.received.as_ref().is_some_and(|close| close.code == CloseCode::NO_STATUS_RECEIVED)
+            });
+            self.count_if("empty Close", has_empty);
             let superseded = |due: &&Due| matches!(due, Due::Pong { is_superseded: true, .. });
             self.count("superseded", record.due.iter().filter(superseded).count());
             self.count("fragment", record.due.iter().filter(|due| matches!(due, Due::Data { opcode: 0, .. })).count());

@@ -15,6 +15,7 @@ pub(crate) fn without_timeouts(config: &mut Config) {
         &mut config.opening_timeout,
         &mut config.accept_timeout,
         &mut config.write_timeout,
+        &mut config.drain_timeout,
         &mut config.ping_interval,
         &mut config.pong_timeout,
         &mut config.idle_timeout,

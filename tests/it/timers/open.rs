@@ -337,6 +337,7 @@ fn the_timers_of_an_open_connection_stop_when_it_closes() {
         let mut connection = open(role, change, start);
         ping_at(&mut connection, start + INTERVAL);
         connection.close(1000, "").unwrap();
+        drain(&mut connection);
         assert_eq!(connection.poll_timeout(start + INTERVAL), None, "{role:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! A session, a byte stream in memory, and a client at the other end.
 
 use crate::{
-    Cause, Config, Connection, Disconnect, Event, Message,
+    Cause, Config, Connection, Disconnect, Event, Message, SendError,
     handshake::{Accept, Connect, Request},
     server::{
         handle::{Handle, Wake},
@@ -122,7 +122,7 @@ pub(super) enum Call {
 
 pub(super) type Calls = Rc<RefCell<Vec<Call>>>;
 
-/// Records its calls. Echoes, except for two texts.
+/// Records its calls. Echoes, except for two texts, and pauses after those that say so.
 struct Recorder(Calls);
 
 impl Handler for Recorder {
@@ -138,7 +138,13 @@ impl Handler for Recorder {
         match message.as_text() {
             Some("panic") => give_up(),
             Some("abort") => session.abort(),
-            _ => session.send(message).expect("the session is open"),
+            text => {
+                if text.is_some_and(|text| text.starts_with("pause")) {
+                    session.pause_reading();
+                }
+                let result = session.send(message);
+                assert!(matches!(result, Ok(()) | Err(SendError::TransportLost)), "{result:?}");
+            }
         }
     }
 

@@ -56,9 +56,9 @@ fn was_read_to_the_end(cause: &Cause) -> bool {
 
 /// At the end of the script, after the pending events, everything that the peer said is reported.
 fn all_is_told_while_it_is_open(trace: &Trace) {
-    let is_wait = |call: &Call| matches!(call, Call::ResumeReading | Call::PollEvent);
+    let is_wait = |call: &Call| matches!(call, Call::ResumeReading | Call::Receive { .. } | Call::PollEvent);
     let end = (trace.drawn..trace.steps.len()).find(|&at| !is_wait(&trace.steps[at].call)).unwrap_or_default();
-    if trace.views[end].phase != Phase::Open {
+    if trace.views[end].phase != Phase::Open || trace.views[end].held_by.is_some() {
         return;
     }
     assert_eq!(heard(trace, end), said_before_end(trace, end), "I-8: everything received is reported");

@@ -1,6 +1,7 @@
 //! What holds of every connection at every time, whatever is called: functions of a trace.
 
 mod events;
+mod flow;
 mod output;
 mod roles;
 mod states;
@@ -21,7 +22,7 @@ pub(crate) struct Invariant {
 
 /// The invariants of the trace of one connection. 4, 19 and 26 compare two runs and are below; 5, 23 and 24 need two
 /// ends and belong to the simulation and the exploration; 10 is the property `chunking`.
-pub(crate) const OF_A_TRACE: [Invariant; 18] = [
+pub(crate) const OF_A_TRACE: [Invariant; 22] = [
     Invariant { number: 1, check: states::i_1_the_joint_state_is_one_of_six },
     Invariant { number: 2, check: states::i_2_a_party_only_moves_forward },
     Invariant { number: 3, check: states::i_3_closed_is_final },
@@ -40,6 +41,10 @@ pub(crate) const OF_A_TRACE: [Invariant; 18] = [
     Invariant { number: 21, check: output::i_21_the_limits_bound_what_is_held },
     Invariant { number: 22, check: states::i_22_the_clock_alone_brings_the_end },
     Invariant { number: 25, check: states::i_25_after_the_end_nothing_changes_anything },
+    Invariant { number: 27, check: flow::i_27_a_deadline_that_waits_for_the_peer_lets_it_be_heard },
+    Invariant { number: 28, check: flow::i_28_nothing_is_handed_out_while_it_is_held },
+    Invariant { number: 29, check: flow::i_29_replies_pass_the_mark_by_one_frame },
+    Invariant { number: 30, check: flow::i_30_the_end_of_the_transport_ends_the_peer },
 ];
 
 /// Checks all of them for the connection whose life `data` draws.

@@ -11,7 +11,7 @@ use crate::support::loopback::{
 use statesocket::{
     Config, Message,
     handshake::{Accept, Request},
-    server::{Handler, Limits, Server, Session, SessionId},
+    server::{Handler, Server, Session, SessionId},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -80,10 +80,10 @@ fn numbered(n: u32) -> Vec<u8> {
 }
 
 fn server(at_start: Behaviour, at_drain: Behaviour) -> (Server, Rc<Seen>) {
-    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
-    let mut limits = Limits::default();
-    (limits.high_water, limits.low_water) = (HIGH, LOW);
-    server.set_limits(limits);
+    let config = Config::default().with(|config| {
+        (config.high_water, config.low_water, config.max_output_bytes) = (Some(HIGH), LOW, 64 << 20);
+    });
+    let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
     let seen = Rc::new(Seen::default());
     let handlers = Rc::clone(&seen);
     let factory = move || Observer { seen: Rc::clone(&handlers), at_start, at_drain };

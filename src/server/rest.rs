@@ -1,0 +1,61 @@
+//! The rest of a read: bytes that the connection holds back.
+
+/// Bytes of the client that the connection has not taken yet. Usually none, which costs one pointer.
+#[derive(Debug, Default)]
+pub(super) struct Rest(Option<Box<Bytes>>);
+
+#[derive(Debug, Default)]
+struct Bytes {
+    memory: Vec<u8>,
+    /// The bytes before it have been taken.
+    start: usize,
+}
+
+impl Rest {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Keeps `bytes`, behind those that it has.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.0.get_or_insert_default().memory.extend_from_slice(bytes);
+        }
+    }
+
+    /// Offers the bytes to `take`, which shortens the slice by those that it takes. Nothing moves, so any number of
+    /// offers together cost linear time.
+    pub(super) fn offer(&mut self, take: impl FnOnce(&mut &mut [u8])) {
+        let Some(bytes) = &mut self.0 else { return };
+        let mut left = &mut bytes.memory[bytes.start..];
+        take(&mut left);
+        let left = left.len();
+        bytes.start = bytes.memory.len() - left;
+        if left == 0 {
+            self.0 = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_offered_in_order_until_they_are_taken() {
+        let mut rest = Rest::default();
+        rest.push(b"");
+        assert!(rest.is_empty());
+        rest.push(b"abc");
+        rest.offer(|bytes| {
+            let taken = bytes.split_off_mut(..2).expect("three bytes are there");
+            assert_eq!(taken, b"ab");
+        });
+        rest.push(b"de");
+        rest.offer(|bytes| assert_eq!(*bytes, b"cde"));
+        rest.offer(|bytes| *bytes = &mut []);
+        assert!(rest.is_empty());
+        rest.offer(|_| panic!("nothing is left"));
+        assert_eq!(size_of::<Rest>(), size_of::<usize>());
+    }
+}
