@@ -53,9 +53,8 @@ use transport::Transport;
 /// * **D, output:** bytes for the peer and steps for the socket. [`output`](Self::output),
 ///   [`advance`](Self::advance), [`write_to`](Self::write_to), [`poll_socket`](Self::poll_socket).
 ///
-/// A driver repeats: write the output, take the steps of `poll_socket`, wait until the socket is readable or the
-/// deadline of `poll_timeout` has come, hand in the bytes, and take the events until there are none. While output is
-/// left, it also waits until the socket is writable. The instants given to one connection must not go back.
+/// A driver repeats five steps, in this order: write, wait, read, react, pass the time. The [crate page](crate) has
+/// them in full, and [`Inbox`](crate::Inbox) shows a loop. The instants given to one connection must not go back.
 #[derive(Debug)]
 pub struct Connection {
     role: Role,

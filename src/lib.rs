@@ -10,6 +10,7 @@ mod error;
 mod event;
 mod frame;
 pub mod handshake;
+mod inbox;
 #[cfg(feature = "_internals")]
 #[doc(hidden)]
 pub mod internals;
@@ -38,6 +39,7 @@ pub use error::{
 };
 pub use event::{Cause, CauseKind, Disconnect, Event};
 pub use http;
+pub use inbox::Inbox;
 pub use message::{Message, SharedMessage};
 pub use output::OutputBuffer;
 pub use role::Role;

@@ -1,6 +1,7 @@
 //! Flow control: when the peer's messages wait, and how long the output may take.
 
 mod hold;
+mod own_loop;
 mod slow;
 
 use crate::support::{Raw, established};

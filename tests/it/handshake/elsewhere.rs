@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Instant};
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 #[test]
-fn x3_an_established_connection_is_open_and_writes_no_handshake() {
+fn hx3_an_established_connection_is_open_and_writes_no_handshake() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
         assert_eq!((connection.client_state(), connection.application_state()), (State::Connected, State::Connected));
@@ -23,7 +23,7 @@ fn x3_an_established_connection_is_open_and_writes_no_handshake() {
 }
 
 #[test]
-fn x3_an_established_connection_takes_no_handshake() {
+fn hx3_an_established_connection_takes_no_handshake() {
     let mut server = established(Role::Server, Config::default());
     server.accept(Default::default()).expect_err("the connection is already open");
     let mut client = established(Role::Client, Config::default());
@@ -33,7 +33,7 @@ fn x3_an_established_connection_takes_no_handshake() {
 }
 
 #[test]
-fn x4_the_subprotocol_agreed_on_elsewhere_is_known() {
+fn hx4_the_subprotocol_agreed_on_elsewhere_is_known() {
     for role in ROLES {
         let agreed = Agreed::new().subprotocol("chat");
         let connection = Connection::established(role, agreed, Arc::new(Config::default()), Instant::now());
@@ -52,7 +52,7 @@ fn a_connection_returns_its_configuration() {
 
 /// RFC 8441 section 5: the end of the stream stands for the end of the TCP connection, a reset for a reset.
 #[test]
-fn x5_the_end_or_reset_of_the_stream_ends_the_connection() {
+fn hx5_the_end_or_reset_of_the_stream_ends_the_connection() {
     for role in ROLES {
         for lose in [Connection::receive_eof as fn(&mut Connection), Connection::transport_failed] {
             let mut connection = established(role, Config::default());
@@ -70,7 +70,7 @@ fn x5_the_end_or_reset_of_the_stream_ends_the_connection() {
 }
 
 #[test]
-fn x5_masking_still_applies() {
+fn hx5_masking_still_applies() {
     let mut client = established(Role::Client, Config::default());
     let mut server = established(Role::Server, Config::default());
     client.send_text("Hello").expect("the connection is open");
@@ -83,7 +83,7 @@ fn x5_masking_still_applies() {
 
 /// RFC 9220 section 3 says the same about HTTP/3 as RFC 8441 about HTTP/2.
 #[test]
-fn x7_a_stream_ends_after_the_closing_handshake() {
+fn hx7_a_stream_ends_after_the_closing_handshake() {
     let mut server = established(Role::Server, Config::default());
     let events = feed(&mut server, &Raw::close(1000, "bye").masked().bytes());
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };

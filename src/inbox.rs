@@ -1,0 +1,208 @@
+//! The read buffer of a driver.
+
+use crate::{connection::Connection, event::Event};
+use std::{
+    fmt,
+    io::{self, ErrorKind, Read},
+    time::Instant,
+};
+
+/// The default size of the memory, in bytes.
+const DEFAULT_CAPACITY: usize = 64 << 10;
+
+/// The most reads after a failed write. What a peer has sent before it left fits in far fewer.
+const LAST_READS: usize = 64;
+
+/// The read buffer of a driver, for one connection. It keeps the order in which nothing is lost: the bytes that
+/// [`receive`](Connection::receive) holds back, then newer bytes, then the end of the stream.
+///
+/// This loop drives a connection over a blocking stream whose read timeout is short. The timeout lets it look at the
+/// deadlines. An async loop awaits the stream instead; it reads into [`space`](Self::space), and calls
+/// [`fill`](Self::fill).
+///
+/// ```no_run
+/// use statesocket::{Connection, Event, Inbox, SocketAction};
+/// use std::{io::{self, ErrorKind}, net::{Shutdown, TcpStream}, time::{Duration, Instant}};
+///
+/// fn run(
+///     connection: &mut Connection,
+///     mut stream: TcpStream,
+///     mut on_event: impl FnMut(&mut Connection, Event<'_>),
+/// ) -> io::Result<()> {
+///     stream.set_read_timeout(Some(Duration::from_millis(100)))?;
+///     stream.set_write_timeout(Some(Duration::from_millis(100)))?;
+///     let mut inbox = Inbox::new();
+///     loop {
+///         // 1. Write.
+///         if connection.write_to(&mut stream).is_err() {
+///             inbox.write_failed(connection, &mut stream);
+///         }
+///         match connection.poll_socket() {
+///             Some(SocketAction::Close) => return Ok(()),
+///             Some(_) => stream.shutdown(Shutdown::Write).unwrap_or_default(),
+///             None => {}
+///         }
+///         // 2. and 3. Wait and read.
+///         if inbox.wants_read(connection) {
+///             match inbox.read_from(connection, &mut stream, Instant::now()) {
+///                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+///                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+///                 Err(_) => connection.transport_failed(),
+///                 Ok(_) => {}
+///             }
+///         }
+///         // 4. React.
+///         while let Some(event) = inbox.next_event(connection, Instant::now()) {
+///             on_event(connection, event);
+///         }
+///         // 5. Pass the time, after the bytes that came in time.
+///         connection.handle_timeout(Instant::now());
+///         while let Some(event) = inbox.next_event(connection, Instant::now()) {
+///             on_event(connection, event);
+///         }
+///     }
+/// }
+/// # let _ = |connection: &mut Connection, stream| run(connection, stream, |_, _| {});
+/// ```
+pub struct Inbox {
+    memory: Vec<u8>,
+    /// The bytes before it have been taken.
+    start: usize,
+    /// The bytes before it have come.
+    end: usize,
+}
+
+impl Inbox {
+    /// An inbox with 64 KiB of memory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_capacity(DEFAULT_CAPACITY)
+    }
+
+    /// An inbox with `capacity` bytes of memory, but at least one.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { memory: vec![0; capacity.max(1)], start: 0, end: 0 }
+    }
+
+    /// Whether no byte is held back.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether to read now: [`Connection::wants_read`], unless bytes are held back.
+    #[must_use]
+    pub fn wants_read(&self, connection: &Connection) -> bool {
+        self.is_empty() && connection.wants_read()
+    }
+
+    /// Reads from `stream` once, as [`Connection::read_from`] does, and tells the connection if the stream has ended.
+    /// Returns the number of bytes read. Take the events with [`next_event`](Self::next_event).
+    ///
+    /// # Errors
+    /// The error of the stream, [`WouldBlock`](ErrorKind::WouldBlock) included. Nothing has been read then.
+    pub fn read_from(&mut self, connection: &mut Connection, stream: impl Read, now: Instant) -> io::Result<usize> {
+        self.make_space();
+        let read = connection.read_from(stream, &mut self.memory[self.end..], now)?;
+        self.end += read.in_buffer;
+        if read.total == 0 {
+            connection.receive_eof();
+        }
+        Ok(read.total)
+    }
+
+    /// The memory to read into; never empty. Then call [`fill`](Self::fill), or
+    /// [`receive_eof`](Connection::receive_eof) at the end of the stream.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Event, Inbox, Role};
+    /// # use std::{io::Read, sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Client, Agreed::new(), config, now);
+    /// # let mut stream = &b"\x81\x05Hello"[..];
+    /// let mut inbox = Inbox::new();
+    /// let len = stream.read(inbox.space())?;
+    /// inbox.fill(len);
+    /// while let Some(event) = inbox.next_event(&mut connection, now) {
+    ///     assert!(matches!(event, Event::Message(message) if message.as_text() == Some("Hello")));
+    /// }
+    /// # assert!(inbox.is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn space(&mut self) -> &mut [u8] {
+        self.make_space();
+        &mut self.memory[self.end..]
+    }
+
+    /// Notes that `len` bytes were read into [`space`](Self::space).
+    ///
+    /// # Panics
+    /// If the space has fewer than `len` bytes.
+    pub fn fill(&mut self, len: usize) {
+        let space = self.memory.len() - self.end;
+        assert!(len <= space, "cannot fill {len} bytes: the space has {space}");
+        self.end += len;
+    }
+
+    /// The next event, as [`Connection::receive`] returns it. After `None`, bytes may be held back, until
+    /// [`held_by`](Connection::held_by) names no reason.
+    pub fn next_event(&mut self, connection: &mut Connection, now: Instant) -> Option<Event<'_>> {
+        let mut input = &mut self.memory[self.start..self.end];
+        let event = connection.receive(&mut input, now);
+        self.start = self.end - input.len();
+        event
+    }
+
+    /// Ends the connection because a write has failed. Reads what the peer sent before it left: its Close has the code
+    /// that matters, which is lost otherwise. Takes at most 64 reads from `stream`, and none that would block. Then it
+    /// calls [`transport_failed`](Connection::transport_failed), after which nothing is held back.
+    ///
+    /// ```
+    /// use statesocket::{Agreed, Config, Connection, Event, Inbox, Role};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// let mut connection = Connection::established(Role::Client, Agreed::new(), config, now);
+    /// let (mut inbox, left_by_the_peer) = (Inbox::new(), b"\x88\x02\x03\xF0");
+    /// connection.send_text("cannot be written")?;
+    /// inbox.write_failed(&mut connection, &left_by_the_peer[..]);
+    /// let Some(Event::Disconnect(end)) = inbox.next_event(&mut connection, now) else { panic!() };
+    /// assert_eq!(u16::from(end.code), 1008);
+    /// # Ok::<(), statesocket::SendError>(())
+    /// ```
+    pub fn write_failed(&mut self, connection: &mut Connection, mut stream: impl Read) {
+        for _ in 0..LAST_READS {
+            match stream.read(self.space()) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => break,
+                Ok(len) => self.fill(len),
+            }
+        }
+        connection.transport_failed();
+    }
+
+    /// Makes room behind the bytes that are held back.
+    fn make_space(&mut self) {
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+        } else if self.end == self.memory.len() {
+            self.memory.resize(self.end + DEFAULT_CAPACITY.min(self.end), 0);
+        }
+    }
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox")
+            .field("held_back", &(self.end - self.start))
+            .field("capacity", &self.memory.len())
+            .finish()
+    }
+}
