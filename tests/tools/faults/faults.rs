@@ -25,12 +25,26 @@ struct Fault {
     act: Act,
     /// What the peers see, and how the server counts each end.
     expected: (&'static str, &'static str),
+    /// The most heap per connection, in bytes.
+    most_heap: u64,
 }
 
+impl Fault {
+    const fn with_heap(mut self, most_heap: u64) -> Self {
+        self.most_heap = most_heap;
+        self
+    }
+}
+
+/// `Config::max_output_bytes`.
+const LIMIT: u64 = 4 << 20;
+/// A reader must take 1 MiB per second after half a second.
+const SLOW: &[&str] = &["--drain-ms", "500", "--drain-rate", "1048576"];
+const HALF: &[&str] = &["--message-ms", "500"];
 const SHORT: &[&str] = &["--opening-ms", "500", "--message-ms", "500"];
 
 fn faults(args: &Args) -> Vec<Fault> {
-    let fault = |name, n, server, act, expected| Fault { name, n, server, act, expected };
+    let fault = |name, n, server, act, expected| Fault { name, n, server, act, expected, most_heap: u64::MAX };
     vec![
         fault("connects and says nothing", args.silent, &["--opening-ms", "3000"], say_nothing, ("EOF", "timed out")),
         fault("request byte by byte", args.crowd, SHORT, |to, n| trickle(to, n, None), ("408", "timed out")),
@@ -66,6 +80,13 @@ fn faults(args: &Args) -> Vec<Fault> {
         fault("16 MiB claimed, not sent", args.crowd, &[], claim, ("-", "transport lost")),
         fault("empty fragments", args.flood, &[], fragments, ("1008", "protocol violation")),
         fault("Pings, never reads", args.flood, &[], pings, ("-", "transport lost")),
+        // The limits that bound a peer which does not read: the output mark and one reply, and all of the output.
+        fault("1,023 questions, never reads", 20, &[], ask_and_never_read, ("-", "transport lost"))
+            .with_heap(256 << 10),
+        fault("reads slowly", 20, SLOW, read_slowly, ("-", "timed out")).with_heap(LIMIT + (64 << 10)),
+        fault("half a message, never reads", 20, HALF, half_a_message, ("-", "timed out")).with_heap(LIMIT + (1 << 20)),
+        fault("head of 15.6 KiB, no answer", 20, &[], |to, n| wait_with_head(to, n, 15_600), ("-", "transport lost"))
+            .with_heap(64 << 10),
         fault("RST while open", args.crowd, &[], resets, ("-", "transport lost")),
         fault("half-close while open", args.crowd, &[], half_closes, ("EOF", "transport lost")),
         fault(
@@ -126,6 +147,11 @@ fn judge(fault: &Fault, told: &str, figures: &Figures) -> Result<(), String> {
     }
     if figures.ended != [(fault.expected.1.to_owned(), figures.accepted)] {
         return Err(format!("all should have ended as {}", fault.expected.1));
+    }
+    // The neighbours and what the server shares among all have a part in the peak.
+    let allowed = fault.most_heap.saturating_mul(figures.accepted).saturating_add(512 << 10);
+    if figures.heap_at_the_peak > allowed {
+        return Err(format!("{} bytes are on the heap, {allowed} are allowed", figures.heap_at_the_peak));
     }
     if figures.heap_left > 16 << 10 {
         return Err(format!("{} bytes are left on the heap", figures.heap_left));
@@ -235,6 +261,48 @@ fn pings(to: SocketAddr, n: usize) -> io::Result<String> {
     for _ in 0..n / 1000 {
         peer.write(&thousand)?;
     }
+    Ok("-".to_owned())
+}
+
+/// All questions come in one read; each gets an answer of 64 KiB.
+fn ask_and_never_read(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut peers = crowd(n, || Peer::open(to))?;
+    let questions = frame(0x81, b"?").repeat(1_023);
+    peers.iter_mut().try_for_each(|peer| peer.write(&questions))?;
+    thread::sleep(Duration::from_millis(500));
+    Ok("-".to_owned())
+}
+
+/// Reads 4 KiB 20 times per second, for longer than the server allows.
+fn read_slowly(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut peers = crowd(n, || Peer::open(to))?;
+    let questions = frame(0x81, b"?").repeat(1_023);
+    peers.iter_mut().try_for_each(|peer| peer.write(&questions))?;
+    // The sockets take some MiB at once, which pay for as many seconds.
+    let deadline = Instant::now() + Duration::from_secs(8);
+    while Instant::now() < deadline {
+        peers.retain_mut(|peer| peer.read_some(4 << 10).is_ok_and(|len| len > 0));
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok("-".to_owned())
+}
+
+/// A fragment of 512 KiB, and a Ping whose answer of 3 MiB is not read.
+fn half_a_message(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut peers = crowd(n, || Peer::open(to))?;
+    let half = [&[0x02, 0xFF, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0][..], &vec![0; 512 << 10]].concat();
+    peers.iter_mut().try_for_each(|peer| peer.write(&[half.clone(), frame(0x89, b"!")].concat()))?;
+    thread::sleep(Duration::from_secs(1));
+    Ok("-".to_owned())
+}
+
+/// A request of about `len` bytes that waits for its answer.
+fn wait_with_head(to: SocketAddr, n: usize, len: usize) -> io::Result<String> {
+    let head = request("/wait", &format!("x: {}\r\n", "y".repeat(995)).repeat(len / 1_000));
+    let come = || Peer::dial(to).and_then(|mut peer| peer.write(head.as_bytes()).map(|()| peer));
+    let peers = crowd(n, come)?;
+    thread::sleep(Duration::from_millis(500));
+    drop(peers);
     Ok("-".to_owned())
 }
 

@@ -73,6 +73,11 @@ impl Peer {
         }
     }
 
+    /// Reads at most `len` bytes. Returns their number.
+    pub(crate) fn read_some(&mut self, len: usize) -> io::Result<usize> {
+        self.0.read(&mut vec![0; len])
+    }
+
     /// The code of the next Close.
     pub(crate) fn close_code(&mut self) -> io::Result<String> {
         match self.frame()? {

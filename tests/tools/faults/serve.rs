@@ -31,6 +31,12 @@ pub(crate) struct ServeArgs {
     /// `Config::pong_timeout`.
     #[arg(long, hide = true)]
     pong_ms: Option<u64>,
+    /// `Config::drain_timeout`.
+    #[arg(long, hide = true)]
+    drain_ms: Option<u64>,
+    /// `Config::min_drain_rate`, in bytes per second.
+    #[arg(long, hide = true)]
+    drain_rate: Option<u32>,
 }
 
 /// Serves until standard input ends, which also happens if the parent process is killed.
@@ -79,11 +85,13 @@ fn config(args: &ServeArgs) -> Config {
         (&mut config.message_timeout, args.message_ms),
         (&mut config.ping_interval, args.ping_ms),
         (&mut config.pong_timeout, args.pong_ms),
+        (&mut config.drain_timeout, args.drain_ms),
     ] {
         if let Some(millis) = millis {
             *timeout = Some(Duration::from_millis(millis));
         }
     }
+    config.min_drain_rate = args.drain_rate.unwrap_or(config.min_drain_rate);
     config
 }
 
@@ -101,6 +109,10 @@ impl Handler for Echo {
     }
 
     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        let message = match message.as_text() {
+            Some("?") => Message::from(vec![7; 64 << 10]),
+            _ => message,
+        };
         match message.as_text() {
             Some("panic") => panic::resume_unwind(Box::new(())),
             Some("sleep") => thread::sleep(Duration::from_millis(500)),
@@ -108,6 +120,12 @@ impl Handler for Echo {
         }
         if let Err(error) = session.send(message) {
             session.ensure_closed(1011, &error.to_string());
+        }
+    }
+
+    fn on_ping(&mut self, session: &mut Session<'_>, payload: &[u8]) {
+        if payload == b"!" {
+            session.send(vec![7; 3 << 20]).expect("only the Pong is queued");
         }
     }
 
