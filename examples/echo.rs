@@ -170,7 +170,7 @@ fn answer(session: &mut Session<'_>, request: &Request, subprotocols: &[String])
     if !request.is_websocket() {
         return session.require_upgrade();
     }
-    let accept = Accept::new().first_supported(request, subprotocols);
+    let accept = Accept::new().preferred_by_client(request, subprotocols);
     session.accept(accept).expect("the request has just come, and the subprotocol is one of its offers");
 }
 

@@ -77,6 +77,10 @@ pub struct Config {
     pub max_request_line_bytes: usize,
     /// The most header lines of a head. Default 100, as in Apache.
     pub max_headers: usize,
+    /// The most elements of a list that the handshake reads: the extensions with their parameters, the subprotocols,
+    /// the options of `Connection` and `Upgrade`, on all lines together. A server answers 431 to more. Default 100; a
+    /// browser sends about 5.
+    pub max_list_elements: usize,
     /// The most bytes that a server holds for a client that sends before it is accepted. Default 64 KiB.
     pub max_early_bytes: usize,
     /// The most bytes that a client keeps of the body of a rejection; the rest is cut off. Default 64 KiB.
@@ -177,6 +181,7 @@ impl Default for Config {
             max_head_bytes: 16 << 10,
             max_request_line_bytes: 8 << 10,
             max_headers: 100,
+            max_list_elements: 100,
             max_early_bytes: 64 << 10,
             max_rejection_body_bytes: 64 << 10,
             max_frame_bytes: 16 << 20,

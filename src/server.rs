@@ -34,6 +34,7 @@ mod intake;
 mod life;
 mod limits;
 mod logging;
+mod network;
 mod params;
 mod pressure;
 mod ready;

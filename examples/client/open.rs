@@ -21,10 +21,9 @@ pub(crate) fn open(connect: &Connect, registry: &Registry, timeout: Option<Durat
 
 /// Tries the addresses of the server in turn, all together for at most `timeout`.
 fn connect_within(connect: &Connect, timeout: Option<Duration>) -> io::Result<std::net::TcpStream> {
-    let host = connect.host().trim_matches(['[', ']']);
     let began = Instant::now();
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in (host, connect.port()).to_socket_addrs()? {
+    for address in connect.address().to_socket_addrs()? {
         let result = match timeout {
             None => std::net::TcpStream::connect(address),
             Some(timeout) => match timeout.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) {

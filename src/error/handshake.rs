@@ -31,6 +31,13 @@ pub enum HandshakeError {
         /// The limit, in header lines.
         limit: usize,
     },
+    /// A list that the handshake reads, such as the offered extensions, has more elements than
+    /// [`Config::max_list_elements`](crate::Config::max_list_elements).
+    #[error("a list in the head has more than {limit} elements")]
+    TooManyElements {
+        /// The limit, in elements.
+        limit: usize,
+    },
     /// The method is neither GET nor HEAD. Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
     #[error("the method is neither GET nor HEAD")]
     MethodNotAllowed,
@@ -111,7 +118,9 @@ impl HandshakeError {
             | Self::InvalidExtensions
             | Self::TooMuchEarlyData { .. } => StatusCode::BAD_REQUEST,
             Self::RequestLineTooLong { .. } => StatusCode::URI_TOO_LONG,
-            Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } | Self::TooManyElements { .. } => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired | Self::UnsupportedWebSocketVersion => StatusCode::UPGRADE_REQUIRED,

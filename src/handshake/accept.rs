@@ -41,19 +41,37 @@ impl Accept {
         self
     }
 
-    /// Chooses the first subprotocol of the client's offer that `supported` contains, or none.
+    /// Chooses the first subprotocol of the client's offer that `supported` contains, or none: the client's order
+    /// decides. [`preferred_by_server`](Self::preferred_by_server) has the opposite.
     ///
     /// ```
     /// # use statesocket::{Event, Connection, handshake::{Accept, Request}};
     /// fn answer(connection: &mut Connection, request: &Request) {
-    ///     let accept = Accept::new().first_supported(request, &["superchat", "chat"]);
+    ///     let accept = Accept::new().preferred_by_client(request, &["superchat", "chat"]);
     ///     connection.accept(accept).expect("the request has just come, and the choice is from its offer");
     /// }
     /// ```
     #[must_use]
-    pub fn first_supported(mut self, request: &Request, supported: &[impl AsRef<str>]) -> Self {
+    pub fn preferred_by_client(mut self, request: &Request, supported: &[impl AsRef<str>]) -> Self {
         let is_supported = |offer: &&String| supported.iter().any(|name| name.as_ref() == offer.as_str());
         self.subprotocol = request.subprotocols().iter().find(is_supported).cloned();
+        self
+    }
+
+    /// Chooses the first of `supported` that the client offered, or none: the order of the server decides, as in Python
+    /// `websockets`. RFC 6455 section 4.2.2 leaves the choice to the server.
+    ///
+    /// ```
+    /// # use statesocket::{Event, Connection, handshake::{Accept, Request}};
+    /// fn answer(connection: &mut Connection, request: &Request) {
+    ///     let accept = Accept::new().preferred_by_server(request, &["chat.v2", "chat.v1"]);
+    ///     connection.accept(accept).expect("the request has just come, and the choice is from its offer");
+    /// }
+    /// ```
+    #[must_use]
+    pub fn preferred_by_server(mut self, request: &Request, supported: &[impl AsRef<str>]) -> Self {
+        let is_offered = |name: &&str| request.subprotocols().iter().any(|offer| offer == name);
+        self.subprotocol = supported.iter().map(AsRef::as_ref).find(is_offered).map(str::to_owned);
         self
     }
 

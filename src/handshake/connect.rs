@@ -99,7 +99,25 @@ impl Connect {
         self
     }
 
-    /// The host to connect to. An IPv6 address is in brackets.
+    /// The host and port to connect to, for [`ToSocketAddrs`](std::net::ToSocketAddrs): an IPv6 address has no brackets.
+    ///
+    /// ```no_run
+    /// use statesocket::handshake::Connect;
+    /// use std::net::TcpStream;
+    ///
+    /// let connect = Connect::new("ws://[::1]:8080/")?;
+    /// assert_eq!(connect.address(), ("::1", 8080));
+    /// let stream = TcpStream::connect(connect.address())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn address(&self) -> (&str, u16) {
+        let host = self.host();
+        let without_brackets = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        (without_brackets.unwrap_or(host), self.port())
+    }
+
+    /// The host as it is in the URI: an IPv6 address is in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         self.uri.host().unwrap_or_default()

@@ -1,6 +1,6 @@
 //! `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
 
-use super::grammar::{Malformed, is_token, trim};
+use super::grammar::{Budget, ListFault, Malformed, is_token, trim};
 use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
 
 /// One element of a `Sec-WebSocket-Extensions` header: a name and its parameters.
@@ -14,17 +14,20 @@ pub struct Extension {
 }
 
 /// The extensions in the header, all its lines in order.
-pub(crate) fn parse_all(headers: &HeaderMap) -> Result<Vec<Extension>, Malformed> {
+pub(crate) fn parse_all(headers: &HeaderMap, mut budget: Budget) -> Result<Vec<Extension>, ListFault> {
     let (mut extensions, mut has_lines) = (Vec::new(), false);
     for value in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
         has_lines = true;
         let value = value.to_str().map_err(|_| Malformed)?;
         // A comma inside a quoted string is an error in any case: the unquoted value must be a token.
-        for element in value.split(',').map(trim).filter(|element| !element.is_empty()) {
-            extensions.push(parse(element)?);
+        for element in value.split(',').map(trim) {
+            budget.take(1 + element.bytes().filter(|byte| *byte == b';').count())?;
+            if !element.is_empty() {
+                extensions.push(parse(element)?);
+            }
         }
     }
-    if extensions.is_empty() && has_lines { Err(Malformed) } else { Ok(extensions) }
+    if extensions.is_empty() && has_lines { Err(ListFault::Malformed) } else { Ok(extensions) }
 }
 
 /// `extension = extension-token *( ";" extension-param )`

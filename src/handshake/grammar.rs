@@ -1,5 +1,6 @@
 //! Parts of the HTTP grammar: tokens, lists, single values, authorities.
 
+use crate::error::HandshakeError;
 use http::{HeaderMap, header::HeaderName, uri::Authority};
 use std::net::Ipv6Addr;
 
@@ -45,31 +46,80 @@ pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
+/// A list in a header cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListFault {
+    Malformed,
+    /// It has more elements than the limit. Each one that is kept costs far more memory than its bytes on the wire.
+    TooMany,
+}
+
+impl ListFault {
+    /// The error of the handshake, which is `malformed` if the list is.
+    pub(crate) fn into_error(self, limit: usize, malformed: HandshakeError) -> HandshakeError {
+        match self {
+            Self::Malformed => malformed,
+            Self::TooMany => HandshakeError::TooManyElements { limit },
+        }
+    }
+}
+
+impl From<Malformed> for ListFault {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+/// Counts the elements of a list against its limit: the parts between commas and semicolons on all lines of a header,
+/// empty ones included.
+#[derive(Debug)]
+pub(crate) struct Budget(pub(crate) usize);
+
+impl Budget {
+    /// Takes this number of elements.
+    pub(crate) fn take(&mut self, elements: usize) -> Result<(), ListFault> {
+        self.0 = self.0.checked_sub(elements).ok_or(ListFault::TooMany)?;
+        Ok(())
+    }
+}
+
 /// Whether the list in a header contains `token`, in upper or lower case. The list may be on several lines. A list that
 /// is not ASCII contains nothing.
-pub(crate) fn lists_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+pub(crate) fn lists_token(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    token: &str,
+    mut budget: Budget,
+) -> Result<bool, ListFault> {
     let mut is_listed = false;
     for value in headers.get_all(name) {
-        let Ok(value) = value.to_str() else { return false };
-        is_listed |= value.split(',').any(|element| trim(element).eq_ignore_ascii_case(token));
+        let Ok(value) = value.to_str() else { return Ok(false) };
+        for element in value.split(',') {
+            budget.take(1)?;
+            is_listed |= trim(element).eq_ignore_ascii_case(token);
+        }
     }
-    is_listed
+    Ok(is_listed)
 }
 
 /// The tokens in the list of a header, all its lines in order. Empty elements are ignored (RFC 9110 section 5.6.1).
-pub(crate) fn token_list(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<String>, Malformed> {
+pub(crate) fn token_list(headers: &HeaderMap, name: &HeaderName, mut budget: Budget) -> Result<Vec<String>, ListFault> {
     let (mut tokens, mut has_lines) = (Vec::new(), false);
     for value in headers.get_all(name) {
         has_lines = true;
         let value = value.to_str().map_err(|_| Malformed)?;
-        for element in value.split(',').map(trim).filter(|element| !element.is_empty()) {
+        for element in value.split(',').map(trim) {
+            budget.take(1)?;
+            if element.is_empty() {
+                continue;
+            }
             if !is_token(element) {
-                return Err(Malformed);
+                return Err(ListFault::Malformed);
             }
             tokens.push(element.to_owned());
         }
     }
-    if tokens.is_empty() && has_lines { Err(Malformed) } else { Ok(tokens) }
+    if tokens.is_empty() && has_lines { Err(ListFault::Malformed) } else { Ok(tokens) }
 }
 
 /// The header has more than one value.

@@ -3,11 +3,10 @@
 use super::{
     extension::{self, Extension},
     first_line::RequestLine,
-    grammar::{self, is_host_and_port, lists_token},
+    grammar::{self, Budget, is_host_and_port, lists_token},
     head::Head,
 };
-use crate::error::HandshakeError;
-use data_encoding::BASE64;
+use crate::{config::Config, error::HandshakeError};
 use http::{
     HeaderMap, Method, Uri,
     header::{
@@ -127,16 +126,16 @@ impl Request {
         self.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok())
     }
 
-    /// Whether the `Origin` has the host and port of this request. False without an `Origin`, and with the origin
-    /// `null`, which names no page.
+    /// Whether the `Origin` has the host and port of this request. False without an `Origin`, with the origin `null`,
+    /// which names no page, and with anything that no browser sends for a page: another scheme than `http` and `https`,
+    /// user information, a port over 65535, a path.
     ///
     /// The scheme is not compared, since the request does not tell whether TLS was terminated before this server. A
     /// missing port is the default port of the origin's scheme.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
-        let Some((scheme, origin)) = self.origin().and_then(|origin| origin.split_once("://")) else { return false };
-        let (Ok(origin), Some(host)) = (origin.parse::<Authority>(), &self.authority) else { return false };
-        let default = if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 };
+        let origin = self.origin().and_then(parse_origin);
+        let (Some((origin, default)), Some(host)) = (origin, &self.authority) else { return false };
         let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
         origin.host().eq_ignore_ascii_case(host.host()) && port(&origin) == port(host)
     }
@@ -165,8 +164,8 @@ impl Request {
         key.filter(|_| self.is_websocket).map(|key| derive_accept_key(key.as_bytes()))
     }
 
-    /// Reads a head by RFC 6455 section 4.2.1. Only `plain_http` allows a request that asks for no WebSocket.
-    pub(super) fn parse(head: &Head<RequestLine>, plain_http: bool) -> Result<Self, HandshakeError> {
+    /// Reads a head by RFC 6455 section 4.2.1. Only [`Config::plain_http`] allows a request that asks for no WebSocket.
+    pub(super) fn parse(head: &Head<RequestLine>, config: &Config) -> Result<Self, HandshakeError> {
         let RequestLine { is_head, minor_version, .. } = head.first_line;
         let headers = head.headers()?;
         let host = parse_host(head, &headers)?;
@@ -193,16 +192,21 @@ impl Request {
         // Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request". RFC 9110 section 7.8: "A server MUST ignore an
         // Upgrade header field that is received in an HTTP/1.0 request."
         let can_upgrade = minor_version > 0 && !is_head;
-        if can_upgrade && lists_token(&request.headers, &UPGRADE, "websocket") {
-            request.validate_websocket()?;
-        } else if !plain_http {
+        let limit = config.max_list_elements;
+        if can_upgrade && request.lists(&UPGRADE, "websocket", limit)? {
+            request.validate_websocket(limit)?;
+        } else if !config.plain_http {
             return Err(HandshakeError::UpgradeRequired);
         }
         Ok(request)
     }
 
-    fn validate_websocket(&mut self) -> Result<(), HandshakeError> {
-        if !lists_token(&self.headers, &CONNECTION, "upgrade") {
+    fn lists(&self, name: &HeaderName, token: &str, limit: usize) -> Result<bool, HandshakeError> {
+        lists_token(&self.headers, name, token, Budget(limit)).map_err(|_| HandshakeError::TooManyElements { limit })
+    }
+
+    fn validate_websocket(&mut self, limit: usize) -> Result<(), HandshakeError> {
+        if !self.lists(&CONNECTION, "upgrade", limit)? {
             return Err(HandshakeError::ConnectionMissing);
         }
         match self.single(&SEC_WEBSOCKET_VERSION)? {
@@ -210,17 +214,18 @@ impl Request {
             Some(_) | None => return Err(HandshakeError::UnsupportedWebSocketVersion),
         }
         let key = self.single(&SEC_WEBSOCKET_KEY)?.unwrap_or_default();
-        if !is_nonce(key) {
+        if !is_key(key) {
             return Err(HandshakeError::InvalidKey);
         }
-        self.subprotocols = grammar::token_list(&self.headers, &SEC_WEBSOCKET_PROTOCOL)
-            .map_err(|_| HandshakeError::InvalidSubprotocol)?;
+        self.subprotocols = grammar::token_list(&self.headers, &SEC_WEBSOCKET_PROTOCOL, Budget(limit))
+            .map_err(|fault| fault.into_error(limit, HandshakeError::InvalidSubprotocol))?;
         // Section 4.1 item 10: "The elements that comprise this value [...] MUST all be unique strings."
         let mut seen = HashSet::new();
         if self.subprotocols.len() > 1 && !self.subprotocols.iter().all(|name| seen.insert(name)) {
             return Err(HandshakeError::InvalidSubprotocol);
         }
-        self.extensions = extension::parse_all(&self.headers).map_err(|_| HandshakeError::InvalidExtensions)?;
+        self.extensions = extension::parse_all(&self.headers, Budget(limit))
+            .map_err(|fault| fault.into_error(limit, HandshakeError::InvalidExtensions))?;
         self.is_websocket = true;
         Ok(())
     }
@@ -267,11 +272,25 @@ fn check_origin(headers: &HeaderMap) -> Result<(), HandshakeError> {
     if is_printable && !origin.is_empty() { Ok(()) } else { Err(HandshakeError::InvalidOrigin) }
 }
 
-/// Section 4.2.1 item 5: "a base64-encoded [...] value that, when decoded, is 16 bytes in length".
-fn is_nonce(key: &str) -> bool {
-    // 24 digits decode to at most 18 bytes.
-    let mut nonce = [0; 18];
-    key.len() == 24 && BASE64.decode_mut(key.as_bytes(), &mut nonce) == Ok(16)
+/// The host and port of a page's origin, and the default port of its scheme. RFC 6454 section 7.1: `serialized-origin =
+/// scheme "://" host [ ":" port ]`.
+fn parse_origin(origin: &str) -> Option<(Authority, u16)> {
+    let (scheme, authority) = origin.split_once("://")?;
+    let default = match () {
+        () if scheme.eq_ignore_ascii_case("http") => 80,
+        () if scheme.eq_ignore_ascii_case("https") => 443,
+        () => return None,
+    };
+    let authority = authority.parse().ok().filter(is_host_and_port)?;
+    Some((authority, default))
+}
+
+/// Section 4.2.1 item 5: "a base64-encoded [...] value that, when decoded, is 16 bytes in length". That is 22 digits
+/// and two pads. The last digit has 4 bits too many, which are not checked. Section 4.2.2 item 5: "It is not necessary
+/// for the server to base64-decode the |Sec-WebSocket-Key| value."
+fn is_key(key: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    key.strip_suffix("==").is_some_and(|digits| digits.len() == 22 && digits.bytes().all(is_digit))
 }
 
 /// Refuses a request with a body, whose bytes would be read as frames. Request smuggling confuses the two.
@@ -283,21 +302,40 @@ fn refuse_body(headers: &HeaderMap) -> Result<(), HandshakeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use data_encoding::{BASE64, Specification};
 
     #[test]
-    fn a_nonce_is_a_text_that_decodes_to_16_bytes() {
+    fn k8_a_key_is_a_text_that_decodes_to_16_bytes_whatever_its_last_bits() {
+        let mut lenient = Specification::new();
+        lenient.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+        (lenient.padding, lenient.check_trailing_bits) = (Some('='), false);
+        let lenient = lenient.encoding().expect("64 digits and a pad");
+        // The library also takes pads between the digits.
+        let decodes = |key: &[u8]| {
+            let has_pads_inside = key.iter().position(|&byte| byte == b'=').is_some_and(|at| at + 2 < key.len());
+            !has_pads_inside && lenient.decode(key).is_ok_and(|nonce| nonce.len() == 16)
+        };
         let keys = (0..20).map(|len| BASE64.encode(&vec![0xA5; len]));
-        for key in keys.chain(["".to_owned(), "=".repeat(24)]) {
+        let others = ["".to_owned(), "=".repeat(24), "AQIDBAUGBwgJCgsMDQ4PEC==".to_owned()];
+        for key in keys.chain(others) {
             for at in 0..key.len() {
                 for byte in 0..=0x7F {
                     let mut changed = key.clone().into_bytes();
                     changed[at] = byte;
-                    let is_right = BASE64.decode(&changed).is_ok_and(|nonce| nonce.len() == 16);
+                    let is_right = decodes(&changed);
                     let changed = String::from_utf8(changed).expect("all of it is ASCII");
-                    assert_eq!(is_nonce(&changed), is_right, "{changed:?}");
+                    assert_eq!(is_key(&changed), is_right, "{changed:?}");
                 }
             }
-            assert_eq!(is_nonce(&key), BASE64.decode(key.as_bytes()).is_ok_and(|nonce| nonce.len() == 16), "{key:?}");
+        }
+        assert!(is_key("AQIDBAUGBwgJCgsMDQ4PEC=="), "the example of section 4.1 has these bits set");
+        for key in [
+            "AQIDBAUGBwg==gsMDQ4PEC==",
+            "AQIDBAUGBwgJCgsMDQ4PE===",
+            "AQIDBAUGBwgJCgsMDQ4PEC",
+            " QIDBAUGBwgJCgsMDQ4PEC==",
+        ] {
+            assert!(!is_key(key), "{key:?}");
         }
     }
 }

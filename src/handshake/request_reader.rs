@@ -26,7 +26,7 @@ impl RequestReader {
     pub(crate) fn read(&mut self, input: &mut &mut [u8], config: &Config) -> Result<Option<Request>, HandshakeError> {
         let head = self.head.read(input, config);
         self.is_head |= self.head.has_start() || matches!(&head, Ok(Some(head)) if head.first_line.is_head);
-        head?.map(|head| Request::parse(&head, config.plain_http)).transpose()
+        head?.map(|head| Request::parse(&head, config)).transpose()
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     connect::Connect,
     extension,
     first_line::StatusLine,
-    grammar::{self, is_token, lists_token},
+    grammar::{self, Budget, is_token, lists_token},
     head::{Head, HeadReader},
 };
 use crate::{config::Config, error::HandshakeError};
@@ -62,7 +62,7 @@ impl ResponseReader {
             let Some(head) = self.head.read(input, config)? else { return Ok(None) };
             let response = parse(&head)?;
             if response.status == StatusCode::SWITCHING_PROTOCOLS {
-                return Ok(Some(match self.verify(&head.first_line, &response) {
+                return Ok(Some(match self.verify(&head.first_line, &response, config) {
                     Ok(subprotocol) => Answer::Accepted { response, subprotocol },
                     Err(error) => Answer::Invalid { response, error },
                 }));
@@ -90,11 +90,17 @@ impl ResponseReader {
 
     /// Checks items 2 to 6 of section 4.1: "The client MUST validate the server's response as follows". Returns the
     /// subprotocol.
-    fn verify(&self, line: &StatusLine, response: &Response) -> Result<Option<String>, HandshakeError> {
+    fn verify(
+        &self,
+        line: &StatusLine,
+        response: &Response,
+        config: &Config,
+    ) -> Result<Option<String>, HandshakeError> {
         if line.minor_version == 0 {
             return Err(HandshakeError::VersionNotSupported);
         }
         let headers = &response.headers;
+        let limit = config.max_list_elements;
         let single = |name: &HeaderName| {
             grammar::single(headers, name).map_err(|_| HandshakeError::DuplicateHeader(name.clone()))
         };
@@ -104,14 +110,17 @@ impl ResponseReader {
         if !matches!(grammar::single(headers, &UPGRADE), Ok(Some(value)) if value.eq_ignore_ascii_case("websocket")) {
             return Err(HandshakeError::UpgradeMissing);
         }
-        if !lists_token(headers, &CONNECTION, "upgrade") {
+        if !lists_token(headers, &CONNECTION, "upgrade", Budget(limit))
+            .map_err(|_| HandshakeError::TooManyElements { limit })?
+        {
             return Err(HandshakeError::ConnectionMissing);
         }
         if single(&SEC_WEBSOCKET_ACCEPT)? != Some(&self.accept_key) {
             return Err(HandshakeError::InvalidAccept);
         }
         single(&SEC_WEBSOCKET_EXTENSIONS)?;
-        let extensions = extension::parse_all(headers).map_err(|_| HandshakeError::InvalidExtensions)?;
+        let extensions = extension::parse_all(headers, Budget(limit))
+            .map_err(|fault| fault.into_error(limit, HandshakeError::InvalidExtensions))?;
         if !extensions.is_empty() {
             return Err(HandshakeError::ExtensionNotOffered);
         }

@@ -28,8 +28,9 @@ pub struct Limits {
     pub max_connections: usize,
     /// The treatment of a connection beyond `max_connections`. Default [`WhenFull::Refuse`].
     pub when_full: WhenFull,
-    /// The most connections from one IP address. The request of a further one is answered with 429. Default 100,000,
-    /// the same as `max_connections`: behind a proxy all connections come from one address.
+    /// The most connections from one IP address. The request of a further one is answered with 429. All IPv6 addresses
+    /// of a /64 network count as one, since one host often has them all. Default 100,000, the same as
+    /// `max_connections`: behind a proxy all connections come from one address.
     pub max_connections_per_address: usize,
     /// The most connections whose opening handshake is in progress. Others wait in the backlog. Default 10,000.
     pub max_handshakes: usize,

@@ -1,8 +1,9 @@
 //! The sessions of a server with their sockets, counts and deadlines.
 
 use super::{
-    deadlines::Deadlines, intake::Intake, limits::Limits, ready::ReadyQueue, session_core::SessionCore,
-    session_core::turn::Turn, session_id::SessionId, shared::Shared, socket::Socket, stream::ByteStream,
+    deadlines::Deadlines, intake::Intake, limits::Limits, network::Network, ready::ReadyQueue,
+    session_core::SessionCore, session_core::turn::Turn, session_id::SessionId, shared::Shared, socket::Socket,
+    stream::ByteStream,
 };
 use crate::Connection;
 use http::StatusCode;
@@ -36,7 +37,7 @@ pub(super) struct Sessions {
     ready: ReadyQueue,
     deadlines: Deadlines,
     /// How many served sessions each address has. A refused one takes nobody's place.
-    served_by_address: HashMap<IpAddr, usize>,
+    served_by_address: HashMap<Network, usize>,
     refused: usize,
     /// How many opening handshakes are in progress.
     handshakes: usize,
@@ -69,7 +70,7 @@ impl Sessions {
         self.generation = self.generation.wrapping_add(1);
         self.handshakes += 1;
         match refusal {
-            None => *self.served_by_address.entry(address.ip()).or_default() += 1,
+            None => *self.served_by_address.entry(Network::of(address.ip())).or_default() += 1,
             Some(_) => self.refused += 1,
         }
         let id = SessionId::new(self.vacant_key(), self.generation);
@@ -96,7 +97,7 @@ impl Sessions {
     }
 
     pub(super) fn served_from(&self, address: IpAddr) -> usize {
-        self.served_by_address.get(&address).copied().unwrap_or_default()
+        self.served_by_address.get(&Network::of(address)).copied().unwrap_or_default()
     }
 
     pub(super) const fn has_room_for_handshake(&self, limits: &Limits) -> bool {
@@ -176,13 +177,13 @@ impl Sessions {
         let Entry { mut session, mut deadline, .. } = self.entries.remove(key);
         self.deadlines.remove(key, &mut deadline);
         session.drop_handler();
-        let ip = session.address().ip();
+        let network = Network::of(session.address().ip());
         if session.is_refused() {
             self.refused -= 1;
-        } else if let Some(count) = self.served_by_address.get_mut(&ip) {
+        } else if let Some(count) = self.served_by_address.get_mut(&network) {
             *count -= 1;
             if *count == 0 {
-                self.served_by_address.remove(&ip);
+                self.served_by_address.remove(&network);
             }
         }
         if self.entries.is_empty() && self.entries.capacity() > KEPT_SLOTS {

@@ -320,3 +320,40 @@ fn i_21_the_limits_bound_what_is_held() {
         })
         .expect("no stream exceeds the bound");
 }
+
+/// Lists whose elements each cost an allocation: 636 KiB for 15.6 KiB, before there was a limit.
+#[test]
+fn a10_a_head_holds_little_memory_in_every_stage() {
+    let line = |name: &str, value: &str| format!("{name}: {value}\r\n");
+    let lists = [
+        line("Sec-WebSocket-Extensions", &"a,".repeat(7_600)),
+        line("Sec-WebSocket-Extensions", &format!("a{}", ";b".repeat(90))),
+        line(
+            "Sec-WebSocket-Protocol",
+            &(0..90).map(|n| format!("p{n}{}", "x".repeat(150))).collect::<Vec<_>>().join(","),
+        ),
+        line("Sec-WebSocket-Extensions", &format!("a{}", ";b=\"c\"".repeat(90))),
+        (0..90).map(|n| line(&format!("x{n}"), &"y".repeat(150))).collect(),
+    ];
+    for list in &lists {
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{list}\r\n"
+        )
+        .into_bytes();
+        assert!(head.len() < 16 << 10, "{} bytes are over the limit", head.len());
+        for size in [1, 1_000, 4_096] {
+            for stage in [head.len() - 1, head.len()] {
+                let mut connection = None;
+                let held = measure(|| {
+                    let config = Arc::new(Config::default());
+                    let mut server = Connection::server(config, Instant::now());
+                    feed(&mut server, &head[..stage], size);
+                    connection = Some(server);
+                });
+                let name = list.split(':').next().unwrap_or_default();
+                assert!(held.bytes_max <= 64 << 10, "{name}: {} bytes with {stage} bytes of {size}", held.bytes_max);
+            }
+        }
+    }
+}

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Connects to `url`, and calls `on_message` for each message until the connection has ended.
 fn drive(url: &str, mut on_message: impl FnMut(&mut Connection, Message<'_>)) -> Result<(), Box<dyn Error>> {
     let connect = Connect::new(url)?;
-    let mut stream = TcpStream::connect((connect.host(), connect.port()))?;
+    let mut stream = TcpStream::connect(connect.address())?;
     stream.set_nodelay(true)?;
     let mut connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
     let mut buffer = vec![0; 128 << 10];

@@ -5,7 +5,7 @@ use statesocket::{Config, Connection, Event};
 use std::{sync::Arc, time::Instant};
 
 /// A host, an origin, and whether they match.
-const CASES: [(&str, &str, bool); 14] = [
+const CASES: [(&str, &str, bool); 26] = [
     ("example.com", "https://example.com", true),
     ("example.com", "HTTPS://EXAMPLE.com", true),
     ("example.com:443", "https://example.com", true),
@@ -20,6 +20,18 @@ const CASES: [(&str, &str, bool); 14] = [
     ("[::1]:8080", "http://[::2]:8080", false),
     ("example.com", "https://example.com@evil", false),
     ("example.com", "example.com", false),
+    ("example.com", "ftp://example.com", false),
+    ("example.com", "ws://example.com", false),
+    ("example.com", "httpss://example.com", false),
+    ("example.com", "http://me@example.com", false),
+    ("example.com", "http://me:word@example.com", false),
+    ("example.com", "http://example.com/", false),
+    ("example.com", "http://example.com?x", false),
+    ("example.com", "http://example.com:99999", false),
+    ("example.com", "http://example.com:+80", false),
+    ("[::1]", "http://[::1", false),
+    ("example.com:80", "http://example.com:", true),
+    ("example.com", "http://example.com http://example.com", false),
 ];
 
 /// Cross-site WebSocket hijacking: emqx 4000, awx 2467, asobi 160.
@@ -31,6 +43,31 @@ fn emqx_4000_and_others_a_page_of_another_origin_is_recognised() {
         let events = feed(&mut server, &head);
         let [Event::Request(request)] = events.as_slice() else { panic!("{host} {origin}: {events:?}") };
         assert_eq!(request.is_same_origin(), is_same, "{host} {origin}");
+    }
+}
+
+/// Anything that is no serialized origin is the same as nothing.
+#[test]
+fn a16_only_an_origin_of_a_page_can_be_the_same() {
+    for (origin, is_same) in [
+        ("http://h:80", true),
+        ("HTTP://H", true),
+        ("https://h", false),
+        ("https://h:80", true),
+        ("http://h:080", true),
+        ("http://h:8O", false),
+        ("http:///h", false),
+        ("http:h", false),
+        ("://h", false),
+        ("http://h#x", false),
+        ("http://h\\@evil", false),
+        ("file://", false),
+        ("chrome-extension://h", false),
+    ] {
+        let mut server = Connection::server(Arc::new(Config::default()), Instant::now());
+        let events = feed(&mut server, &request_head("/", &[("Host", "h:80"), ("Origin", origin)]));
+        let [Event::Request(request)] = events.as_slice() else { panic!("{origin}: {events:?}") };
+        assert_eq!(request.is_same_origin(), is_same, "{origin}");
     }
 }
 

@@ -57,6 +57,10 @@ fn every_http_error_of_a_request_has_its_status_and_message() {
     let limited = config(|config| config.max_headers = 2);
     let error = Error::TooManyHeaders { limit: 2 };
     assert_refused(limited, &get, &error, 431, "the head has more than 2 headers");
+    let limited = config(|config| config.max_list_elements = 2);
+    let error = Error::TooManyElements { limit: 2 };
+    let listed = request_head("/", &[("Connection", "a, b, Upgrade")]);
+    assert_refused(limited, &listed, &error, 431, "a list in the head has more than 2 elements");
 }
 
 #[test]

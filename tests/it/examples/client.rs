@@ -57,7 +57,7 @@ fn the_client_closes_with_the_given_code() {
 #[test]
 fn headers_and_subprotocols_are_sent() {
     let (served, calls) = Served::witnessed(Config::default(), |session, request| {
-        session.accept(Accept::new().first_supported(request, &["b"])).expect("a request is pending");
+        session.accept(Accept::new().preferred_by_client(request, &["b"])).expect("a request is pending");
     });
     let url = served.url("/ws");
     let args = [&url, "--header", "X-One: 1", "--header", "X-Two:two: 2", "--subprotocol", "a", "--subprotocol", "b"];

@@ -142,7 +142,7 @@ fn e4_subprotocols_are_compared_exactly() {
         let mut server = server(Config::default());
         let events = feed(&mut server, &bytes);
         let [Event::Request(request)] = events.as_slice() else { panic!("{case}: {events:?}") };
-        server.accept(Accept::new().first_supported(request, supported)).expect(&case);
+        server.accept(Accept::new().preferred_by_client(request, supported)).expect(&case);
         let answer = drain(&mut server);
         let lines = String::from_utf8_lossy(&answer).matches("Sec-WebSocket-Protocol: ").count();
         assert_eq!(lines, usize::from(agreed.is_some()), "{case}");
@@ -150,6 +150,48 @@ fn e4_subprotocols_are_compared_exactly() {
         assert!(matches!(events.as_slice(), [Event::Accepted(_)]), "{case}: {events:?}");
         assert_eq!((client.subprotocol(), server.subprotocol()), (agreed, agreed), "{case}");
     }
+}
+
+/// The subprotocols agreed on by the order of the client, and by that of the server.
+fn agreed(offered: &[&str], supported: &[&str]) -> [Option<String>; 2] {
+    let by: [fn(&Request, &[&str]) -> Accept; 2] = [
+        |request, supported| Accept::new().preferred_by_client(request, supported),
+        |request, supported| Accept::new().preferred_by_server(request, supported),
+    ];
+    by.map(|choose| {
+        let (_, bytes) = asking(Config::default(), offered);
+        let mut server = server(Config::default());
+        let events = feed(&mut server, &bytes);
+        let [Event::Request(request)] = events.as_slice() else { panic!("{events:?}") };
+        server.accept(choose(request, supported)).expect("the choice is from the offer");
+        server.subprotocol().map(str::to_owned)
+    })
+}
+
+#[test]
+fn k19_the_order_of_either_side_can_decide() {
+    for (offered, supported, by_client, by_server) in [
+        (&["v1", "v2"][..], &["v2", "v1"][..], Some("v1"), Some("v2")),
+        (&["v2", "v1"], &["v2", "v1"], Some("v2"), Some("v2")),
+        (&["v0", "v1", "v2"], &["v3", "v2", "v1"], Some("v1"), Some("v2")),
+        (&["v1"], &["v2"], None, None),
+        (&[], &["v2"], None, None),
+        (&["v1"], &[], None, None),
+        (&["V1"], &["v1"], None, None),
+        (&["v1"], &["v1", "v1"], Some("v1"), Some("v1")),
+    ] {
+        let expected = [by_client, by_server].map(|name| name.map(str::to_owned));
+        assert_eq!(agreed(offered, supported), expected, "{offered:?} and {supported:?}");
+    }
+}
+
+#[test]
+fn k19_a_later_choice_replaces_an_earlier_one() {
+    let request = request(&[("Sec-WebSocket-Protocol", "a, b")]);
+    let none = Accept::new().subprotocol("a").preferred_by_server(&request, &["c"]);
+    assert_eq!(none, Accept::new());
+    let by_server = Accept::new().preferred_by_client(&request, &["a"]).preferred_by_server(&request, &["b", "a"]);
+    assert_eq!(by_server, Accept::new().subprotocol("b"));
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn either_side_pings_and_gets_the_pong() {
 fn a_subprotocol_and_headers_are_exchanged() {
     let (served, calls) = Served::witnessed(Config::default(), |session, request| {
         let cookie = HeaderValue::from_static("seen=1");
-        let accept = Accept::new().first_supported(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
+        let accept = Accept::new().preferred_by_client(request, &["chat", "superchat"]).header(SET_COOKIE, cookie);
         let accept = accept.expect("not a reserved header");
         session.accept(accept).expect("a request is pending");
     });

@@ -63,6 +63,10 @@ fn check_accepted(server: &mut Connection, request: &Request, wire: &[u8], confi
     assert!(head.values("host").len() == 1 || (head.values("host").is_empty() && version == "0"), "{:?}", head.headers);
     assert!(head.len <= config.max_head_bytes);
     assert!(head.headers.len() <= config.max_headers);
+    for list in ["upgrade", "connection", "sec-websocket-protocol", "sec-websocket-extensions"] {
+        let elements: usize = head.values(list).iter().map(|value| value.split([',', ';']).count()).sum();
+        assert!(elements <= config.max_list_elements, "{list} has {elements} elements");
+    }
     assert!(wire.len() - head.len <= config.max_early_bytes, "the head is over the limit");
     assert!(head.values("transfer-encoding").is_empty());
     assert!(head.values("content-length").iter().all(|len| *len == "0"), "a body would be read as frames");

@@ -15,7 +15,7 @@ pub(crate) fn config(choices: u8) -> Config {
     if choices & 0x04 != 0 {
         (config.max_frame_bytes, config.max_message_bytes, config.max_fragments) = (150, 200, 3);
         (config.max_head_bytes, config.max_request_line_bytes, config.max_headers) = (400, 60, 8);
-        (config.max_early_bytes, config.max_rejection_body_bytes) = (50, 8);
+        (config.max_early_bytes, config.max_rejection_body_bytes, config.max_list_elements) = (50, 8, 3);
     }
     if choices & 0x08 != 0 {
         config.plain_http = true;

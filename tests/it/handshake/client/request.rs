@@ -9,7 +9,7 @@ use statesocket::http::{HeaderValue, header};
 use statesocket::{
     Action, Cause, CloseCode, Config, ConnectError, Connection, Event, Party, Phase, PingError, SendError, State,
 };
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{collections::HashSet, net::ToSocketAddrs, sync::Arc, time::Instant};
 
 /// The lines of the request for `connect`.
 fn lines(connect: &Connect) -> Vec<String> {
@@ -177,6 +177,7 @@ fn hc7_host_has_the_port_unless_it_is_the_default() {
     ] {
         let connect = connect(uri);
         assert_eq!((connect.host(), connect.port()), (host, port), "{uri}");
+        assert_eq!(connect.address(), (host.trim_matches(['[', ']']), port), "{uri}");
         assert_eq!(value(&lines(&connect), "Host"), field, "{uri}");
     }
 }
@@ -300,4 +301,26 @@ fn hc14_headers_of_the_handshake_are_reserved() {
         let refused = connect("ws://h/").header(name.clone(), HeaderValue::from_static("x")).err();
         assert_eq!(refused, Some(ConnectError::ReservedHeader(name)));
     }
+}
+
+#[test]
+fn k14_an_address_can_be_resolved() {
+    for (uri, expected) in [
+        ("ws://[::1]:80/", ("::1", 80)),
+        ("wss://[2001:db8::1]/", ("2001:db8::1", 443)),
+        ("ws://127.0.0.1:8080/chat", ("127.0.0.1", 8080)),
+        ("wss://127.0.0.1", ("127.0.0.1", 443)),
+    ] {
+        let connect = Connect::new(uri).expect("a URI");
+        assert_eq!(connect.address(), expected, "{uri}");
+        let resolved =
+            connect.address().to_socket_addrs().expect("the system can read it").next().expect("one address");
+        assert_eq!((resolved.ip().to_string().as_str(), resolved.port()), expected, "{uri}");
+    }
+}
+
+#[test]
+fn k14_the_host_header_keeps_the_brackets() {
+    let client = Connection::client(&Connect::new("ws://[::1]:81/").expect("a URI"), Arc::default(), Instant::now());
+    assert!(String::from_utf8_lossy(client.output()).contains("\r\nHost: [::1]:81\r\n"));
 }

@@ -180,6 +180,20 @@ fn hr7_bytes_that_no_head_can_contain_fail_at_once() {
 }
 
 #[test]
+fn a10_a_response_with_a_long_list_fails_the_handshake() {
+    let limit = Config::default().max_list_elements;
+    let options = |count: usize| format!("Upgrade{}", ", x".repeat(count - 1));
+    let (mut client, request) = asking(Config::default(), &[]);
+    let head = accepted_head(&request, &[("Connection", &options(limit))]);
+    assert!(matches!(feed(&mut client, &head).as_slice(), [Event::Accepted(_)]));
+    for (name, value) in [("Connection", options(limit + 1)), ("Sec-WebSocket-Extensions", ",".repeat(limit))] {
+        let (client, request) = asking(Config::default(), &[]);
+        let head = accepted_head(&request, &[(name, &value)]);
+        assert_eq!(failure(client, &head), HandshakeError::TooManyElements { limit }, "{name}");
+    }
+}
+
+#[test]
 fn hr7_a_head_over_a_limit_fails_the_handshake() {
     let (mut plenty, request) = asking(Config::default(), &[]);
     let head = accepted_head(&request, &[("Set-Cookie", &"c".repeat(300))]);

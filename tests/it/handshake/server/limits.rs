@@ -87,6 +87,48 @@ fn hs15_more_headers_than_the_limit_are_answered_with_431() {
     refusal(config(|config| config.max_headers = 4), &with_headers(5));
 }
 
+/// A request whose header `name` has `count` elements, and another line with `more` of them.
+fn with_list(name: &str, first: &str, separator: &str, count: usize, more: usize) -> Vec<u8> {
+    let elements = |count: usize, from: usize| {
+        (0..count).map(|n| if from + n == 0 { first.to_owned() } else { format!("e{}", from + n) }).collect::<Vec<_>>()
+    };
+    let again = format!("+{name}");
+    let (line, second) = (elements(count, 0).join(separator), elements(more, count).join(separator));
+    let lines = [(name, line.as_str()), (again.as_str(), second.as_str())];
+    request_head("/chat", if more == 0 { &lines[..1] } else { &lines })
+}
+
+#[test]
+fn a10_a_list_with_more_elements_than_the_limit_is_answered_with_431() {
+    let limit = Config::default().max_list_elements;
+    for (name, first, separator) in [
+        ("Sec-WebSocket-Extensions", "a", ","),
+        ("Sec-WebSocket-Extensions", "a", ";"),
+        ("Sec-WebSocket-Protocol", "a", ", "),
+        ("Connection", "Upgrade", ","),
+        ("Upgrade", "websocket", ","),
+    ] {
+        for (count, more) in [(limit, 0), (limit - 10, 10)] {
+            request(Config::default(), &with_list(name, first, separator, count, more));
+        }
+        for (count, more) in [(limit + 1, 0), (limit - 10, 11), (limit * 10, 0)] {
+            let (error, _) = refusal(Config::default(), &with_list(name, first, separator, count, more));
+            assert_eq!(error, HandshakeError::TooManyElements { limit }, "{name} with {count} and {more}");
+            assert_eq!(error.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+    }
+}
+
+#[test]
+fn a10_empty_elements_count_and_the_limit_can_be_moved() {
+    let commas = request_head("/chat", &[("Sec-WebSocket-Extensions", &format!("a{}", ",".repeat(7_900)))]);
+    let limit = Config::default().max_list_elements;
+    assert_eq!(refusal(Config::default(), &commas).0, HandshakeError::TooManyElements { limit });
+    let none = config(|config| config.max_list_elements = 0);
+    assert_eq!(refusal(none, &request_head("/", &[])).0, HandshakeError::TooManyElements { limit: 0 });
+    request(config(|config| config.max_list_elements = 10_000), &commas);
+}
+
 #[test]
 fn hs15_limits_may_be_as_high_as_their_types_allow() {
     let config = config(|config| {

@@ -8,11 +8,13 @@ use crate::support::{
 };
 use statesocket::{
     Config, HandshakeError,
+    handshake::Accept,
     http::{
         StatusCode,
         header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION},
     },
 };
+use tungstenite::handshake::derive_accept_key;
 
 /// A request that is valid except for its request line.
 fn with_line(line: &str) -> Vec<u8> {
@@ -164,6 +166,29 @@ fn hs4_a_request_without_either_token_is_refused() {
     }
     for upgrade in ["", "h2c", "websockets", "web socket", "websocket/13", "websocket;"] {
         assert_eq!(why(&[("Upgrade", upgrade)]), HandshakeError::UpgradeRequired, "{upgrade:?}");
+    }
+}
+
+#[test]
+fn k8_the_last_bits_of_a_key_do_not_matter() {
+    for key in
+        ["AQIDBAUGBwgJCgsMDQ4PEC==", "AQIDBAUGBwgJCgsMDQ4PEA==", "dGhlIHNhbXBsZSBub25jZf==", "++++++++++//////////++=="]
+    {
+        let mut server = server(Config::default());
+        assert_eq!(feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Key", key)])).len(), 1, "{key}");
+        server.accept(Accept::new()).expect("a request waits");
+        let answer = String::from_utf8(drain(&mut server)).expect("a head is text");
+        let accept = format!("Sec-WebSocket-Accept: {}\r\n", derive_accept_key(key.as_bytes()));
+        assert!(answer.contains(&accept), "{key}: the answer is made of the text");
+    }
+}
+
+#[test]
+fn k8_a_key_in_pieces_or_with_pads_elsewhere_is_no_key() {
+    for key in
+        ["AQIDBAUGBwgJCgs==Q4PEC==", "AQIDBAUGBwgJCgsMDQ4PE=C=", "=QIDBAUGBwgJCgsMDQ4PEC==", "AQIDBAUGBwgJCgsMDQ4PECEC"]
+    {
+        assert_eq!(why(&[("Sec-WebSocket-Key", key)]), HandshakeError::InvalidKey, "{key:?}");
     }
 }
 

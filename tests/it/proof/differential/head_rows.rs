@@ -61,10 +61,13 @@ pub(crate) enum HandshakeRow {
     /// tungstenite accepts only HTTP/1.1. A later minor version may also ask for a WebSocket (RFC 6455 section 4.1: "at
     /// least 1.1"), and a rejection may have any minor version (RFC 9110 section 2.5).
     MinorVersion,
+    /// tungstenite decodes the key, and refuses one whose last digit has bits that do not count. RFC 6455 section
+    /// 4.2.2: "It is not necessary for the server to base64-decode the |Sec-WebSocket-Key| value."
+    KeyBits,
 }
 
 impl HandshakeRow {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::BareLineFeed,
         Self::Early,
         Self::Origin,
@@ -81,6 +84,7 @@ impl HandshakeRow {
         Self::ExtensionChosen,
         Self::NoSubprotocol,
         Self::MinorVersion,
+        Self::KeyBits,
     ];
 
     /// Whether this row explains the difference.
@@ -146,6 +150,11 @@ impl HandshakeRow {
                 let is_refused = matches!(ours, Verdict::Refused(_));
                 they_refuse && !is_refused && head.is_whole && head.minor_version().is_some_and(|minor| minor != b'1')
             }
+            Self::KeyBits => {
+                let says = r#"Invalid "Sec-WebSocket-Key" header value"#;
+                let is_why = matches!(theirs, Verdict::Refused(Refusal::Theirs(error)) if error.ends_with(says));
+                only_we_accept && is_why && side == Side::Server
+            }
         }
     }
 
@@ -170,6 +179,7 @@ impl HandshakeRow {
             Self::Interim => head.rest.clone(),
             Self::NoSubprotocol => head.with(PROTOCOL, "chat").bytes(),
             Self::MinorVersion => head.with_version_1_1().bytes(),
+            Self::KeyBits => head.with("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==").bytes(),
         }
     }
 
@@ -206,6 +216,7 @@ impl HandshakeRow {
             Self::Interim => [b"\x01HTTP/1.1 103 Early Hints\r\n\r\n", &answers(1, &[])[1..]].concat(),
             Self::ExtensionChosen => answers(1, &[(EXTENSIONS, "permessage-deflate")]),
             Self::NoSubprotocol => answers(3, &[]),
+            Self::KeyBits => asks(&[("Sec-WebSocket-Key", "AQIDBAUGBwgJCgsMDQ4PEC==")]),
             Self::MinorVersion => b"\x01HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
         }
     }

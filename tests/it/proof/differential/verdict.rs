@@ -70,6 +70,7 @@ impl PartialEq for Verdict {
 fn config() -> Arc<Config> {
     let mut config = Config::default();
     (config.max_head_bytes, config.max_request_line_bytes, config.max_headers) = (65_536, 65_536, MAX_HEADERS);
+    config.max_list_elements = usize::MAX;
     Arc::new(config)
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Client {
 impl Client {
     /// Connects, and leaves the request queued.
     pub(crate) fn start(connect: &Connect) -> Self {
-        let mut addresses = (connect.host(), connect.port()).to_socket_addrs().expect("a loopback address");
+        let mut addresses = connect.address().to_socket_addrs().expect("a loopback address");
         let stream = dial(addresses.next().expect("an address"));
         let connection = Connection::client(connect, Arc::new(Config::default()), Instant::now());
         Self { connection, stream, input: Vec::new(), taken: 0 }
