@@ -1,10 +1,14 @@
 //! Masking keys, handshake keys, and delays.
 
 use crate::frame::MaskKey;
-use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+use rand::{
+    Rng, RngExt, SeedableRng,
+    rngs::{StdRng, SysRng},
+};
 use std::fmt;
 
-/// A cryptographically secure generator. The operating system seeds it unless the caller does.
+/// A cryptographically secure generator. The operating system seeds it unless the caller does, so after a `fork` new
+/// generators of the two processes differ. One that exists before the `fork` repeats itself in both.
 ///
 /// RFC 6455 section 5.3: "the masking key MUST be derived from a strong source of entropy, and the masking key for a
 /// given frame MUST NOT make it simple for a server/proxy to predict the masking key for a subsequent frame."
@@ -15,9 +19,10 @@ impl Random {
         Self(Box::new(StdRng::from_seed(seed)))
     }
 
+    // Not `make_rng`: a feature of `rand` makes it seed from a generator of the thread, which a `fork` copies.
     #[expect(clippy::disallowed_methods, reason = "the one place where entropy enters when the caller gave no seed")]
     pub(crate) fn from_system() -> Self {
-        Self(Box::new(rand::make_rng()))
+        Self(Box::new(StdRng::try_from_rng(&mut SysRng).expect("the operating system gives random bytes")))
     }
 
     pub(crate) fn mask_key(&mut self) -> MaskKey {

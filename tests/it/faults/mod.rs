@@ -5,6 +5,8 @@
 
 mod cut;
 mod floods;
+#[cfg(unix)]
+mod fork;
 mod half_closes;
 mod heads;
 mod processes;
