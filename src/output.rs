@@ -1,16 +1,19 @@
 //! The output of a connection: a queue of bytes.
 
 mod buffer;
+mod piece;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod waste;
 
 use crate::{
     frame::{MaskKey, OpCode},
     spare::Spare,
 };
 use bytes::Bytes;
-use queue::{Piece, Queue};
+use piece::Piece;
+use queue::Queue;
 use std::{borrow::Cow, io::IoSlice};
 
 /// Queued bytes. An empty output holds no memory of its own.
@@ -101,7 +104,7 @@ impl Output {
     pub(crate) fn reclaim(&mut self, OutputBuffer(buffer): &mut OutputBuffer) {
         if let Some(mut lent) = self.queue.take_if(|queue| queue.is_lent()) {
             if !lent.is_empty() {
-                self.queue = Some(Box::new(lent.move_out()));
+                self.queue.insert(Box::new(lent.move_out())).trim();
             }
             lent.shrink_to(MAX_LENT);
             *buffer = Some(lent);
@@ -109,6 +112,7 @@ impl Output {
             && let Some(spare) = own.take_spare()
         {
             buffer.get_or_insert_default().set_spare(Some(spare));
+            own.trim();
             self.queue.take_if(|own| own.is_empty());
         }
     }
@@ -147,7 +151,7 @@ impl Output {
         if bytes.len() < MIN_SHARED {
             return self.extend(bytes);
         }
-        self.queue_mut().push_piece(Piece::Shared(bytes.clone()));
+        self.queue_mut().push_piece(Piece::shared(bytes.clone()));
     }
 
     /// Queues a payload, which is masked already if it must be, without its first `skipped` bytes. One of

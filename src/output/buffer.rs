@@ -80,8 +80,7 @@ impl Buffer {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
+    pub(super) const fn capacity(&self) -> usize {
         self.memory.capacity()
     }
 }

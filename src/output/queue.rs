@@ -1,11 +1,14 @@
 //! The queue behind a non-empty output.
 
-use super::buffer::Buffer;
+use super::{
+    buffer::Buffer,
+    piece::Piece,
+    waste::{KEPT, is_wasteful},
+};
 use crate::{
     frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::EncodedHeader, fast, mask},
     spare::Spare,
 };
-use bytes::{Buf, Bytes};
 use std::{collections::VecDeque, mem, num::NonZero};
 
 /// Bytes with a read position, and large pieces between them.
@@ -26,37 +29,6 @@ pub(super) struct Queue {
     spare: Option<Box<Spare>>,
     /// The queue belongs to a lent buffer.
     is_lent: bool,
-}
-
-/// Bytes that were not copied into the queue.
-#[derive(Clone, Debug)]
-pub(super) enum Piece {
-    /// Bytes that other connections hold too.
-    Shared(Bytes),
-    /// Bytes of a message that was handed over, and the number of them already written.
-    Own(Vec<u8>, usize),
-}
-
-impl Piece {
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Shared(bytes) => bytes,
-            Self::Own(bytes, written) => &bytes[*written..],
-        }
-    }
-
-    fn advance(&mut self, n: usize) {
-        match self {
-            Self::Shared(bytes) => bytes.advance(n),
-            Self::Own(_, written) => *written += n,
-        }
-    }
-
-    fn recycle(self, spare: &mut Option<Box<Spare>>) {
-        if let (Self::Own(memory, _), Some(spare)) = (self, spare) {
-            spare.put(memory);
-        }
-    }
 }
 
 /// The place of a Pong in the bytes. Its length is never 0, so an `Option` of it takes no more memory.
@@ -144,6 +116,27 @@ impl Queue {
         }
         if self.head >= MIN_COMPACTED && self.head >= self.bytes.len() - self.head {
             self.compact();
+        }
+        // Memory that is to be recycled is not given back in between.
+        if self.spare.is_none() {
+            self.trim();
+        }
+    }
+
+    /// Gives back memory that is too large for the rest.
+    pub(super) fn trim(&mut self) {
+        let needed = self.bytes.len() - self.head;
+        let held = self.bytes.capacity();
+        if is_wasteful(held, needed) {
+            self.compact();
+            self.bytes.shrink_to(needed);
+        }
+        if let Some((_, piece)) = self.pieces.front_mut() {
+            piece.trim();
+        }
+        if self.pieces.capacity() > KEPT / size_of::<(usize, Piece)>() && self.pieces.capacity() / 4 > self.pieces.len()
+        {
+            self.pieces.shrink_to_fit();
         }
     }
 
