@@ -89,6 +89,9 @@ pub enum HandshakeError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The system has no memory for the head or the bytes behind it, although they are below the limits.
+    #[error("there is no memory for the handshake")]
+    OutOfMemory,
     /// Section 4.1, response item 4: `Sec-WebSocket-Accept` is missing or is not the answer to our key.
     #[error("the Sec-WebSocket-Accept header does not answer the key")]
     InvalidAccept,
@@ -121,6 +124,7 @@ impl HandshakeError {
             Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } | Self::TooManyElements { .. } => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
+            Self::OutOfMemory => StatusCode::SERVICE_UNAVAILABLE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired | Self::UnsupportedWebSocketVersion => StatusCode::UPGRADE_REQUIRED,

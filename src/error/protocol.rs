@@ -76,6 +76,13 @@ pub enum ProtocolError {
         /// The limit, in frames.
         limit: u32,
     },
+    /// The system has no memory for the message, although it is below the limits. This is no fault of the peer, but it
+    /// ends the connection in the same way.
+    #[error("there is no memory for a message of at least {size} bytes")]
+    OutOfMemory {
+        /// The payload bytes that its frames have announced so far.
+        size: u64,
+    },
 }
 
 impl ProtocolError {
@@ -98,6 +105,7 @@ impl ProtocolError {
             Self::InvalidText | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
+            Self::OutOfMemory { .. } => CloseCode::TRY_AGAIN_LATER,
         }
     }
 }

@@ -66,7 +66,9 @@ impl Body {
     pub(super) fn read(&mut self, input: &mut &mut [u8], limit: usize) -> bool {
         loop {
             let room = limit - self.bytes.len();
-            if matches!(self.next, Next::Sized(0) | Next::End) || room == 0 {
+            // Without memory the body is cut off, as at the limit.
+            let has_memory = self.bytes.try_reserve(room.min(input.len())).is_ok();
+            if !has_memory || matches!(self.next, Next::Sized(0) | Next::End) || room == 0 {
                 return true;
             }
             if input.is_empty() {

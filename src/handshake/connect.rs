@@ -99,7 +99,8 @@ impl Connect {
         self
     }
 
-    /// The host and port to connect to, for [`ToSocketAddrs`](std::net::ToSocketAddrs): an IPv6 address has no brackets.
+    /// The host and port to connect to, for [`ToSocketAddrs`](std::net::ToSocketAddrs): an IPv6 address has no
+    /// brackets.
     ///
     /// ```no_run
     /// use statesocket::handshake::Connect;

@@ -55,6 +55,7 @@ impl<L: FirstLine> HeadReader<L> {
         let end = self.find_end(input, config)?;
         let len = end.unwrap_or(input.len());
         let taken = input.split_off_mut(..len).expect("the head ends within the input");
+        self.bytes.try_reserve(taken.len()).map_err(|_| HandshakeError::OutOfMemory)?;
         self.bytes.extend_from_slice(taken);
         if end.is_none() {
             return Ok(None);

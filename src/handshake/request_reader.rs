@@ -48,6 +48,7 @@ impl Pending {
         if self.early.len() + input.len() > config.max_early_bytes {
             return Err(HandshakeError::TooMuchEarlyData { limit: config.max_early_bytes });
         }
+        self.early.try_reserve(input.len()).map_err(|_| HandshakeError::OutOfMemory)?;
         self.early.extend_from_slice(input);
         Ok(())
     }

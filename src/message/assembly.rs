@@ -27,6 +27,10 @@ pub(super) struct Growth<'s> {
 const TRUSTED_MULTIPLE: usize = 16;
 
 impl Growth<'_> {
+    const fn no_memory(&self) -> ProtocolError {
+        ProtocolError::OutOfMemory { size: self.announced }
+    }
+
     /// The number of bytes to reserve for `len` more bytes behind `held`, and a recycled block of at least that size if
     /// there is one. Until the announced size is trusted, the memory doubles.
     fn reserve(self, held: usize, len: usize, capacity: usize) -> (usize, Option<Vec<u8>>) {
@@ -61,22 +65,24 @@ impl Assembly {
         match self {
             Self::Text { held, utf8 } => {
                 let (completed, rest) = utf8.push(piece).map_err(|_| ProtocolError::InvalidText)?;
+                let no_memory = growth.no_memory();
                 let (more, memory) = growth.reserve(held.len(), piece.len(), held.capacity());
                 if let Some(mut memory) = memory {
                     memory.clear();
                     let before = mem::replace(held, String::from_utf8(memory).expect("an empty text is UTF-8"));
                     held.push_str(&before);
                 }
-                held.reserve_exact(more);
+                held.try_reserve_exact(more).map_err(|_| no_memory)?;
                 held.extend(completed);
                 held.push_str(rest);
             }
             Self::Binary(held) => {
+                let no_memory = growth.no_memory();
                 let (more, memory) = growth.reserve(held.len(), piece.len(), held.capacity());
                 if let Some(memory) = memory {
                     held.move_to(memory);
                 }
-                held.reserve(more);
+                held.try_reserve(more).map_err(|_| no_memory)?;
                 held.push(piece);
             }
         }

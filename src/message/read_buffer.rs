@@ -1,5 +1,7 @@
 //! The memory of a binary message, which a driver can read into.
 
+use std::collections::TryReserveError;
+
 /// The most bytes that are cleared at a time. They fit into a cache, and are overwritten at once.
 const MAX_CLEARED: usize = 256 << 10;
 
@@ -30,8 +32,8 @@ impl ReadBuffer {
     }
 
     /// Reserves memory for `more` bytes.
-    pub(super) fn reserve(&mut self, more: usize) {
-        self.memory.reserve_exact(more.saturating_sub(self.room as usize));
+    pub(super) fn try_reserve(&mut self, more: usize) -> Result<(), TryReserveError> {
+        self.memory.try_reserve_exact(more.saturating_sub(self.room as usize))
     }
 
     /// Appends `bytes`.

@@ -73,3 +73,39 @@ fn a_million_fragments_of_one_byte_are_refused() {
     assert_eq!(end.sent.map(|close| close.code.into()), Some(1008));
     neighbours.end();
 }
+
+/// With a limit on the address space, a message that is below all limits may still find no memory.
+#[cfg(target_os = "linux")]
+mod without_memory {
+    use super::*;
+
+    const POOR: [&str; 4] = ["--memory-mib", "512", "--max-message-mib", "1024"];
+
+    /// Writes a message of `size` bytes, of which a sixteenth earns the memory for all, until the server refuses it.
+    fn write_much(client: &mut RawClient, first: u8, size: u64) {
+        client.write(&[&[first, 0xFF][..], &size.to_be_bytes(), &[0; 4]].concat());
+        let mut stream = client.stream();
+        let piece = vec![b'x'; 1 << 20];
+        for _ in 0..size >> 20 {
+            if stream.write_all(&piece).is_err() {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn a13_a_message_without_memory_ends_its_connection_and_no_other() {
+        let server = FaultServer::start(&POOR);
+        let neighbours = Neighbours::start(&server.url());
+        for first in [0x82, 0x81, 0x02] {
+            let mut client = server.open();
+            write_much(&mut client, first, 900 << 20);
+            let close = client.frame();
+            assert_eq!(close.payload[..2], 1013_u16.to_be_bytes(), "opcode {first:#x}: {close:?}");
+            neighbours.go_on();
+        }
+        neighbours.end();
+        let report = server.stop();
+        assert_eq!(report.count("protocol violation"), 3, "{report:?}");
+    }
+}

@@ -41,6 +41,7 @@ const LIMIT: u64 = 4 << 20;
 /// A reader must take 1 MiB per second after half a second.
 const SLOW: &[&str] = &["--drain-ms", "500", "--drain-rate", "1048576"];
 const HALF: &[&str] = &["--message-ms", "500"];
+const POOR: &[&str] = &["--memory-mib", "512", "--max-message-mib", "1024"];
 const SHORT: &[&str] = &["--opening-ms", "500", "--message-ms", "500"];
 
 fn faults(args: &Args) -> Vec<Fault> {
@@ -87,6 +88,7 @@ fn faults(args: &Args) -> Vec<Fault> {
         fault("half a message, never reads", 20, HALF, half_a_message, ("-", "timed out")).with_heap(LIMIT + (1 << 20)),
         fault("head of 15.6 KiB, no answer", 20, &[], |to, n| wait_with_head(to, n, 15_600), ("-", "transport lost"))
             .with_heap(64 << 10),
+        fault("900 MiB, 512 MiB of memory", 2, POOR, large_message, ("1013", "protocol violation")),
         fault("RST while open", args.crowd, &[], resets, ("-", "transport lost")),
         fault("half-close while open", args.crowd, &[], half_closes, ("EOF", "transport lost")),
         fault(
@@ -294,6 +296,19 @@ fn half_a_message(to: SocketAddr, n: usize) -> io::Result<String> {
     peers.iter_mut().try_for_each(|peer| peer.write(&[half.clone(), frame(0x89, b"!")].concat()))?;
     thread::sleep(Duration::from_secs(1));
     Ok("-".to_owned())
+}
+
+/// Sends half a message of 900 MiB. A sixteenth earns it the memory for all of it.
+fn large_message(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut peers = crowd(n, || Peer::open(to))?;
+    let header = [&[0x82, 0xFF][..], &(900_u64 << 20).to_be_bytes(), &[0; 4]].concat();
+    let piece = vec![0; 1 << 20];
+    for peer in &mut peers {
+        peer.write(&header)?;
+        // The server may have refused it by then.
+        (0..450).try_for_each(|_| peer.write(&piece)).unwrap_or_default();
+    }
+    all_told(&mut peers, Peer::close_code)
 }
 
 /// A request of about `len` bytes that waits for its answer.

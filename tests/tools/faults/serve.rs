@@ -37,6 +37,12 @@ pub(crate) struct ServeArgs {
     /// `Config::min_drain_rate`, in bytes per second.
     #[arg(long, hide = true)]
     drain_rate: Option<u32>,
+    /// `Config::max_message_bytes` and `max_frame_bytes`, in MiB.
+    #[arg(long, hide = true)]
+    max_message_mib: Option<u64>,
+    /// The address space of the process, in MiB.
+    #[arg(long, hide = true)]
+    memory_mib: Option<u64>,
 }
 
 /// Serves until standard input ends, which also happens if the parent process is killed.
@@ -45,6 +51,9 @@ pub(crate) struct ServeArgs {
 /// name and a number.
 pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
     rlimit::increase_nofile_limit(u64::MAX)?;
+    if let Some(mib) = args.memory_mib {
+        rlimit::Resource::AS.set(mib << 20, mib << 20)?;
+    }
     let mut outcome = None;
     let left = allocation_counter::measure(|| outcome = Some(serve_measured(args))).bytes_current;
     let (tally, peak) = outcome.ok_or("the closure is called once")??;
@@ -52,6 +61,10 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
     writeln!(out, "accepted {}\ndropped {}\nclean {}", tally.accepted, tally.dropped, tally.clean)?;
     for kind in CauseKind::ALL {
         writeln!(out, "{kind} {}", tally.ended(kind))?;
+    }
+    if args.memory_mib.is_some() {
+        // The counter also counts memory that the system has refused.
+        return Ok(());
     }
     writeln!(out, "heap at the peak {peak}")?;
     // One thread allocates commands and another frees them, so that the sum may be negative.
@@ -90,6 +103,9 @@ fn config(args: &ServeArgs) -> Config {
         if let Some(millis) = millis {
             *timeout = Some(Duration::from_millis(millis));
         }
+    }
+    if let Some(mib) = args.max_message_mib {
+        (config.max_message_bytes, config.max_frame_bytes) = (mib << 20, mib << 20);
     }
     config.min_drain_rate = args.drain_rate.unwrap_or(config.min_drain_rate);
     config
