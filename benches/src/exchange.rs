@@ -202,7 +202,11 @@ impl Workload for SendFragments {
             let len = rest.len().div_ceil(self.job.fragments);
             while !rest.is_empty() {
                 let (fragment, after) = rest.split_at(len.min(rest.len()));
-                self.connection.send_binary_fragment(fragment, after.is_empty()).expect("there is room");
+                if self.connection.is_mid_message() {
+                    self.connection.continue_binary(fragment, after.is_empty()).expect("there is room");
+                } else {
+                    self.connection.begin_binary(fragment).expect("there is room");
+                }
                 rest = after;
             }
         }

@@ -136,18 +136,16 @@ impl Outgoing {
         }
     }
 
-    /// The opcode of the next fragment; `None` if a message of the other kind is in progress.
+    /// The kind of the message in progress.
     #[inline]
-    pub(super) fn fragment_opcode(&self, kind: Kind) -> Option<OpCode> {
-        match self.fragmented {
-            None => Some(kind.opcode()),
-            Some(begun) => (begun == kind).then_some(OpCode::Continuation),
-        }
+    pub(super) const fn fragmented(&self) -> Option<Kind> {
+        self.fragmented
     }
 
-    /// Queues a fragment with the opcode that [`fragment_opcode`](Self::fragment_opcode) has given.
+    /// Queues a fragment of a message of this kind: the next one of the message in progress, or the first one.
     #[inline]
-    pub(super) fn fragment(&mut self, kind: Kind, opcode: OpCode, payload: &[u8], is_last: bool) {
+    pub(super) fn fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) {
+        let opcode = if self.is_mid_message() { OpCode::Continuation } else { kind.opcode() };
         self.frame(is_last, opcode, payload);
         self.fragmented = (!is_last).then_some(kind);
     }

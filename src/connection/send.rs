@@ -115,42 +115,67 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues the next fragment of a text message (RFC 6455 section 5.4). Until the last one, only further fragments of
-    /// text, Pings and a Close may be sent.
+    /// Queues the first fragment of a text message (RFC 6455 section 5.4). [`continue_text`](Self::continue_text)
+    /// queues the others. Until the last one, only those, Pings, Pongs and a Close may be sent.
     ///
     /// ```
     /// # use statesocket::{Connection, SendError};
     /// fn count(connection: &mut Connection) -> Result<(), SendError> {
-    ///     connection.send_text_fragment("one, ", false)?;
-    ///     connection.send_text_fragment("two", true)
+    ///     connection.begin_text("one, ")?;
+    ///     connection.continue_text("two, ", false)?;
+    ///     connection.continue_text("three", true)
     /// }
     /// # let _ = count;
     /// ```
     ///
     /// # Errors
-    /// As [`send_text`](Self::send_text); a fragment after one of the other kind is
-    /// [`MessageInProgress`](SendError::MessageInProgress).
-    pub fn send_text_fragment(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
-        self.send_fragment(Kind::Text, text.as_bytes(), is_last)
+    /// As [`send_text`](Self::send_text).
+    pub fn begin_text(&mut self, text: &str) -> Result<(), SendError> {
+        self.begin(Kind::Text, text.as_bytes())
     }
 
-    /// Queues the next fragment of a binary message; see [`send_text_fragment`](Self::send_text_fragment).
+    /// Queues the first fragment of a binary message; see [`begin_text`](Self::begin_text).
     ///
     /// # Errors
-    /// As [`send_text_fragment`](Self::send_text_fragment).
+    /// As [`send_text`](Self::send_text).
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
     /// # use std::{sync::Arc, time::Instant};
     /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
     /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
-    /// connection.send_binary_fragment(&[1], false)?;
-    /// connection.send_binary_fragment(&[2], true)?;
+    /// connection.begin_binary(&[1])?;
+    /// assert!(connection.is_mid_message());
+    /// connection.continue_binary(&[2], true)?;
     /// assert_eq!(connection.output(), [0x02, 1, 1, 0x80, 1, 2]);
     /// # Ok::<(), statesocket::SendError>(())
     /// ```
-    pub fn send_binary_fragment(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
-        self.send_fragment(Kind::Binary, bytes, is_last)
+    pub fn begin_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
+        self.begin(Kind::Binary, bytes)
+    }
+
+    /// Queues the next fragment of the text message that [`begin_text`](Self::begin_text) has begun.
+    ///
+    /// # Errors
+    /// [`NoMessageInProgress`](SendError::NoMessageInProgress) if none has begun,
+    /// [`MessageInProgress`](SendError::MessageInProgress) if a binary one has, or an error of
+    /// [`send_text`](Self::send_text).
+    pub fn continue_text(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
+        self.continue_message(Kind::Text, text.as_bytes(), is_last)
+    }
+
+    /// Queues the next fragment of the binary message that [`begin_binary`](Self::begin_binary) has begun.
+    ///
+    /// # Errors
+    /// As [`continue_text`](Self::continue_text), with the kinds exchanged.
+    pub fn continue_binary(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
+        self.continue_message(Kind::Binary, bytes, is_last)
+    }
+
+    /// Whether a fragmented message of ours has begun and not ended.
+    #[must_use]
+    pub const fn is_mid_message(&self) -> bool {
+        self.outgoing.is_mid_message()
     }
 
     /// Queues `value` as JSON in a text message. The JSON is compact; characters outside ASCII are not escaped.
@@ -272,11 +297,24 @@ impl Connection {
         Ok(())
     }
 
-    fn send_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> Result<(), SendError> {
+    #[inline]
+    fn begin(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
+        self.check_message(payload)?;
+        self.outgoing.fragment(kind, payload, false);
+        self.transition(self.local_party(), Action::Message);
+        Ok(())
+    }
+
+    #[inline]
+    fn continue_message(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> Result<(), SendError> {
         self.check_send()?;
-        let opcode = self.outgoing.fragment_opcode(kind).ok_or(SendError::MessageInProgress)?;
+        match self.outgoing.fragmented() {
+            None => return Err(SendError::NoMessageInProgress),
+            Some(begun) if begun != kind => return Err(SendError::MessageInProgress),
+            Some(_) => {}
+        }
         self.check_room(payload)?;
-        self.outgoing.fragment(kind, opcode, payload, is_last);
+        self.outgoing.fragment(kind, payload, is_last);
         self.transition(self.local_party(), Action::Message);
         Ok(())
     }

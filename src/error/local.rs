@@ -61,6 +61,9 @@ pub enum SendError {
     /// Section 5.4: a fragmented message must end before another message begins.
     #[error("a fragmented message is in progress")]
     MessageInProgress,
+    /// No fragmented message has begun that could be continued.
+    #[error("no fragmented message is in progress")]
+    NoMessageInProgress,
     /// The output could exceed [`Config::max_output_bytes`](crate::Config::max_output_bytes): a header counts as 14
     /// bytes.
     #[error("{queued} bytes are queued, and the message would go over the limit of {limit}")]

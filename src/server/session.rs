@@ -123,20 +123,36 @@ impl<'l> Session<'l> {
         self.view.connection.send_shared(message)
     }
 
-    /// Queues the next fragment of a text message. See [`Connection::send_text_fragment`].
+    /// Queues the first fragment of a text message. See [`Connection::begin_text`].
     ///
     /// # Errors
-    /// Those of [`Connection::send_text_fragment`].
-    pub fn send_text_fragment(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
-        self.view.connection.send_text_fragment(text, is_last)
+    /// Those of [`Connection::begin_text`].
+    pub fn begin_text(&mut self, text: &str) -> Result<(), SendError> {
+        self.view.connection.begin_text(text)
     }
 
-    /// Queues the next fragment of a binary message. See [`Connection::send_binary_fragment`].
+    /// Queues the first fragment of a binary message. See [`Connection::begin_binary`].
     ///
     /// # Errors
-    /// Those of [`Connection::send_binary_fragment`].
-    pub fn send_binary_fragment(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
-        self.view.connection.send_binary_fragment(bytes, is_last)
+    /// Those of [`Connection::begin_binary`].
+    pub fn begin_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
+        self.view.connection.begin_binary(bytes)
+    }
+
+    /// Queues the next fragment of the text message that has begun. See [`Connection::continue_text`].
+    ///
+    /// # Errors
+    /// Those of [`Connection::continue_text`].
+    pub fn continue_text(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
+        self.view.connection.continue_text(text, is_last)
+    }
+
+    /// Queues the next fragment of the binary message that has begun. See [`Connection::continue_binary`].
+    ///
+    /// # Errors
+    /// Those of [`Connection::continue_binary`].
+    pub fn continue_binary(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
+        self.view.connection.continue_binary(bytes, is_last)
     }
 
     /// Queues `value` as JSON in a text message. See [`Connection::send_json`].

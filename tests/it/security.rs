@@ -1,7 +1,7 @@
 //! Security: RFC 6455 section 10 (rows S).
 
 use crate::support::{
-    Pair, Raw, accepted_head, drain, established, feed,
+    Fragments, Pair, Raw, accepted_head, drain, established, feed,
     handshake::{asking, failure, refusal, request, server},
     opened_server, request_head,
 };

@@ -33,13 +33,12 @@ fn only_a_client_masks_and_each_frame_with_its_own_key() {
 }
 
 #[test]
-fn fragments_of_one_kind_follow_each_other_until_the_last() {
+fn fragments_follow_each_other_until_the_last() {
     let mut outgoing = server();
-    for (is_last, opcode) in [(false, OpCode::Text), (false, OpCode::Continuation), (true, OpCode::Continuation)] {
-        assert_eq!(outgoing.fragment_opcode(Kind::Text), Some(opcode));
-        outgoing.fragment(Kind::Text, opcode, b"x", is_last);
+    for is_last in [false, false, true] {
+        outgoing.fragment(Kind::Text, b"x", is_last);
+        assert_eq!(outgoing.fragmented(), (!is_last).then_some(Kind::Text));
         assert_eq!(outgoing.is_mid_message(), !is_last);
-        assert_eq!(outgoing.fragment_opcode(Kind::Binary), is_last.then_some(OpCode::Binary));
     }
     assert_eq!(outgoing.as_slice(), b"\x01\x01x\x00\x01x\x80\x01x");
 }
@@ -73,7 +72,7 @@ fn a_level_is_noticed_whatever_raises_it_and_stays_until_the_low_mark() {
         |outgoing| {
             for _ in 0..6 {
                 outgoing.check_room(8, || MARKS).expect("it fits");
-                outgoing.fragment(Kind::Binary, OpCode::Binary, &[0; 8], false);
+                outgoing.fragment(Kind::Binary, &[0; 8], false);
             }
         },
     ];

@@ -1,8 +1,8 @@
 //! Closes of the program's choice: an empty one, a reply with the peer's code, and one that fails the connection.
 
 use crate::support::{
-    Pair, ROLES, Raw, after_own_close, after_peer_close, assert_deaf, disconnect_in, drain, established, manual,
-    peer_sends, pending, requested_server, sent,
+    Fragments, Pair, ROLES, Raw, after_own_close, after_peer_close, assert_deaf, disconnect_in, drain, established,
+    manual, peer_sends, pending, requested_server, sent,
 };
 use statesocket::{
     Cause, CloseCode, CloseError, CloseFrame, Config, Connection, Event, Phase, ProtocolError, Role, SocketAction,

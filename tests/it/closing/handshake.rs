@@ -1,8 +1,8 @@
 //! The closing handshake: RFC 6455 sections 5.5.1 and 7.
 
 use crate::support::{
-    ROLES, Raw, assert_deaf, assert_fails, client, config, disconnect_in, drain, established, manual, peer_sends,
-    pending, requested_server, sent,
+    Fragments, ROLES, Raw, assert_deaf, assert_fails, client, config, disconnect_in, drain, established, manual,
+    peer_sends, pending, requested_server, sent,
 };
 use statesocket::{
     Cause, CloseError, CloseFrame, Config, Connection, Disconnect, Event, Phase, ProtocolError, Role, SendError,

@@ -1,8 +1,8 @@
 //! The application answers the peer's Close: `CloseReply::Manual`.
 
 use crate::support::{
-    ROLES, Raw, after_own_close, after_peer_close, assert_deaf, disconnect_in, drain, established, manual, peer_sends,
-    pending, sent,
+    Fragments, ROLES, Raw, after_own_close, after_peer_close, assert_deaf, disconnect_in, drain, established, manual,
+    peer_sends, pending, sent,
 };
 use statesocket::{Cause, Config, Connection, Event, Phase, Role, SocketAction, Timer};
 use std::time::Instant;

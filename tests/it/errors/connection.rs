@@ -1,7 +1,7 @@
 //! Every error of an open connection: the call that produces it, its message, and that the refused call changed
 //! nothing.
 
-use crate::support::{ROLES, Raw, assert_fails, config, drain, established, in_every_phase};
+use crate::support::{Fragments, ROLES, Raw, assert_fails, config, drain, established, in_every_phase};
 use statesocket::{
     Action, CloseCode, CloseError, Config, Connection, Phase, PingError, ProtocolError, Role, SendError,
     TransitionError,

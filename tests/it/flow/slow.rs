@@ -2,7 +2,7 @@
 
 use super::{ROLES_WITH_A_MARK, numbered};
 use crate::support::{
-    ROLES, Raw, config, disconnect_in, manual, pending,
+    Fragments, ROLES, Raw, config, disconnect_in, manual, pending,
     timers::{SECOND, TICK, assert_runs_until, feed_at},
 };
 use statesocket::{Agreed, Cause, Config, Connection, Phase, Role, SendError, Timer};

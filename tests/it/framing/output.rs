@@ -1,6 +1,6 @@
 //! The output: what is queued, how much, and how it is written.
 
-use crate::support::{ROLES, Raw, config, drain, established, peer_sends, sent};
+use crate::support::{Fragments, ROLES, Raw, config, drain, established, peer_sends, sent};
 use statesocket::{Config, Connection, Event, Message, OutputBuffer, Phase, PingError, Role, SendError};
 use std::{
     borrow::Cow,

@@ -1,7 +1,8 @@
 //! Sent frames and messages: RFC 6455 sections 5.1, 5.3, 5.5.2, 5.5.3, 5.7 and 6.1.
 
 use crate::support::{
-    ROLES, Raw, after_own_close, config, drain, established, in_every_phase, manual, peer_sends, pending, sent, waiting,
+    Fragments, ROLES, Raw, after_own_close, config, drain, established, in_every_phase, manual, peer_sends, pending,
+    sent, waiting,
 };
 use statesocket::{
     Action, Agreed, Config, Connection, Event, Message, Phase, PingError, Role, SendError, State, TransitionError,
@@ -335,5 +336,62 @@ fn k17_an_unsolicited_pong_goes_between_fragments_and_behind_our_close() {
         assert_eq!(opcodes, [1, 10, 0, 8, 10], "{role:?}");
         let _ = peer_sends(&mut connection, [Raw::close(1000, "")]);
         assert!(matches!(connection.pong(b"late"), Err(PingError::Transition(_))), "{role:?}");
+    }
+}
+
+#[test]
+fn k18_a_second_beginning_does_not_continue_the_first() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        assert!(!connection.is_mid_message());
+        connection.begin_text("first").unwrap();
+        let queued = connection.output_len();
+        assert!(connection.is_mid_message());
+        for refused in [
+            connection.begin_text("second"),
+            connection.begin_binary(b"second"),
+            connection.send_text("second"),
+            connection.continue_binary(b"second", true),
+        ] {
+            assert_eq!(refused, Err(SendError::MessageInProgress), "{role:?}");
+        }
+        assert_eq!(connection.output_len(), queued);
+        connection.continue_text(", second", false).unwrap();
+        connection.continue_text("", true).unwrap();
+        assert!(!connection.is_mid_message());
+        let expected = [
+            Raw::new(Raw::TEXT, "first").more(),
+            Raw::new(Raw::CONTINUATION, ", second").more(),
+            Raw::new(Raw::CONTINUATION, ""),
+        ];
+        assert_eq!(sent(&mut connection), expected, "{role:?}");
+    }
+}
+
+#[test]
+fn k18_nothing_is_continued_that_has_not_begun() {
+    for role in ROLES {
+        let mut connection = established(role, Config::default());
+        for is_last in [false, true] {
+            assert_eq!(connection.continue_text("x", is_last), Err(SendError::NoMessageInProgress), "{role:?}");
+            assert_eq!(connection.continue_binary(b"x", is_last), Err(SendError::NoMessageInProgress), "{role:?}");
+        }
+        connection.begin_binary(b"").unwrap();
+        connection.continue_binary(b"", true).unwrap();
+        assert_eq!(connection.continue_binary(b"", true), Err(SendError::NoMessageInProgress), "it has ended");
+        connection.begin_text("after it").unwrap();
+    }
+}
+
+#[test]
+fn k18_the_table_and_the_limit_come_before_what_is_in_progress() {
+    for role in ROLES {
+        let mut connection = established(role, config(|config| config.max_output_bytes = 50));
+        connection.begin_text("x").unwrap();
+        assert!(matches!(connection.continue_text(&"x".repeat(50), true), Err(SendError::OutputFull { .. })));
+        assert!(connection.is_mid_message(), "a refused fragment ends nothing");
+        connection.close(1000, "").unwrap();
+        assert!(matches!(connection.begin_text("y"), Err(SendError::Transition(_))), "{role:?}");
+        assert!(matches!(connection.continue_text("y", true), Err(SendError::Transition(_))), "{role:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! `send_through`: a large message is written at once, as far as the writer takes it. The wire is the same as with
 //! `send`.
 
-use crate::support::{ROLES, Raw, config, established, waiting};
+use crate::support::{Fragments, ROLES, Raw, config, established, waiting};
 use proptest::prelude::*;
 use statesocket::{Agreed, CloseReply, Config, Connection, Event, Message, Role, SendError, SharedMessage, Timer};
 use std::{

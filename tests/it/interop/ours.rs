@@ -39,12 +39,12 @@ fn fragments_arrive_as_one_message_around_a_ping() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
     let connection = &mut client.connection;
-    connection.send_text_fragment("κό", false).expect("the connection is open");
-    connection.send_text_fragment("", false).expect("a fragment may be empty");
+    connection.begin_text("κό").expect("the connection is open");
+    connection.continue_text("", false).expect("a fragment may be empty");
     connection.ping(b"between").expect("a Ping may be sent between fragments");
-    connection.send_text_fragment("σμε", true).expect("the message is in progress");
-    connection.send_binary_fragment(&[1; 70_000], false).expect("the connection is open");
-    connection.send_binary_fragment(&[2; 70_000], true).expect("the message is in progress");
+    connection.continue_text("σμε", true).expect("the message is in progress");
+    connection.begin_binary(&[1; 70_000]).expect("the connection is open");
+    connection.continue_binary(&[2; 70_000], true).expect("the message is in progress");
 
     assert_eq!(client.next(), Event::Pong(b"between".into()));
     assert_eq!(client.message().as_text(), Some("κόσμε"));

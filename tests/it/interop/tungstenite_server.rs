@@ -90,9 +90,9 @@ fn fragments_are_exchanged_around_a_ping() {
         }
         assert_eq!(socket.read().expect("the Pong arrives"), Message::Pong(b"inside a character".to_vec().into()));
     });
-    client.connection.send_text_fragment("κό", false).expect("the connection is open");
+    client.connection.begin_text("κό").expect("the connection is open");
     client.connection.ping(b"between").expect("a Ping may be sent between fragments");
-    client.connection.send_text_fragment("σμε", true).expect("the message is in progress");
+    client.connection.continue_text("σμε", true).expect("the message is in progress");
     assert_eq!(client.next(), Event::Pong(b"between".into()));
     assert_eq!(client.next(), Event::Ping(b"inside a character".into()));
     assert_eq!(client.message().as_text(), Some("κ"));

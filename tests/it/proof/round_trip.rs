@@ -5,7 +5,7 @@ use super::{
     reference::{self, Said},
     settings,
 };
-use crate::support::{Raw, drain, waiting};
+use crate::support::{Fragments, Raw, drain, waiting};
 use arbitrary::{Result, Unstructured};
 use statesocket::{Agreed, Config, Connection, Event, Role, SendError, SharedMessage};
 use std::{sync::Arc, time::Instant};

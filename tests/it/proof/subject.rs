@@ -1,7 +1,7 @@
 //! A connection with a record of everything.
 
 use super::trace::{Call, Refusal, Step, Trace, View};
-use crate::support::waiting;
+use crate::support::{Fragments, waiting};
 use statesocket::{
     AcceptError, CloseError, Config, Connection, Event, OutputBuffer, PingError, RejectError, Role, SendError,
     SharedMessage, SocketAction,

@@ -1,7 +1,7 @@
 //! One message to many connections.
 
 use crate::support::{
-    ROLES, Raw, established,
+    Fragments, ROLES, Raw, established,
     loopback::{Client, PATIENCE, Served, Witness},
     sent,
 };

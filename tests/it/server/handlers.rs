@@ -6,7 +6,7 @@ use crate::support::{
     request_head,
 };
 use statesocket::{
-    Cause, Config, Delivery, Message, ProtocolError,
+    Cause, Config, Delivery, Message, ProtocolError, SendError,
     handshake::{Accept, Request},
     server::{Handle, Handler, Session, SessionId},
 };
@@ -135,10 +135,12 @@ impl Handler for Sender {
             (session.param("room"), session.param("other"), session.params().get("room"), session.id().to_string());
         let text = format!("{known:?}");
         session.send_text(&text).expect("messages may be sent at once");
-        session.send_text_fragment("one, ", false).expect("no message is in progress");
-        session.send_text_fragment("two", true).expect("the message is in progress");
-        session.send_binary_fragment(b"\0", false).expect("no message is in progress");
-        session.send_binary_fragment(b"\xFF", true).expect("the message is in progress");
+        session.begin_text("one, ").expect("no message is in progress");
+        assert!(session.is_mid_message());
+        assert_eq!(session.begin_text("two, "), Err(SendError::MessageInProgress));
+        session.continue_text("two", true).expect("the message is in progress");
+        session.begin_binary(b"\0").expect("no message is in progress");
+        session.continue_binary(b"\xFF", true).expect("the message is in progress");
         #[cfg(feature = "serde")]
         {
             session.send_json(&[1, 2]).expect("numbers have a JSON form");

@@ -8,6 +8,7 @@ use super::{
     script::{Act, Ending},
     world::Scene,
 };
+use crate::support::Fragments;
 use statesocket::{
     Action, CloseReply, Connection, Event, Message, Phase, PingError, SendError, SharedMessage,
     handshake::{Accept, Response},

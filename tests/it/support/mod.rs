@@ -1,5 +1,6 @@
 //! Helpers for several folders of tests: two connections in memory, and frames and heads written by hand.
 
+mod fragments;
 pub(crate) mod handshake;
 pub(crate) mod loopback;
 mod pair;
@@ -11,6 +12,7 @@ pub(crate) mod strategies;
 pub(crate) mod timers;
 mod wire;
 
+pub(crate) use fragments::Fragments;
 pub(crate) use pair::{Pair, client, drain, established, feed, opened_server, requested_server, waiting};
 pub(crate) use phases::{after_own_close, after_peer_close, config, in_every_phase, manual, without_timeouts};
 pub(crate) use sent::{

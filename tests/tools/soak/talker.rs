@@ -154,15 +154,16 @@ impl Talker {
             return sent.expect(open);
         }
         let mut from = 0;
-        for _ in 0..dice.below(5) {
+        for _ in 0..1 + dice.below(4) {
             let mut to = from + dice.below((bytes.len() - from + 1) as u64) as usize;
             while payload.is_text && !text().is_char_boundary(to) {
                 to += 1;
             }
-            let sent = if payload.is_text {
-                self.connection.send_text_fragment(&text()[from..to], false)
-            } else {
-                self.connection.send_binary_fragment(&bytes[from..to], false)
+            let sent = match (payload.is_text, self.connection.is_mid_message()) {
+                (true, false) => self.connection.begin_text(&text()[from..to]),
+                (true, true) => self.connection.continue_text(&text()[from..to], false),
+                (false, false) => self.connection.begin_binary(&bytes[from..to]),
+                (false, true) => self.connection.continue_binary(&bytes[from..to], false),
             };
             sent.expect(open);
             from = to;
@@ -171,9 +172,9 @@ impl Talker {
             }
         }
         let sent = if payload.is_text {
-            self.connection.send_text_fragment(&text()[from..], true)
+            self.connection.continue_text(&text()[from..], true)
         } else {
-            self.connection.send_binary_fragment(&bytes[from..], true)
+            self.connection.continue_binary(&bytes[from..], true)
         };
         sent.expect(open);
     }

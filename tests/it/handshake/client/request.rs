@@ -1,7 +1,7 @@
 //! The request that a client sends (rows HC).
 
 use crate::support::{
-    accepted_head, client, feed,
+    Fragments, accepted_head, client, feed,
     handshake::{asking, assert_gone},
 };
 use statesocket::handshake::Connect;

@@ -4,6 +4,7 @@ use super::{
     hex, ours, theirs,
     trace::{Case, Item, Limits},
 };
+use crate::support::Fragments;
 use statesocket::{Agreed, Config, Connection, Role};
 use std::{sync::Arc, time::Instant};
 use tungstenite::{

@@ -2,7 +2,7 @@
 
 use crate::{
     proof::settings,
-    support::{ROLES, Raw, feed, pending, sent},
+    support::{Fragments, ROLES, Raw, feed, pending, sent},
 };
 use arbitrary::{Result, Unstructured};
 use statesocket::{Agreed, Connection, Event, Phase, Role};
