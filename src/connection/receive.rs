@@ -156,6 +156,12 @@ impl Connection {
         self.awaits_rest() || self.holds_early_frames()
     }
 
+    /// Whether the connection keeps frames that came before the answer to the request.
+    #[cfg(feature = "server")]
+    pub(crate) const fn has_early_frames(&self) -> bool {
+        self.incoming.has_early_frames()
+    }
+
     /// Whether the driver has bytes that come before everything that follows, such as the end of the stream.
     fn awaits_rest(&self) -> bool {
         let reads_frames = matches!(self.phase(), Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed);

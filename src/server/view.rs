@@ -20,6 +20,11 @@ impl View<'_> {
         if self.connection.is_output_high() {
             return self.connection.send(message);
         }
+        let message = message.into();
+        if message.len() >= self.connection.config().max_output_bytes && self.connection.output_len() > 0 {
+            // Only an empty output takes a message of this length. The next write meets an error.
+            let _ = self.connection.write_to(&mut *self.stream);
+        }
         self.connection.send_through(message, &mut *self.stream)
     }
 }

@@ -100,6 +100,40 @@ fn a_paused_session_is_told_the_rest_of_a_read_one_message_at_a_time() {
 }
 
 #[test]
+fn frames_from_before_the_answer_wait_until_the_output_drains() {
+    let mut scene = Scene::new("ws://server.example.com/?wait");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.pipe.input.extend(b"\x81\x85\0\0\0\0early");
+    scene.turn();
+    scene.pipe.room = 0;
+    scene.next_turn().lend(|view, _| {
+        view.connection.accept(crate::handshake::Accept::new()).expect("a request waits");
+        view.connection.send_binary(&[0; 100 << 10]).expect("there is room");
+    });
+    assert_eq!(scene.take_calls(), []);
+    assert!(!scene.session.has_work(&scene.pipe), "the output is full");
+    scene.pipe.room = UNLIMITED;
+    scene.turn();
+    assert_eq!(scene.take_calls(), [Call::Drain { queued: 0 }, message("early")]);
+}
+
+#[test]
+fn a_message_over_the_limit_goes_behind_few_bytes_that_can_be_written() {
+    let mut scene = Scene::open(Config::default());
+    scene.next_turn().lend(|mut view, _| {
+        view.connection.send_text("before").expect("there is room");
+        view.send(vec![7; 5 << 20]).expect("the stream takes what is queued before");
+        view.connection.send_text("after").expect("the stream has taken all of it");
+    });
+    assert_eq!(scene.client_reads().len(), 3);
+    scene.pipe.room = 0;
+    scene.next_turn().lend(|mut view, _| {
+        view.connection.send_text("before").expect("there is room");
+        view.send(vec![7; 5 << 20]).expect_err("the stream is full");
+    });
+}
+
+#[test]
 fn a_stream_that_fails_hands_out_the_rest_and_the_peers_close() {
     let mut scene = Scene::open(Config::default());
     scene.client.send_text("pause 1").expect("the client is open");

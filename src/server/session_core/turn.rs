@@ -89,6 +89,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             let mut rest = std::mem::take(&mut self.session.rest);
             rest.offer(|bytes| self.hand_out(bytes));
             self.session.rest = rest;
+            self.hand_out_pending();
             self.flush();
         }
     }

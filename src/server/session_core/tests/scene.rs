@@ -127,10 +127,11 @@ struct Recorder(Calls);
 
 impl Handler for Recorder {
     fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
-        if request.raw_query() == Some("panic") {
-            give_up();
+        match request.raw_query() {
+            Some("panic") => give_up(),
+            Some("wait") => {}
+            _ => session.accept(Accept::new()).expect("a request waits"),
         }
-        session.accept(Accept::new()).expect("a request waits");
     }
 
     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
