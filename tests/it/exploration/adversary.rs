@@ -103,6 +103,8 @@ pub(super) struct Bounds {
     pub(super) messages: usize,
     /// Jumps of the clock to a deadline.
     pub(super) jumps: u8,
+    /// Whether the application may pause and resume reading, and shut down.
+    pub(super) pauses: bool,
 }
 
 #[derive(Debug)]
@@ -173,7 +175,7 @@ impl Model for Adversary {
         let may = |call: &Call| match call {
             Call::Send => node.ledger.sent.len() < self.bounds.messages,
             Call::Ping => node.ledger.pings < self.bounds.messages,
-            _ => true,
+            call => self.bounds.pauses || !call.is_of_pauses(),
         };
         let mut moves: Vec<Move> = node.calls.iter().copied().filter(may).map(Move::Call).collect();
         let is_heard = !duel.is_over && !node.view.is_finished;

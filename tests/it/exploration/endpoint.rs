@@ -169,11 +169,10 @@ impl Endpoint {
         match input {
             Input::Call(call) => _ = self.subject.call(*call),
             Input::Receive(bytes) => {
-                let mut buffer = bytes.clone();
-                let mut input = buffer.as_mut_slice();
-                while self.subject.next_event(Some(&mut input), time).is_some() {}
+                self.subject.rest.extend(bytes);
+                while self.subject.next_event(time).is_some() {}
             }
-            Input::Poll => while self.subject.next_event(None, time).is_some() {},
+            Input::Poll => while self.subject.next_event(time).is_some() {},
             Input::Eof => self.subject.connection.receive_eof(),
             Input::Reset => self.subject.connection.transport_failed(),
             Input::Time => self.subject.connection.handle_timeout(time),
@@ -209,14 +208,20 @@ impl Endpoint {
     }
 
     fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), Violation> {
-        let mut buffer = bytes.to_vec();
-        let mut input = buffer.as_mut_slice();
+        self.subject.rest.extend(bytes);
         self.ledger.is_polled = false;
         loop {
-            let before = self.view();
-            let event = self.subject.next_event((!bytes.is_empty()).then_some(&mut input), now);
+            let (before, held_by) = (self.view(), self.subject.connection.held_by());
+            let event = self.subject.next_event(now);
             let after = self.view();
-            let Some(event) = event else { return Ok(()) };
+            let Some(event) = event else {
+                let is_held = self.subject.connection.held_by().is_some();
+                return require(self.subject.rest.is_empty() || is_held, p::HELD, || {
+                    "the rest is not taken".to_owned()
+                });
+            };
+            let is_end = matches!(event, Event::Disconnect(_));
+            require(held_by.is_none() || is_end, p::HELD, || format!("{event:?} although held by {held_by:?}"))?;
             self.ledger.note_event(&event, &before, &after)?;
             self.ledger.check_step(&before, &after, 0)?;
             self.note_rows(&event, after.phase);
@@ -247,18 +252,22 @@ impl Endpoint {
             Call::Reject => is_server && is_asked,
             Call::Send | Call::Ping => is_open_here && !self.ledger.has_failed,
             Call::Close => is_asked || is_open_here,
-            Call::EnsureClosed => local != State::Disconnected,
+            Call::EnsureClosed | Call::ShutDown => local != State::Disconnected,
             Call::Abort => !connection.is_finished(),
+            Call::Pause => !connection.is_reading_paused() && !connection.is_finished(),
+            Call::Resume => connection.is_reading_paused(),
         }
     }
 
     /// Tries every call that the states forbid.
     pub(super) fn probe(&mut self) -> Result<(), Violation> {
         let before = self.digest();
-        for call in Call::ALL.into_iter().filter(|call| !self.allows(*call)).collect::<Vec<_>>() {
+        let changes_nothing = |call: &Call| !matches!(call, Call::Pause | Call::Resume);
+        let forbidden = Call::ALL.into_iter().filter(|call| !self.allows(*call) && changes_nothing(call));
+        for call in forbidden.collect::<Vec<_>>() {
             let is_done = self.subject.call(call);
             let view = || format!("{call:?} in {:?}", self.view());
-            require(!is_done || matches!(call, Call::EnsureClosed | Call::Abort), p::REFUSAL, view)?;
+            require(!is_done || call.is_never_refused(), p::REFUSAL, view)?;
         }
         require(self.digest() == before, p::REFUSAL, || format!("something of {:?} has changed", self.view()))
     }
@@ -281,6 +290,9 @@ impl Endpoint {
             happened.push(format!("{input:?} after {} s", now.as_secs()));
             endpoint.step(&input, now)
         };
+        if self.subject.connection.is_reading_paused() {
+            happen(self, Input::Call(Call::Resume), now)?;
+        }
         for _ in 0..FEW {
             if !self.ledger.is_polled {
                 happen(self, Input::Poll, now)?;

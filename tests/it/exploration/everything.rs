@@ -8,8 +8,8 @@ use super::{
     pair::{self, Pair},
     replying,
 };
-use crate::support::{ROLES, after_peer_close};
-use statesocket::{Action, CloseReply, Phase, Role, Transition};
+use crate::support::{ROLES, after_peer_close, config};
+use statesocket::{Action, CloseReply, Config, Delivery, Phase, Role, Transition};
 use std::collections::HashSet;
 
 /// How much deeper than by default the exploration goes: 0 for 256 cases, 1 for eight times as many, and so on.
@@ -31,26 +31,24 @@ fn explore_pair(name: &str, reply: CloseReply, bounds: pair::Bounds, at_least: u
     pair
 }
 
-fn explore_adversary(
-    role: Role,
-    reply: CloseReply,
-    is_established: bool,
-    mut bounds: adversary::Bounds,
-    at_least: usize,
-) {
+fn explore_adversary(role: Role, config: Config, is_established: bool, mut bounds: adversary::Bounds, at_least: usize) {
     bounds.weapons += deeper();
     let name = format!("{role:?} and a bad peer");
-    let mut duel = Adversary::new(role, replying(reply), is_established, bounds);
+    let mut duel = Adversary::new(role, config, is_established, bounds);
     let explored = explore(&mut duel).unwrap_or_else(|found| panic!("{name}: {found}"));
     report(&name, explored, duel.machine.taken());
     assert!(explored.states >= at_least, "{name}: only {explored}");
 }
 
 /// The kinds of bounds: each goes further than the others in one respect.
-const SPLITS: pair::Bounds = pair::Bounds { messages: 1, pings: 0, jumps: 0, splits: 1, cuts: 0, aborts: false };
-const MESSAGES: pair::Bounds = pair::Bounds { messages: 2, pings: 0, jumps: 0, splits: 0, cuts: 0, aborts: false };
-const PINGS: pair::Bounds = pair::Bounds { messages: 0, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false };
-const TROUBLE: pair::Bounds = pair::Bounds { messages: 0, pings: 0, jumps: 1, splits: 0, cuts: 1, aborts: true };
+const SPLITS: pair::Bounds =
+    pair::Bounds { messages: 1, pings: 0, jumps: 0, splits: 1, cuts: 0, aborts: false, pauses: false };
+const MESSAGES: pair::Bounds =
+    pair::Bounds { messages: 2, pings: 0, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
+const PINGS: pair::Bounds =
+    pair::Bounds { messages: 0, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
+const TROUBLE: pair::Bounds =
+    pair::Bounds { messages: 0, pings: 0, jumps: 1, splits: 0, cuts: 1, aborts: true, pauses: false };
 
 #[test]
 fn i_5_i_24_two_ends_with_automatic_replies_keep_every_property() {
@@ -87,16 +85,35 @@ fn can_be_seen(role: Role, (phase, _, action): endpoint::Row) -> bool {
     !is_before && !is_unread
 }
 
+const PAUSES: pair::Bounds =
+    pair::Bounds { messages: 1, pings: 0, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: true };
+
+#[test]
+fn i_28_two_ends_that_pause_and_shut_down_keep_every_property() {
+    for reply in [CloseReply::Automatic, CloseReply::Manual] {
+        explore_pair("pauses", reply, PAUSES, 65_000);
+    }
+}
+
+#[test]
+fn i_28_an_endpoint_that_pauses_keeps_every_property_whatever_its_peer_does() {
+    for (role, delivery) in [(Role::Server, Delivery::Messages), (Role::Client, Delivery::Chunks)] {
+        let config = config(|config| config.delivery = delivery);
+        let pausing = adversary::Bounds { weapons: 2, splits: 0, messages: 0, jumps: 0, pauses: true };
+        explore_adversary(role, config, true, pausing, 38_000);
+    }
+}
+
 #[test]
 fn an_endpoint_keeps_every_property_whatever_its_peer_does() {
     for reply in [CloseReply::Automatic, CloseReply::Manual] {
         for role in ROLES {
-            let open = adversary::Bounds { weapons: 2, splits: 0, messages: 0, jumps: 1 };
-            explore_adversary(role, reply, true, open, 11_000);
-            let talking = adversary::Bounds { weapons: 1, splits: 0, messages: 1, jumps: 0 };
-            explore_adversary(role, reply, true, talking, 4_300);
-            let opening = adversary::Bounds { weapons: 2, splits: 1, messages: 0, jumps: 0 };
-            explore_adversary(role, reply, false, opening, 3_300);
+            let open = adversary::Bounds { weapons: 2, splits: 0, messages: 0, jumps: 1, pauses: false };
+            explore_adversary(role, replying(reply), true, open, 11_000);
+            let talking = adversary::Bounds { weapons: 1, splits: 0, messages: 1, jumps: 0, pauses: false };
+            explore_adversary(role, replying(reply), true, talking, 4_300);
+            let opening = adversary::Bounds { weapons: 2, splits: 1, messages: 0, jumps: 0, pauses: false };
+            explore_adversary(role, replying(reply), false, opening, 3_300);
         }
     }
 }

@@ -101,13 +101,14 @@ impl Ledger {
                 require(!self.has_opened, p::ORDER, || format!("{event:?} is not the first"))?;
                 self.has_opened = true;
             }
-            Event::Message(_) | Event::Ping(_) | Event::Pong(_) => {
+            Event::Message(_) | Event::Chunk { .. } | Event::Ping(_) | Event::Pong(_) => {
                 require(self.has_opened, p::ORDER, || format!("{event:?} before the opening"))?;
             }
             _ => {}
         }
         match event {
             Event::Message(message) => self.received.push(message.as_text().unwrap_or("binary").to_owned()),
+            Event::Chunk { is_last: true, .. } => self.received.push("chunks".to_owned()),
             Event::Ping(payload) => self.owed_pongs.push(payload.to_vec()),
             Event::Disconnect(disconnect) => return self.note_disconnect(disconnect, before, after),
             _ => {}

@@ -9,12 +9,17 @@ use super::{
 use crate::support::ROLES;
 use statesocket::{CloseReply, Role};
 
-const BOUNDS: Bounds = Bounds { messages: 1, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false };
+const BOUNDS: Bounds = Bounds { messages: 1, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
 
 /// The first violation found, which has the fewest actions.
 #[track_caller]
 fn find(defect: Defect) -> Counterexample {
-    let mut pair = Pair::new(super::replying(CloseReply::Automatic), BOUNDS, Some(defect));
+    find_within(BOUNDS, defect)
+}
+
+#[track_caller]
+fn find_within(bounds: Bounds, defect: Defect) -> Counterexample {
+    let mut pair = Pair::new(super::replying(CloseReply::Automatic), bounds, Some(defect));
     let Err(found) = explore(&mut pair) else { panic!("{defect:?} is not found") };
     println!("{defect:?}: {found}");
     found
@@ -44,6 +49,17 @@ fn a_fault_of_an_end_is_found_by_the_property_that_it_breaks() {
             let found = find(Defect::End(role, fault));
             assert_eq!(found.violation.property, property, "{role:?} {fault:?}: {found}");
         }
+    }
+}
+
+#[test]
+fn an_end_that_mishandles_a_pause_is_found() {
+    let pauses = Bounds { messages: 1, pings: 0, pauses: true, ..BOUNDS };
+    for role in ROLES {
+        let found = find_within(pauses, Defect::End(role, Fault::HandsOutWhilePaused));
+        assert_eq!(found.violation.property, p::HELD, "{role:?}: {found}");
+        let found = find_within(pauses, Defect::End(role, Fault::ForgetsTheRest));
+        assert!([p::ALL_RECEIVED, p::CLEAN_END].contains(&found.violation.property), "{role:?}: {found}");
     }
 }
 

@@ -19,11 +19,34 @@ pub(super) enum Call {
     Close,
     EnsureClosed,
     Abort,
+    ShutDown,
+    Pause,
+    Resume,
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Accept, Self::Reject, Self::Send, Self::Ping, Self::Close, Self::EnsureClosed, Self::Abort];
+    pub(super) const ALL: [Self; 10] = [
+        Self::Accept,
+        Self::Reject,
+        Self::Send,
+        Self::Ping,
+        Self::Close,
+        Self::EnsureClosed,
+        Self::Abort,
+        Self::ShutDown,
+        Self::Pause,
+        Self::Resume,
+    ];
+
+    /// Whether the call does nothing, instead of failing, where it makes no sense.
+    pub(super) const fn is_never_refused(self) -> bool {
+        matches!(self, Self::EnsureClosed | Self::Abort | Self::ShutDown | Self::Pause | Self::Resume)
+    }
+
+    /// Whether only the bounds with pauses have this call.
+    pub(super) const fn is_of_pauses(self) -> bool {
+        matches!(self, Self::ShutDown | Self::Pause | Self::Resume)
+    }
 }
 
 /// Faults of an end.
@@ -48,6 +71,8 @@ pub(super) enum Fault {
     QueuesWhatItRefuses,
     LosesClosingTimer,
     NeverAnswersClose,
+    HandsOutWhilePaused,
+    ForgetsTheRest,
 }
 
 /// A connection as the exploration sees it. Everything that comes out of it passes through here.
@@ -55,6 +80,8 @@ pub(super) enum Fault {
 pub(super) struct Subject {
     pub(super) connection: Connection,
     fault: Option<Fault>,
+    /// The bytes that the connection holds back.
+    pub(super) rest: Vec<u8>,
     /// The number of messages sent.
     sent: usize,
     /// Bytes that the fault writes behind those of the connection.
@@ -65,7 +92,7 @@ pub(super) struct Subject {
 
 impl Subject {
     pub(super) const fn new(connection: Connection, fault: Option<Fault>) -> Self {
-        Self { connection, fault, sent: 0, extra: Vec::new(), invented: None }
+        Self { connection, fault, rest: Vec::new(), sent: 0, extra: Vec::new(), invented: None }
     }
 
     /// The states of the client and the application.
@@ -86,11 +113,27 @@ impl Subject {
         self.connection.output_len() + self.extra.len()
     }
 
-    /// The next event of `input`, or the next pending one if there is no input.
-    pub(super) fn next_event(&mut self, input: Option<&mut &mut [u8]>, now: Instant) -> Option<Event<'static>> {
-        let event = match input {
-            Some(input) => self.connection.receive(input, now).map(Event::into_owned),
-            None => self.connection.poll_event(),
+    /// The next event of the rest, or the next pending one if there is no rest.
+    pub(super) fn next_event(&mut self, now: Instant) -> Option<Event<'static>> {
+        let event = if self.rest.is_empty() {
+            self.connection.poll_event()
+        } else {
+            let is_paused = self.connection.is_reading_paused();
+            if self.fault == Some(Fault::HandsOutWhilePaused) && is_paused {
+                self.connection.resume_reading();
+            }
+            let mut input = self.rest.as_mut_slice();
+            let event = self.connection.receive(&mut input, now).map(Event::into_owned);
+            self.rest = input.to_vec();
+            if is_paused && !self.connection.is_reading_paused() {
+                self.connection.pause_reading();
+            }
+            if event.is_none() && self.fault == Some(Fault::ForgetsTheRest) && !self.rest.is_empty() {
+                self.rest.clear();
+                self.connection.resume_reading();
+                let _ = self.connection.receive(&mut (&mut [] as &mut [u8]), now);
+            }
+            event
         };
         let event = event.or_else(|| self.invented.take())?;
         let Event::Disconnect(disconnect) = &event else { return Some(event) };
@@ -130,6 +173,18 @@ impl Subject {
             }
             Call::Abort => {
                 connection.abort();
+                true
+            }
+            Call::ShutDown => {
+                connection.shutdown(4020 + number);
+                true
+            }
+            Call::Pause => {
+                connection.pause_reading();
+                true
+            }
+            Call::Resume => {
+                connection.resume_reading();
                 true
             }
         };

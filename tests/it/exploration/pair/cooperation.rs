@@ -61,6 +61,7 @@ impl Pair {
         let node = self.node(world, role);
         let is_half_closed = matches!(node.view.phase, Phase::ClientClosed | Phase::ApplicationClosed);
         let duties = [
+            (Move::Call(role, Call::Resume), node.calls.contains(&Call::Resume)),
             (Move::Poll(role), !node.ledger.is_polled),
             (Move::Call(role, Call::Accept), node.calls.contains(&Call::Accept)),
             (Move::Call(role, Call::Close), node.calls.contains(&Call::Close) && is_half_closed),

@@ -31,6 +31,8 @@ pub(super) struct Bounds {
     pub(super) cuts: u8,
     /// Whether the applications may abort.
     pub(super) aborts: bool,
+    /// Whether the applications may pause and resume reading, and shut down.
+    pub(super) pauses: bool,
 }
 
 impl Bounds {
@@ -145,6 +147,7 @@ impl Pair {
             Call::Send => node.ledger.sent.len() < self.bounds.messages,
             Call::Ping => node.ledger.pings < self.bounds.pings,
             Call::Abort => self.bounds.aborts,
+            Call::ShutDown | Call::Pause | Call::Resume => self.bounds.pauses,
             Call::Accept | Call::Reject | Call::Close | Call::EnsureClosed => true,
         }
     }
