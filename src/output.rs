@@ -15,6 +15,7 @@ use bytes::Bytes;
 use piece::Piece;
 use queue::Queue;
 use std::{borrow::Cow, io::IoSlice};
+use waste::is_wasteful_to_recycle;
 
 /// Queued bytes. An empty output holds no memory of its own.
 #[derive(Clone, Debug, Default)]
@@ -104,15 +105,17 @@ impl Output {
     pub(crate) fn reclaim(&mut self, OutputBuffer(buffer): &mut OutputBuffer) {
         if let Some(mut lent) = self.queue.take_if(|queue| queue.is_lent()) {
             if !lent.is_empty() {
-                self.queue.insert(Box::new(lent.move_out())).trim();
+                let own = self.queue.insert(Box::new(lent.move_out()));
+                own.trim(is_wasteful_to_recycle, lent.spare_mut());
             }
             lent.shrink_to(MAX_LENT);
             *buffer = Some(lent);
         } else if let Some(own) = &mut self.queue
             && let Some(spare) = own.take_spare()
         {
-            buffer.get_or_insert_default().set_spare(Some(spare));
-            own.trim();
+            let lender = buffer.get_or_insert_default();
+            lender.set_spare(Some(spare));
+            own.trim(is_wasteful_to_recycle, lender.spare_mut());
             self.queue.take_if(|own| own.is_empty());
         }
     }

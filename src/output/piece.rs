@@ -1,8 +1,8 @@
 //! A piece of the queue that was not copied into it.
 
-use super::waste::is_wasteful;
 use crate::spare::Spare;
 use bytes::{Buf, Bytes};
+use std::mem;
 
 /// Bytes that were not copied into the queue.
 #[derive(Clone, Debug)]
@@ -33,15 +33,21 @@ impl Piece {
         }
     }
 
-    /// Gives back memory that is too large for the rest.
-    pub(super) fn trim(&mut self) {
-        let needed = self.as_slice().len();
+    /// Moves the rest to memory of its size if `is_wasteful` says so of the memory held and that needed. Gives the old
+    /// memory to `spare`, if there is one.
+    pub(super) fn trim(&mut self, is_wasteful: fn(usize, usize) -> bool, spare: &mut Option<Box<Spare>>) {
         let held = match self {
             Self::Shared(_, whole) => *whole,
             Self::Own(bytes, _) => bytes.capacity(),
         };
-        if is_wasteful(held, needed) {
-            *self = Self::Own(self.as_slice().to_vec(), 0);
+        let rest = self.as_slice();
+        if is_wasteful(held, rest.len()) {
+            let mut memory = Vec::new();
+            // A system that has no memory for the copy frees none by it.
+            if memory.try_reserve_exact(rest.len()).is_ok() {
+                memory.extend_from_slice(rest);
+                mem::replace(self, Self::Own(memory, 0)).recycle(spare);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     buffer::Buffer,
     piece::Piece,
-    waste::{KEPT, is_wasteful},
+    waste::{KEPT, is_wasteful, is_wasteful_for_piece},
 };
 use crate::{
     frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::EncodedHeader, fast, mask},
@@ -72,6 +72,11 @@ impl Queue {
         self.spare.as_deref_mut()
     }
 
+    /// The place of the recycled memory.
+    pub(super) const fn spare_mut(&mut self) -> &mut Option<Box<Spare>> {
+        &mut self.spare
+    }
+
     pub(super) const fn has_spare(&self) -> bool {
         self.spare.is_some()
     }
@@ -119,12 +124,13 @@ impl Queue {
         }
         // Memory that is to be recycled is not given back in between.
         if self.spare.is_none() {
-            self.trim();
+            self.trim(is_wasteful, &mut None);
         }
     }
 
-    /// Gives back memory that is too large for the rest.
-    pub(super) fn trim(&mut self) {
+    /// Gives back the memory that is too large for the rest, as `is_wasteful` says. That of a piece goes to `spare`, if
+    /// there is one.
+    pub(super) fn trim(&mut self, is_wasteful: fn(usize, usize) -> bool, spare: &mut Option<Box<Spare>>) {
         let needed = self.bytes.len() - self.head;
         let held = self.bytes.capacity();
         if is_wasteful(held, needed) {
@@ -132,7 +138,7 @@ impl Queue {
             self.bytes.shrink_to(needed);
         }
         if let Some((_, piece)) = self.pieces.front_mut() {
-            piece.trim();
+            piece.trim(is_wasteful, spare);
         }
         if self.pieces.capacity() > KEPT / size_of::<(usize, Piece)>() && self.pieces.capacity() / 4 > self.pieces.len()
         {
@@ -220,8 +226,10 @@ impl Queue {
         self.bytes.extend(bytes);
     }
 
-    /// Queues bytes without copying them.
-    pub(super) fn push_piece(&mut self, piece: Piece) {
+    /// Queues bytes without copying them, unless their memory is far too large for them: the limit of the output counts
+    /// bytes and not memory.
+    pub(super) fn push_piece(&mut self, mut piece: Piece) {
+        piece.trim(is_wasteful_for_piece, &mut self.spare);
         self.len += piece.as_slice().len();
         self.pieces.push_back((self.bytes.len(), piece));
     }

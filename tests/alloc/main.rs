@@ -3,6 +3,7 @@
 //! This is a test binary of its own because of its counting allocator. That one counts per thread, so the tests may run
 //! in parallel.
 
+mod drained;
 #[cfg(feature = "server")]
 mod server;
 
@@ -15,7 +16,7 @@ use allocation_counter::measure;
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
 use statesocket::{Agreed, Config, Connection, Event, OutputBuffer, Role};
 use std::{
-    io::{self, Write},
+    io::{self, IoSlice, Write},
     sync::Arc,
     time::Instant,
 };
@@ -188,6 +189,13 @@ impl Write for Socket {
         if taken > 0 { Ok(taken) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let len: usize = slices.iter().map(|slice| slice.len()).sum();
+        let taken = len.min(self.0);
+        self.0 -= taken;
+        if taken > 0 { Ok(taken) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -355,75 +363,5 @@ fn a10_a_head_holds_little_memory_in_every_stage() {
                 assert!(held.bytes_max <= 64 << 10, "{name}: {} bytes with {stage} bytes of {size}", held.bytes_max);
             }
         }
-    }
-}
-
-type Way = (&'static str, fn(&mut Connection));
-
-/// The ways to queue 16 MiB.
-const WAYS: [Way; 4] = [
-    ("copied", |connection| connection.send_binary(&vec![7; 16 << 20]).expect("nothing else is queued")),
-    ("handed over", |connection| connection.send(vec![7; 16 << 20]).expect("nothing else is queued")),
-    ("shared", |connection| {
-        let message = statesocket::SharedMessage::binary(&vec![7; 16 << 20]);
-        connection.send_shared(&message).expect("nothing else is queued");
-    }),
-    ("many pieces", |connection| {
-        for _ in 0..16 << 10 {
-            connection.send(vec![7; 1 << 10]).expect("the limit is higher");
-        }
-    }),
-];
-
-#[test]
-fn a12_a_queue_that_drains_gives_its_memory_back() {
-    let config = Arc::new(Config::default().with(|config| config.max_output_bytes = 64 << 20));
-    for role in [Role::Server, Role::Client] {
-        for (way, send) in WAYS {
-            for step in [usize::MAX, 1 << 20, 100_000, 4 << 10] {
-                let mut connection = None;
-                let held = measure(|| {
-                    let config = Arc::clone(&config);
-                    let mut open = Connection::established(role, Agreed::new(), config, Instant::now());
-                    send(&mut open);
-                    while open.output_len() > 1 {
-                        open.advance(step.min(open.output_len() - 1));
-                    }
-                    connection = Some(open);
-                });
-                let case = format!("{way} by a {role:?}, {step} bytes per write");
-                assert!(held.bytes_current < 256 << 10, "{case}: {} bytes are kept for one", held.bytes_current);
-                // What is moved is linear: at most the 16 MiB, their copy or mask, and a third of them.
-                assert!(held.bytes_total < 60 << 20, "{case}: {} bytes were allocated", held.bytes_total);
-                let mut open = connection.expect("the closure is called once");
-                assert_eq!(open.output().len(), 1, "{case}");
-                open.send_text("more").expect("there is room");
-                assert_eq!(open.output_len(), 1 + if role == Role::Client { 10 } else { 6 }, "{case}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a12_a_lent_buffer_and_its_connection_keep_little() {
-    let mut lent = OutputBuffer::default();
-    for (way, send) in WAYS {
-        let config = Arc::new(Config::default().with(|config| config.max_output_bytes = 64 << 20));
-        let mut connection = None;
-        let held = measure(|| {
-            let mut open = Connection::established(Role::Server, Agreed::new(), config, Instant::now());
-            open.lend_buffer(&mut lent);
-            send(&mut open);
-            open.advance(open.output_len() - 1);
-            open.reclaim_buffer(&mut lent);
-            connection = Some(open);
-        });
-        // The buffer keeps 256 KiB, and 4 MiB of the memory of large messages.
-        assert!(held.bytes_current < (5 << 20), "{way}: {} bytes are kept", held.bytes_current);
-        let mut open = connection.expect("the closure is called once");
-        let freed = measure(|| drop(std::mem::take(&mut lent)));
-        assert!(freed.bytes_current <= 0);
-        assert_eq!(open.output_len(), 1, "{way}");
-        open.advance(1);
     }
 }
