@@ -155,8 +155,9 @@ impl Inbox {
     }
 
     /// Ends the connection because a write has failed. Reads what the peer sent before it left: its Close has the code
-    /// that matters, which is lost otherwise. Takes at most 64 reads from `stream`, and none that would block. Then it
-    /// calls [`transport_failed`](Connection::transport_failed), after which nothing is held back.
+    /// that matters, which is lost otherwise. Takes at most 64 reads from `stream`, none that would block, and none
+    /// for which there is no memory. Then it calls [`transport_failed`](Connection::transport_failed), after which
+    /// nothing is held back.
     ///
     /// ```
     /// use statesocket::{Agreed, Config, Connection, Event, Inbox, Role};
@@ -173,6 +174,10 @@ impl Inbox {
     /// ```
     pub fn write_failed(&mut self, connection: &mut Connection, mut stream: impl Read) {
         for _ in 0..LAST_READS {
+            // The peer decides how much is left. Without memory for it, the rest is lost, as the stream is.
+            if !self.has_space() && self.memory.try_reserve(self.growth()).is_err() {
+                break;
+            }
             match stream.read(self.space()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(0) | Err(_) => break,
@@ -186,9 +191,19 @@ impl Inbox {
     fn make_space(&mut self) {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
-        } else if self.end == self.memory.len() {
-            self.memory.resize(self.end + DEFAULT_CAPACITY.min(self.end), 0);
+        } else if !self.has_space() {
+            self.memory.resize(self.end + self.growth(), 0);
         }
+    }
+
+    /// Whether there is room for more bytes, behind those that are held back or in their place.
+    const fn has_space(&self) -> bool {
+        self.is_empty() || self.end < self.memory.len()
+    }
+
+    /// The number of bytes by which the memory grows.
+    fn growth(&self) -> usize {
+        DEFAULT_CAPACITY.min(self.end)
     }
 }
 

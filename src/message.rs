@@ -111,6 +111,26 @@ impl<'b> Message<'b> {
         }
     }
 
+    /// As [`into_owned`](Self::into_owned), with the length as the error if there is no memory for a copy.
+    pub(crate) fn try_into_owned(self) -> Result<Message<'static>, usize> {
+        match self {
+            Self::Text(Cow::Owned(text)) => Ok(Message::Text(Cow::Owned(text))),
+            Self::Binary(Cow::Owned(bytes)) => Ok(Message::Binary(Cow::Owned(bytes))),
+            Self::Text(Cow::Borrowed(text)) => {
+                let mut copy = String::new();
+                copy.try_reserve_exact(text.len()).map_err(|_| text.len())?;
+                copy.push_str(text);
+                Ok(Message::Text(Cow::Owned(copy)))
+            }
+            Self::Binary(Cow::Borrowed(bytes)) => {
+                let mut copy = Vec::new();
+                copy.try_reserve_exact(bytes.len()).map_err(|_| bytes.len())?;
+                copy.extend_from_slice(bytes);
+                Ok(Message::Binary(Cow::Owned(copy)))
+            }
+        }
+    }
+
     /// Parses the message, text or binary, as JSON. A failure does not affect the connection.
     ///
     /// # Errors

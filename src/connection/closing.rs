@@ -282,6 +282,18 @@ impl Connection {
         self.end_failed(frame, Cause::Protocol(error));
     }
 
+    /// Fails because there is no memory for `len` bytes of the peer. No further byte is taken, so they may be lost.
+    #[cfg(feature = "server")]
+    pub(crate) fn fail_without_memory(&mut self, len: usize) {
+        match self.phase() {
+            Phase::Idle | Phase::Requested => self.fail_handshake(HandshakeError::OutOfMemory),
+            Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed => {
+                self.fail_protocol(ProtocolError::OutOfMemory { size: len as u64 });
+            }
+            Phase::Closed => {}
+        }
+    }
+
     /// Fails the opening handshake. A server answers with the status of the error. A client sends nothing.
     pub(super) fn fail_handshake(&mut self, error: HandshakeError) {
         let local = self.local_party();

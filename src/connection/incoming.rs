@@ -210,7 +210,7 @@ impl EarlyFrames {
     /// The next item. It owns its payload, since the bytes belong to the connection.
     fn next(&mut self, config: &Config, spare: Option<&mut Spare>) -> Result<Option<Item<'static>>, ProtocolError> {
         let mut input = &mut self.bytes[self.read..];
-        let item = self.reader.read(&mut input, config, spare)?.map(Item::into_owned);
+        let item = self.reader.read(&mut input, config, spare)?.map(Item::try_into_owned).transpose()?;
         let left = input.len();
         self.read = self.bytes.len() - left;
         Ok(item)

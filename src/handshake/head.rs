@@ -22,6 +22,16 @@ pub(super) struct HeadReader<L> {
     before: usize,
 }
 
+/// A head of at most this size needs too little memory to parse that a system could lack it, in bytes.
+const SMALL: usize = 64 << 10;
+
+/// The most memory that is made of a line of a head beside its bytes: its place, and its part of the tables of the
+/// headers while they grow, in bytes.
+const PER_LINE: usize = 400;
+
+/// The most memory that is made of an element of a list beside its bytes, in bytes.
+const PER_ELEMENT: usize = 160;
+
 /// A complete head within the limits.
 #[derive(Debug)]
 pub(super) struct Head<L> {
@@ -55,15 +65,39 @@ impl<L: FirstLine> HeadReader<L> {
         let end = self.find_end(input, config)?;
         let len = end.unwrap_or(input.len());
         let taken = input.split_off_mut(..len).expect("the head ends within the input");
-        self.bytes.try_reserve(taken.len()).map_err(|_| HandshakeError::OutOfMemory)?;
+        if self.bytes.try_reserve(taken.len()).is_err() {
+            return Err(self.refuse());
+        }
         self.bytes.extend_from_slice(taken);
         if end.is_none() {
             return Ok(None);
+        }
+        if self.bytes.len() > SMALL && !self.can_parse(config) {
+            return Err(self.refuse());
         }
         let before = self.before + self.bytes.len();
         let done = mem::replace(self, Self { before, ..Self::default() });
         let (first_line, first_line_at) = done.first_line.expect("a head ends after its first line");
         Ok(Some(Head { first_line, first_line_at, bytes: done.bytes.into(), lines: done.lines }))
+    }
+
+    /// Gives back the memory of the head, of which the answer needs a little.
+    #[cold]
+    fn refuse(&mut self) -> HandshakeError {
+        self.bytes = Vec::new();
+        HandshakeError::OutOfMemory
+    }
+
+    /// Whether there is memory to parse a large head. Its headers and lists are copied into tables, and some of those
+    /// cannot grow in a way that fails.
+    #[cold]
+    fn can_parse(&self, config: &Config) -> bool {
+        let len = self.bytes.len();
+        // There is a list of extensions and one of subprotocols. An element and its comma have two bytes.
+        let elements = config.max_list_elements.min(len / 2).saturating_mul(2);
+        let parts = [len.saturating_mul(4), self.lines.saturating_mul(PER_LINE), elements.saturating_mul(PER_ELEMENT)];
+        let needed = parts.into_iter().fold(0, usize::saturating_add);
+        Vec::<u8>::new().try_reserve_exact(needed).is_ok()
     }
 
     /// The end of the head in `input`, which follows the bytes collected so far.
@@ -139,7 +173,7 @@ impl<L: FirstLine> HeadReader<L> {
         }
         self.lines += 1;
         if self.lines == 1 {
-            let line = self.joined(start, input);
+            let Some(line) = self.joined(start, input) else { return Err(self.refuse()) };
             let first_line = L::parse(&line[..line.len() - 2])?;
             self.first_line = Some((first_line, start..end));
         } else if self.lines - 1 > config.max_headers {
@@ -148,12 +182,16 @@ impl<L: FirstLine> HeadReader<L> {
         Ok(false)
     }
 
-    /// The bytes of the head from `start` to the end of `input`.
-    fn joined<'i>(&self, start: usize, input: &'i [u8]) -> Cow<'i, [u8]> {
-        match start.checked_sub(self.bytes.len()) {
-            Some(start) => Cow::Borrowed(&input[start..]),
-            None => Cow::Owned([&self.bytes[start..], input].concat()),
+    /// The bytes of the head from `start` to the end of `input`. `None` if there is no memory for a copy.
+    fn joined<'i>(&self, start: usize, input: &'i [u8]) -> Option<Cow<'i, [u8]>> {
+        if let Some(start) = start.checked_sub(self.bytes.len()) {
+            return Some(Cow::Borrowed(&input[start..]));
         }
+        let (held, mut joined) = (&self.bytes[start..], Vec::new());
+        joined.try_reserve_exact(held.len() + input.len()).ok()?;
+        joined.extend_from_slice(held);
+        joined.extend_from_slice(input);
+        Some(Cow::Owned(joined))
     }
 }
 

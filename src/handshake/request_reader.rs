@@ -48,7 +48,10 @@ impl Pending {
         if self.early.len() + input.len() > config.max_early_bytes {
             return Err(HandshakeError::TooMuchEarlyData { limit: config.max_early_bytes });
         }
-        self.early.try_reserve(input.len()).map_err(|_| HandshakeError::OutOfMemory)?;
+        if self.early.try_reserve(input.len()).is_err() {
+            self.early = Vec::new();
+            return Err(HandshakeError::OutOfMemory);
+        }
         self.early.extend_from_slice(input);
         Ok(())
     }

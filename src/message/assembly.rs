@@ -60,7 +60,7 @@ impl Assembly {
         Self::Binary(ReadBuffer::EMPTY)
     }
 
-    /// Keeps `piece`.
+    /// Keeps `piece`. Without memory for it, gives back what is held, of which the Close needs a little.
     pub(super) fn push(&mut self, piece: &[u8], growth: Growth<'_>) -> Result<(), ProtocolError> {
         match self {
             Self::Text { held, utf8 } => {
@@ -72,7 +72,10 @@ impl Assembly {
                     let before = mem::replace(held, String::from_utf8(memory).expect("an empty text is UTF-8"));
                     held.push_str(&before);
                 }
-                held.try_reserve_exact(more).map_err(|_| no_memory)?;
+                if held.try_reserve_exact(more).is_err() {
+                    *held = String::new();
+                    return Err(no_memory);
+                }
                 held.extend(completed);
                 held.push_str(rest);
             }
@@ -82,7 +85,10 @@ impl Assembly {
                 if let Some(memory) = memory {
                     held.move_to(memory);
                 }
-                held.try_reserve(more).map_err(|_| no_memory)?;
+                if held.try_reserve(more).is_err() {
+                    *held = ReadBuffer::EMPTY;
+                    return Err(no_memory);
+                }
                 held.push(piece);
             }
         }
@@ -106,8 +112,14 @@ impl Assembly {
         }
     }
 
-    /// Hands out `piece` instead of keeping it. Of text, hands out whole code points.
-    pub(super) fn pass_on<'b>(&mut self, piece: &'b [u8], is_last: bool) -> Result<Message<'b>, ProtocolError> {
+    /// Hands out `piece` instead of keeping it. Of text, hands out whole code points. `size` is the number of bytes
+    /// that the headers so far have announced.
+    pub(super) fn pass_on<'b>(
+        &mut self,
+        piece: &'b [u8],
+        is_last: bool,
+        size: u64,
+    ) -> Result<Message<'b>, ProtocolError> {
         match self {
             Self::Text { utf8, .. } => {
                 let (completed, rest) = utf8.push(piece).map_err(|_| ProtocolError::InvalidText)?;
@@ -116,7 +128,14 @@ impl Assembly {
                 }
                 Ok(Message::Text(match completed {
                     None => Cow::Borrowed(rest),
-                    Some(first) => Cow::Owned(format!("{first}{rest}")),
+                    Some(first) => {
+                        let mut text = String::new();
+                        let len = first.len_utf8() + rest.len();
+                        text.try_reserve_exact(len).map_err(|_| ProtocolError::OutOfMemory { size })?;
+                        text.push(first);
+                        text.push_str(rest);
+                        Cow::Owned(text)
+                    }
                 }))
             }
             Self::Binary(_) => Ok(Message::Binary(Cow::Borrowed(piece))),

@@ -25,14 +25,17 @@ pub(crate) enum Item<'b> {
 }
 
 impl Item<'_> {
-    pub(crate) fn into_owned(self) -> Item<'static> {
-        match self {
-            Self::Message(message) => Item::Message(message.into_owned()),
-            Self::Chunk { data, is_last } => Item::Chunk { data: data.into_owned(), is_last },
+    /// The same item with bytes of its own, if there is memory for them.
+    pub(crate) fn try_into_owned(self) -> Result<Item<'static>, ProtocolError> {
+        let no_memory = |len: usize| ProtocolError::OutOfMemory { size: len as u64 };
+        Ok(match self {
+            Self::Message(message) => Item::Message(message.try_into_owned().map_err(no_memory)?),
+            Self::Chunk { data, is_last } => Item::Chunk { data: data.try_into_owned().map_err(no_memory)?, is_last },
+            // These have at most 125 bytes, as has the Pong that answers.
             Self::Ping(payload) => Item::Ping(Cow::Owned(payload.into_owned())),
             Self::Pong(payload) => Item::Pong(Cow::Owned(payload.into_owned())),
             Self::Close(frame) => Item::Close(frame),
-        }
+        })
     }
 }
 
@@ -263,7 +266,7 @@ impl Reader {
         let growth = Growth { announced: message.size, behind: (!part.is_final).then_some(behind), spare };
         let item = match config.delivery {
             Delivery::Chunks => {
-                let data = message.assembly.pass_on(payload, is_last)?;
+                let data = message.assembly.pass_on(payload, is_last, message.size)?;
                 (is_last || !data.is_empty()).then_some(Item::Chunk { data, is_last })
             }
             Delivery::Messages if is_last => Some(Item::Message(message.assembly.finish(payload, growth)?)),

@@ -1,5 +1,7 @@
 //! The rest of a read: bytes that the connection holds back.
 
+use std::collections::TryReserveError;
+
 /// Bytes of the client that the connection has not taken yet. Usually none, which costs one pointer.
 #[derive(Debug, Default)]
 pub(super) struct Rest(Option<Box<Bytes>>);
@@ -16,11 +18,17 @@ impl Rest {
         self.0.is_none()
     }
 
-    /// Keeps `bytes`, behind those that it has.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    /// Keeps `bytes`, behind those that it has. The client decides how many they are.
+    ///
+    /// # Errors
+    /// If there is no memory for them. None of them is kept then.
+    pub(super) fn try_push(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
         if !bytes.is_empty() {
-            self.0.get_or_insert_default().memory.extend_from_slice(bytes);
+            let memory = &mut self.0.get_or_insert_default().memory;
+            memory.try_reserve(bytes.len())?;
+            memory.extend_from_slice(bytes);
         }
+        Ok(())
     }
 
     /// Offers the bytes to `take`, which shortens the slice by those that it takes. Nothing moves, so any number of
@@ -44,14 +52,14 @@ mod tests {
     #[test]
     fn bytes_are_offered_in_order_until_they_are_taken() {
         let mut rest = Rest::default();
-        rest.push(b"");
+        rest.try_push(b"").expect("no memory is needed");
         assert!(rest.is_empty());
-        rest.push(b"abc");
+        rest.try_push(b"abc").expect("there is memory");
         rest.offer(|bytes| {
             let taken = bytes.split_off_mut(..2).expect("three bytes are there");
             assert_eq!(taken, b"ab");
         });
-        rest.push(b"de");
+        rest.try_push(b"de").expect("there is memory");
         rest.offer(|bytes| assert_eq!(*bytes, b"cde"));
         rest.offer(|bytes| *bytes = &mut []);
         assert!(rest.is_empty());

@@ -118,7 +118,9 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             Ok(read) => {
                 let mut bytes = &mut buffer[..read.in_buffer];
                 self.hand_out(&mut bytes);
-                self.session.rest.push(bytes);
+                if self.session.rest.try_push(bytes).is_err() {
+                    self.session.connection.fail_without_memory(bytes.len());
+                }
                 ReadOutcome::HandedOut
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => ReadOutcome::WouldBlock,
