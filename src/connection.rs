@@ -87,6 +87,10 @@ impl Connection {
 
     /// The client's end of a new connection. The request is queued.
     ///
+    /// The system seeds the key of the handshake and the masking keys, unless `connect` has a seed. After a `fork`, new
+    /// connections of both processes have keys of their own. Only one of the processes may go on with a connection that
+    /// exists before: its masking keys would be the same in the other.
+    ///
     /// ```
     /// use statesocket::{Config, Connection, Phase, handshake::Connect};
     /// use std::{sync::Arc, time::Instant};

@@ -127,10 +127,14 @@ impl Backoff {
 /// [`failed`](Self::failed) if there never was a connection. The last two return the delay before the next attempt.
 /// They return `None` if the end is not [retryable](Disconnect::is_retryable) or [`Backoff::max_attempts`] have been
 /// made.
+///
+/// Unless the [`Backoff`] has a seed, the system seeds every delay anew. So processes that are forked from one do not
+/// come back together, even if this value exists before the `fork`.
 #[derive(Debug)]
 pub struct Reconnect {
     backoff: Backoff,
-    random: Random,
+    /// The source of delays if they have a seed. Otherwise each delay has a source of its own.
+    seeded: Option<Random>,
     attempts: u32,
     opened: Option<Instant>,
     retry_after: Duration,
@@ -140,8 +144,13 @@ impl Reconnect {
     /// No attempts so far. Make it before the first connection.
     #[must_use]
     pub fn new(backoff: Backoff) -> Self {
-        let random = backoff.seed.map_or_else(Random::from_system, Random::from_seed);
-        Self { backoff, random, attempts: 0, opened: None, retry_after: Duration::ZERO }
+        Self {
+            seeded: backoff.seed.map(Random::from_seed),
+            backoff,
+            attempts: 0,
+            opened: None,
+            retry_after: Duration::ZERO,
+        }
     }
 
     /// The number of attempts since the connection was last stable.
@@ -240,7 +249,12 @@ impl Reconnect {
         let jitter = longest.max(self.backoff.ceiling(self.attempts)).saturating_sub(shortest);
         // 2^64 nanoseconds are 584 years.
         let last = u64::try_from(jitter.as_nanos()).unwrap_or(u64::MAX);
-        let jitter = Duration::from_nanos(self.random.up_to(last));
+        let jitter = match &mut self.seeded {
+            Some(random) => random.up_to(last),
+            // Processes that are forked from one have copies of this value, and draw other delays all the same.
+            None => Random::from_system().up_to(last),
+        };
+        let jitter = Duration::from_nanos(jitter);
         self.attempts += 1;
         Some(retry_after.saturating_add(shortest).saturating_add(jitter))
     }

@@ -28,12 +28,12 @@ fn randomness() -> String {
     format!("{key}\n{mask:?}\n{}\n", delay.as_nanos())
 }
 
-/// The lines of a child process that is forked now.
-fn in_a_fork() -> String {
+/// The text that `make` makes in a child process that is forked now.
+fn in_a_fork(make: impl FnOnce() -> String) -> String {
     let (mut reader, mut writer) = io::pipe().expect("the system has a pipe");
     match fork().expect("the system can fork") {
         Fork::Child => {
-            let written = writer.write_all(randomness().as_bytes());
+            let written = writer.write_all(make().as_bytes());
             process::exit(i32::from(written.is_err()));
         }
         Fork::Parent(child) => {
@@ -50,7 +50,7 @@ fn in_a_fork() -> String {
 fn a6_a_fork_makes_no_equal_keys_masks_or_delays() {
     // A generator of the thread would be seeded here, and copied.
     let before = randomness();
-    let children = [in_a_fork(), in_a_fork()];
+    let children = [in_a_fork(randomness), in_a_fork(randomness)];
     let all = [before, randomness(), children[0].clone(), children[1].clone()];
     for (i, one) in all.iter().enumerate() {
         assert_eq!(one.lines().count(), 3, "{one}");
@@ -59,4 +59,22 @@ fn a6_a_fork_makes_no_equal_keys_masks_or_delays() {
             assert!(equal.is_empty(), "both made {equal:?}");
         }
     }
+}
+
+#[test]
+fn a6_processes_with_copies_of_one_value_do_not_come_back_together() {
+    let now = Instant::now();
+    let mut reconnect = Reconnect::new(Backoff::default());
+    let first = reconnect.failed(now).expect("the first attempt follows");
+    let mut next = || reconnect.failed(now).expect("more attempts follow").as_nanos().to_string();
+    let all = [in_a_fork(&mut next), in_a_fork(&mut next), next()];
+    assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2], "{all:?} after {first:?}");
+}
+
+#[test]
+fn a6_a_seed_makes_the_same_delays_in_every_process() {
+    let now = Instant::now();
+    let mut reconnect = Reconnect::new(Backoff::default().with(|backoff| backoff.seed = Some([7; 32])));
+    let mut next = || reconnect.failed(now).expect("more attempts follow").as_nanos().to_string();
+    assert_eq!(in_a_fork(&mut next), next());
 }
