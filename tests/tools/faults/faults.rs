@@ -38,6 +38,8 @@ impl Fault {
 
 /// `Config::max_output_bytes`.
 const LIMIT: u64 = 4 << 20;
+/// The most memory of large messages that the server's loop recycles, for all connections together.
+const RECYCLED: u64 = 4 << 20;
 /// A reader must take 1 MiB per second after half a second.
 const SLOW: &[&str] = &["--drain-ms", "500", "--drain-rate", "1048576"];
 const HALF: &[&str] = &["--message-ms", "500"];
@@ -81,9 +83,10 @@ fn faults(args: &Args) -> Vec<Fault> {
         fault("16 MiB claimed, not sent", args.crowd, &[], claim, ("-", "transport lost")),
         fault("empty fragments", args.flood, &[], fragments, ("1008", "protocol violation")),
         fault("Pings, never reads", args.flood, &[], pings, ("-", "transport lost")),
-        // The limits that bound a peer which does not read: the output mark and one reply, and all of the output.
+        // The limits that bound a peer which does not read: the output mark and one reply, and all of the output. The
+        // 16 KiB are for the rest of the read.
         fault("1,023 questions, never reads", 20, &[], ask_and_never_read, ("-", "transport lost"))
-            .with_heap(256 << 10),
+            .with_heap((64 << 10) + (64 << 10) + (16 << 10) + RECYCLED / 20),
         fault("reads slowly", 20, SLOW, read_slowly, ("-", "timed out")).with_heap(LIMIT + (64 << 10)),
         fault("half a message, never reads", 20, HALF, half_a_message, ("-", "timed out")).with_heap(LIMIT + (1 << 20)),
         fault("head of 15.6 KiB, no answer", 20, &[], |to, n| wait_with_head(to, n, 15_600), ("-", "transport lost"))
