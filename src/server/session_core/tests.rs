@@ -118,6 +118,38 @@ fn frames_from_before_the_answer_wait_until_the_output_drains() {
 }
 
 #[test]
+fn frames_from_before_the_answer_do_not_wait_for_a_handler_that_always_has_more() {
+    let mut scene = Scene::new("ws://server.example.com/?wait-and-refill");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.pipe.input.extend(b"\x81\x85\0\0\0\0early");
+    scene.turn();
+    scene.next_turn().lend(|view, _| {
+        view.connection.accept(crate::handshake::Accept::new()).expect("a request waits");
+        view.connection.send_binary(&[0; 100 << 10]).expect("there is room");
+    });
+    scene.turn();
+    let calls = scene.take_calls();
+    assert_eq!(calls.len(), 5);
+    // The first `on_drain` belongs to the command, and the second one to the turn that hands out the frame.
+    let drain = Call::Drain { queued: 0 };
+    assert_eq!(calls[..3], [drain.clone(), drain, message("early")]);
+}
+
+#[test]
+fn the_stream_is_read_again_only_behind_the_rest() {
+    let mut scene = Scene::open(Config::default());
+    for _ in 0..300 {
+        scene.client.send_text(&"x".repeat(1 << 10)).expect("the client is open");
+    }
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    let sent = scene.pipe.input.len();
+    scene.next_turn().run(false);
+    assert_eq!(sent - scene.pipe.input.len(), scene.shared.read_buffer.len(), "one read, which left a rest");
+    scene.turn();
+    assert_eq!(texts(&scene.client_reads()).len(), 300);
+}
+
+#[test]
 fn a_message_over_the_limit_goes_behind_few_bytes_that_can_be_written() {
     let mut scene = Scene::open(Config::default());
     scene.next_turn().lend(|mut view, _| {

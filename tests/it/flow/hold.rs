@@ -57,6 +57,21 @@ fn a1_the_output_holds_between_the_marks_until_it_is_at_the_low_one() {
 }
 
 #[test]
+fn k1_a_rest_is_over_once_a_half_drained_output_has_let_it_through() {
+    for role in ROLES_WITH_A_MARK {
+        let mut connection = marked(role);
+        connection.send_binary(&vec![0; 100 << 10]).unwrap();
+        let mut bytes = numbered(1, role);
+        let mut input = bytes.as_mut_slice();
+        assert_eq!(take(&mut connection, &mut input), []);
+        connection.advance(connection.output_len() - 1);
+        assert_eq!((take(&mut connection, &mut input).len(), input.len()), (1, 0));
+        connection.receive_eof();
+        assert!(matches!(connection.poll_event(), Some(Event::Disconnect(_))), "{role:?}: nothing is before the end");
+    }
+}
+
+#[test]
 fn a1_no_mark_never_holds_and_a_client_has_none_by_default() {
     let off = Config::default().with(|config| config.high_water = None);
     for mut connection in [established(Role::Server, off), established(Role::Client, Config::default())] {

@@ -123,19 +123,24 @@ pub(super) enum Call {
 pub(super) type Calls = Rc<RefCell<Vec<Call>>>;
 
 /// Records its calls. Echoes, except for two texts, and pauses after those that say so.
-struct Recorder(Calls);
+struct Recorder {
+    calls: Calls,
+    /// How often `on_drain` fills the output again.
+    refills: u8,
+}
 
 impl Handler for Recorder {
     fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
         match request.raw_query() {
             Some("panic") => give_up(),
             Some("wait") => {}
+            Some("wait-and-refill") => self.refills = 3,
             _ => session.accept(Accept::new()).expect("a request waits"),
         }
     }
 
     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-        self.0.borrow_mut().push(Call::Message(message.clone().into_owned()));
+        self.calls.borrow_mut().push(Call::Message(message.clone().into_owned()));
         match message.as_text() {
             Some("panic") => give_up(),
             Some("abort") => session.abort(),
@@ -150,18 +155,22 @@ impl Handler for Recorder {
     }
 
     fn on_drain(&mut self, session: &mut Session<'_>) {
-        self.0.borrow_mut().push(Call::Drain { queued: session.output_len() });
+        self.calls.borrow_mut().push(Call::Drain { queued: session.output_len() });
+        if self.refills > 0 {
+            self.refills -= 1;
+            session.send_binary(&[0; 100 << 10]).expect("there is room");
+        }
     }
 
     fn on_disconnect(&mut self, _: &mut Session<'_>, disconnect: &Disconnect) {
         let Disconnect { cause, is_clean, .. } = disconnect.clone();
-        self.0.borrow_mut().push(Call::Disconnect { cause, is_clean });
+        self.calls.borrow_mut().push(Call::Disconnect { cause, is_clean });
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.0.borrow_mut().push(Call::Drop);
+        self.calls.borrow_mut().push(Call::Drop);
     }
 }
 
@@ -197,7 +206,7 @@ impl Scene {
         let mut shared = Shared::new(handle);
         let calls = Calls::default();
         let recorded = Rc::clone(&calls);
-        let factory = move || -> Box<dyn Handler> { Box::new(Recorder(Rc::clone(&recorded))) };
+        let factory = move || -> Box<dyn Handler> { Box::new(Recorder { calls: Rc::clone(&recorded), refills: 0 }) };
         shared.routes.insert("/", Box::new(factory)).expect("the first route");
         let id = SessionId::new(0, 1);
         let address = SocketAddr::from(([192, 0, 2, 1], 1));
