@@ -4,6 +4,7 @@ mod client;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod echo;
+mod hostile;
 mod reconnect;
 mod soak;
 
