@@ -70,8 +70,8 @@ impl From<Malformed> for ListFault {
     }
 }
 
-/// Counts the elements of a list against its limit: the parts between commas and semicolons on all lines of a header,
-/// empty ones included.
+/// Counts the elements of a list against its limit: the parts between commas on all lines of a header, empty ones
+/// included. Each parameter of an extension counts as an element too.
 #[derive(Debug)]
 pub(crate) struct Budget(pub(crate) usize);
 
