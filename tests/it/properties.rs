@@ -133,6 +133,9 @@ of_a_trace! {
 
     #[test]
     fn i_30_the_end_of_the_transport_ends_the_peer(30);
+
+    #[test]
+    fn i_31_a_close_is_sent_as_asked_and_answered_as_received(31);
 }
 
 proptest! {
@@ -227,7 +230,7 @@ fn drawn_scripts_reach_every_phase_with_a_third_of_calls_refused() {
     let mut runner = TestRunner::deterministic();
     let (mut made, mut refused) = (0, 0);
     let (mut seen, mut causes) = (HashMap::new(), HashSet::new());
-    for _ in 0..3_000 {
+    for _ in 0..4_000 {
         let data = script().new_tree(&mut runner).expect("bytes can be drawn").current();
         let trace = script::run(&data);
         for (before, step, _) in trace.iter().take(trace.drawn) {

@@ -167,6 +167,10 @@ impl<'a> Script<'a> {
         if is_asked && source.ratio(2, 3)? {
             return Ok(Call::Accept(*source.choose(&[None, Some("chat")])?));
         }
+        let is_to_reply = self.subject.connection.disconnected().is_some() && self.subject.connection.can_send();
+        if is_to_reply && source.ratio(1, 10)? {
+            return Ok(Call::ReplyClose);
+        }
         let text = |source: &mut Unstructured<'_>| Ok(source.choose(&["", "hello", "κόσμε", "x"])?.to_string());
         Ok(match source.int_in_range(0..=23)? {
             0 => Call::Accept(*source.choose(&[None, Some("chat"), Some("unknown")])?),
@@ -185,7 +189,10 @@ impl<'a> Script<'a> {
             }
             18 if source.ratio(1, 2)? => Call::ReplyClose,
             19 if source.ratio(1, 2)? => Call::Pong(vec![b'q'; *source.choose(&[0, 4, 125, 126])?]),
-            20 if source.ratio(1, 3)? => Call::EnsureClosed(*source.choose(&[1000, 1005, 1006, 4000])?, "é".repeat(80)),
+            20 if source.ratio(1, 3)? => {
+                let (code, len) = *source.choose(&[(1000, 80), (1005, 0), (1006, 0), (4000, 80), (1005, 80)])?;
+                Call::EnsureClosed(code, "é".repeat(len))
+            }
             21 if source.ratio(1, 4)? => Call::Shutdown(*source.choose(&[1001, 1012])?),
             22 if source.ratio(1, 6)? => Call::Abort,
             23 if source.ratio(1, 4)? => Call::Fail(*source.choose(&[1008, 1005, 1006, 4000])?, text(source)?),

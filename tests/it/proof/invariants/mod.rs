@@ -1,5 +1,6 @@
 //! What holds of every connection at every time, whatever is called: functions of a trace.
 
+mod closing;
 mod events;
 mod flow;
 mod output;
@@ -22,7 +23,7 @@ pub(crate) struct Invariant {
 
 /// The invariants of the trace of one connection. 4, 19 and 26 compare two runs and are below; 5, 23 and 24 need two
 /// ends and belong to the simulation and the exploration; 10 is the property `chunking`.
-pub(crate) const OF_A_TRACE: [Invariant; 22] = [
+pub(crate) const OF_A_TRACE: [Invariant; 23] = [
     Invariant { number: 1, check: states::i_1_the_joint_state_is_one_of_six },
     Invariant { number: 2, check: states::i_2_a_party_only_moves_forward },
     Invariant { number: 3, check: states::i_3_closed_is_final },
@@ -45,6 +46,7 @@ pub(crate) const OF_A_TRACE: [Invariant; 22] = [
     Invariant { number: 28, check: flow::i_28_nothing_is_handed_out_while_it_is_held },
     Invariant { number: 29, check: flow::i_29_replies_pass_the_mark_by_one_frame },
     Invariant { number: 30, check: flow::i_30_the_end_of_the_transport_ends_the_peer },
+    Invariant { number: 31, check: closing::i_31_a_close_is_sent_as_asked_and_answered_as_received },
 ];
 
 /// Checks all of them for the connection whose life `data` draws.

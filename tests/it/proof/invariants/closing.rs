@@ -1,0 +1,39 @@
+//! The invariant of the code and the reason of our Close.
+
+use crate::proof::trace::{Call, Step, Trace, View};
+use statesocket::{Cause, CloseFrame, CloseReply, Event, Phase};
+
+/// RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received". A body is not added to an empty
+/// Close on the way out, nor to the answer to one; 1005 stands for it.
+pub(super) fn i_31_a_close_is_sent_as_asked_and_answered_as_received(trace: &Trace) {
+    let mut has_failed = false;
+    for (before, step, _) in trace.iter() {
+        has_failed |= step.call == Call::TransportFailed;
+        let Some((code, reason)) = asked(trace, before, step) else { continue };
+        let Some(end) = trace.end() else { panic!("I-31: no end after {step:?}") };
+        match &end.sent {
+            Some(sent) => {
+                assert_eq!((u16::from(sent.code), sent.reason.as_str()), (code, reason.as_str()), "I-31: {step:?}");
+            }
+            None => assert!(has_failed, "I-31: the Close of {step:?} is not sent: {end:?}"),
+        }
+    }
+}
+
+/// The code and the reason of the Close that `step` has to send.
+fn asked(trace: &Trace, before: &View, step: &Step) -> Option<(u16, String)> {
+    let has_frames = !matches!(before.phase, Phase::Idle | Phase::Requested);
+    let plain = |close: &CloseFrame| (close.code.into(), close.reason.to_string());
+    let asked = match (&step.call, &step.event) {
+        (Call::Close(code, reason) | Call::Fail(code, reason), _) if has_frames => (*code, reason.clone()),
+        (Call::EnsureClosed(1005, reason), _) if reason.is_empty() && before.can_send => (1005, String::new()),
+        (Call::ReplyClose, _) => plain(before.disconnect.as_ref()?.received.as_ref()?),
+        (_, Some(Event::Disconnect(end)))
+            if end.cause == Cause::PeerClosed && trace.config.close_reply == CloseReply::Automatic =>
+        {
+            plain(end.received.as_ref()?)
+        }
+        _ => return None,
+    };
+    step.refusal.is_none().then_some(asked)
+}
