@@ -3,6 +3,7 @@
 use super::{
     CLIENT, Time,
     application::Application,
+    latest_ping::LatestPing,
     network::{NEVER, Network, ReadOutcome},
     plan::Plan,
     random::{Random, seeded},
@@ -23,6 +24,7 @@ pub(super) struct Endpoint<'p> {
     pub(super) connection: Connection,
     /// The bytes that the connection holds back.
     rest: Vec<u8>,
+    latest_ping: Option<LatestPing>,
     /// The stream has ended or failed.
     has_input_ended: bool,
     /// A slow reader does not read before this time.
@@ -55,6 +57,7 @@ impl<'p> Endpoint<'p> {
         Self {
             index,
             rest: Vec::new(),
+            latest_ping: plan.ends[index].answers_latest_ping.then(LatestPing::default),
             has_input_ended: false,
             reads_at: 0,
             states: (connection.client_state(), connection.application_state()),
@@ -137,21 +140,38 @@ impl<'p> Endpoint<'p> {
         match scene.network.read(self.index, most, scene.now) {
             ReadOutcome::Some(bytes) => {
                 scene.note(self.index, || format!("reads {} bytes", bytes.len()));
-                self.take_events(scene, &bytes);
+                self.take_input(scene, &bytes);
             }
             ReadOutcome::WouldBlock => {}
             ReadOutcome::Eof => {
                 scene.note(self.index, || "reads the end of the stream".to_owned());
-                self.has_input_ended = true;
+                self.end_input(scene);
                 self.connection.receive_eof();
             }
             ReadOutcome::Failed => {
                 scene.note(self.index, || "cannot read".to_owned());
-                self.has_input_ended = true;
+                self.end_input(scene);
                 self.connection.transport_failed();
             }
         }
         self.take_events(scene, &[]);
+    }
+
+    fn take_input(&mut self, scene: &mut Scene, bytes: &[u8]) {
+        match &mut self.latest_ping {
+            Some(latest) => {
+                let passed = latest.pass(bytes);
+                self.application.record.left_out = latest.left_out;
+                self.take_events(scene, &passed);
+            }
+            None => self.take_events(scene, bytes),
+        }
+    }
+
+    fn end_input(&mut self, scene: &mut Scene) {
+        let rest = self.latest_ping.as_mut().map(LatestPing::take_rest).unwrap_or_default();
+        self.take_events(scene, &rest);
+        self.has_input_ended = true;
     }
 
     /// Hands in the rest, and `input` behind it. What is held is not handed out, and stays in the rest.
@@ -245,9 +265,9 @@ impl<'p> Endpoint<'p> {
     fn write_failed(&mut self, scene: &mut Scene, error: &io::Error) {
         scene.note(self.index, || format!("cannot write: {error}"));
         while let ReadOutcome::Some(bytes) = scene.network.read(self.index, self.sizes[0], scene.now) {
-            self.take_events(scene, &bytes);
+            self.take_input(scene, &bytes);
         }
-        self.has_input_ended = true;
+        self.end_input(scene);
         self.connection.transport_failed();
         self.take_events(scene, &[]);
     }

@@ -5,6 +5,7 @@
 
 mod application;
 mod endpoint;
+mod latest_ping;
 mod lossless;
 mod network;
 mod plan;

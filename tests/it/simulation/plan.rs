@@ -91,6 +91,8 @@ pub(super) struct EndPlan {
     pub(super) closes_at: Option<(usize, Ending)>,
     /// Reads only once per period, but then at least so many bytes.
     pub(super) reads_slowly: Option<(Time, usize)>,
+    /// Of the Pings that come together, answers only the last one.
+    pub(super) answers_latest_ping: bool,
     /// The most bytes of a read, and of a write.
     pub(super) sizes: [usize; 2],
 }
@@ -242,6 +244,7 @@ fn end(random: &mut Random, troubles: &[Trouble], is_fast: bool, largest: usize)
             .random_bool(0.2)
             .then(|| (random.random_range(1..6), script::ending(random, has(Trouble::Abort)).1)),
         reads_slowly: None,
+        answers_latest_ping: random.random_bool(0.2),
         sizes,
     }
 }

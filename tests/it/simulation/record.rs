@@ -10,6 +10,8 @@ pub(super) struct Record {
     /// The message whose first chunks were reported.
     pub(super) partial: Option<Partial>,
     pub(super) pings: Vec<Vec<u8>>,
+    /// The number of Pings that were read and not reported, since a later one came with them.
+    pub(super) left_out: usize,
     pub(super) pongs: Vec<Vec<u8>>,
     pub(super) accepted: usize,
     /// The status and the body of a rejection.

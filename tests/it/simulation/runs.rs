@@ -3,26 +3,28 @@
 use super::{
     CLIENT, SERVER,
     network::Tampering,
-    plan::Plan,
+    plan::{Plan, SECOND},
     rules,
-    script::Act,
+    script::{Act, Ending},
     statistics::Statistics,
     world::{self, Log, Outcome},
 };
 use proptest::test_runner::Config as ProptestConfig;
+use statesocket::Config;
 use std::{
     env,
     io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 /// The number of runs with 256 cases.
 const RUNS: u64 = 2_000;
 
 /// The minimum per thousand runs.
-const AT_LEAST: [(&str, usize); 17] = [
+const AT_LEAST: [(&str, usize); 18] = [
     ("opened", 500),
     ("clean", 400),
     ("crossed", 30),
@@ -36,6 +38,7 @@ const AT_LEAST: [(&str, usize); 17] = [
     ("ping", 3_000),
     ("pong", 2_500),
     ("superseded", 300),
+    ("Ping left out", 300),
     ("manual reply", 100),
     ("held by a pause", 50),
     ("held by output", 15),
@@ -147,4 +150,27 @@ fn faults_that_tcp_does_not_have_are_noticed() {
         }
         assert!(noticed >= 40, "{tampering:?} happened only {noticed} times");
     }
+}
+
+/// A keepalive Ping that is left out never gets its Pong: the bytes that come later are the sign of life.
+#[test]
+fn a_peer_that_answers_only_the_latest_ping_is_not_timed_out() {
+    let is_fast = |plan: &Plan| plan.ways.iter().all(|way| *way.latency.end() < SECOND / 200);
+    let mut left_out = 0;
+    for mut plan in (0..200).map(Plan::lossless).filter(is_fast) {
+        for end in &mut plan.ends {
+            let mut config = Config::clone(&end.config);
+            (config.ping_interval, config.pong_timeout) =
+                (Some(Duration::from_millis(500)), Some(Duration::from_secs(2)));
+            (end.config, end.answers_latest_ping) = (Arc::new(config), true);
+            // Each one soon after a keepalive Ping; then the keepalive is alone for longer than its timeout.
+            let pings = (1..6).map(|n| (n * SECOND / 2 + SECOND / 5_000, Act::Ping(b"mine".to_vec())));
+            end.acts = pings.collect();
+            (end.pauses_at, end.closes_at) = (None, None);
+            end.ending = Some((6 * SECOND, Ending::Close(1000, String::new())));
+        }
+        let outcome = run(&plan, None).unwrap_or_else(|rule| panic!("seed {}: {rule}", plan.seed));
+        left_out += outcome.records.iter().map(|record| record.left_out).sum::<usize>();
+    }
+    assert!(left_out >= 100, "only {left_out} Pings were left out");
 }

@@ -47,6 +47,7 @@ impl Statistics {
             self.count("byte", outcome.network.read_by(index).len());
             self.count("ping", record.pings.len());
             self.count("pong", record.pongs.len());
+            self.count("Ping left out", record.left_out);
             self.count("refused", record.refused);
             self.count_if("held by a pause", record.held[0] > 0);
             self.count_if("held by output", record.held[1] > 0);

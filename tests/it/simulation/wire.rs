@@ -34,7 +34,8 @@ pub(super) fn frames(mut bytes: &[u8]) -> (Vec<Frame>, usize) {
     (frames, bytes.len())
 }
 
-fn first_frame(bytes: &[u8]) -> Option<(Frame, usize)> {
+/// The first frame, if it is complete, and its length on the wire.
+pub(super) fn first_frame(bytes: &[u8]) -> Option<(Frame, usize)> {
     let header = RawHeader::parse(bytes)?;
     let payload = bytes[header.at..].get(..header.len)?;
     let opcode = header.first & 0x0F;
