@@ -99,7 +99,7 @@ pub(super) struct Bounds {
     pub(super) weapons: u8,
     /// How many of those arrive in two pieces.
     pub(super) splits: u8,
-    /// Messages, and Pings, of the application.
+    /// Messages, Pings, and messages in two fragments, of the application.
     pub(super) messages: usize,
     /// Jumps of the clock to a deadline.
     pub(super) jumps: u8,
@@ -175,6 +175,8 @@ impl Model for Adversary {
         let may = |call: &Call| match call {
             Call::Send => node.ledger.sent.len() < self.bounds.messages,
             Call::Ping => node.ledger.pings < self.bounds.messages,
+            Call::Fragment => node.ledger.fragments < self.bounds.messages,
+            Call::LastFragment => node.ledger.unfinished.is_some(),
             call => self.bounds.pauses || !call.is_of_pauses(),
         };
         let mut moves: Vec<Move> = node.calls.iter().copied().filter(may).map(Move::Call).collect();

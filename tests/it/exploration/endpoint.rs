@@ -5,7 +5,7 @@ use super::{
     ledger::{Ledger, View},
     output::Output,
     property as p,
-    subject::{Call, Fault, Subject},
+    subject::{Call, END, Fault, Subject},
 };
 use statesocket::{
     Action, Agreed, Cause, CloseReply, Config, Connection, Event, Party, Phase, Role, SocketAction, State,
@@ -190,12 +190,23 @@ impl Endpoint {
     fn call(&mut self, call: Call) -> Result<(), Violation> {
         let phase = self.subject.connection.phase();
         let text = self.ledger.sent.len().to_string();
+        let begun = || self.ledger.unfinished.clone().unwrap_or_default();
         let is_done = self.subject.call(call);
         require(is_done, p::ALLOWED, || format!("{call:?} in {phase:?}"))?;
         let local = self.subject.connection.local_party();
         match call {
             Call::Send => {
                 self.ledger.sent.push(text);
+                self.rows.push((phase, local, Action::Message));
+            }
+            Call::Fragment => {
+                self.ledger.unfinished = Some(begun() + &text);
+                self.ledger.fragments += 1;
+                self.rows.push((phase, local, Action::Message));
+            }
+            Call::LastFragment => {
+                self.ledger.sent.push(begun() + END);
+                self.ledger.unfinished = None;
                 self.rows.push((phase, local, Action::Message));
             }
             Call::Ping => {
@@ -250,7 +261,10 @@ impl Endpoint {
         match call {
             Call::Accept => is_server && is_asked && !self.ledger.has_failed && !self.ledger.at_eof,
             Call::Reject => is_server && is_asked,
-            Call::Send | Call::Ping => is_open_here && !self.ledger.has_failed,
+            // RFC 6455 section 5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
+            // another message".
+            Call::Send => is_open_here && !self.ledger.has_failed && self.ledger.unfinished.is_none(),
+            Call::Fragment | Call::LastFragment | Call::Ping => is_open_here && !self.ledger.has_failed,
             Call::Close => is_asked || is_open_here,
             Call::EnsureClosed | Call::ShutDown => local != State::Disconnected,
             Call::Abort => !connection.is_finished(),

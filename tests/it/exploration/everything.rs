@@ -42,13 +42,13 @@ fn explore_adversary(role: Role, config: Config, is_established: bool, mut bound
 
 /// The kinds of bounds: each goes further than the others in one respect.
 const SPLITS: pair::Bounds =
-    pair::Bounds { messages: 1, pings: 0, jumps: 0, splits: 1, cuts: 0, aborts: false, pauses: false };
+    pair::Bounds { messages: 1, pings: 0, fragments: 0, jumps: 0, splits: 1, cuts: 0, aborts: false, pauses: false };
 const MESSAGES: pair::Bounds =
-    pair::Bounds { messages: 2, pings: 0, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
+    pair::Bounds { messages: 2, pings: 0, fragments: 0, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
 const PINGS: pair::Bounds =
-    pair::Bounds { messages: 0, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
+    pair::Bounds { messages: 0, pings: 1, fragments: 0, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
 const TROUBLE: pair::Bounds =
-    pair::Bounds { messages: 0, pings: 0, jumps: 1, splits: 0, cuts: 1, aborts: true, pauses: false };
+    pair::Bounds { messages: 0, pings: 0, fragments: 0, jumps: 1, splits: 0, cuts: 1, aborts: true, pauses: false };
 
 #[test]
 fn i_5_i_24_two_ends_with_automatic_replies_keep_every_property() {
@@ -76,6 +76,16 @@ fn two_ends_with_manual_replies_keep_every_property_and_take_every_row() {
     }
 }
 
+const FRAGMENTS: pair::Bounds =
+    pair::Bounds { messages: 0, pings: 0, fragments: 1, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
+
+#[test]
+fn two_ends_that_send_in_fragments_keep_every_property() {
+    for reply in [CloseReply::Automatic, CloseReply::Manual] {
+        explore_pair("fragments", reply, FRAGMENTS, 16_000);
+    }
+}
+
 /// Whether an endpoint of `role` can ever take this row of the table.
 fn can_be_seen(role: Role, (phase, _, action): endpoint::Row) -> bool {
     // A client starts with its request.
@@ -86,7 +96,7 @@ fn can_be_seen(role: Role, (phase, _, action): endpoint::Row) -> bool {
 }
 
 const PAUSES: pair::Bounds =
-    pair::Bounds { messages: 1, pings: 0, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: true };
+    pair::Bounds { messages: 1, pings: 0, fragments: 0, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: true };
 
 #[test]
 fn i_28_two_ends_that_pause_and_shut_down_keep_every_property() {
@@ -111,7 +121,7 @@ fn an_endpoint_keeps_every_property_whatever_its_peer_does() {
             let open = adversary::Bounds { weapons: 2, splits: 0, messages: 0, jumps: 1, pauses: false };
             explore_adversary(role, replying(reply), true, open, 11_000);
             let talking = adversary::Bounds { weapons: 1, splits: 0, messages: 1, jumps: 0, pauses: false };
-            explore_adversary(role, replying(reply), true, talking, 4_300);
+            explore_adversary(role, replying(reply), true, talking, 30_000);
             let opening = adversary::Bounds { weapons: 2, splits: 1, messages: 0, jumps: 0, pauses: false };
             explore_adversary(role, replying(reply), false, opening, 3_300);
         }

@@ -37,6 +37,11 @@ pub(super) struct Ledger {
     /// The payloads of the messages that the application sent, and of those that it received.
     pub(super) sent: Vec<String>,
     pub(super) received: Vec<String>,
+    /// The fragments sent that were not the last ones, and the message that is still unfinished.
+    pub(super) fragments: usize,
+    pub(super) unfinished: Option<String>,
+    /// Whether the last data frame that was written is not the last one of its message.
+    is_mid_message: bool,
     pub(super) pings: usize,
     /// The reported Pings whose Pongs are not sent yet.
     owed_pongs: Vec<Vec<u8>>,
@@ -167,6 +172,11 @@ impl Ledger {
         }
         let is_pong = frame.opcode() == Raw::PONG;
         require(is_pong || self.close_sent.is_none(), p::AFTER_CLOSE, || format!("{frame:?}"))?;
+        if frame.opcode() < Raw::CLOSE {
+            let continues = frame.opcode() == Raw::CONTINUATION;
+            require(continues == self.is_mid_message, p::FRAGMENTS, || format!("{frame:?}"))?;
+            self.is_mid_message = frame.first & 0x80 == 0;
+        }
         if is_pong {
             let owed = (!self.owed_pongs.is_empty()).then(|| self.owed_pongs.remove(0));
             require(owed.as_ref() == Some(&frame.payload), p::PONGS, || format!("{frame:?} for {owed:?}"))?;

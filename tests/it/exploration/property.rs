@@ -22,4 +22,5 @@ pub(super) const EACH_OTHERS_CODE: &str = "I-24: each end sees the code that the
 pub(super) const ECHO: &str = "section 5.5.1: an automatic answer to a Close has its code";
 pub(super) const FAILURE_CODE: &str = "section 7.1.7: a violation is answered with its own code";
 pub(super) const HISTORY: &str = "every history is a path through the table";
+pub(super) const FRAGMENTS: &str = "section 5.4: the fragments of one message follow each other, up to its last";
 pub(super) const HELD: &str = "I-28: what is held is not handed out, and all else is";

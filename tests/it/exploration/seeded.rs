@@ -9,7 +9,8 @@ use super::{
 use crate::support::ROLES;
 use statesocket::{CloseReply, Role};
 
-const BOUNDS: Bounds = Bounds { messages: 1, pings: 1, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
+const BOUNDS: Bounds =
+    Bounds { messages: 1, pings: 1, fragments: 0, jumps: 0, splits: 0, cuts: 0, aborts: false, pauses: false };
 
 /// The first violation found, which has the fewest actions.
 #[track_caller]
@@ -59,6 +60,17 @@ fn an_end_that_mishandles_a_pause_is_found() {
         let found = find_within(pauses, Defect::End(role, Fault::HandsOutWhilePaused));
         assert_eq!(found.violation.property, p::HELD, "{role:?}: {found}");
         let found = find_within(pauses, Defect::End(role, Fault::ForgetsTheRest));
+        assert!([p::ALL_RECEIVED, p::CLEAN_END].contains(&found.violation.property), "{role:?}: {found}");
+    }
+}
+
+#[test]
+fn an_end_that_mishandles_fragments_is_found() {
+    let fragments = Bounds { messages: 0, pings: 0, fragments: 1, ..BOUNDS };
+    for role in ROLES {
+        let found = find_within(fragments, Defect::End(role, Fault::InterleavesMessages));
+        assert_eq!(found.violation.property, p::FRAGMENTS, "{role:?}: {found}");
+        let found = find_within(fragments, Defect::End(role, Fault::NeverEndsMessages));
         assert!([p::ALL_RECEIVED, p::CLEAN_END].contains(&found.violation.property), "{role:?}: {found}");
     }
 }

@@ -1,7 +1,7 @@
 //! A real connection, and the faults that can be put between it and its observer.
 
 use super::output::Output;
-use crate::support::Raw;
+use crate::support::{Fragments, Raw};
 use statesocket::{
     Connection, Event, Phase, Role, SocketAction, State, Timer,
     handshake::{Accept, Response},
@@ -9,12 +9,18 @@ use statesocket::{
 };
 use std::time::Instant;
 
+/// The last fragment of each message that is sent in fragments.
+pub(super) const END: &str = ".";
+
 /// What an application may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Call {
     Accept,
     Reject,
     Send,
+    /// Sends a fragment that is not the last one of its message.
+    Fragment,
+    LastFragment,
     Ping,
     Close,
     EnsureClosed,
@@ -25,10 +31,12 @@ pub(super) enum Call {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Accept,
         Self::Reject,
         Self::Send,
+        Self::Fragment,
+        Self::LastFragment,
         Self::Ping,
         Self::Close,
         Self::EnsureClosed,
@@ -73,6 +81,8 @@ pub(super) enum Fault {
     NeverAnswersClose,
     HandsOutWhilePaused,
     ForgetsTheRest,
+    InterleavesMessages,
+    NeverEndsMessages,
 }
 
 /// A connection as the exploration sees it. Everything that comes out of it passes through here.
@@ -165,6 +175,8 @@ impl Subject {
             Call::Accept => connection.accept(Accept::new()).is_ok(),
             Call::Reject => connection.reject(Response::new(StatusCode::NOT_FOUND)).is_ok(),
             Call::Send => connection.send_text(&self.sent.to_string()).is_ok(),
+            Call::Fragment => connection.send_text_fragment(&self.sent.to_string(), false).is_ok(),
+            Call::LastFragment => connection.send_text_fragment(END, true).is_ok(),
             Call::Ping => connection.ping(b"?").is_ok(),
             Call::Close => connection.close(4000 + number, "").is_ok(),
             Call::EnsureClosed => {
@@ -188,7 +200,7 @@ impl Subject {
                 true
             }
         };
-        self.sent += usize::from(is_done && call == Call::Send);
+        self.sent += usize::from(is_done && matches!(call, Call::Send | Call::LastFragment));
         if !is_done && self.fault == Some(Fault::QueuesWhatItRefuses) {
             self.extra.push(0);
         }
@@ -225,6 +237,17 @@ impl Subject {
             }
             (Some(Fault::AnswersCloseWithAnotherCode), Some(close)) if is_answer => close.payload = vec![0x0B, 0xB8],
             (Some(Fault::NeverAnswersClose), Some(_)) if is_answer => drop(frames.pop()),
+            (Some(Fault::InterleavesMessages), _) => {
+                if let Some(at) = frames.iter().position(|frame| frame.first == Raw::TEXT) {
+                    let whole = Raw { first: 0x80 | Raw::TEXT, payload: Vec::new(), key: frames[at].key };
+                    frames.insert(at + 1, whole);
+                }
+            }
+            (Some(Fault::NeverEndsMessages), _) => {
+                for frame in frames.iter_mut().filter(|frame| frame.first == 0x80 | Raw::CONTINUATION) {
+                    frame.first = Raw::CONTINUATION;
+                }
+            }
             (Some(Fault::SwallowsPong), _) => frames.retain(|frame| frame.first != 0x80 | Raw::PONG),
             _ => {}
         }

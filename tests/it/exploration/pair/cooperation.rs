@@ -60,10 +60,12 @@ impl Pair {
     fn duty(&self, world: &World, role: Role) -> Option<Move> {
         let node = self.node(world, role);
         let is_half_closed = matches!(node.view.phase, Phase::ClientClosed | Phase::ApplicationClosed);
+        let is_unfinished = node.ledger.unfinished.is_some();
         let duties = [
             (Move::Call(role, Call::Resume), node.calls.contains(&Call::Resume)),
             (Move::Poll(role), !node.ledger.is_polled),
             (Move::Call(role, Call::Accept), node.calls.contains(&Call::Accept)),
+            (Move::Call(role, Call::LastFragment), is_unfinished && node.calls.contains(&Call::LastFragment)),
             (Move::Call(role, Call::Close), node.calls.contains(&Call::Close) && is_half_closed),
             (Move::Write(role), node.view.queued > 0),
             (Move::Deliver(role), Self::is_deliverable(world, role)),

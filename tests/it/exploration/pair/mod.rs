@@ -23,6 +23,8 @@ pub(super) struct Bounds {
     /// Messages, and Pings, of each application.
     pub(super) messages: usize,
     pub(super) pings: usize,
+    /// Fragments of each application that do not end a message.
+    pub(super) fragments: usize,
     /// Jumps of the clock to a deadline.
     pub(super) jumps: u8,
     /// Times that the network delivers only one byte.
@@ -40,8 +42,8 @@ impl Bounds {
     pub(super) fn deeper(self, by: u8) -> Self {
         let more = |bound: u8| if bound > 0 { bound + by } else { 0 };
         let more_often = |bound: usize| if bound > 0 { bound + usize::from(by) } else { 0 };
-        let (messages, pings) = (more_often(self.messages), more_often(self.pings));
-        Self { messages, pings, jumps: more(self.jumps), splits: more(self.splits), ..self }
+        let [messages, pings, fragments] = [self.messages, self.pings, self.fragments].map(more_often);
+        Self { messages, pings, fragments, jumps: more(self.jumps), splits: more(self.splits), ..self }
     }
 }
 
@@ -145,6 +147,8 @@ impl Pair {
     fn may_call(&self, node: &Node, call: Call) -> bool {
         match call {
             Call::Send => node.ledger.sent.len() < self.bounds.messages,
+            Call::Fragment => node.ledger.fragments < self.bounds.fragments,
+            Call::LastFragment => node.ledger.unfinished.is_some(),
             Call::Ping => node.ledger.pings < self.bounds.pings,
             Call::Abort => self.bounds.aborts,
             Call::ShutDown | Call::Pause | Call::Resume => self.bounds.pauses,
