@@ -5,8 +5,8 @@
 //! ```
 //!
 //! It closes at the end of the input. Control characters in messages are escaped if the output is a terminal. The exit
-//! status is 0 if the closing handshake was clean and its code is 1000 or
-//! the one given, 1 if the connection ended in another way, and 2 if it never opened.
+//! status is 0 if the closing handshake was clean and its code is 1000 or the one given, 1 if the connection ended in
+//! another way, and 2 if it never opened.
 //!
 //! With `--reconnect` it reconnects after a delay, unless the end was final. Lines typed in the meantime are sent
 //! later; lines sent before may be lost with their connection. It does not reconnect once the input has ended and all

@@ -16,7 +16,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use terminal::shown;
 
@@ -72,6 +72,21 @@ fn a15_a_server_that_never_stops_sending_does_not_keep_the_input_waiting() {
     stream.write_all(&Raw::close(1000, "").bytes()).expect("the client reads");
     drop(stream);
     assert_eq!(client.wait().0, Some(0));
+}
+
+/// A listener with a full queue, whose system drops the request to connect. It waits for 10 s, `opening_timeout`.
+#[test]
+fn a15_a_port_that_never_answers_does_not_keep_the_client() {
+    const MORE_THAN_ANY_QUEUE: usize = 10_000;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket");
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+    let queued: Vec<_> = (0..MORE_THAN_ANY_QUEUE).map_while(connect).collect();
+    assert!(queued.len() < MORE_THAN_ANY_QUEUE, "the queue is never full");
+    let client = Process::start("client", &[&format!("ws://{address}/")]);
+    let (status, stdout, stderr) = client.wait();
+    assert_eq!((status, stdout), (Some(2), vec![]), "{stderr:?}");
+    assert!(stderr.last().is_some_and(|line| line.contains("timed out")), "{stderr:?}");
 }
 
 #[test]
