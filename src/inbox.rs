@@ -43,6 +43,7 @@ const LAST_READS: usize = 64;
 ///             None => {}
 ///         }
 ///         // 2. and 3. Wait and read.
+///         let now = Instant::now();
 ///         if inbox.wants_read(connection) {
 ///             match inbox.read_from(connection, &mut stream, Instant::now()) {
 ///                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
@@ -55,8 +56,8 @@ const LAST_READS: usize = 64;
 ///         while let Some(event) = inbox.next_event(connection, Instant::now()) {
 ///             on_event(connection, event);
 ///         }
-///         // 5. Pass the time, after the bytes that came in time.
-///         connection.handle_timeout(Instant::now());
+///         // 5. Pass the time from before the wait. What came before it has been read.
+///         connection.handle_timeout(now);
 ///         while let Some(event) = inbox.next_event(connection, Instant::now()) {
 ///             on_event(connection, event);
 ///         }

@@ -55,10 +55,11 @@ impl<'a> Driver<'a> {
                 Some(_) => self.stream.shutdown(std::net::Shutdown::Write).unwrap_or_default(),
                 None => {}
             }
+            let before_wait = Instant::now();
             self.wait(&mut events)?;
             self.read()?;
-            // The deadlines come last: bytes that are in the stream already came in time.
-            self.connection.handle_timeout(Instant::now());
+            // What came before that time has been read, even if a signal ended the wait.
+            self.connection.handle_timeout(before_wait);
             self.react()?;
         }
         let disconnect = self.connection.disconnected().cloned();

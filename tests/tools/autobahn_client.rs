@@ -2,11 +2,11 @@
 //!
 //! It drives each connection with a blocking socket, by the same five steps as any driver.
 
-use statesocket::{Config, Connection, Event, Message, SocketAction, handshake::Connect};
+use statesocket::{Config, Connection, Event, Inbox, Message, SocketAction, handshake::Connect};
 use std::{
     env,
     error::Error,
-    io::Read,
+    io::ErrorKind,
     net::{Shutdown, TcpStream},
     sync::Arc,
     time::{Duration, Instant},
@@ -34,10 +34,10 @@ fn drive(url: &str, mut on_message: impl FnMut(&mut Connection, Message<'_>)) ->
     let mut stream = TcpStream::connect(connect.address())?;
     stream.set_nodelay(true)?;
     let mut connection = Connection::client(&connect, Arc::new(Config::default()), Instant::now());
-    let mut buffer = vec![0; 128 << 10];
+    let mut inbox = Inbox::with_capacity(128 << 10);
     loop {
         if connection.write_to(&mut stream).is_err() {
-            connection.transport_failed();
+            inbox.write_failed(&mut connection, &mut stream);
         }
         match connection.poll_socket() {
             Some(SocketAction::Close) => return Ok(()),
@@ -45,28 +45,27 @@ fn drive(url: &str, mut on_message: impl FnMut(&mut Connection, Message<'_>)) ->
             Some(_) => stream.shutdown(Shutdown::Write).unwrap_or_default(),
             None => {}
         }
-        let deadline = connection.poll_timeout(Instant::now()).map(|(deadline, _)| deadline);
-        let wait = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).max(MIN_WAIT));
-        stream.set_read_timeout(wait)?;
-        let mut input = match stream.read(&mut buffer) {
-            Ok(0) => {
-                connection.receive_eof();
-                &mut [][..]
+        let before_wait = Instant::now();
+        if inbox.wants_read(&connection) {
+            let deadline = connection.poll_timeout(before_wait).map(|(deadline, _)| deadline);
+            let wait = deadline.map(|deadline| deadline.saturating_duration_since(before_wait).max(MIN_WAIT));
+            stream.set_read_timeout(wait)?;
+            match inbox.read_from(&mut connection, &mut stream, Instant::now()) {
+                Err(error) if is_no_failure(error.kind()) => {}
+                Err(_) => connection.transport_failed(),
+                Ok(_) => {}
             }
-            Ok(n) => &mut buffer[..n],
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
-                connection.handle_timeout(Instant::now());
-                &mut [][..]
-            }
-            Err(_) => {
-                connection.transport_failed();
-                &mut [][..]
-            }
-        };
-        while let Some(event) = connection.receive(&mut input, Instant::now()) {
+        }
+        while let Some(event) = inbox.next_event(&mut connection, Instant::now()) {
             if let Event::Message(message) = event {
                 on_message(&mut connection, message);
             }
         }
+        connection.handle_timeout(before_wait);
     }
+}
+
+/// Whether a read ended without bytes because its time was over, or because of a signal.
+const fn is_no_failure(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

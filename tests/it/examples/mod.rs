@@ -7,6 +7,8 @@ mod echo;
 mod hostile;
 mod reconnect;
 mod soak;
+#[cfg(unix)]
+mod stopped;
 
 use crate::support::{loopback::RawClient, process::Process};
 use std::net::SocketAddr;
