@@ -57,12 +57,8 @@ impl Connection {
     // In the caller's loop the fast path saves a third of the instructions of a small message.
     #[inline(always)]
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8], now: Instant) -> Option<Event<'b>> {
-        if self.has_pending() {
-            self.stamp_pending(now);
-            // Only something that is held is still pending.
-            if self.has_pending() && self.holds(!input.is_empty()) {
-                return None;
-            }
+        if self.has_pending() && self.holds_at(now, !input.is_empty()) {
+            return None;
         }
         match self.receive_by_fast_path(input, now) {
             Some(message) => Some(Event::Message(message)),
@@ -145,6 +141,19 @@ impl Connection {
         self.transport.is_open() && !self.transport.is_closing() && self.held_by().is_none()
     }
 
+    /// Sets the pending times, and says whether `receive` must hand out nothing of its input. Without input the general
+    /// path does both.
+    #[cold]
+    #[inline(never)]
+    fn holds_at(&mut self, now: Instant, has_input: bool) -> bool {
+        if !has_input {
+            return false;
+        }
+        self.stamp_pending(now);
+        // Only something that is held is still pending.
+        self.has_pending() && self.holds(true)
+    }
+
     /// Whether `receive` must hand out nothing now.
     #[cold]
     fn holds(&mut self, has_input: bool) -> bool {
@@ -197,8 +206,14 @@ impl Connection {
     fn receive_by_general_path<'b>(&mut self, input: &mut &'b mut [u8], now: Instant) -> Option<Event<'b>> {
         if !input.is_empty() {
             self.clock.bytes_came(now);
-        } else if self.needs_input() {
-            return None;
+        } else {
+            // The time of new output waits for a call that needs it: most output has been written by then.
+            if self.clock.has_pending() {
+                self.stamp_pending(now);
+            }
+            if self.needs_input() || self.holds(false) {
+                return None;
+            }
         }
         let event = self.next_event(input);
         self.stamp(now);

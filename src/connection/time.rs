@@ -22,7 +22,7 @@ impl Connection {
     /// message only postpones deadlines, so a deadline from before it is at worst too early.
     ///
     /// Commands have no argument `now`. A deadline that a command starts counts from the `now` of the next call that
-    /// has one, which is usually this one.
+    /// has one, which is usually this one. The deadlines of queued output do not count from a `receive` without input.
     #[must_use]
     pub fn poll_timeout(&mut self, now: Instant) -> Option<(Instant, Timer)> {
         self.stamp(now);

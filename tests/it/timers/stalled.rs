@@ -63,6 +63,7 @@ fn the_write_timeout_starts_with_the_call_after_the_output() {
         }
         assert_eq!(connection.poll_timeout(start), None);
         connection.send_text("waits").unwrap();
+        assert_eq!(feed_at(&mut connection, &[], start), 0, "without input it does not count");
         let message = Raw::new(Raw::BINARY, b"whole").masked().bytes();
         assert_eq!(feed_at(&mut connection, &message, start + SECOND), 1);
         let deadline = start + SECOND + Config::default().write_timeout.expect("the default has a deadline");
