@@ -136,6 +136,23 @@ fn f21_the_output_has_a_limit_and_takes_more_once_written() {
     }
 }
 
+/// 14 bytes is the longest header.
+#[test]
+fn f21_the_output_limit_is_exact_below_and_above_the_high_water_mark() {
+    for (role, high_water) in ROLES.into_iter().flat_map(|role| [(role, None), (role, Some(20)), (role, Some(90))]) {
+        let config = config(|config| {
+            (config.max_output_bytes, config.high_water, config.client_high_water) = (100, high_water, high_water);
+        });
+        for over in [0, 1] {
+            let mut connection = established(role, config.clone());
+            connection.send_binary(&[0; 30]).unwrap();
+            let room = 100 - connection.output_len() - 14;
+            let result = connection.send_binary(&vec![0; room + over]);
+            assert_eq!(result.is_ok(), over == 0, "{role:?}, high water at {high_water:?}: {result:?}");
+        }
+    }
+}
+
 /// A writer that follows a script, call by call.
 struct Scripted {
     script: Vec<io::Result<usize>>,
