@@ -1,4 +1,4 @@
-//! Security: RFC 6455 section 10 (rows S).
+//! Security: RFC 6455 section 10 (rows SE).
 
 use crate::support::{
     Fragments, Pair, Raw, accepted_head, drain, established, feed,
@@ -14,7 +14,7 @@ use statesocket::{
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
 #[test]
-fn s1_a_server_sees_the_origin_of_a_page() {
+fn se1_a_server_sees_the_origin_of_a_page() {
     let allowed = "https://example.com";
     for (origin, is_welcome) in [
         (Some("https://example.com"), true),
@@ -56,7 +56,7 @@ fn mask_keys(client: &mut Connection, n: usize) -> Vec<[u8; 4]> {
 }
 
 #[test]
-fn s2_masking_keys_are_fresh_for_each_frame_and_connection() {
+fn se2_masking_keys_are_fresh_for_each_frame_and_connection() {
     let unseeded = || Connection::established(Role::Client, Agreed::new(), Arc::new(Config::default()), Instant::now());
     let keys: Vec<_> = (0..4).flat_map(|_| mask_keys(&mut unseeded(), 16)).collect();
     assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len(), "{keys:?}");
@@ -66,7 +66,7 @@ fn s2_masking_keys_are_fresh_for_each_frame_and_connection() {
 }
 
 #[test]
-fn s2_masking_keys_are_fresh_after_an_opening_handshake_too() {
+fn se2_masking_keys_are_fresh_after_an_opening_handshake_too() {
     let connect = Connect::new("ws://server.example.com/chat").expect("a valid URI");
     let mut all = HashSet::new();
     for _ in 0..4 {
@@ -79,7 +79,7 @@ fn s2_masking_keys_are_fresh_after_an_opening_handshake_too() {
 }
 
 #[test]
-fn s3_a_client_always_masks_and_a_server_never_does() {
+fn se3_a_client_always_masks_and_a_server_never_does() {
     for role in [Role::Client, Role::Server] {
         let mut connection = established(role, Config::default());
         connection.send_text("Hello").expect("the connection is open");
@@ -107,7 +107,7 @@ fn s3_a_client_always_masks_and_a_server_never_does() {
 }
 
 #[test]
-fn s3_wrong_masking_is_refused() {
+fn se3_wrong_masking_is_refused() {
     let frame = Raw::new(Raw::TEXT, "Hello");
     for (role, frame, error) in [
         (Role::Server, frame.clone(), ProtocolError::UnmaskedFrame),
@@ -125,7 +125,7 @@ fn s3_wrong_masking_is_refused() {
 }
 
 #[test]
-fn s4_every_limit_is_finite_by_default() {
+fn se4_every_limit_is_finite_by_default() {
     let config = Config::default();
     for limit in [
         config.max_head_bytes,
@@ -146,7 +146,7 @@ fn s4_every_limit_is_finite_by_default() {
 }
 
 #[test]
-fn s5_invalid_data_gets_a_status_before_the_101_and_a_code_after() {
+fn se5_invalid_data_gets_a_status_before_the_101_and_a_code_after() {
     let (error, answer) = refusal(Config::default(), b"\x16\x03\x01\x02\x00");
     assert_eq!(error, HandshakeError::Malformed);
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"));
@@ -167,7 +167,7 @@ fn s5_invalid_data_gets_a_status_before_the_101_and_a_code_after() {
 
 /// SHA-1 only shows that the server has read the request: the answer depends on the key and nothing else.
 #[test]
-fn s7_the_answer_depends_on_the_key_alone() {
+fn se7_the_answer_depends_on_the_key_alone() {
     let accept = |changes: &[(&str, &str)]| {
         let mut server = server(Config::default());
         feed(&mut server, &request_head("/any", changes));
@@ -180,7 +180,7 @@ fn s7_the_answer_depends_on_the_key_alone() {
 }
 
 #[test]
-fn s9_a_server_under_attack_may_drop_the_connection() {
+fn se9_a_server_under_attack_may_drop_the_connection() {
     let mut server = opened_server(Config::default());
     server.send_binary(&[0; 100_000]).expect("the connection is open");
     server.abort();
@@ -194,7 +194,7 @@ fn s9_a_server_under_attack_may_drop_the_connection() {
 }
 
 #[test]
-fn s10_no_written_header_can_contain_a_line_end_or_nul() {
+fn se10_no_written_header_can_contain_a_line_end_or_nul() {
     for text in ["a\r\nX: y", "a\nb", "a\rb", "a\0b"] {
         assert!(HeaderValue::from_str(text).is_err(), "{text:?}: no header has this value");
         assert!(HeaderName::from_bytes(text.as_bytes()).is_err(), "{text:?}: no header has this name");
@@ -210,7 +210,7 @@ fn s10_no_written_header_can_contain_a_line_end_or_nul() {
 }
 
 #[test]
-fn s10_no_read_header_can_contain_a_line_end_or_nul() {
+fn se10_no_read_header_can_contain_a_line_end_or_nul() {
     for value in ["a\0b", "a\rb", "a\nb", "\0", "a\r\n b"] {
         for name in ["X", "Sec-WebSocket-Protocol", "Origin"] {
             let (error, _) = refusal(Config::default(), &request_head("/chat", &[(name, value)]));
@@ -227,14 +227,14 @@ fn s10_no_read_header_can_contain_a_line_end_or_nul() {
 }
 
 #[test]
-fn s10_the_answer_to_garbage_repeats_none_of_it() {
+fn se10_the_answer_to_garbage_repeats_none_of_it() {
     let garbage =
         request_head("/<script>", &[("X", "<script>"), ("Sec-WebSocket-Key", "<script>"), ("Host", "<script>")]);
     assert!(!refusal(Config::default(), &garbage).1.contains("script"));
 }
 
 #[test]
-fn s11_a_flood_of_pings_is_answered_in_constant_memory() {
+fn se11_a_flood_of_pings_is_answered_in_constant_memory() {
     let mut server = opened_server(Config::default());
     let flood = Raw::new(Raw::PING, [b'p'; 125]).masked().bytes().repeat(10_000);
     assert_eq!(feed(&mut server, &flood).len(), 10_000);
@@ -243,7 +243,7 @@ fn s11_a_flood_of_pings_is_answered_in_constant_memory() {
 }
 
 #[test]
-fn s12_a_plain_request_is_answered_with_426() {
+fn se12_a_plain_request_is_answered_with_426() {
     let (error, answer) = refusal(Config::default(), b"GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n");
     assert_eq!(error, HandshakeError::UpgradeRequired);
     assert_eq!(

@@ -24,7 +24,7 @@ fn status_of_origin(admission: &OriginPolicy, origin: &str) -> u16 {
 }
 
 #[test]
-fn s1_pages_of_every_origin_are_served_by_default() {
+fn se1_pages_of_every_origin_are_served_by_default() {
     assert_eq!(Admission::default().origin, OriginPolicy::Any);
     for origin in ["", "null", "https://evil.example", "nonsense"] {
         assert_eq!(status_of_origin(&OriginPolicy::Any, origin), 101, "{origin}");
@@ -32,7 +32,7 @@ fn s1_pages_of_every_origin_are_served_by_default() {
 }
 
 #[test]
-fn s1_only_pages_of_the_same_host_are_served() {
+fn se1_only_pages_of_the_same_host_are_served() {
     for (origin, expected) in [
         ("", 101),
         ("http://server.example.com", 101),
@@ -51,7 +51,7 @@ fn s1_only_pages_of_the_same_host_are_served() {
 }
 
 #[test]
-fn s1_only_pages_of_the_list_are_served() {
+fn se1_only_pages_of_the_list_are_served() {
     let list = ["https://example.com", "http://Localhost:3000", "http://[::1]:3000", "https://[2001:DB8::1]"];
     let list = OriginPolicy::List(list.map(str::to_owned).to_vec());
     for (origin, expected) in [
@@ -125,7 +125,7 @@ fn the_host_is_checked_before_the_origin_and_both_before_the_route() {
 }
 
 #[test]
-fn s1_a_request_knows_whether_it_is_of_the_same_origin() {
+fn se1_a_request_knows_whether_it_is_of_the_same_origin() {
     for (host, origin, expected) in [
         ("example.com", "http://example.com", true),
         ("example.com", "https://example.com", true),
