@@ -2,8 +2,8 @@
 
 use super::{
     Server,
-    handle::{Act, Command, Handle},
-    logging::{LOG, caught},
+    handle::{Command, Handle},
+    logging::LOG,
     session_id::SessionId,
     view::View,
 };
@@ -29,10 +29,10 @@ impl Server {
     fn execute(&mut self, command: Command, now: Instant) {
         match command {
             Command::With(id, act) => {
-                if self.sessions.find(id).is_some() {
+                if self.sessions.find(id).is_some()
+                    && let Some(act) = act.into_inner()
+                {
                     self.lend(id, now, act);
-                } else {
-                    discard(act);
                 }
             }
             Command::Send(id, message) => self.lend(id, now, |view, _| report(view.connection.send(&message))),
@@ -62,11 +62,6 @@ impl Server {
             self.take_turn(key, now, |turn, _| turn.lend(|view, _| act(view)));
         }
     }
-}
-
-/// Drops `act` without calling it. It is your code, whose `Drop` may panic.
-fn discard(act: Act) {
-    caught("dropping a command for an ended session", || drop(act));
 }
 
 /// Logs the error of a message that was not sent.

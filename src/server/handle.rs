@@ -1,6 +1,6 @@
 //! Handles: commands to a loop from other threads and from handlers.
 
-use super::{session_id::SessionId, view::View};
+use super::{logging::DropCaught, session_id::SessionId, view::View};
 use crate::{CloseCode, Message, SharedMessage};
 use std::{
     fmt, io,
@@ -16,7 +16,7 @@ pub struct Stopped;
 
 /// A command of a handle to its loop.
 pub(super) enum Command {
-    With(SessionId, Act),
+    With(SessionId, DropCaught<Act>),
     Send(SessionId, Message<'static>),
     Broadcast(Vec<SessionId>, SharedMessage),
     Close { id: SessionId, code: CloseCode, reason: String },
@@ -36,7 +36,7 @@ pub(super) trait Wake: Send + Sync + UnwindSafe + RefUnwindSafe {
 ///
 /// Every method sends the loop a command and returns at once. The loop executes the commands of each thread in the
 /// order in which that thread sent them. It drops a command for a session that has ended. The handler of that session
-/// knows the end from [`on_disconnect`](super::Handler::on_disconnect), unless it has panicked.
+/// knows the end from [`on_disconnect`](super::Handler::on_disconnect).
 ///
 /// ```
 /// use statesocket::{Config, server::{Handler, Server, Session, SessionId}};

@@ -7,7 +7,7 @@ use crate::{Disconnect, Message, handshake::Accept, handshake::Request};
 /// [route](super::Server::route), so its fields can hold the data of one client.
 ///
 /// The loop calls the methods on its own thread. A method that takes long makes all other sessions wait. A handler that
-/// panics is not called again, and its session ends with status 500 or Close 1011.
+/// panics hears only of the end afterwards, and its session ends with status 500 or Close 1011.
 pub trait Handler {
     /// A request has come. Answer it with [`Session::accept`] or [`Session::reject`], here or later through a
     /// [`Handle`](super::Handle).
@@ -49,7 +49,8 @@ pub trait Handler {
     }
 
     /// The connection has ended. This is the last call. It comes exactly once after [`on_request`](Self::on_request),
-    /// unless the handler panics or the [`Server`](super::Server) is dropped first.
+    /// however the connection ends, and also if the handler has panicked, so that a member leaves its room. Only if the
+    /// [`Server`](super::Server) is dropped first, it does not come.
     fn on_disconnect(&mut self, session: &mut Session<'_>, disconnect: &Disconnect) {
         let _ = (session, disconnect);
     }

@@ -1,7 +1,7 @@
 //! Calls of your code that may panic, and the target of log records.
 
 use std::{
-    fmt,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -10,11 +10,45 @@ pub(super) const LOG: &str = "statesocket";
 
 /// Calls `f`, which may call your code. If that panics, logs "`what` panicked" and returns `None`.
 pub(super) fn caught<T>(what: impl fmt::Display, f: impl FnOnce() -> T) -> Option<T> {
-    let result = catch_unwind(AssertUnwindSafe(f));
-    if result.is_err() {
-        log::error!(target: LOG, "{what} panicked");
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            log::error!(target: LOG, "{what} panicked");
+            // The payload is yours too. So is that of the panic of its `Drop`, where this has to end.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                mem::forget(payload);
+            }
+            None
+        }
     }
-    result.ok()
+}
+
+/// A value of your code, or none. Its `Drop` may panic, also while many of them are dropped.
+#[derive(Debug)]
+pub(super) struct DropCaught<T>(Option<T>);
+
+impl<T> DropCaught<T> {
+    pub(super) const NONE: Self = Self(None);
+
+    pub(super) const fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    pub(super) const fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.as_mut()
+    }
+
+    pub(super) fn into_inner(mut self) -> Option<T> {
+        self.0.take()
+    }
+}
+
+impl<T> Drop for DropCaught<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.0.take() {
+            caught("the drop of a handler, a factory or a command", || drop(value));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -27,5 +61,26 @@ mod tests {
         assert_eq!(caught("a sum", || 1 + 1), Some(2));
         // Unlike `panic!` this prints nothing.
         assert_eq!(caught("a test", || -> u8 { resume_unwind(Box::new("this is what the test is about")) }), None);
+    }
+
+    /// Panics when it is dropped, with another one of them.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            resume_unwind(Box::new(Self));
+        }
+    }
+
+    #[test]
+    fn a14_the_payload_of_a_panic_may_panic() {
+        assert_eq!(caught("a test", || -> u8 { resume_unwind(Box::new(Bomb)) }), None);
+    }
+
+    #[test]
+    fn a14_many_values_that_panic_can_be_dropped_together() {
+        drop([(); 3].map(|()| DropCaught::new(Bomb)));
+        let mut none = DropCaught::<Bomb>::NONE;
+        assert!(none.get_mut().is_none());
     }
 }

@@ -1,6 +1,10 @@
 //! Paths and their handlers.
 
-use super::{handler::Handler, logging::caught, params::Params};
+use super::{
+    handler::Handler,
+    logging::{DropCaught, caught},
+    params::Params,
+};
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use std::fmt;
@@ -20,7 +24,7 @@ pub struct RouteError {
 }
 
 #[derive(Default)]
-pub(super) struct Routes(matchit::Router<Factory>);
+pub(super) struct Routes(matchit::Router<DropCaught<Factory>>);
 
 impl Routes {
     pub(super) fn insert(&mut self, path: &str, factory: Factory) -> Result<(), RouteError> {
@@ -28,7 +32,7 @@ impl Routes {
         if !path.starts_with('/') {
             return Err(error("a path begins with a slash".to_owned()));
         }
-        self.0.insert(path, factory).map_err(|reason| error(reason.to_string()))
+        self.0.insert(path, DropCaught::new(factory)).map_err(|reason| error(reason.to_string()))
     }
 
     /// Makes a handler for `path` and returns it with the parameters.
@@ -45,7 +49,8 @@ impl Routes {
         let decoded = found.params.iter().map(|(name, value)| decode(value).map(|value| (name.into(), value.into())));
         let params = Params::new(decoded.collect::<Result<Vec<_>, _>>()?);
         // A factory is your code, like a handler. Its panic ends only one request.
-        let handler = caught(format_args!("the factory of a handler for {path}"), found.value)
+        let factory = found.value.get_mut().expect("a route keeps its factory until it is dropped");
+        let handler = caught(format_args!("the factory of a handler for {path}"), factory)
             .ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
         Ok((handler, params))
     }

@@ -1,7 +1,8 @@
 //! A session in the hands of its handler.
 
 use super::{
-    handle::{Command, Handle, Stopped},
+    handle::{Act, Command, Handle, Stopped},
+    logging::DropCaught,
     params::Params,
     session_id::SessionId,
     view::View,
@@ -274,6 +275,7 @@ impl Handle {
         id: SessionId,
         act: impl FnOnce(&mut Session<'_>) + Send + 'static,
     ) -> Result<(), Stopped> {
-        self.command(Command::With(id, Box::new(move |view, handle| act(&mut Session::new(view, handle)))))
+        let act: Act = Box::new(move |view, handle| act(&mut Session::new(view, handle)));
+        self.command(Command::With(id, DropCaught::new(act)))
     }
 }

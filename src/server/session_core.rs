@@ -6,7 +6,7 @@ pub(super) mod turn;
 
 use super::{
     handler::Handler,
-    logging::{LOG, caught},
+    logging::{DropCaught, LOG},
     params::Params,
     pressure::Pressure,
     rest::Rest,
@@ -30,7 +30,9 @@ pub(super) struct SessionCore {
     address: SocketAddr,
     connection: Connection,
     rest: Rest,
-    handler: Option<Box<dyn Handler>>,
+    handler: DropCaught<Box<dyn Handler>>,
+    /// The handler has panicked. It only hears of the end.
+    has_panicked: bool,
     params: Params,
     pressure: Pressure,
     /// The status that refuses the request, if the connection is beyond a limit.
@@ -49,7 +51,8 @@ impl SessionCore {
             address,
             connection,
             rest: Rest::default(),
-            handler: None,
+            handler: DropCaught::NONE,
+            has_panicked: false,
             params: Params::default(),
             pressure: Pressure::default(),
             refusal,
@@ -98,17 +101,11 @@ impl SessionCore {
         self.logged_transitions = history.len() as u8;
     }
 
-    /// Drops the handler, whose `Drop` may panic.
-    pub(super) fn drop_handler(&mut self) {
-        let handler = self.handler.take();
-        caught(format_args!("{} {}: dropping the handler", self.id, self.address), || drop(handler));
-    }
-
     /// A [`View`] of the session, to be lent, and the handler.
     fn lend<'l>(&'l mut self, stream: &'l mut impl ByteStream) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
         let view =
             View { connection: &mut self.connection, stream, id: self.id, address: self.address, params: &self.params };
-        (view, self.handler.as_deref_mut())
+        (view, self.handler.get_mut().map(|handler| &mut **handler))
     }
 
     /// Whether nothing stands before new bytes of the stream.
@@ -130,9 +127,8 @@ impl SessionCore {
         result
     }
 
-    /// Ends the session after a panic of its handler: with 500 if a request waits, else with Close 1011.
+    /// Ends the session after a panic of your code: with 500 if a request waits, else with Close 1011.
     fn fail(&mut self) {
-        self.drop_handler();
         if self.connection.request().is_some() {
             self.connection.refuse(StatusCode::INTERNAL_SERVER_ERROR);
         } else {

@@ -174,9 +174,8 @@ impl Sessions {
     }
 
     fn remove(&mut self, key: usize) {
-        let Entry { mut session, mut deadline, .. } = self.entries.remove(key);
+        let Entry { session, mut deadline, .. } = self.entries.remove(key);
         self.deadlines.remove(key, &mut deadline);
-        session.drop_handler();
         let network = Network::of(session.address().ip());
         if session.is_refused() {
             self.refused -= 1;

@@ -221,33 +221,37 @@ fn a_large_message_is_written_at_once_unless_the_output_is_full() {
 }
 
 #[test]
-fn a_panic_of_the_handler_ends_its_session_with_1011() {
+fn s6_a_panic_of_the_handler_ends_its_session_with_1011() {
     let mut scene = Scene::open(Config::default());
     scene.client.send_text("panic").expect("the client is open");
     scene.client.send_text("unheard").expect("the client is open");
     let events = scene.exchange();
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(disconnect.received.as_ref().map(|close| close.code), Some(CloseCode::INTERNAL_ERROR));
-    assert_eq!(scene.take_calls(), [message("panic"), Call::Drop], "it is not called again");
+    assert_eq!(scene.take_calls(), [message("panic")], "it hears nothing more but the end");
     scene.client_writes();
     assert!(scene.pipe.is_shut_down);
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::LocalClosed, is_clean: true }]);
 }
 
 #[test]
-fn a_panic_before_the_answer_is_answered_with_500() {
+fn s6_a_panic_before_the_answer_is_answered_with_500() {
     let mut scene = Scene::new("ws://server.example.com/?panic");
     let events = scene.exchange();
     let [Event::Rejected(response), Event::Disconnect(_)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(scene.take_calls(), [Call::Drop]);
+    let cause = Cause::Rejected(StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause, is_clean: false }]);
 }
 
 #[test]
-fn a_panic_of_a_command_ends_its_session() {
+fn s6_a_panic_of_a_command_ends_its_session_and_is_not_the_handlers() {
     let mut scene = Scene::open(Config::default());
     scene.next_turn().lend(|_, _| give_up());
     assert!(matches!(scene.client_reads().as_slice(), [Event::Disconnect(_)]));
-    assert_eq!(scene.take_calls(), [Call::Drop]);
+    scene.client.send_text("on its way").expect_err("the client has answered the Close");
+    scene.client_writes();
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::LocalClosed, is_clean: true }]);
 }
 
 #[test]
@@ -293,7 +297,7 @@ fn an_abort_closes_the_stream_at_once() {
     scene.client_writes();
     assert_eq!(scene.take_calls(), [message("abort"), Call::Disconnect { cause: Cause::Aborted, is_clean: false }]);
     assert_eq!((scene.pipe.is_shut_down, scene.pipe.is_closed), (false, true));
-    scene.session.drop_handler();
+    scene.session.handler = DropCaught::NONE;
     assert_eq!(scene.take_calls(), [Call::Drop]);
 }
 

@@ -5,7 +5,7 @@ use super::{
         handle::Handle,
         handler::Handler,
         intake::Intake,
-        logging::{LOG, caught},
+        logging::{DropCaught, LOG, caught},
         session::Session,
         shared::Shared,
         stream::ByteStream,
@@ -213,7 +213,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 self.session.log_transitions();
                 log::info!(target: LOG, "{} {}: disconnect {disconnect}", self.session.id, self.session.address);
                 self.shared.tally.count(&disconnect);
-                self.call(|handler, session| handler.on_disconnect(session, &disconnect));
+                self.call_last(|handler, session| handler.on_disconnect(session, &disconnect));
             }
             Event::Accepted(_) | Event::Rejected(_) | Event::InvalidResponse(_) => {
                 unreachable!("only a client receives a response")
@@ -227,7 +227,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         let refusal = self.intake.refusal().or(self.session.refusal).or_else(|| shared.admission.refusal(request));
         match refusal.map_or_else(|| shared.routes.find(request.path()), Err) {
             Ok((handler, params)) => {
-                self.session.handler = Some(handler);
+                self.session.handler = DropCaught::new(handler);
                 self.session.params = params;
                 self.call(|handler, session| handler.on_request(session, request));
             }
@@ -235,14 +235,21 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         }
     }
 
-    /// Calls the handler, if there is one. A handler that panics is dropped, and its session ends. Other sessions go
-    /// on.
+    /// Calls the handler, if there is one and it has not panicked.
     fn call(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Session<'_>)) {
+        if !self.session.has_panicked {
+            self.call_last(act);
+        }
+    }
+
+    /// Calls the handler, if there is one. If it panics, its session ends. Other sessions go on.
+    fn call_last(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Session<'_>)) {
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
         let (view, handler) = self.session.lend(self.stream);
         let Some(handler) = handler else { return };
         let mut session = Session::new(view, handle);
         if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut session)).is_none() {
+            self.session.has_panicked = true;
             self.session.fail();
         }
     }

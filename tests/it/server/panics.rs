@@ -2,13 +2,16 @@
 
 use crate::support::{
     Raw,
-    loopback::{Neighbours, RawClient, Served, Witness, turns::Echo},
+    loopback::{
+        Neighbours, RawClient, Served, Witness,
+        turns::{Echo, turn_until},
+    },
     request_head,
 };
 use statesocket::{
     CauseKind, Config, Disconnect, Message, Phase,
     handshake::Request,
-    server::{Handler, Session},
+    server::{Handler, Server, Session, SessionId},
 };
 use std::{panic, sync::mpsc};
 
@@ -71,7 +74,7 @@ fn serve() -> (Served, mpsc::Receiver<String>) {
 }
 
 #[test]
-fn a_panic_before_the_answer_gives_a_500() {
+fn s6_a_panic_before_the_answer_gives_a_500() {
     let (served, ends) = serve();
     let neighbours = Neighbours::start(&served.url("/ws"));
     for target in ["/fragile?request", "/unmade"] {
@@ -83,11 +86,11 @@ fn a_panic_before_the_answer_gives_a_500() {
     neighbours.end();
     let tally = served.stop();
     assert_eq!(tally.ended(CauseKind::Rejected), 2, "{tally}");
-    assert_eq!(ends.try_recv().ok(), None, "a handler that has panicked is not called again");
+    assert_eq!(ends.try_iter().collect::<Vec<_>>(), ["request"], "its end is told once; nobody was made for the other");
 }
 
 #[test]
-fn a_panic_on_an_open_connection_closes_it_with_1011() {
+fn s6_a_panic_on_an_open_connection_closes_it_with_1011() {
     let (served, ends) = serve();
     let neighbours = Neighbours::start(&served.url("/ws"));
     for (at, frame, replies) in [
@@ -108,7 +111,8 @@ fn a_panic_on_an_open_connection_closes_it_with_1011() {
     neighbours.end();
     let tally = served.stop();
     assert_eq!(tally.ended(CauseKind::LocalClosed), 4, "{tally}");
-    assert_eq!(ends.try_recv().ok(), None, "a handler that has panicked is not called again");
+    let ends: Vec<_> = ends.try_iter().collect();
+    assert_eq!(ends, ["accepted", "message", "ping", "pong"], "each end is told once");
 }
 
 #[test]
@@ -168,6 +172,45 @@ fn a_command_that_panics_ends_only_its_own_connection() {
     served.handle.with_session(id, command).expect("the server is running");
     assert_eq!(client.frame(), Raw::close(1011, ""));
     neighbours.end();
+}
+
+/// Tells the id of its session.
+struct Armed {
+    ids: mpsc::Sender<SessionId>,
+    _bomb: Bomb,
+}
+
+impl Handler for Armed {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
+        Witness::accept(session, request);
+        self.ids.send(session.id()).expect("the test is waiting");
+    }
+}
+
+#[test]
+fn a14_a_server_whose_handlers_factories_and_commands_panic_can_be_dropped() {
+    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    let (sender, ids) = mpsc::channel();
+    for path in ["/", "/other"] {
+        let (sender, bomb) = (sender.clone(), Bomb);
+        let factory = move || {
+            let _ = &bomb;
+            Armed { ids: sender.clone(), _bomb: Bomb }
+        };
+        server.route(path, factory).expect("the route is new");
+    }
+    let mut clients = [(); 3].map(|()| RawClient::dial(server.local_addr()));
+    clients.iter_mut().for_each(|client| client.write(&request_head("/", &[])));
+    let mut opened = Vec::new();
+    turn_until(&mut server, |_| {
+        opened.extend(ids.try_iter());
+        opened.len() == clients.len()
+    });
+    for id in opened {
+        let bomb = Bomb;
+        server.handle().with_session(id, move |_| drop(bomb)).expect("the server is running");
+    }
+    drop(server);
 }
 
 /// Leaves a command for its own connection, which is gone when the command is executed.
