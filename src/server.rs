@@ -35,6 +35,7 @@ mod life;
 mod limits;
 mod logging;
 mod network;
+mod normal_path;
 mod params;
 mod pressure;
 mod ready;
@@ -149,10 +150,12 @@ impl Server {
     /// of the path: `/files/{*path}`. A literal path takes precedence over a parameter. [`Session::param`] returns the
     /// values, percent-decoded.
     ///
+    /// Paths are compared in their normal form (RFC 3986 section 6.2.2.2): `/café` is also `/caf%c3%a9`.
+    ///
     /// A request for a path without a route is answered with 404.
     ///
     /// # Errors
-    /// [`RouteError`] if `path` is not a path, or conflicts with another route.
+    /// [`RouteError`] if no request can have this path, or if it conflicts with another route.
     pub fn route<H: Handler + 'static>(
         &mut self,
         path: &str,

@@ -3,6 +3,7 @@
 use super::{
     handler::Handler,
     logging::{DropCaught, caught},
+    normal_path::{normal_path, normal_route},
     params::Params,
 };
 use http::StatusCode;
@@ -29,10 +30,8 @@ pub(super) struct Routes(matchit::Router<DropCaught<Factory>>);
 impl Routes {
     pub(super) fn insert(&mut self, path: &str, factory: Factory) -> Result<(), RouteError> {
         let error = |reason| RouteError { path: path.to_owned(), reason };
-        if !path.starts_with('/') {
-            return Err(error("a path begins with a slash".to_owned()));
-        }
-        self.0.insert(path, DropCaught::new(factory)).map_err(|reason| error(reason.to_string()))
+        let normal = normal_route(path).map_err(|reason| error(reason.to_owned()))?;
+        self.0.insert(normal, DropCaught::new(factory)).map_err(|reason| error(reason.to_string()))
     }
 
     /// Makes a handler for `path` and returns it with the parameters.
@@ -42,9 +41,10 @@ impl Routes {
     /// # Errors
     /// The status that answers the request.
     pub(super) fn find(&mut self, path: &str) -> Result<(Box<dyn Handler>, Params), StatusCode> {
+        let normal = normal_path(path);
         // RFC 6455 section 4.2.2 item 4: "If the requested service is not available, the server MUST send an
         // appropriate HTTP error code (such as 404 Not Found)".
-        let found = self.0.at_mut(path).map_err(|_| StatusCode::NOT_FOUND)?;
+        let found = self.0.at_mut(&normal).map_err(|_| StatusCode::NOT_FOUND)?;
         let decode = |value| percent_decode_str(value).decode_utf8().map_err(|_| StatusCode::BAD_REQUEST);
         let decoded = found.params.iter().map(|(name, value)| decode(value).map(|value| (name.into(), value.into())));
         let params = Params::new(decoded.collect::<Result<Vec<_>, _>>()?);

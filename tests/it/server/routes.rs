@@ -53,6 +53,33 @@ fn parameters_are_decoded() {
 }
 
 #[test]
+fn s5_a_route_matches_every_spelling_of_its_path() {
+    let served = routed(&["/café", "/~user/a b", "/{x}/caf%C3%a9", "/100%/{{x}}"]);
+    for (target, expected) in [
+        ("/caf%C3%A9", "/café [] []"),
+        ("/c%61f%c3%a9", "/café [] []"),
+        ("/%7Euser/a%20b?q=%41", "/~user/a b [] [q=A]"),
+        ("/%7e/caf%c3%A9", "/{x}/caf%C3%a9 [x=~] []"),
+        ("/a%2fb/caf%c3%a9", "/{x}/caf%C3%a9 [x=a/b] []"),
+        ("/100%25/%7Bx%7D", "/100%/{{x}} [] []"),
+    ] {
+        assert_eq!(told(&served, target), expected, "{target}");
+    }
+    assert_eq!(status(&served, "/CAF%C3%A9"), StatusCode::NOT_FOUND, "letters have a case");
+}
+
+#[test]
+fn s5_a_route_that_no_request_can_have_is_an_error() {
+    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    for path in ["ws", "", "/ws?room=1", "/ws#top", "/{open"] {
+        let error = server.route(path, || Tell("never")).expect_err(path);
+        assert_eq!(error.path, path);
+    }
+    server.route("/caf%C3%A9", || Tell("first")).expect("the route is new");
+    server.route("/café", || Tell("second")).expect_err("it is the same path");
+}
+
+#[test]
 fn a_parameter_that_is_not_utf8_gets_a_400() {
     let served = routed(&["/ws/{room_id}"]);
     for target in ["/ws/%FF", "/ws/a%C3", "/ws/%ED%A0%80"] {
