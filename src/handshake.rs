@@ -25,6 +25,9 @@ pub use extension::Extension;
 pub use request::Request;
 pub use response::Response;
 
+#[cfg(feature = "server")]
+pub(crate) use grammar::is_host_and_port;
+
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE};
 
 /// Whether only the handshake itself may write the header `name`.

@@ -52,7 +52,7 @@ mod stream;
 mod tally;
 mod view;
 
-pub use admission::{Admission, OriginPolicy};
+pub use admission::{Admission, AdmissionError, OriginPolicy};
 pub use handle::{Handle, Stopped};
 pub use handler::Handler;
 pub use limits::{Limits, WhenFull};
@@ -169,9 +169,14 @@ impl Server {
         self.shared.limits = limits;
     }
 
-    /// Sets the origins and hosts that the server serves.
-    pub fn set_admission(&mut self, admission: Admission) {
-        self.shared.admission = admission;
+    /// Sets the origins and hosts that the server serves, for new requests. Upper case, default ports and a slash at
+    /// the end of an origin make no difference.
+    ///
+    /// # Errors
+    /// [`AdmissionError`] if an entry can match no request. The server keeps what it had then.
+    pub fn set_admission(&mut self, admission: Admission) -> Result<(), AdmissionError> {
+        self.shared.admission = admission.normal()?;
+        Ok(())
     }
 
     /// Counts of the accepted connections, and of the ended ones by cause.

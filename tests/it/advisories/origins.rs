@@ -89,7 +89,7 @@ mod policy {
         let served = Served::start(Config::default(), |server| {
             let mut policy = Admission::default();
             policy.origin = OriginPolicy::Same;
-            server.set_admission(policy);
+            server.set_admission(policy).expect("each entry can match");
             server.route("/", || Witness::new(mpsc::channel().0, Witness::accept)).expect("the route is new");
         });
         for (host, origin, is_same) in CASES {

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Instant};
 /// The status for a request with `changes` under `admission`.
 fn status(admission: &Admission, config: Config, changes: &[(&str, &str)]) -> u16 {
     let mut server = server(config);
-    server.set_admission(admission.clone());
+    server.set_admission(admission.clone()).expect("each entry can match");
     let mut client = ask(&server, changes);
     turn_until_answered(&mut server, &mut client)
 }
@@ -24,8 +24,17 @@ fn status_of_origin(admission: &OriginPolicy, origin: &str) -> u16 {
 }
 
 #[test]
-fn se1_pages_of_every_origin_are_served_by_default() {
-    assert_eq!(Admission::default().origin, OriginPolicy::Any);
+fn a9_only_pages_of_the_same_origin_are_served_by_default() {
+    assert_eq!(Admission::default().origin, OriginPolicy::Same);
+    for (origin, expected) in
+        [("", 101), ("http://server.example.com", 101), ("https://evil.example", 403), ("null", 403)]
+    {
+        assert_eq!(status(&Admission::default(), Config::default(), &[("Origin", origin)]), expected, "{origin}");
+    }
+}
+
+#[test]
+fn se1_any_page_is_served_if_the_policy_says_so() {
     for origin in ["", "null", "https://evil.example", "nonsense"] {
         assert_eq!(status_of_origin(&OriginPolicy::Any, origin), 101, "{origin}");
     }
@@ -61,8 +70,8 @@ fn se1_only_pages_of_the_list_are_served() {
         ("http://localhost:3000", 101),
         ("http://[::1]:3000", 101),
         ("https://[2001:db8::1]", 101),
-        // A browser never writes the default port into an origin.
-        ("https://example.com:443", 403),
+        ("https://example.com:443", 101),
+        ("https://example.com/", 403),
         ("http://example.com", 403),
         ("https://example.com:8443", 403),
         ("https://example.com.evil.example", 403),
@@ -74,6 +83,54 @@ fn se1_only_pages_of_the_list_are_served() {
     }
     assert_eq!(status_of_origin(&OriginPolicy::List(Vec::new()), "https://example.com"), 403);
     assert_eq!(status_of_origin(&OriginPolicy::List(vec!["null".to_owned()]), "null"), 101);
+}
+
+#[test]
+fn s14_every_spelling_of_an_entry_has_its_effect() {
+    for (entry, origin) in [
+        ("https://app.example.com/", "https://app.example.com"),
+        ("https://app.example.com:443", "https://app.example.com"),
+        ("HTTP://App.Example.com:80/", "http://app.example.com"),
+        ("http://[0:0::1]:3000", "http://[::1]:3000"),
+        ("tauri://localhost", "tauri://localhost"),
+        ("chrome-extension://abcdefgh", "chrome-extension://abcdefgh"),
+    ] {
+        assert_eq!(status_of_origin(&OriginPolicy::List(vec![entry.to_owned()]), origin), 101, "{entry}");
+    }
+    for (entry, host) in [("Example.COM", "example.com:8080"), ("::1", "[::1]:80"), ("[0::1]", "[::1]")] {
+        let admission = Admission::default().with(|admission| admission.hosts = Some(vec![entry.to_owned()]));
+        assert_eq!(status(&admission, Config::default(), &[("Host", host)]), 101, "{entry}");
+    }
+}
+
+#[test]
+fn s14_an_entry_that_can_match_nothing_is_an_error() {
+    let mut server = server(Config::default());
+    let mut refused = |admission: Admission, entry: &str| {
+        let error = server.set_admission(admission).expect_err(entry);
+        assert_eq!(error.entry, entry);
+        assert!(error.to_string().starts_with(&format!("{entry:?} matches no request: ")), "{error}");
+    };
+    for entry in [
+        "*",
+        "",
+        "app.example.com",
+        "//app.example.com",
+        "https://",
+        "https://*.example.com",
+        "https://bücher.example",
+        "https://app.example.com/page",
+        "https://me@app.example.com",
+        "https://app.example.com:99999",
+        "1http://app.example.com",
+    ] {
+        let list = vec!["https://good.example".to_owned(), entry.to_owned()];
+        refused(Admission::default().with(|admission| admission.origin = OriginPolicy::List(list)), entry);
+    }
+    for entry in ["example.com:443", "https://example.com", "*.example.com", "example.com/", "", "a b"] {
+        let list = Some(vec![entry.to_owned()]);
+        refused(Admission::default().with(|admission| admission.hosts = list), entry);
+    }
 }
 
 #[test]
@@ -117,7 +174,7 @@ fn the_host_is_checked_before_the_origin_and_both_before_the_route() {
     let evil = ("Origin", "https://evil.example");
     assert_eq!(status(&admission, Config::default(), &[evil, ("Host", "evil.example")]), 421);
     let mut server = statesocket::server::Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
-    server.set_admission(admission);
+    server.set_admission(admission).expect("each entry can match");
     let mut client = ask(&server, &[evil, ("Host", "example.com")]);
     assert_eq!(turn_until_answered(&mut server, &mut client), 403);
     let mut client = ask(&server, &[("Host", "example.com")]);
