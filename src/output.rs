@@ -189,6 +189,13 @@ impl Output {
         is_queued
     }
 
+    /// Keeps the queued Pongs: no later one replaces them.
+    pub(crate) fn fix_pongs(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.fix_pongs();
+        }
+    }
+
     /// Queues a Pong.
     pub(crate) fn pong(&mut self, payload: &[u8], key: Option<MaskKey>) {
         self.queue_mut().pong(payload, key);

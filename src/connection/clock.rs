@@ -16,6 +16,7 @@ use earliest::Earliest;
 use output::OutputTimes;
 use std::{
     mem,
+    num::NonZero,
     time::{Duration, Instant},
 };
 
@@ -54,12 +55,14 @@ struct Keepalive {
     is_unanswered: bool,
     /// The Pong of the last one has not come.
     awaits_pong: bool,
-    /// The last one has not been written yet.
-    is_queued: bool,
-    /// The first unanswered one is queued behind other bytes.
+    /// The number of bytes that have to leave until the last one has left, or our Close after that.
+    unwritten: u32,
+    /// The first unanswered one has not been written yet.
+    is_first_unwritten: bool,
+    /// The last one was queued behind other bytes.
     is_behind: bool,
-    /// In microseconds: precise enough, and smaller than a `Duration`.
-    round_trip: Option<u32>,
+    /// In microseconds, and at least one: precise enough, and smaller than a `Duration`.
+    round_trip: Option<NonZero<u32>>,
 }
 
 /// The times that the next [`stamp`](Clock::stamp) sets.
@@ -71,8 +74,10 @@ struct Pending {
     phase: bool,
     /// Dates the last written bytes of `output`.
     written: bool,
-    /// Dates `keepalive.sent`.
+    /// Dates the silence that begins with a written Ping.
     ping_written: bool,
+    /// Dates `keepalive.sent`.
+    ping_left: bool,
 }
 
 /// The thing that a connection waits for. It decides on the timers that run.
@@ -103,7 +108,8 @@ impl Clock {
             number: 0,
             is_unanswered: false,
             awaits_pong: false,
-            is_queued: false,
+            unwritten: 0,
+            is_first_unwritten: false,
             is_behind: false,
             round_trip: None,
         };
@@ -117,7 +123,7 @@ impl Clock {
             keepalive,
             is_paused: false,
             paused_since: None,
-            pending: Pending { any: false, phase: false, written: false, ping_written: false },
+            pending: Pending { any: false, phase: false, written: false, ping_written: false, ping_left: false },
         }
     }
 
@@ -126,7 +132,7 @@ impl Clock {
     }
 
     pub(super) fn round_trip(&self) -> Option<Duration> {
-        self.keepalive.round_trip.map(|micros| Duration::from_micros(micros.into()))
+        self.keepalive.round_trip.map(|micros| Duration::from_micros(micros.get().into()))
     }
 
     pub(super) const fn is_paused(&self) -> bool {
@@ -157,7 +163,7 @@ impl Clock {
     fn note_sign_of_life(&mut self, now: Instant) {
         self.heard.move_to(now);
         self.last_sign_of_life = self.heard.moment();
-        self.keepalive.is_unanswered &= self.keepalive.is_queued;
+        self.keepalive.is_unanswered &= self.keepalive.unwritten > 0;
     }
 
     #[inline]
@@ -186,14 +192,16 @@ impl Clock {
 
     pub(super) fn pong_came(&mut self, payload: &[u8]) {
         let keepalive = &mut self.keepalive;
-        if keepalive.awaits_pong && payload == keepalive.number.to_be_bytes() {
+        if keepalive.awaits_pong && keepalive.unwritten == 0 && payload == keepalive.number.to_be_bytes() {
             keepalive.awaits_pong = false;
             let round_trip = self.heard.moment().saturating_since(keepalive.sent);
-            keepalive.round_trip = Some(u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX));
+            let micros = u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX);
+            keepalive.round_trip = Some(NonZero::new(micros).unwrap_or(NonZero::<u32>::MIN));
         }
     }
 
-    /// Records a keepalive Ping. `is_behind` says that other bytes are queued before it. Returns its payload.
+    /// Records a keepalive Ping, which is queued then and [marked](Self::mark). `is_behind` says that other bytes are
+    /// queued before it. Returns its payload.
     ///
     /// If the Ping before it is unanswered, the peer is silent since that one, and not only since this one.
     pub(super) fn ping_sent(&mut self, now: Instant, is_behind: bool) -> [u8; 4] {
@@ -201,25 +209,35 @@ impl Clock {
         let keepalive = &mut self.keepalive;
         if !keepalive.is_unanswered {
             self.last_sign_of_life = now;
-            keepalive.is_behind = is_behind;
+            keepalive.is_first_unwritten = true;
         }
+        keepalive.is_behind = is_behind;
         keepalive.sent = now;
         keepalive.number = keepalive.number.wrapping_add(1);
         keepalive.is_unanswered = true;
         keepalive.awaits_pong = true;
-        keepalive.is_queued = true;
         keepalive.number.to_be_bytes()
     }
 
+    /// Marks the end of the `queued` bytes: a keepalive Ping or our Close has just been queued. No byte before the mark
+    /// may be taken out of the output again.
+    pub(super) fn mark(&mut self, queued: usize) {
+        self.keepalive.unwritten = u32::try_from(queued).unwrap_or(u32::MAX);
+    }
+
     /// Records that `count` bytes were written. A wait for an answer begins when the last byte of the question has been
-    /// written. Bytes that follow, such as any number of Pongs, do not restart it.
+    /// written. Bytes that follow, such as any number of Pongs, neither delay nor restart it.
     pub(super) fn bytes_written(&mut self, count: usize, is_output_empty: bool) {
         self.pending.any = true;
         self.pending.written = true;
-        self.pending.phase |= self.output.bytes_written(count, is_output_empty);
-        if is_output_empty {
-            self.keepalive.is_queued = false;
-            self.pending.ping_written |= mem::replace(&mut self.keepalive.is_behind, false);
+        let before = self.keepalive.unwritten;
+        let left = if is_output_empty { 0 } else { before.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)) };
+        self.keepalive.unwritten = left;
+        let has_left = before > 0 && left == 0;
+        self.pending.phase |= self.output.bytes_written(count, is_output_empty || has_left);
+        if has_left {
+            self.pending.ping_written |= mem::replace(&mut self.keepalive.is_first_unwritten, false);
+            self.pending.ping_left |= mem::replace(&mut self.keepalive.is_behind, false);
         }
     }
 
@@ -246,8 +264,10 @@ impl Clock {
             }
             None | Some(_) => {}
         }
-        if pending.ping_written {
+        if pending.ping_left {
             self.keepalive.sent = now;
+        }
+        if pending.ping_written {
             self.last_sign_of_life = now;
         }
         if self.output.stamp(now, pending.written, is_output_empty, level) {
@@ -298,11 +318,11 @@ impl Clock {
         // transport that is gone.
         let is_heard = !self.is_paused && !self.output.is_high();
         let is_answer_due = keepalive.is_unanswered && is_heard && config.pong_timeout.is_some();
-        if can_ping && !keepalive.is_queued && !is_answer_due {
+        if can_ping && keepalive.unwritten == 0 && !is_answer_due {
             earliest.offer(Timer::Ping, keepalive.sent.max(self.since), config.ping_interval);
         }
         if is_heard {
-            if keepalive.is_unanswered && !keepalive.is_behind {
+            if keepalive.is_unanswered && !keepalive.is_first_unwritten {
                 earliest.offer(Timer::Pong, self.last_sign_of_life, config.pong_timeout);
             }
             earliest.offer(Timer::Idle, self.message_heard.max(self.since), config.idle_timeout);

@@ -253,7 +253,7 @@ impl Connection {
     }
 
     fn queue_close(&mut self, frame: CloseFrame) {
-        self.outgoing.frame(true, OpCode::Close, &frame.encode());
+        self.clock.mark(self.outgoing.marked_frame(OpCode::Close, &frame.encode()));
         self.outcome.close_sent(frame, self.local_party());
     }
 

@@ -95,6 +95,13 @@ impl Outgoing {
         self.output.frame(is_final, opcode, payload, key);
     }
 
+    /// Queues a control frame, and keeps everything before it as it is. Returns the number of queued bytes.
+    pub(super) fn marked_frame(&mut self, opcode: OpCode, payload: &[u8]) -> usize {
+        self.frame(true, opcode, payload);
+        self.output.fix_pongs();
+        self.len()
+    }
+
     /// Queues a Pong, or replaces the last one if 16 are queued.
     #[inline]
     pub(super) fn pong(&mut self, payload: &[u8]) {

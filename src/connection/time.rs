@@ -195,7 +195,7 @@ impl Connection {
 
     fn send_keepalive(&mut self, now: Instant) {
         let payload = self.clock.ping_sent(now, !self.outgoing.is_empty());
-        self.outgoing.frame(true, OpCode::Ping, &payload);
+        self.clock.mark(self.outgoing.marked_frame(OpCode::Ping, &payload));
         self.outgoing.note_growth();
         self.transition(self.local_party(), Action::Ping);
     }

@@ -280,6 +280,11 @@ impl Queue {
         self.last_pong = NonZero::new(len as u8).map(|len| Pong { start, len });
     }
 
+    /// Keeps the queued Pongs: no later one replaces them.
+    pub(super) const fn fix_pongs(&mut self) {
+        self.last_pong = None;
+    }
+
     fn remove(&mut self, pong: Pong) {
         let range = pong.start..pong.start + usize::from(pong.len.get());
         for (before, _) in self.pieces.iter_mut().rev().take_while(|(before, _)| *before >= range.end) {

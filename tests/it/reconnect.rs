@@ -342,6 +342,7 @@ fn a_silent_peer_is_worth_a_retry() {
     while client.disconnected().is_none() {
         (now, _) = client.poll_timeout(now).expect("the connection waits for a sign of life");
         client.handle_timeout(now);
+        crate::support::drain(&mut client);
         if let Some(Event::Disconnect(disconnect)) = client.poll_event() {
             // Our Close 1011 is in it, but the application did not want to end.
             assert_eq!(disconnect.cause, Cause::TimedOut(Timer::Pong));

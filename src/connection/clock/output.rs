@@ -61,10 +61,11 @@ impl OutputTimes {
         self.is_watched |= self.is_last;
     }
 
-    /// Records that `count` bytes were written. Returns whether they were the last ones of the phase.
-    pub(super) fn bytes_written(&mut self, count: usize, is_empty: bool) -> bool {
+    /// Records that `count` bytes were written. `is_last` says that they end the output or our Close. Returns whether
+    /// they were the last ones of the phase.
+    pub(super) fn bytes_written(&mut self, count: usize, is_last: bool) -> bool {
         self.drained = self.drained.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-        is_empty && std::mem::replace(&mut self.is_last, false)
+        is_last && std::mem::replace(&mut self.is_last, false)
     }
 
     /// Sets the times to `now`. `has_written` says that bytes were written since the last call. Returns whether the

@@ -129,6 +129,7 @@ fn a_high_output_suspends_what_waits_to_hear_the_peer_but_not_the_message() {
     let (mut clock, began, mut config) = clock();
     (config.ping_interval, config.write_timeout, config.drain_timeout) = (None, None, None);
     clock.ping_sent(began, false);
+    clock.mark(6);
     clock.bytes_written(6, true);
     clock.stamp(began, true, Level::Low);
     assert_eq!(clock.deadline(OPEN, &config), Some((began + 5 * SECOND, Timer::Pong)));
@@ -145,6 +146,7 @@ fn a_high_output_suspends_what_waits_to_hear_the_peer_but_not_the_message() {
 fn the_pong_deadline_counts_from_the_written_ping_until_any_byte() {
     let (mut clock, began, config) = clock();
     clock.ping_sent(began + SECOND, true);
+    clock.mark(1);
     clock.stamp(began + SECOND, false, Level::Low);
     assert_eq!(clock.deadline(OPEN, &config), Some((began + 12 * SECOND, Timer::Write)), "the Ping is queued");
     clock.bytes_written(1, true);
@@ -158,6 +160,9 @@ fn the_pong_deadline_counts_from_the_written_ping_until_any_byte() {
 fn only_the_pong_of_the_last_ping_gives_a_round_trip() {
     let (mut clock, began, _) = clock();
     let first = clock.ping_sent(began, false);
+    clock.mark(1);
+    clock.pong_came(&first);
+    assert_eq!(clock.round_trip(), None, "the Ping has not left");
     clock.bytes_written(1, true);
     clock.bytes_came(began + SECOND);
     clock.pong_came(b"else");

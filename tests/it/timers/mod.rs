@@ -5,3 +5,4 @@ mod edges;
 mod open;
 mod opening;
 mod stalled;
+mod written;

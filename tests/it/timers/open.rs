@@ -35,6 +35,8 @@ fn ping_at(connection: &mut Connection, now: Instant) -> Vec<u8> {
     let frames = sent(connection);
     let [ping] = frames.as_slice() else { panic!("one Ping is sent: {frames:?}") };
     assert_eq!(ping.first, 0x80 | Raw::PING);
+    // As a driver does after it has written.
+    let _ = connection.poll_timeout(now);
     ping.payload.clone()
 }
 
