@@ -103,14 +103,23 @@ impl Inbox {
     ///
     /// # Errors
     /// The error of the stream, [`WouldBlock`](ErrorKind::WouldBlock) included. Nothing has been read then.
-    pub fn read_from(&mut self, connection: &mut Connection, stream: impl Read, now: Instant) -> io::Result<usize> {
+    pub fn read_from(&mut self, connection: &mut Connection, mut stream: impl Read, now: Instant) -> io::Result<usize> {
+        let was_empty = self.is_empty();
         self.make_space();
-        let read = connection.read_from(stream, &mut self.memory[self.end..], now)?;
-        self.end += read.in_buffer;
-        if read.total == 0 {
+        let space = &mut self.memory[self.end..];
+        let (total, in_space) = if was_empty {
+            let read = connection.read_from(stream, space, now)?;
+            (read.total, read.in_buffer)
+        } else {
+            // The connection has not seen the bytes before these, which may belong to the same message.
+            let len = stream.read(space)?;
+            (len, len)
+        };
+        self.end += in_space;
+        if total == 0 {
             connection.receive_eof();
         }
-        Ok(read.total)
+        Ok(total)
     }
 
     /// The memory to read into; never empty. Then call [`fill`](Self::fill), or

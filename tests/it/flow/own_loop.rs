@@ -5,7 +5,7 @@ use crate::support::{
     ROLES, Raw, config, disconnect_in,
     timers::{SECOND, client},
 };
-use statesocket::{Agreed, Cause, Connection, Event, Hold, Inbox, Role, SendError};
+use statesocket::{Agreed, Cause, Connection, Event, Hold, Inbox, Message, Role, SendError};
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind, Read, Write},
@@ -225,6 +225,39 @@ fn k9_bytes_that_are_read_ahead_of_a_rest_come_after_it() {
     let events: Vec<_> = std::iter::from_fn(|| inbox.next_event(&mut connection, now).map(Event::into_owned)).collect();
     assert_eq!(events.len(), 4, "{events:?}");
     assert!(format!("{inbox:?}").starts_with("Inbox { held_back: 0, capacity: "));
+}
+
+/// A large binary message is read straight into its memory, which must not overtake the bytes in the inbox.
+#[test]
+fn k9_reads_without_events_between_them_keep_the_order() {
+    let payload: Vec<u8> = (0..1_000_000u32).flat_map(|n| n.to_le_bytes()).take(900_000).collect();
+    for role in ROLES {
+        for reads in 1..5 {
+            let (mut connection, now) = open(role);
+            let mut inbox = Inbox::with_capacity(50_000);
+            let wire = [Raw::new(Raw::BINARY, &*payload).for_endpoint(role), numbered(3, role)].concat();
+            let mut stream = wire.as_slice();
+            let (mut messages, mut texts) = (0, 0);
+            while !stream.is_empty() || !inbox.is_empty() {
+                for _ in 0..reads {
+                    if !stream.is_empty() {
+                        inbox.read_from(&mut connection, &mut stream, now).expect("a slice can be read");
+                    }
+                }
+                while let Some(event) = inbox.next_event(&mut connection, now) {
+                    match event {
+                        Event::Message(Message::Binary(bytes)) => {
+                            messages += 1;
+                            assert!(bytes == payload, "{role:?}, {reads} reads in a row");
+                        }
+                        Event::Message(Message::Text(_)) => texts += 1,
+                        other => panic!("{role:?}, {reads} reads in a row: {other:?}"),
+                    }
+                }
+            }
+            assert_eq!((messages, texts), (1, 3), "{role:?}, {reads} reads in a row");
+        }
+    }
 }
 
 #[test]
