@@ -269,6 +269,27 @@ fn a_close_that_lies_unread_behind_a_failed_write_is_the_end() {
     assert!(scene.pipe.is_closed);
 }
 
+/// A command ends the pause, and its reply cannot be written.
+#[test]
+fn x2_bytes_that_are_read_after_a_failed_write_come_behind_the_rest() {
+    let mut scene = Scene::open(Config::default());
+    for text in ["pause", "second"] {
+        scene.client.send_text(text).expect("the client is open");
+    }
+    scene.client_writes();
+    scene.client.send_text("third").expect("the client is open");
+    scene.client.close(4001, "bye").expect("the client is open");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.pipe.is_broken = true;
+    scene.next_turn().lend(|view, _| {
+        view.connection.resume_reading();
+        view.connection.send_text("to nobody").expect("there is room");
+    });
+    let calls = scene.take_calls();
+    assert_eq!(calls[..3], ["pause", "second", "third"].map(message));
+    assert!(matches!(&calls[3..], [Call::Disconnect { cause: Cause::PeerClosed, .. }]), "{calls:?}");
+}
+
 #[test]
 fn a_failed_write_alone_is_a_lost_transport() {
     let mut scene = Scene::open(Config::default());

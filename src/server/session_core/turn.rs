@@ -117,7 +117,10 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             Ok(BytesRead { total: 0, .. }) => ReadOutcome::EndOfStream,
             Ok(read) => {
                 let mut bytes = &mut buffer[..read.in_buffer];
-                self.hand_out(&mut bytes);
+                // After a failed write there may be a rest, which these bytes must not overtake.
+                if self.session.rest.is_empty() {
+                    self.hand_out(&mut bytes);
+                }
                 if self.session.rest.try_push(bytes).is_err() {
                     self.session.connection.fail_without_memory(bytes.len());
                 }
