@@ -243,10 +243,6 @@ impl Connection {
     fn send_close(&mut self, frame: CloseFrame) {
         self.queue_close(frame);
         self.transition(self.local_party(), Action::Close);
-        if self.transport.has_failed() {
-            self.outgoing.clear();
-            self.outcome.retract_answer();
-        }
         if self.phase() == Phase::Closed {
             self.end_closed();
         }
@@ -255,6 +251,10 @@ impl Connection {
     fn queue_close(&mut self, frame: CloseFrame) {
         self.clock.mark(self.outgoing.marked_frame(OpCode::Close, &frame.encode()));
         self.outcome.close_sent(frame, self.local_party());
+        if self.transport.has_failed() {
+            self.outgoing.clear();
+            self.outcome.retract_answer();
+        }
     }
 
     /// Changes the peer's state, and answers unless that is left to your code. Bytes behind the Close are discarded

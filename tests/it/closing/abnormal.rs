@@ -312,6 +312,24 @@ fn k20_the_programs_answer_that_cannot_leave_ends_both_parties_too() {
 }
 
 #[test]
+fn k20_no_command_tells_an_answer_that_cannot_leave() {
+    let commands: [fn(&mut Connection); 4] = [
+        |connection| connection.fail(1008, "why").unwrap(),
+        |connection| connection.close(1008, "why").unwrap(),
+        |connection| connection.ensure_closed(1008, "why"),
+        |connection| connection.shutdown(1001),
+    ];
+    for (role, command) in ROLES.into_iter().flat_map(|role| commands.map(|command| (role, command))) {
+        let mut connection = established(role, manual());
+        peer_sends(&mut connection, [Raw::close(1000, "")]);
+        connection.transport_failed();
+        command(&mut connection);
+        let end = connection.disconnected().unwrap();
+        assert_eq!((&end.sent, end.is_clean, connection.output()), (&None, false, &[][..]), "{role:?}");
+    }
+}
+
+#[test]
 fn k20_our_own_close_that_cannot_leave_is_told() {
     for role in ROLES {
         let mut connection = established(role, Config::default());

@@ -1,7 +1,7 @@
 //! The invariant of the code and the reason of our Close.
 
 use crate::proof::trace::{Call, Step, Trace, View};
-use statesocket::{Cause, CloseFrame, CloseReply, Event, Phase};
+use statesocket::{Cause, CloseFrame, CloseReply, Event, Party, Phase, Role};
 
 /// RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received". A body is not added to an empty
 /// Close on the way out, nor to the answer to one; 1005 stands for it.
@@ -13,6 +13,9 @@ pub(super) fn i_31_a_close_is_sent_as_asked_and_answered_as_received(trace: &Tra
         let Some(end) = trace.end() else { panic!("I-31: no end after {step:?}") };
         match &end.sent {
             Some(sent) => {
+                let local = if trace.role == Role::Client { Party::Client } else { Party::Application };
+                let is_answer = end.received.is_some() && end.initiator != Some(local);
+                assert!(!(has_failed && is_answer), "I-31: an answer that cannot leave is not told: {end:?}");
                 assert_eq!((u16::from(sent.code), sent.reason.as_str()), (code, reason.as_str()), "I-31: {step:?}");
             }
             None => assert!(has_failed, "I-31: the Close of {step:?} is not sent: {end:?}"),
