@@ -176,9 +176,14 @@ impl Incoming {
         if let Stage::Decision(pending) = &self.0 { Some(&pending.request) } else { None }
     }
 
-    /// Whether frames that came before the answer have not been read.
-    pub(super) const fn has_early_frames(&self) -> bool {
-        matches!(self.0, Stage::EarlyFrames(_))
+    /// Whether there are frames that need no more input: those from before the answer, or one whose payload was read
+    /// straight into its memory.
+    pub(super) fn has_frames(&self) -> bool {
+        match &self.0 {
+            Stage::EarlyFrames(_) => true,
+            Stage::Frames(reader) => reader.has_whole_frame(),
+            Stage::Request(_) | Stage::Decision(_) | Stage::Response(_) | Stage::Discard => false,
+        }
     }
 
     /// Whether the peer's part of the opening handshake has still to come.

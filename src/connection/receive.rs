@@ -71,7 +71,7 @@ impl Connection {
     /// that may open or end the connection.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
-        if self.awaits_rest() || self.holds_early_frames() {
+        if self.holds(false) {
             return None;
         }
         self.next_event(&mut (&mut [] as &mut [u8]))
@@ -162,24 +162,19 @@ impl Connection {
             self.transport.set_rest(is_held);
             return is_held;
         }
-        self.awaits_rest() || self.holds_early_frames()
+        self.awaits_rest() || (self.incoming.has_frames() && self.held_by().is_some())
     }
 
-    /// Whether the connection keeps frames that came before the answer to the request.
+    /// Whether the connection itself keeps frames of the peer.
     #[cfg(feature = "server")]
-    pub(crate) const fn has_early_frames(&self) -> bool {
-        self.incoming.has_early_frames()
+    pub(crate) fn has_frames(&self) -> bool {
+        self.incoming.has_frames()
     }
 
     /// Whether the driver has bytes that come before everything that follows, such as the end of the stream.
     fn awaits_rest(&self) -> bool {
         let reads_frames = matches!(self.phase(), Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed);
         self.transport.has_rest() && reads_frames && !self.outcome.is_due()
-    }
-
-    /// Whether the connection itself has bytes of the peer that must wait.
-    fn holds_early_frames(&self) -> bool {
-        self.incoming.has_early_frames() && self.held_by().is_some()
     }
 
     /// Fast path: `input` begins with a whole, unfragmented message. `None` means "take the general path", not "no

@@ -112,6 +112,11 @@ impl Reader {
         self.is_mid_message
     }
 
+    /// Whether the whole payload of a frame has been [committed](Self::commit), and not been handed out.
+    pub(crate) fn has_whole_frame(&self) -> bool {
+        self.frame.as_ref().is_some_and(|frame| frame.remaining == 0)
+    }
+
     /// Whether a part of an unfinished message has been kept since the last call.
     pub(crate) fn take_part(&mut self) -> bool {
         self.message.as_mut().is_some_and(|message| mem::take(&mut message.has_part))

@@ -113,10 +113,10 @@ impl SessionCore {
         stream.is_readable() && self.rest.is_empty() && self.connection.wants_read()
     }
 
-    /// Whether bytes that were held back can be handed out now: the rest of a read, or frames from before the answer,
-    /// which the connection itself keeps.
+    /// Whether bytes that were held back can be handed out now: the rest of a read, or frames that the connection
+    /// itself keeps.
     fn may_deliver(&self) -> bool {
-        (!self.rest.is_empty() || self.connection.has_early_frames()) && self.connection.held_by().is_none()
+        (!self.rest.is_empty() || self.connection.has_frames()) && self.connection.held_by().is_none()
     }
 
     /// Writes queued bytes, as far as the stream takes them.

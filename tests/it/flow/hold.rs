@@ -108,6 +108,33 @@ fn a1_early_bytes_wait_like_any_others() {
     assert_eq!(texts(&take(&mut server, &mut input)), ["0", "1", "2", "0"], "the early ones come first");
 }
 
+/// Its last bytes were read straight into its memory, so there is no rest of any input.
+#[test]
+fn a1_a_large_message_that_is_complete_waits_like_any_other() {
+    for role in ROLES_WITH_A_MARK {
+        for hold in [Hold::Pause, Hold::Output] {
+            let (mut connection, now) = (marked(role), Instant::now());
+            let wire = Raw::new(Raw::BINARY, [7; 200_000]).for_endpoint(role);
+            let (mut stream, mut buffer) = (wire.as_slice(), [0; 50_000]);
+            let read = connection.read_from(&mut stream, &mut buffer, now).expect("a slice can be read");
+            assert_eq!(connection.receive(&mut &mut buffer[..read.in_buffer], now), None);
+            let read = connection.read_from(&mut stream, &mut buffer, now).expect("a slice can be read");
+            assert_eq!((read.in_buffer, stream.len()), (0, 0), "{role:?}");
+            match hold {
+                Hold::Pause => connection.pause_reading(),
+                _ => connection.send_binary(&vec![0; 100 << 10]).unwrap(),
+            }
+            assert_eq!(connection.held_by(), Some(hold));
+            assert_eq!(connection.receive(&mut &mut [][..], now), None, "{role:?}, {hold:?}");
+            assert_eq!(connection.poll_event(), None, "{role:?}, {hold:?}");
+            connection.resume_reading();
+            drain(&mut connection);
+            let event = connection.poll_event();
+            assert!(matches!(event, Some(Event::Message(message)) if message.len() == 200_000), "{role:?}, {hold:?}");
+        }
+    }
+}
+
 #[test]
 fn k1_a_pause_stops_within_a_read_and_goes_on_where_it_stopped() {
     for role in ROLES {
