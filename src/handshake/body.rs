@@ -172,11 +172,13 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
     Ok(length)
 }
 
-/// Whether chunked is the final transfer coding (RFC 9112 section 6.3).
+/// Whether chunked is the final transfer coding (RFC 9112 section 6.3). RFC 9110 section 5.6.1.2: "A recipient MUST
+/// parse and ignore a reasonable number of empty list elements".
 fn is_chunked(headers: &HeaderMap) -> bool {
-    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back().and_then(|value| value.to_str().ok());
-    last.and_then(|value| value.split(',').next_back())
-        .is_some_and(|coding| trim(coding).eq_ignore_ascii_case("chunked"))
+    let lines = headers.get_all(TRANSFER_ENCODING).iter().rev();
+    let codings = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    let last = codings.map(|coding| coding.trim_ascii()).find(|coding| !coding.is_empty());
+    last.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"))
 }
 
 /// Takes at most `left` and at most `room` bytes off the front of `input`.

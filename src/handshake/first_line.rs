@@ -11,6 +11,10 @@ pub(super) trait FirstLine: Sized {
     /// must have no body, a client that the peer speaks HTTP.
     const START: [u8; 5];
 
+    /// Whether a header may be folded over several lines. RFC 9112 section 5.2: a server rejects that, or replaces each
+    /// fold with spaces; "A user agent [...] MUST replace each received obs-fold with one or more SP octets".
+    const MAY_FOLD: bool;
+
     /// Whether a first line can have `byte` after the first `at` bytes of [`START`](Self::START).
     fn can_follow(at: usize, byte: u8) -> bool;
 
@@ -33,6 +37,7 @@ pub(super) struct RequestLine {
 
 impl FirstLine for RequestLine {
     const START: [u8; 5] = *b"HEAD ";
+    const MAY_FOLD: bool = false;
 
     fn can_follow(at: usize, byte: u8) -> bool {
         is_token_byte(byte) || (at > 0 && byte == b' ')
@@ -74,6 +79,7 @@ pub(super) struct StatusLine {
 
 impl FirstLine for StatusLine {
     const START: [u8; 5] = *b"HTTP/";
+    const MAY_FOLD: bool = true;
 
     fn can_follow(at: usize, byte: u8) -> bool {
         byte == Self::START[at]

@@ -18,6 +18,8 @@ pub(super) struct HeadReader<L> {
     /// The number of bytes of [`FirstLine::START`] that the first line begins with.
     started: usize,
     first_line: Option<(L, Range<usize>)>,
+    /// A line begins with white space.
+    is_folded: bool,
     /// The bytes of the heads before this one, which are interim responses.
     before: usize,
 }
@@ -43,7 +45,7 @@ pub(super) struct Head<L> {
 
 impl<L> Default for HeadReader<L> {
     fn default() -> Self {
-        Self { bytes: Vec::new(), line_start: 0, lines: 0, started: 0, first_line: None, before: 0 }
+        Self { bytes: Vec::new(), line_start: 0, lines: 0, started: 0, first_line: None, is_folded: false, before: 0 }
     }
 }
 
@@ -76,8 +78,11 @@ impl<L: FirstLine> HeadReader<L> {
             return Err(self.refuse());
         }
         let before = self.before + self.bytes.len();
-        let done = mem::replace(self, Self { before, ..Self::default() });
+        let mut done = mem::replace(self, Self { before, ..Self::default() });
         let (first_line, first_line_at) = done.first_line.expect("a head ends after its first line");
+        if L::MAY_FOLD && done.is_folded {
+            unfold(&mut done.bytes[first_line_at.end..]);
+        }
         Ok(Some(Head { first_line, first_line_at, bytes: done.bytes.into(), lines: done.lines }))
     }
 
@@ -172,6 +177,11 @@ impl<L: FirstLine> HeadReader<L> {
             return Ok(self.lines > 0);
         }
         self.lines += 1;
+        let first = match start.checked_sub(self.bytes.len()) {
+            Some(start) => input[start],
+            None => self.bytes[start],
+        };
+        self.is_folded |= matches!(first, b' ' | b'\t');
         if self.lines == 1 {
             let Some(line) = self.joined(start, input) else { return Err(self.refuse()) };
             let first_line = L::parse(&line[..line.len() - 2])?;
@@ -192,6 +202,15 @@ impl<L: FirstLine> HeadReader<L> {
         joined.extend_from_slice(held);
         joined.extend_from_slice(input);
         Some(Cow::Owned(joined))
+    }
+}
+
+/// Replaces the line end before each line that goes on with white space. The first line of `headers` cannot go on.
+fn unfold(headers: &mut [u8]) {
+    for at in 1..headers.len().saturating_sub(2) {
+        if matches!(headers[at..at + 3], [b'\r', b'\n', b' ' | b'\t']) {
+            headers[at..at + 2].fill(b' ');
+        }
     }
 }
 

@@ -295,7 +295,8 @@ fn is_key(key: &str) -> bool {
 
 /// Refuses a request with a body, whose bytes would be read as frames. Request smuggling confuses the two.
 fn refuse_body(headers: &HeaderMap) -> Result<(), HandshakeError> {
-    let has_length = headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0");
+    let is_zero = |length: &[u8]| !length.is_empty() && length.iter().all(|digit| *digit == b'0');
+    let has_length = headers.get_all(CONTENT_LENGTH).iter().any(|length| !is_zero(length.as_bytes()));
     if has_length || headers.contains_key(TRANSFER_ENCODING) { Err(HandshakeError::RequestBody) } else { Ok(()) }
 }
 

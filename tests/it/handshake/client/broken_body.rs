@@ -45,6 +45,30 @@ fn k3_a_chunked_body_that_is_not_chunked_is_cut_off_at_its_beginning() {
 }
 
 #[test]
+fn k3_empty_elements_of_the_transfer_codings_are_ignored() {
+    for framing in [
+        "Transfer-Encoding: chunked,",
+        "Transfer-Encoding: gzip, chunked ,,\t",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: ",
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: , CHUNKED\r\nTransfer-Encoding:,",
+    ] {
+        assert_cut_off(framing, "5\r\nHello\r\n0\r\n\r\n", "Hello");
+    }
+}
+
+/// RFC 9112 section 5.2: a user agent replaces each fold with spaces.
+#[test]
+fn k3_a_folded_header_of_a_response_is_one_value() {
+    let framing = "X-Folded: one\r\n two\r\n\t\r\n \tthree\r\nContent-Length:\r\n 5";
+    for size in SIZES {
+        let response = read_rejection(1000, &unavailable(framing, "Hello"), size, false);
+        let words: Vec<_> = response.headers["x-folded"].to_str().unwrap().split_ascii_whitespace().collect();
+        assert_eq!((words, &response.body[..]), (vec!["one", "two", "three"], &b"Hello"[..]), "{size}");
+        assert_eq!(response.headers["retry-after"], "7");
+    }
+}
+
+#[test]
 fn k3_a_fault_after_good_chunks_cuts_the_body_off_there() {
     let good = "3\r\nno \r\n5;a=\"b\"\r\nHello\r\n";
     for bad in ["x", "\r\n", "5\n", "5 5\r\n", "5x", "g\r\n", "5;a\n", "5\rx", "5;a\rx", "5 ;a\r\r\n"] {

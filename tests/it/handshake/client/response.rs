@@ -147,15 +147,7 @@ fn hr7_a_malformed_head_fails_the_handshake() {
     }
     let whole = accepted_head(&request, &[]);
     let start = &whole[..whole.len() - 2];
-    for line in [
-        &b"No-Colon"[..],
-        b"Space : x",
-        b"X: nul\0",
-        b"X: bare\rreturn",
-        b"X: bare\nfeed",
-        b"X: folded\r\n here",
-        b": no name",
-    ] {
+    for line in [&b"No-Colon"[..], b"Space : x", b"X: nul\0", b"X: bare\rreturn", b"X: bare\nfeed", b": no name"] {
         let error = failure(asking(Config::default(), &[]).0, &[start, line, b"\r\n\r\n"].concat());
         assert_eq!(error, HandshakeError::Malformed, "{}", line.escape_ascii());
     }

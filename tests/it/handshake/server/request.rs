@@ -290,6 +290,7 @@ fn hs14_a_request_with_a_body_is_answered_with_400() {
         &[("Content-Length", "+0")],
         &[("Content-Length", "-1")],
         &[("Content-Length", "x")],
+        &[("Content-Length", ",")],
         &[("Transfer-Encoding", "chunked")],
         &[("Transfer-Encoding", "identity")],
         &[("Transfer-Encoding", "\tchunked")],
@@ -300,6 +301,8 @@ fn hs14_a_request_with_a_body_is_answered_with_400() {
         let config = config(|config| config.plain_http = true);
         assert_eq!(refusal(config, &request_head("/", &plain)).0, HandshakeError::RequestBody, "plain, {changes:?}");
     }
-    let none = request(Config::default(), &request_head("/chat", &[("Content-Length", "0")]));
-    assert!(none.is_websocket(), "a length of 0 means no body");
+    for zero in ["0", "00", "0000000000000000000000000"] {
+        let none = request(Config::default(), &request_head("/chat", &[("Content-Length", zero)]));
+        assert!(none.is_websocket(), "a length of {zero} means no body");
+    }
 }

@@ -43,6 +43,24 @@ impl Head {
         head
     }
 
+    /// Whether a header goes on in the next line.
+    pub(super) fn is_folded(&self) -> bool {
+        self.lines.iter().skip(2).any(|line| goes_on(line))
+    }
+
+    /// With each folded header on one line.
+    pub(super) fn unfolded(&self) -> Self {
+        let mut head = self.clone();
+        head.lines.clear();
+        for line in &self.lines {
+            match head.lines.last_mut().filter(|_| goes_on(line)) {
+                Some(last) => last.extend([b"  ", line.as_slice()].concat()),
+                None => head.lines.push(line.clone()),
+            }
+        }
+        head
+    }
+
     /// The bytes of a complete head with these lines.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -208,4 +226,9 @@ impl Head {
 fn split(line: &[u8]) -> Option<(String, String)> {
     let line = String::from_utf8_lossy(line);
     line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim_matches([' ', '\t']).to_owned()))
+}
+
+/// Whether a line goes on with the header before it.
+fn goes_on(line: &[u8]) -> bool {
+    line.starts_with(b" ") || line.starts_with(b"\t")
 }

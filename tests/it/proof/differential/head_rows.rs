@@ -64,10 +64,13 @@ pub(crate) enum HandshakeRow {
     /// tungstenite decodes the key, and refuses one whose last digit has bits that do not count. RFC 6455 section
     /// 4.2.2: "It is not necessary for the server to base64-decode the |Sec-WebSocket-Key| value."
     KeyBits,
+    /// tungstenite refuses a folded header. RFC 9112 section 5.2: a user agent "MUST replace each received obs-fold
+    /// with one or more SP octets".
+    Fold,
 }
 
 impl HandshakeRow {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::BareLineFeed,
         Self::Early,
         Self::Origin,
@@ -85,6 +88,7 @@ impl HandshakeRow {
         Self::NoSubprotocol,
         Self::MinorVersion,
         Self::KeyBits,
+        Self::Fold,
     ];
 
     /// Whether this row explains the difference.
@@ -155,6 +159,10 @@ impl HandshakeRow {
                 let is_why = matches!(theirs, Verdict::Refused(Refusal::Theirs(error)) if error.ends_with(says));
                 only_we_accept && is_why && side == Side::Server
             }
+            Self::Fold => {
+                let is_refused = matches!(ours, Verdict::Refused(_));
+                side == Side::Client && they_refuse && !is_refused && head.is_folded()
+            }
         }
     }
 
@@ -180,6 +188,7 @@ impl HandshakeRow {
             Self::NoSubprotocol => head.with(PROTOCOL, "chat").bytes(),
             Self::MinorVersion => head.with_version_1_1().bytes(),
             Self::KeyBits => head.with("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==").bytes(),
+            Self::Fold => head.unfolded().bytes(),
         }
     }
 
@@ -217,6 +226,7 @@ impl HandshakeRow {
             Self::ExtensionChosen => answers(1, &[(EXTENSIONS, "permessage-deflate")]),
             Self::NoSubprotocol => answers(3, &[]),
             Self::KeyBits => asks(&[("Sec-WebSocket-Key", "AQIDBAUGBwgJCgsMDQ4PEC==")]),
+            Self::Fold => b"\x01HTTP/1.1 404 Not Found\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n".to_vec(),
             Self::MinorVersion => b"\x01HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
         }
     }
