@@ -42,22 +42,29 @@ const LAST_READS: usize = 64;
 ///             Some(_) => stream.shutdown(Shutdown::Write).unwrap_or_default(),
 ///             None => {}
 ///         }
-///         // 2. and 3. Wait and read.
-///         let now = Instant::now();
-///         if inbox.wants_read(connection) {
-///             match inbox.read_from(connection, &mut stream, Instant::now()) {
-///                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-///                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-///                 Err(_) => connection.transport_failed(),
-///                 Ok(_) => {}
+///         // 2. to 4. Wait, read and react. At a deadline go on while there is more, up to 8 MiB.
+///         let before_wait = Instant::now();
+///         for _ in 0..128 {
+///             let has_read = inbox.wants_read(connection)
+///                 && match inbox.read_from(connection, &mut stream, Instant::now()) {
+///                     Ok(len) => len > 0,
+///                     Err(error) => {
+///                         let is_no_failure = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
+///                         if !is_no_failure.contains(&error.kind()) {
+///                             connection.transport_failed();
+///                         }
+///                         false
+///                     }
+///                 };
+///             while let Some(event) = inbox.next_event(connection, Instant::now()) {
+///                 on_event(connection, event);
+///             }
+///             if !has_read || !connection.is_due(before_wait) {
+///                 break;
 ///             }
 ///         }
-///         // 4. React.
-///         while let Some(event) = inbox.next_event(connection, Instant::now()) {
-///             on_event(connection, event);
-///         }
 ///         // 5. Pass the time from before the wait. What came before it has been read.
-///         connection.handle_timeout(now);
+///         connection.handle_timeout(before_wait);
 ///         while let Some(event) = inbox.next_event(connection, Instant::now()) {
 ///             on_event(connection, event);
 ///         }

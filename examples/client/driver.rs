@@ -19,6 +19,9 @@ const HIGH_WATER: usize = 1 << 20;
 /// The most reads per turn, so that a server that never stops sending keeps neither the input nor the clock waiting.
 const READS_PER_TURN: usize = 16;
 
+/// The most reads at a deadline. They empty the buffer that a system has for a socket.
+const READS_AT_DEADLINE: usize = 128;
+
 /// Drives a connection on mio by the five steps: write, wait, read, react, pass the time.
 pub(crate) struct Driver<'a> {
     connection: Connection,
@@ -57,7 +60,8 @@ impl<'a> Driver<'a> {
             }
             let before_wait = Instant::now();
             self.wait(&mut events)?;
-            self.read()?;
+            let budget = if self.connection.is_due(before_wait) { READS_AT_DEADLINE } else { READS_PER_TURN };
+            self.read(budget)?;
             // What came before that time has been read, even if a signal ended the wait.
             self.connection.handle_timeout(before_wait);
             self.react()?;
@@ -117,8 +121,8 @@ impl<'a> Driver<'a> {
         false
     }
 
-    fn read(&mut self) -> io::Result<()> {
-        for _ in 0..READS_PER_TURN {
+    fn read(&mut self, budget: usize) -> io::Result<()> {
+        for _ in 0..budget {
             if !self.is_readable || !self.inbox.wants_read(&self.connection) {
                 break;
             }

@@ -29,6 +29,13 @@ impl Connection {
         self.clock.deadline(self.waits(), &self.config)
     }
 
+    /// Whether a deadline has come by `now`. A driver reads first what the peer may have sent in time: all that the
+    /// system has for the stream, which is more than it reads otherwise. [`Inbox`](crate::Inbox) shows how.
+    #[must_use]
+    pub fn is_due(&mut self, now: Instant) -> bool {
+        self.poll_timeout(now).is_some_and(|(deadline, _)| deadline <= now)
+    }
+
     /// Acts on the deadlines up to `now`. Take the events that follow with [`poll_event`](Self::poll_event). An early
     /// or repeated call does nothing. After a jump of the clock each timer fires once.
     ///

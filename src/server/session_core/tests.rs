@@ -341,6 +341,20 @@ fn a_deadline_is_met_after_everything_that_came_in_time() {
     assert_eq!(scene.take_calls(), [Call::Disconnect { cause, is_clean: false }]);
 }
 
+/// It is more than a turn reads otherwise.
+#[test]
+fn x1_at_a_deadline_everything_that_came_before_it_is_read() {
+    let mut scene = Scene::open(Config::default().with(|config| config.ping_interval = None));
+    scene.next_turn().lend(|view, _| view.connection.close(1000, "").expect("the session is open"));
+    scene.client.send_binary(&[7; 2 << 20]).expect("the client is open");
+    scene.client.close(4001, "crossing").expect("the client is open");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.now = scene.session.next_deadline(scene.now).expect("the Close waits for its answer");
+    scene.turn();
+    let calls = scene.take_calls();
+    assert!(matches!(calls[..], [Call::Message(_), Call::Disconnect { is_clean: true, .. }]), "{}", calls.len());
+}
+
 #[test]
 fn a_request_is_refused_by_whatever_refuses_it() {
     let status_of = |change: fn(&mut Scene), uri| {

@@ -19,6 +19,9 @@ use std::{io::ErrorKind, time::Instant};
 /// The most reads of one session per turn, so that a peer that sends much does not keep the others waiting.
 const READS_PER_TURN: usize = 4;
 
+/// The most reads of a session whose deadline has come. They empty the buffer that a system has for a socket.
+const READS_AT_DEADLINE: usize = 64;
+
 /// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
 pub(crate) struct Turn<'a, S> {
     session: &'a mut SessionCore,
@@ -53,16 +56,18 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         self.flush();
         self.deliver_rest();
-        for _ in 0..READS_PER_TURN {
-            if self.stream.is_closed() || !self.session.may_read(self.stream) {
-                break;
-            }
+        let is_due = may_be_due && self.session.connection.is_due(self.now);
+        let mut reads = if is_due { READS_AT_DEADLINE } else { READS_PER_TURN };
+        while reads > 0 && !self.stream.is_closed() && self.session.may_read(self.stream) {
             self.read();
             self.flush();
+            // Input may have postponed the deadline.
+            let is_over = reads > READS_PER_TURN && !self.session.connection.is_due(self.now);
+            reads = if is_over { READS_PER_TURN } else { reads - 1 };
         }
         // Deadlines come last. Bytes that are in the stream already came in time, even if a slow handler has delayed
         // the loop.
-        if may_be_due {
+        if is_due {
             self.session.connection.handle_timeout(self.now);
             self.hand_out_pending();
             self.flush();

@@ -34,6 +34,20 @@ fn late_and_repeated_calls_are_harmless() {
 }
 
 #[test]
+fn a_connection_is_due_from_its_deadline_on() {
+    let start = Instant::now();
+    for role in ROLES {
+        let mut connection = open(role, timed(), start);
+        connection.close(1000, "").unwrap();
+        drain(&mut connection);
+        let (deadline, _) = connection.poll_timeout(start).expect("the Close waits for its answer");
+        let around = [deadline - Duration::from_nanos(1), deadline, deadline + SECOND];
+        assert_eq!(around.map(|now| connection.is_due(now)), [false, true, true], "{role:?}");
+        assert!(!open(role, untimed(), start).is_due(deadline), "{role:?}: nothing is timed");
+    }
+}
+
+#[test]
 fn without_timeouts_there_are_no_timers() {
     let start = Instant::now();
     let close = Raw::close(1000, "");

@@ -49,6 +49,19 @@ fn only_written_bytes_restart_the_write_timeout() {
     }
 }
 
+#[test]
+fn a_message_that_is_offered_to_a_full_stream_restarts_no_write_timeout() {
+    let start = Instant::now();
+    let mut connection = established(Role::Server, config(|config| config.ping_interval = None));
+    connection.send_text("waits").unwrap();
+    let deadline = connection.poll_timeout(start).expect("a deadline");
+    let message = vec![0; 20_000];
+    for second in 1..5 {
+        connection.send_through(&*message, &mut [][..]).unwrap();
+        assert_eq!(connection.poll_timeout(start + second * SECOND), Some(deadline), "nothing has left");
+    }
+}
+
 /// The fast path for whole messages tells the time too, and output into lent memory is noticed too.
 #[test]
 fn the_write_timeout_starts_with_the_call_after_the_output() {
