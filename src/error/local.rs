@@ -158,4 +158,10 @@ pub enum ConnectError {
     /// one that begins with `Sec-WebSocket-`.
     #[error("the header {0} belongs to the handshake")]
     ReservedHeader(HeaderName),
+    /// RFC 6454 section 7.3: a user agent sends at most one `Origin`.
+    #[error("there is an Origin already")]
+    DuplicateOrigin,
+    /// RFC 6454 section 7.1: an `Origin` is printable ASCII, and not empty.
+    #[error("an Origin is printable ASCII")]
+    InvalidOrigin,
 }

@@ -4,11 +4,12 @@ use super::{
     grammar::{is_host_and_port, is_token},
     head::{write_header, write_headers},
     is_reserved,
+    request::is_origin,
 };
 use crate::{error::ConnectError, random::Random};
 use http::{
     HeaderMap, Uri,
-    header::{HOST, HeaderName, HeaderValue},
+    header::{HOST, HeaderName, HeaderValue, ORIGIN},
     uri::PathAndQuery,
 };
 
@@ -82,10 +83,17 @@ impl Connect {
     /// Adds a header, such as `Origin`, `Cookie` or `Authorization`.
     ///
     /// # Errors
-    /// [`ConnectError::ReservedHeader`] if the header is part of the handshake.
+    /// [`ConnectError::ReservedHeader`] if the header is part of the handshake. A second `Origin` is
+    /// [`ConnectError::DuplicateOrigin`], a malformed one [`ConnectError::InvalidOrigin`]: servers refuse both.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, ConnectError> {
         if is_reserved(&name) || name == HOST {
             return Err(ConnectError::ReservedHeader(name));
+        }
+        if name == ORIGIN && self.headers.contains_key(ORIGIN) {
+            return Err(ConnectError::DuplicateOrigin);
+        }
+        if name == ORIGIN && !is_origin(&value) {
+            return Err(ConnectError::InvalidOrigin);
         }
         self.headers.append(name, value);
         Ok(self)

@@ -10,7 +10,7 @@ use crate::{config::Config, error::HandshakeError};
 use http::{
     HeaderMap, Method, Uri,
     header::{
-        CONNECTION, CONTENT_LENGTH, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+        CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
         SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
     },
     uri::{Authority, PathAndQuery},
@@ -131,7 +131,7 @@ impl Request {
     /// user information, a port over 65535, a path.
     ///
     /// The scheme is not compared, since the request does not tell whether TLS was terminated before this server. A
-    /// missing port is the default port of the origin's scheme.
+    /// missing or empty port is the default port of the origin's scheme.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
         let origin = self.origin().and_then(parse_origin);
@@ -268,8 +268,12 @@ fn check_origin(headers: &HeaderMap) -> Result<(), HandshakeError> {
     if origins.next().is_some() {
         return Err(HandshakeError::DuplicateHeader(ORIGIN));
     }
-    let is_printable = origin.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~'));
-    if is_printable && !origin.is_empty() { Ok(()) } else { Err(HandshakeError::InvalidOrigin) }
+    if is_origin(origin) { Ok(()) } else { Err(HandshakeError::InvalidOrigin) }
+}
+
+/// Whether `value` is printable ASCII and not empty, as every origin is (RFC 6454 section 7.1).
+pub(super) fn is_origin(value: &HeaderValue) -> bool {
+    !value.is_empty() && value.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The host and port of a page's origin, and the default port of its scheme. RFC 6454 section 7.1: `serialized-origin =

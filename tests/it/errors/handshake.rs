@@ -226,6 +226,8 @@ fn a_205_response_has_no_body() {
 #[test]
 fn every_connect_error_has_its_message() {
     let connect = Connect::new("ws://h/").and_then(|connect| connect.subprotocol("chat")).expect("a valid request");
+    let with_origin = connect.clone().header(header::ORIGIN, HeaderValue::from_static("http://a"));
+    let with_origin = with_origin.expect("the first Origin");
     for (result, error, words) in [
         (Connect::new("ws://a b/"), ConnectError::InvalidUri("ws://a b/".to_owned()), "\"ws://a b/\" is not a URI"),
         (Connect::new("http://h/"), ConnectError::UnsupportedScheme, "the scheme of a WebSocket URI is ws or wss"),
@@ -242,9 +244,24 @@ fn every_connect_error_has_its_message() {
             "the subprotocol \"chat\" is offered twice",
         ),
         (
-            connect.header(header::HOST, HeaderValue::from_static("h")),
+            connect.clone().header(header::HOST, HeaderValue::from_static("h")),
             ConnectError::ReservedHeader(header::HOST),
             "the header host belongs to the handshake",
+        ),
+        (
+            with_origin.clone().header(header::ORIGIN, HeaderValue::from_static("http://b")),
+            ConnectError::DuplicateOrigin,
+            "there is an Origin already",
+        ),
+        (
+            with_origin.header(header::ORIGIN, HeaderValue::from_static("")),
+            ConnectError::DuplicateOrigin,
+            "there is an Origin already",
+        ),
+        (
+            connect.header(header::ORIGIN, HeaderValue::from_static("")),
+            ConnectError::InvalidOrigin,
+            "an Origin is printable ASCII",
         ),
     ] {
         assert_eq!(result.err(), Some(error.clone()));
