@@ -150,7 +150,7 @@ impl Disconnect {
     /// | rejected | 408, 425, 429, 500, 502, 503, 504, and any other 5xx that is not registered |
     /// | transport lost | yes, unless we had sent a Close |
     /// | timed out | yes, unless our Close did not leave or was not answered in time |
-    /// | local close, local abort | no: your code wanted it |
+    /// | local close, local abort, unsent message | no: your side wanted it |
     /// | handshake or protocol violation | no: the peer would repeat it |
     ///
     /// * 1011, like status 500, reports a fault that may be gone later. Servers also send it when our Pong was late.
@@ -185,7 +185,7 @@ impl Disconnect {
                 // A keepalive Ping ends no connection, and `Linger` runs only after the end.
                 Timer::Ping | Timer::Linger => false,
             },
-            Cause::LocalClosed | Cause::Handshake(_) | Cause::Protocol(_) | Cause::Aborted => false,
+            Cause::LocalClosed | Cause::Handshake(_) | Cause::Protocol(_) | Cause::Aborted | Cause::Unsent => false,
         }
     }
 }
@@ -222,6 +222,9 @@ pub enum Cause {
     /// This endpoint aborted, by [`abort`](crate::Connection::abort), by [`fail`](crate::Connection::fail), or by a
     /// command that acts like `abort` at this stage.
     Aborted,
+    /// A server could not queue a message that another thread or session sent, and closed the connection with 1013
+    /// rather than leave a hole in its stream.
+    Unsent,
 }
 
 /// A [`Cause`] without its details, for counting.
@@ -244,11 +247,13 @@ pub enum CauseKind {
     TimedOut,
     /// [`Cause::Aborted`].
     Aborted,
+    /// [`Cause::Unsent`].
+    Unsent,
 }
 
 impl CauseKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PeerClosed,
         Self::LocalClosed,
         Self::Rejected,
@@ -257,6 +262,7 @@ impl CauseKind {
         Self::TransportLost,
         Self::TimedOut,
         Self::Aborted,
+        Self::Unsent,
     ];
 }
 
@@ -280,6 +286,7 @@ impl Cause {
             Self::TransportLost => CauseKind::TransportLost,
             Self::TimedOut(_) => CauseKind::TimedOut,
             Self::Aborted => CauseKind::Aborted,
+            Self::Unsent => CauseKind::Unsent,
         }
     }
 }
@@ -295,6 +302,7 @@ impl fmt::Display for CauseKind {
             Self::TransportLost => "transport lost",
             Self::TimedOut => "timed out",
             Self::Aborted => "aborted",
+            Self::Unsent => "unsent message",
         })
     }
 }
@@ -310,6 +318,7 @@ impl fmt::Display for Cause {
             Self::TransportLost => f.write_str("transport lost"),
             Self::TimedOut(timer) => write!(f, "timed out: {timer}"),
             Self::Aborted => f.write_str("aborted by us"),
+            Self::Unsent => f.write_str("a message could not be queued"),
         }
     }
 }

@@ -54,7 +54,7 @@ mod view;
 
 pub use admission::{Admission, AdmissionError, OriginPolicy};
 pub use handle::{Handle, Stopped};
-pub use handler::Handler;
+pub use handler::{Handler, Unsent};
 pub use limits::{Limits, WhenFull};
 pub use params::Params;
 pub use routes::RouteError;

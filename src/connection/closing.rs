@@ -294,6 +294,13 @@ impl Connection {
         }
     }
 
+    /// Ends a connection for which a message could not be queued.
+    #[cfg(feature = "server")]
+    pub(crate) fn fail_unsent(&mut self) {
+        let frame = CloseFrame::fit(CloseCode::TRY_AGAIN_LATER, "too much is queued", self.role);
+        self.end_failed(frame, Cause::Unsent);
+    }
+
     /// Fails the opening handshake. A server answers with the status of the error. A client sends nothing.
     pub(super) fn fail_handshake(&mut self, error: HandshakeError) {
         let local = self.local_party();

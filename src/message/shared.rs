@@ -78,3 +78,12 @@ impl From<&Message<'_>> for SharedMessage {
         }
     }
 }
+
+impl<'b> From<&'b SharedMessage> for Message<'b> {
+    fn from(message: &'b SharedMessage) -> Self {
+        if !message.is_text {
+            return message.payload().into();
+        }
+        str::from_utf8(message.payload()).expect("a text message is made of text").into()
+    }
+}

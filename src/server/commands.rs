@@ -3,11 +3,11 @@
 use super::{
     Server,
     handle::{Command, Handle},
-    logging::LOG,
+    session_core::turn::Turn,
     session_id::SessionId,
+    socket::Socket,
     view::View,
 };
-use crate::SendError;
 use std::time::Instant;
 
 /// The most commands that one turn executes, so that a busy handle does not keep the sessions waiting.
@@ -35,10 +35,10 @@ impl Server {
                     self.lend(id, now, act);
                 }
             }
-            Command::Send(id, message) => self.lend(id, now, |view, _| report(view.connection.send(&message))),
+            Command::Send(id, message) => self.send(id, now, |turn| turn.send(&message)),
             Command::Broadcast(ids, message) => {
                 for id in ids {
-                    self.lend(id, now, |view, _| report(view.connection.send_shared(&message)));
+                    self.send(id, now, |turn| turn.send_shared(&message));
                 }
             }
             Command::Close { id, code, reason } => {
@@ -46,6 +46,13 @@ impl Server {
             }
             Command::Shutdown { code, timeout } => self.shut_down(code, now.checked_add(timeout), now),
             Command::Stop => self.abort_all(now),
+        }
+    }
+
+    /// Has the session `id` send a message. Does nothing if it has ended.
+    fn send(&mut self, id: SessionId, now: Instant, send: impl FnOnce(Turn<'_, Socket>)) {
+        if let Some(key) = self.sessions.find(id) {
+            self.take_turn(key, now, |turn, _| send(turn));
         }
     }
 
@@ -61,12 +68,5 @@ impl Server {
         for key in self.sessions.keys() {
             self.take_turn(key, now, |turn, _| turn.lend(|view, _| act(view)));
         }
-    }
-}
-
-/// Logs the error of a message that was not sent.
-fn report(sent: Result<(), SendError>) {
-    if let Err(error) = sent {
-        log::debug!(target: LOG, "not sent: {error}");
     }
 }

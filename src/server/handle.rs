@@ -60,7 +60,8 @@ impl Handle {
         Self { commands, waker }
     }
 
-    /// Queues a text message, if the session is open and its output has room.
+    /// Queues a text message, if the session is open. If it cannot be queued,
+    /// [`on_unsent`](super::Handler::on_unsent) decides.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
@@ -68,7 +69,8 @@ impl Handle {
         self.command(Command::Send(id, text.into().into()))
     }
 
-    /// Queues a binary message, if the session is open and its output has room.
+    /// Queues a binary message, if the session is open. If it cannot be queued,
+    /// [`on_unsent`](super::Handler::on_unsent) decides.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.
@@ -76,8 +78,9 @@ impl Handle {
         self.command(Command::Send(id, bytes.into().into()))
     }
 
-    /// Queues one message in each of the sessions `ids` that is open and whose output has room. The frame is encoded
-    /// once; all sessions share the bytes of a frame of 1 KiB or more.
+    /// Queues one message in each of the sessions `ids` that is open. Where it cannot be queued,
+    /// [`on_unsent`](super::Handler::on_unsent) decides. The frame is encoded once; all sessions share the bytes of a
+    /// frame of 1 KiB or more.
     ///
     /// # Errors
     /// [`Stopped`] if the loop has ended.

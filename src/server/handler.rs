@@ -3,6 +3,15 @@
 use super::session::Session;
 use crate::{Disconnect, Message, handshake::Accept, handshake::Request};
 
+/// The answer of [`Handler::on_unsent`]: what becomes of a message that cannot be queued. There are no other ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unsent {
+    /// The session is closed with 1013.
+    Close,
+    /// The message is dropped, and the session goes on.
+    Drop,
+}
+
 /// Handles the events of one session. Each session has a handler of its own, made by the factory of its
 /// [route](super::Server::route), so its fields can hold the data of one client.
 ///
@@ -46,6 +55,17 @@ pub trait Handler {
     /// either party has closed. The number of queued bytes is [`output_len`](crate::Connection::output_len).
     fn on_drain(&mut self, session: &mut Session<'_>) {
         let _ = session;
+    }
+
+    /// A message of a [`Handle`](super::Handle) could not be queued: the output would exceed
+    /// [`Config::max_output_bytes`](crate::Config::max_output_bytes), or a fragmented message is in progress. A stream
+    /// has no holes, so the default, [`Unsent::Close`], ends the session with 1013 and [`Cause::Unsent`]. A handler
+    /// whose messages may be lost, such as positions of a pointer, says [`Unsent::Drop`].
+    ///
+    /// [`Cause::Unsent`]: crate::Cause::Unsent
+    fn on_unsent(&mut self, session: &mut Session<'_>, message: Message<'_>) -> Unsent {
+        let _ = (session, message);
+        Unsent::Close
     }
 
     /// The connection has ended. This is the last call. It comes exactly once after [`on_request`](Self::on_request),

@@ -1,6 +1,7 @@
 //! Sessions over a byte stream in memory, with neither socket nor clock.
 
 mod scene;
+mod unsent;
 
 use super::*;
 use crate::{

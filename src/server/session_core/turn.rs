@@ -3,7 +3,7 @@
 use super::{
     super::{
         handle::Handle,
-        handler::Handler,
+        handler::{Handler, Unsent},
         intake::Intake,
         logging::{DropCaught, LOG, caught},
         session::Session,
@@ -13,7 +13,7 @@ use super::{
     },
     SessionCore,
 };
-use crate::{BytesRead, Event, Phase, SocketAction, handshake::Request};
+use crate::{BytesRead, Connection, Event, Message, Phase, SendError, SharedMessage, SocketAction, handshake::Request};
 use std::{io::ErrorKind, time::Instant};
 
 /// The most reads of one session per turn, so that a peer that sends much does not keep the others waiting.
@@ -73,6 +73,41 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             self.flush();
         }
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Sends a message of a handle.
+    pub(crate) fn send(self, message: &Message<'_>) {
+        self.send_by(|connection| connection.send(message), message.into());
+    }
+
+    /// Sends a message of a handle that other sessions send too.
+    pub(crate) fn send_shared(self, message: &SharedMessage) {
+        self.send_by(|connection| connection.send_shared(message), message.into());
+    }
+
+    fn send_by(mut self, send: impl FnOnce(&mut Connection) -> Result<(), SendError>, message: Message<'_>) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        match send(&mut self.session.connection) {
+            Ok(()) => {}
+            // There is no stream that could have a hole.
+            Err(error @ (SendError::Transition(_) | SendError::TransportLost)) => {
+                log::debug!(target: LOG, "{} {}: not sent: {error}", self.session.id, self.session.address);
+            }
+            Err(error) => self.unsent(&error, message),
+        }
+        self.hand_out_pending();
+        self.flush();
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Asks the handler what becomes of a message that could not be queued.
+    fn unsent(&mut self, error: &SendError, message: Message<'_>) {
+        let mut unsent = Unsent::Close;
+        self.call(|handler, session| unsent = handler.on_unsent(session, message));
+        if unsent == Unsent::Close && !self.session.has_panicked {
+            log::warn!(target: LOG, "{} {}: closed, {error}", self.session.id, self.session.address);
+            self.session.connection.fail_unsent();
+        }
     }
 
     /// Lends the session to `act`, hands out the events of its commands, and writes.

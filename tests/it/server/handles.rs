@@ -5,7 +5,7 @@ use crate::support::{
     loopback::{Client, Served, Witness},
 };
 use statesocket::{
-    Config, Message,
+    Cause, Config, Event, Message,
     server::{Server, Stopped},
 };
 use std::{sync::mpsc, thread, time::Duration};
@@ -45,6 +45,37 @@ fn every_thread_sends_in_its_own_order() {
     served.handle.close(id, 4000, "enough").expect("the server is running");
     let disconnect = client.ended();
     assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), (4000, "enough"));
+}
+
+/// The client reads all the time, and cannot keep up with the thread.
+#[test]
+fn s1_a_stream_has_no_hole_even_if_it_ends_early() {
+    const LEN: usize = 100_000;
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = Client::open(&served.url("/ws"));
+    let (id, _) = calls.request();
+    for number in 0..300u32 {
+        let mut bytes = vec![0; LEN];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        served.handle.send_binary(id, bytes).expect("the server is running");
+    }
+    served.handle.close(id, 1000, "all sent").expect("the server is running");
+    let mut next = 0u32;
+    let end = loop {
+        match client.next() {
+            Event::Message(message) => {
+                assert_eq!(message.as_bytes()[..4], next.to_be_bytes(), "a message is missing");
+                next += 1;
+            }
+            Event::Disconnect(end) => break end,
+            other => panic!("unexpected: {other:?}"),
+        }
+    };
+    let told = calls.end().disconnect;
+    match u16::from(end.code) {
+        1000 => assert_eq!((next, told.cause), (300, Cause::LocalClosed)),
+        code => assert_eq!((code, told.cause), (1013, Cause::Unsent), "after {next} messages"),
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::{
     handshake::{Accept, Connect, Request},
     server::{
         handle::{Handle, Wake},
-        handler::Handler,
+        handler::{Handler, Unsent},
         intake::Intake,
         session::Session,
         session_core::{SessionCore, turn::Turn},
@@ -116,6 +116,7 @@ impl Wake for NoWaker {
 pub(super) enum Call {
     Message(Message<'static>),
     Drain { queued: usize },
+    Unsent(Message<'static>),
     Disconnect { cause: Cause, is_clean: bool },
     Drop,
 }
@@ -159,6 +160,18 @@ impl Handler for Recorder {
         if self.refills > 0 {
             self.refills -= 1;
             session.send_binary(&[0; 100 << 10]).expect("there is room");
+        }
+    }
+
+    fn on_unsent(&mut self, _: &mut Session<'_>, message: Message<'_>) -> Unsent {
+        self.calls.borrow_mut().push(Call::Unsent(message.clone().into_owned()));
+        match message.as_text() {
+            Some("may be lost") => Unsent::Drop,
+            Some("panic") => {
+                give_up();
+                Unsent::Drop
+            }
+            _ => Unsent::Close,
         }
     }
 
