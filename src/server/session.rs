@@ -63,6 +63,13 @@ impl<'l> Session<'l> {
         self.handle
     }
 
+    /// Whether the output is not above its [high-water mark](crate::Config::high_water). A handler that sends a stream
+    /// does so while this is true. Once it is false, [`on_drain`](super::Handler::on_drain) says when to go on.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        !self.view.connection.is_output_high()
+    }
+
     /// Answers the waiting request, usually one of plain HTTP, with 426 and `Upgrade: websocket`. Does nothing if no
     /// request waits.
     pub fn require_upgrade(&mut self) {

@@ -65,14 +65,14 @@ fn on_drain_is_called_once_per_crossing_of_the_high_water_mark() {
 }
 
 #[test]
-fn exactly_the_high_water_mark_is_not_above_it() {
+fn s11_exactly_the_high_water_mark_is_not_above_it() {
     for (len, drains) in [(HIGH - 10, 0), (HIGH - 9, 1)] {
         let (mut server, seen) = server(idle, idle);
         let mut stream = open(&mut server);
         let id = seen.id.get().expect("the request has arrived");
         ask(&mut server, id, move |session| {
             session.send_binary(&vec![1; len]).expect("the output has room");
-            assert_eq!(session.output_len(), len + 10);
+            assert_eq!((session.output_len(), session.has_room()), (len + 10, drains == 0));
         });
         read_all(&mut server, &mut stream, len + 10);
         assert_eq!(seen.drains.borrow().len(), drains, "{len}");
@@ -152,7 +152,7 @@ struct Stream(usize);
 
 impl Stream {
     fn pump(&mut self, session: &mut Session<'_>) {
-        while self.0 > 0 && session.output_len() <= 64 << 10 {
+        while self.0 > 0 && session.has_room() {
             session.send_binary(&[0; 10_000]).unwrap();
             self.0 -= 1;
         }

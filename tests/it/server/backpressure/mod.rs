@@ -69,7 +69,7 @@ fn idle(_: &Seen, _: &mut Session<'_>) {}
 
 /// Sends messages up to the high-water mark.
 fn send_some(seen: &Seen, session: &mut Session<'_>) {
-    while session.output_len() <= HIGH && seen.left.get() > 0 {
+    while session.has_room() && seen.left.get() > 0 {
         session.send_binary(&numbered(seen.left.get())).expect("the output has room");
         seen.left.set(seen.left.get() - 1);
     }
