@@ -29,7 +29,7 @@ impl Server {
     fn execute(&mut self, command: Command, now: Instant) {
         match command {
             Command::With(id, act) => {
-                if self.sessions.find(id).is_some()
+                if self.find(id).is_some()
                     && let Some(act) = act.into_inner()
                 {
                     self.lend(id, now, act);
@@ -49,16 +49,21 @@ impl Server {
         }
     }
 
+    /// The key of the session `id`, if it is one of this server and has not ended.
+    fn find(&self, id: SessionId) -> Option<usize> {
+        id.local_to(self.shared.server).and_then(|id| self.sessions.find(id))
+    }
+
     /// Has the session `id` send a message. Does nothing if it has ended.
     fn send(&mut self, id: SessionId, now: Instant, send: impl FnOnce(Turn<'_, Socket>)) {
-        if let Some(key) = self.sessions.find(id) {
+        if let Some(key) = self.find(id) {
             self.take_turn(key, now, |turn, _| send(turn));
         }
     }
 
     /// Lends the session `id` to `act`. Does nothing if it has ended.
     fn lend(&mut self, id: SessionId, now: Instant, act: impl FnOnce(View<'_>, &Handle)) {
-        if let Some(key) = self.sessions.find(id) {
+        if let Some(key) = self.find(id) {
             self.take_turn(key, now, |turn, _| turn.lend(act));
         }
     }

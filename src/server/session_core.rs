@@ -10,7 +10,7 @@ use super::{
     params::Params,
     pressure::Pressure,
     rest::Rest,
-    session_id::SessionId,
+    session_id::{LocalId, ServerId, SessionId},
     stream::ByteStream,
     view::View,
 };
@@ -26,7 +26,7 @@ use std::{io, net::SocketAddr, time::Instant};
 /// owner removes the session if the stream [is closed](ByteStream::is_closed); else it asks for the
 /// [next deadline](Self::next_deadline), and whether the session [has work](Self::has_work) without waiting.
 pub(super) struct SessionCore {
-    id: SessionId,
+    id: LocalId,
     address: SocketAddr,
     connection: Connection,
     rest: Rest,
@@ -45,7 +45,7 @@ pub(super) struct SessionCore {
 
 impl SessionCore {
     /// A session without a request. If there is a `refusal`, the request is answered with it.
-    pub(super) fn new(id: SessionId, address: SocketAddr, connection: Connection, refusal: Option<StatusCode>) -> Self {
+    pub(super) fn new(id: LocalId, address: SocketAddr, connection: Connection, refusal: Option<StatusCode>) -> Self {
         Self {
             id,
             address,
@@ -61,7 +61,7 @@ impl SessionCore {
         }
     }
 
-    pub(super) const fn id(&self) -> SessionId {
+    pub(super) const fn id(&self) -> LocalId {
         self.id
     }
 
@@ -102,9 +102,13 @@ impl SessionCore {
     }
 
     /// A [`View`] of the session, to be lent, and the handler.
-    fn lend<'l>(&'l mut self, stream: &'l mut impl ByteStream) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
-        let view =
-            View { connection: &mut self.connection, stream, id: self.id, address: self.address, params: &self.params };
+    fn lend<'l>(
+        &'l mut self,
+        stream: &'l mut impl ByteStream,
+        server: ServerId,
+    ) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
+        let id = SessionId::new(server, self.id);
+        let view = View { connection: &mut self.connection, stream, id, address: self.address, params: &self.params };
         (view, self.handler.get_mut().map(|handler| &mut **handler))
     }
 

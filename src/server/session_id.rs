@@ -1,15 +1,49 @@
 //! The ids of sessions.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-/// The id of a session of one server. An id is reused only after 2^32 sessions.
+/// The id of a session. Only a handle of the same server finds the session by it. An id is reused only after 2^32
+/// sessions of that server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
+    server: ServerId,
+    local: LocalId,
+}
+
+/// The number of a server in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ServerId(u32);
+
+/// The id of a session among those of its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct LocalId {
     generation: u32,
     key: u32,
 }
 
+impl ServerId {
+    /// The next number.
+    pub(super) fn next() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 impl SessionId {
+    pub(super) const fn new(server: ServerId, local: LocalId) -> Self {
+        Self { server, local }
+    }
+
+    /// The id among the sessions of `server`, if it is one of them.
+    pub(super) fn local_to(self, server: ServerId) -> Option<LocalId> {
+        (self.server == server).then_some(self.local)
+    }
+}
+
+impl LocalId {
     pub(super) const fn new(key: usize, generation: u32) -> Self {
         Self { generation, key: key as u32 }
     }
@@ -20,6 +54,12 @@ impl SessionId {
 }
 
 impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.local.fmt(f)
+    }
+}
+
+impl fmt::Display for LocalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.generation)
     }

@@ -2,7 +2,7 @@
 
 use super::{
     deadlines::Deadlines, intake::Intake, limits::Limits, network::Network, ready::ReadyQueue,
-    session_core::SessionCore, session_core::turn::Turn, session_id::SessionId, shared::Shared, socket::Socket,
+    session_core::SessionCore, session_core::turn::Turn, session_id::LocalId, shared::Shared, socket::Socket,
     stream::ByteStream,
 };
 use crate::Connection;
@@ -73,7 +73,7 @@ impl Sessions {
             None => *self.served_by_address.entry(Network::of(address.ip())).or_default() += 1,
             Some(_) => self.refused += 1,
         }
-        let id = SessionId::new(self.vacant_key(), self.generation);
+        let id = LocalId::new(self.vacant_key(), self.generation);
         let session = SessionCore::new(id, address, connection, refusal);
         let key = self.entries.insert(Entry { session, socket: Socket::new(stream), deadline: None });
         self.finish_turn(key, now);
@@ -118,7 +118,7 @@ impl Sessions {
     }
 
     /// The key of the session `id`, unless it has ended.
-    pub(super) fn find(&self, id: SessionId) -> Option<usize> {
+    pub(super) fn find(&self, id: LocalId) -> Option<usize> {
         self.entries.get(id.key()).filter(|entry| entry.session.id() == id).map(|_| id.key())
     }
 

@@ -1,6 +1,6 @@
 //! The state that the sessions of a server share: limits, routes, counts and buffers.
 
-use super::{admission::Admission, handle::Handle, limits::Limits, routes::Routes, tally::Tally};
+use super::{admission::Admission, handle::Handle, limits::Limits, routes::Routes, session_id::ServerId, tally::Tally};
 use crate::OutputBuffer;
 use std::fmt;
 
@@ -8,6 +8,7 @@ const READ_BUFFER_BYTES: usize = 128 << 10;
 
 /// What the sessions of one server share.
 pub(super) struct Shared {
+    pub(super) server: ServerId,
     pub(super) limits: Limits,
     pub(super) admission: Admission,
     pub(super) routes: Routes,
@@ -22,6 +23,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(handle: Handle) -> Self {
         Self {
+            server: ServerId::next(),
             limits: Limits::default(),
             admission: Admission::default(),
             routes: Routes::default(),

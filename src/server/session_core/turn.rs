@@ -114,7 +114,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     pub(crate) fn lend(mut self, act: impl FnOnce(View<'_>, &Handle)) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, _) = self.session.lend(self.stream);
+        let (view, _) = self.session.lend(self.stream, self.shared.server);
         if caught(format_args!("{id} {address}: a command"), || act(view, handle)).is_none() {
             self.session.fail();
         }
@@ -288,7 +288,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Calls the handler, if there is one. If it panics, its session ends. Other sessions go on.
     fn call_last(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Session<'_>)) {
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, handler) = self.session.lend(self.stream);
+        let (view, handler) = self.session.lend(self.stream, self.shared.server);
         let Some(handler) = handler else { return };
         let mut session = Session::new(view, handle);
         if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut session)).is_none() {

@@ -79,6 +79,21 @@ fn s1_a_stream_has_no_hole_even_if_it_ends_early() {
 }
 
 #[test]
+fn s2_the_id_of_one_server_finds_nobody_on_another() {
+    let [(first, calls), (second, others)] = [(); 2].map(|()| Served::witnessed(Config::default(), Witness::accept));
+    let (mut client, mut stranger) = (first.open(), second.open());
+    let ((id, _), (other, _)) = (calls.request(), others.request());
+    assert_ne!(id, other, "both are the first sessions of their servers");
+    second.handle.send_text(id, "secret").expect("the server is running");
+    second.handle.close(id, 4000, "").expect("the server is running");
+    second.handle.with_session(id, |_| panic!("this is another session")).expect("the server is running");
+    second.handle.send_text(other, "for the stranger").expect("the server is running");
+    assert_eq!(stranger.frame(), Raw::new(Raw::TEXT, "for the stranger"));
+    first.handle.send_text(id, "secret").expect("the server is running");
+    assert_eq!(client.frame(), Raw::new(Raw::TEXT, "secret"));
+}
+
+#[test]
 fn commands_that_are_no_longer_possible_are_dropped() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();

@@ -9,7 +9,7 @@ use crate::{
         intake::Intake,
         session::Session,
         session_core::{SessionCore, turn::Turn},
-        session_id::SessionId,
+        session_id::LocalId,
         shared::Shared,
         stream::ByteStream,
     },
@@ -221,7 +221,7 @@ impl Scene {
         let recorded = Rc::clone(&calls);
         let factory = move || -> Box<dyn Handler> { Box::new(Recorder { calls: Rc::clone(&recorded), refills: 0 }) };
         shared.routes.insert("/", Box::new(factory)).expect("the first route");
-        let id = SessionId::new(0, 1);
+        let id = LocalId::new(0, 1);
         let address = SocketAddr::from(([192, 0, 2, 1], 1));
         let session = SessionCore::new(id, address, Connection::server(Arc::clone(&config), now), None);
         let connect = Connect::new(uri).expect("a URI").seed([7; 32]);
