@@ -39,6 +39,7 @@ mod normal_path;
 mod params;
 mod pressure;
 mod ready;
+mod refusal;
 mod rest;
 mod routes;
 mod session;

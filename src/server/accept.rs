@@ -4,11 +4,11 @@ use super::{
     intake::Intake,
     limits::{Limits, WhenFull},
     logging::LOG,
+    refusal::Refusal,
     sessions::Sessions,
     tally::Tally,
 };
 use crate::{Config, Connection};
-use http::StatusCode;
 use mio::{
     Interest, Registry, Token,
     net::{TcpListener, TcpStream},
@@ -153,17 +153,15 @@ fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 impl AcceptContext<'_> {
-    /// The status that refuses the request of a new connection; `None` if the limits leave room for the connection.
-    fn refusal(&self, address: SocketAddr) -> Option<StatusCode> {
+    /// The reason to refuse the request of a new connection; `None` if the limits leave room for the connection.
+    fn refusal(&self, address: SocketAddr) -> Option<Refusal> {
         match self.intake {
             // Every request is refused anyway.
             Intake::RefuseAll => None,
-            Intake::Normal if self.sessions.served() >= self.limits.max_connections => {
-                Some(StatusCode::SERVICE_UNAVAILABLE)
-            }
+            Intake::Normal if self.sessions.served() >= self.limits.max_connections => Some(Refusal::ServerFull),
             Intake::Normal => {
                 let from_address = self.sessions.served_from(address.ip());
-                (from_address >= self.limits.max_connections_per_address).then_some(StatusCode::TOO_MANY_REQUESTS)
+                (from_address >= self.limits.max_connections_per_address).then_some(Refusal::AddressFull)
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The origins and hosts that a server serves.
 
+use super::refusal::Refusal;
 use crate::handshake::{Request, is_host_and_port};
-use http::{StatusCode, uri::Authority};
+use http::uri::Authority;
 use std::net::Ipv6Addr;
 
 /// The pages that may connect. A client that sends no `Origin` is not a browser and is not checked (RFC 6455 section
@@ -81,12 +82,12 @@ impl Admission {
         Ok(self)
     }
 
-    /// The status that refuses `request`; `None` if it is served.
-    pub(super) fn refusal(&self, request: &Request) -> Option<StatusCode> {
+    /// The reason to refuse `request`; `None` if it is served.
+    pub(super) fn refusal(&self, request: &Request) -> Option<Refusal> {
         if let Some(hosts) = &self.hosts {
             let host = request.authority().and_then(|authority| normal_host(authority.host()));
             if !host.is_some_and(|host| hosts.contains(&host)) {
-                return Some(StatusCode::MISDIRECTED_REQUEST);
+                return Some(Refusal::Host);
             }
         }
         let origin = request.origin()?;
@@ -95,7 +96,7 @@ impl Admission {
             OriginPolicy::Same => request.is_same_origin(),
             OriginPolicy::List(list) => normal_origin(origin).is_some_and(|origin| list.contains(&origin)),
         };
-        (request.is_websocket() && !is_allowed).then_some(StatusCode::FORBIDDEN)
+        (request.is_websocket() && !is_allowed).then_some(Refusal::Origin)
     }
 }
 

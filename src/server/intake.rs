@@ -1,6 +1,6 @@
 //! Whether a server takes on new work.
 
-use http::StatusCode;
+use super::refusal::Refusal;
 
 /// Whether a server takes on new connections and requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,11 +13,11 @@ pub(super) enum Intake {
 }
 
 impl Intake {
-    /// The status to refuse every request with.
-    pub(super) const fn refusal(self) -> Option<StatusCode> {
+    /// The reason to refuse every request.
+    pub(super) const fn refusal(self) -> Option<Refusal> {
         match self {
             Self::Normal => None,
-            Self::RefuseAll => Some(StatusCode::SERVICE_UNAVAILABLE),
+            Self::RefuseAll => Some(Refusal::Stopping),
         }
     }
 }

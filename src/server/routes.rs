@@ -5,8 +5,8 @@ use super::{
     logging::{DropCaught, caught},
     normal_path::{normal_path, normal_route},
     params::Params,
+    refusal::Refusal,
 };
-use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use std::fmt;
 
@@ -39,19 +39,16 @@ impl Routes {
     /// Parameters are decoded after the path has been split: an encoded slash in a value does not end its segment.
     ///
     /// # Errors
-    /// The status that answers the request.
-    pub(super) fn find(&mut self, path: &str) -> Result<(Box<dyn Handler>, Params), StatusCode> {
+    /// The reason to refuse the request.
+    pub(super) fn find(&mut self, path: &str) -> Result<(Box<dyn Handler>, Params), Refusal> {
         let normal = normal_path(path);
-        // RFC 6455 section 4.2.2 item 4: "If the requested service is not available, the server MUST send an
-        // appropriate HTTP error code (such as 404 Not Found)".
-        let found = self.0.at_mut(&normal).map_err(|_| StatusCode::NOT_FOUND)?;
-        let decode = |value| percent_decode_str(value).decode_utf8().map_err(|_| StatusCode::BAD_REQUEST);
+        let found = self.0.at_mut(&normal).map_err(|_| Refusal::NoRoute)?;
+        let decode = |value| percent_decode_str(value).decode_utf8().map_err(|_| Refusal::BadParameter);
         let decoded = found.params.iter().map(|(name, value)| decode(value).map(|value| (name.into(), value.into())));
         let params = Params::new(decoded.collect::<Result<Vec<_>, _>>()?);
         // A factory is your code, like a handler. Its panic ends only one request.
         let factory = found.value.get_mut().expect("a route keeps its factory until it is dropped");
-        let handler = caught(format_args!("the factory of a handler for {path}"), factory)
-            .ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
+        let handler = caught(format_args!("the factory of a handler for {path}"), factory).ok_or(Refusal::NoHandler)?;
         Ok((handler, params))
     }
 }

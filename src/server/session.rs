@@ -2,7 +2,7 @@
 
 use super::{
     handle::{Act, Command, Handle, Stopped},
-    logging::DropCaught,
+    logging::{DropCaught, LOG},
     params::Params,
     session_id::SessionId,
     view::View,
@@ -92,7 +92,11 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::reject`].
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
-        self.view.connection.reject(response)
+        let (id, address, status) = (self.id(), self.address(), response.status);
+        let path = self.view.connection.request().map(|request| request.path().to_owned()).unwrap_or_default();
+        self.view.connection.reject(response)?;
+        log::info!(target: LOG, "{id} {address}: the request for {path} is answered with {status} by its handler");
+        Ok(())
     }
 
     /// Sends a message. A message below 8 KiB is queued. A longer one is offered to the socket at once, behind the

@@ -9,6 +9,7 @@ use super::{
     logging::{DropCaught, LOG},
     params::Params,
     pressure::Pressure,
+    refusal::Refusal,
     rest::Rest,
     session_id::{LocalId, ServerId, SessionId},
     stream::ByteStream,
@@ -35,8 +36,8 @@ pub(super) struct SessionCore {
     has_panicked: bool,
     params: Params,
     pressure: Pressure,
-    /// The status that refuses the request, if the connection is beyond a limit.
-    refusal: Option<StatusCode>,
+    /// The reason to refuse the request, if the connection is beyond a limit.
+    refusal: Option<Refusal>,
     /// The end of the opening handshake has not been [reported](Self::opening_has_ended).
     is_opening: bool,
     /// How many of the connection's transitions have been logged.
@@ -45,7 +46,7 @@ pub(super) struct SessionCore {
 
 impl SessionCore {
     /// A session without a request. If there is a `refusal`, the request is answered with it.
-    pub(super) fn new(id: LocalId, address: SocketAddr, connection: Connection, refusal: Option<StatusCode>) -> Self {
+    pub(super) fn new(id: LocalId, address: SocketAddr, connection: Connection, refusal: Option<Refusal>) -> Self {
         Self {
             id,
             address,

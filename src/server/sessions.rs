@@ -1,12 +1,11 @@
 //! The sessions of a server with their sockets, counts and deadlines.
 
 use super::{
-    deadlines::Deadlines, intake::Intake, limits::Limits, network::Network, ready::ReadyQueue,
+    deadlines::Deadlines, intake::Intake, limits::Limits, network::Network, ready::ReadyQueue, refusal::Refusal,
     session_core::SessionCore, session_core::turn::Turn, session_id::LocalId, shared::Shared, socket::Socket,
     stream::ByteStream,
 };
 use crate::Connection;
-use http::StatusCode;
 use mio::{event::Event, net::TcpStream};
 use slab::Slab;
 use std::{
@@ -64,7 +63,7 @@ impl Sessions {
         connection: Connection,
         stream: TcpStream,
         address: SocketAddr,
-        refusal: Option<StatusCode>,
+        refusal: Option<Refusal>,
         now: Instant,
     ) {
         self.generation = self.generation.wrapping_add(1);

@@ -357,18 +357,19 @@ fn x1_at_a_deadline_everything_that_came_before_it_is_read() {
 }
 
 #[test]
-fn a_request_is_refused_by_whatever_refuses_it() {
+fn s12_a_request_is_refused_by_whatever_refuses_it() {
     let status_of = |change: fn(&mut Scene), uri| {
         let mut scene = Scene::new(uri);
         change(&mut scene);
         let events = scene.exchange();
         let [Event::Rejected(response), Event::Disconnect(_)] = events.as_slice() else { panic!("{events:?}") };
         assert_eq!(scene.take_calls(), [], "no handler is made");
+        assert!(response.body.ends_with(b"\n"), "the body has the reason");
         response.status.as_u16()
     };
     let uri = "ws://server.example.com/";
     assert_eq!(status_of(|scene| scene.intake = Intake::RefuseAll, uri), 503);
-    assert_eq!(status_of(|scene| scene.session.refusal = Some(StatusCode::TOO_MANY_REQUESTS), uri), 429);
+    assert_eq!(status_of(|scene| scene.session.refusal = Some(Refusal::AddressFull), uri), 429);
     assert_eq!(status_of(|scene| scene.shared.admission.hosts = Some(vec![]), uri), 421);
     assert_eq!(status_of(|_| {}, "ws://server.example.com/nowhere"), 404);
 }

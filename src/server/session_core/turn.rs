@@ -6,6 +6,7 @@ use super::{
         handler::{Handler, Unsent},
         intake::Intake,
         logging::{DropCaught, LOG, caught},
+        refusal::Refusal,
         session::Session,
         shared::Shared,
         stream::ByteStream,
@@ -274,8 +275,15 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 self.session.params = params;
                 self.call(|handler, session| handler.on_request(session, request));
             }
-            Err(status) => self.session.connection.refuse(status),
+            Err(refusal) => self.refuse(refusal, request),
         }
+    }
+
+    fn refuse(&mut self, refusal: Refusal, request: &Request) {
+        let (id, address, path, status) = (self.session.id, self.session.address, request.path(), refusal.status());
+        log::info!(target: LOG, "{id} {address}: the request for {path} is answered with {status}: {refusal}");
+        // The only error is that no request waits.
+        let _ = self.session.connection.reject(refusal.response());
     }
 
     /// Calls the handler, if there is one and it has not panicked.

@@ -5,6 +5,7 @@ use crate::support::{
     Raw,
     loopback::{Client, RawClient},
     process::Process,
+    request_head,
 };
 use statesocket::handshake::Connect;
 use std::net::TcpListener;
@@ -40,6 +41,33 @@ fn a_bad_address_is_one_line() {
     for address in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "127.0.0.1:http", "192.0.2.1:1", ""] {
         let line = complaint(&["--listen", address]);
         assert!(line.contains(&format!("cannot listen on {address}")), "{line}");
+    }
+}
+
+#[test]
+fn s12_a_refused_request_is_a_line_in_the_log_with_its_path_and_reason() {
+    let server = EchoServer::start(&["--log", "info"]);
+    for (target, changes, status, line) in [
+        (
+            "/nowhere",
+            ("X", "1"),
+            "404",
+            "the request for /nowhere is answered with 404 Not Found: this path has no route",
+        ),
+        (
+            "/ws?token=secret",
+            ("Origin", "https://evil.example"),
+            "403",
+            "the request for /ws is answered with 403 Forbidden: pages of this origin are not served",
+        ),
+        ("/ws", ("Upgrade", ""), "426", "the request for /ws is answered with 426 Upgrade Required by its handler"),
+    ] {
+        let mut client = RawClient::dial(server.address);
+        client.write(&request_head(target, &[changes]));
+        let answer = client.rest_as_text();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let logged = server.process.stderr.find("is answered with");
+        assert!(logged.contains(line) && !logged.contains("secret"), "{logged}");
     }
 }
 

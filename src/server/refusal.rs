@@ -1,0 +1,56 @@
+//! Why a server answers a request by itself.
+
+use crate::handshake::Response;
+use http::StatusCode;
+use std::fmt;
+
+/// The reason for which no handler gets a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Stopping,
+    ServerFull,
+    AddressFull,
+    Host,
+    Origin,
+    NoRoute,
+    /// A parameter of the path is not UTF-8.
+    BadParameter,
+    /// The factory of the route has panicked.
+    NoHandler,
+}
+
+impl Refusal {
+    pub(super) const fn status(self) -> StatusCode {
+        match self {
+            Self::Stopping | Self::ServerFull => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AddressFull => StatusCode::TOO_MANY_REQUESTS,
+            Self::Host => StatusCode::MISDIRECTED_REQUEST,
+            Self::Origin => StatusCode::FORBIDDEN,
+            // RFC 6455 section 4.2.2 item 4: "If the requested service is not available, the server MUST send an
+            // appropriate HTTP error code (such as 404 Not Found)".
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::BadParameter => StatusCode::BAD_REQUEST,
+            Self::NoHandler => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The answer, whose body has the reason.
+    pub(super) fn response(self) -> Response {
+        Response::new(self.status()).body(format!("{self}\n"))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stopping => "the server is stopping",
+            Self::ServerFull => "the server is full",
+            Self::AddressFull => "too many connections come from this address",
+            Self::Host => "this host is not served here",
+            Self::Origin => "pages of this origin are not served",
+            Self::NoRoute => "this path has no route",
+            Self::BadParameter => "a parameter of the path is not UTF-8",
+            Self::NoHandler => "the handler could not be made",
+        })
+    }
+}
