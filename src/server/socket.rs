@@ -117,6 +117,10 @@ impl ByteStream for Socket {
         self.is_readable
     }
 
+    fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
     fn shut_down_writing(&mut self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)
     }

@@ -13,6 +13,9 @@ pub(super) trait ByteStream: io::Read + io::Write + Send + Sync + 'static {
     /// Whether a read may return anything but `WouldBlock`.
     fn is_readable(&self) -> bool;
 
+    /// Whether the system has reported the end of the peer's direction, or a failure. Bytes may come before it.
+    fn is_ending(&self) -> bool;
+
     /// Ends our direction; reading goes on.
     ///
     /// # Errors

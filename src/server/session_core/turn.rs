@@ -14,7 +14,9 @@ use super::{
     },
     SessionCore,
 };
-use crate::{BytesRead, Connection, Event, Message, Phase, SendError, SharedMessage, SocketAction, handshake::Request};
+use crate::{
+    BytesRead, Connection, Event, Hold, Message, Phase, SendError, SharedMessage, SocketAction, handshake::Request,
+};
 use std::{io::ErrorKind, time::Instant};
 
 /// The most reads of one session per turn, so that a peer that sends much does not keep the others waiting.
@@ -66,6 +68,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             let is_over = reads > READS_PER_TURN && !self.session.connection.is_due(self.now);
             reads = if is_over { READS_PER_TURN } else { reads - 1 };
         }
+        self.look_for_the_end();
         // Deadlines come last. Bytes that are in the stream already came in time, even if a slow handler has delayed
         // the loop.
         if is_due {
@@ -74,6 +77,21 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             self.flush();
         }
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Finds the end that the system has reported, although your code has paused reading. The bytes before it are kept
+    /// if they are few; else the end waits for your code.
+    fn look_for_the_end(&mut self) {
+        if !self.session.rest.is_empty() {
+            return;
+        }
+        for _ in 0..READS_PER_TURN {
+            let is_paused = self.session.connection.held_by() == Some(Hold::Pause);
+            if !(is_paused && self.stream.is_ending() && self.stream.is_readable()) || self.stream.is_closed() {
+                return;
+            }
+            self.read();
+        }
     }
 
     /// Sends a message of a handle.

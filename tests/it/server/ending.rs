@@ -7,7 +7,7 @@ use crate::support::{
     request_head,
 };
 use statesocket::{
-    CloseReply, Config, Disconnect,
+    Cause, CloseReply, Config, Disconnect,
     handshake::Response,
     http::StatusCode,
     server::{Handler, Server, Session, SessionId},
@@ -112,4 +112,25 @@ fn a_handler_may_answer_a_close_later() {
     assert!(all.ends_with(&expected));
     drop(stream);
     turn_until(&mut server, |server| server.connections() == 0);
+}
+
+#[test]
+fn s8_a_client_that_leaves_during_a_pause_is_noticed() {
+    for is_reset in [false, true] {
+        let (served, calls) = Served::witnessed(Config::default(), |session, request| {
+            Witness::accept(session, request);
+            session.pause_reading();
+        });
+        let mut client = served.open();
+        let (id, _) = calls.request();
+        if is_reset {
+            // Unread bytes make the system of the client reset the connection.
+            served.handle.send_text(id, "unread").expect("the server is running");
+            client.stream().peek(&mut [0]).expect("the message arrives");
+        } else {
+            client.send(Raw::new(Raw::TEXT, "nobody asks for this"));
+        }
+        drop(client);
+        assert_eq!(calls.end_after_all().disconnect.cause, Cause::TransportLost, "reset: {is_reset}");
+    }
 }

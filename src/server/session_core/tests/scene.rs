@@ -89,6 +89,10 @@ impl ByteStream for Pipe {
         !self.input.is_empty() || self.has_ended
     }
 
+    fn is_ending(&self) -> bool {
+        self.has_ended
+    }
+
     fn shut_down_writing(&mut self) -> io::Result<()> {
         self.is_shut_down = true;
         Ok(())

@@ -1,0 +1,146 @@
+//! The end of a session, and what is read before it.
+
+use super::{
+    message,
+    scene::{Call, Scene},
+    texts,
+};
+use crate::{Cause, Config, Timer, server::logging::DropCaught};
+use std::time::Duration;
+
+#[test]
+fn a_close_that_lies_unread_behind_a_failed_write_is_the_end() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("last words").expect("the client is open");
+    scene.client.close(4001, "bye").expect("the client is open");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.pipe.is_broken = true;
+    scene.next_turn().lend(|view, _| view.connection.send_text("to nobody").expect("there is room"));
+    let disconnect = scene.session.connection.disconnected().expect("the session has ended").clone();
+    assert_eq!((u16::from(disconnect.code), &disconnect.cause), (4001, &Cause::PeerClosed));
+    let is_clean = disconnect.is_clean;
+    assert_eq!(scene.take_calls(), [message("last words"), Call::Disconnect { cause: Cause::PeerClosed, is_clean }]);
+    assert!(scene.pipe.is_closed);
+}
+
+/// A command ends the pause, and its reply cannot be written.
+#[test]
+fn x2_bytes_that_are_read_after_a_failed_write_come_behind_the_rest() {
+    let mut scene = Scene::open(Config::default());
+    for text in ["pause", "second"] {
+        scene.client.send_text(text).expect("the client is open");
+    }
+    scene.client_writes();
+    scene.client.send_text("third").expect("the client is open");
+    scene.client.close(4001, "bye").expect("the client is open");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.pipe.is_broken = true;
+    scene.next_turn().lend(|view, _| {
+        view.connection.resume_reading();
+        view.connection.send_text("to nobody").expect("there is room");
+    });
+    let calls = scene.take_calls();
+    assert_eq!(calls[..3], ["pause", "second", "third"].map(message));
+    assert!(matches!(&calls[3..], [Call::Disconnect { cause: Cause::PeerClosed, .. }]), "{calls:?}");
+}
+
+#[test]
+fn a_failed_write_alone_is_a_lost_transport() {
+    let mut scene = Scene::open(Config::default());
+    scene.pipe.is_broken = true;
+    scene.next_turn().lend(|view, _| view.connection.send_text("to nobody").expect("there is room"));
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::TransportLost, is_clean: false }]);
+    assert!(scene.pipe.is_closed);
+}
+
+#[test]
+fn the_end_of_the_stream_comes_after_the_last_message() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("last words").expect("the client is open");
+    scene.pipe.has_ended = true;
+    scene.client_writes();
+    let calls = scene.take_calls();
+    assert_eq!(calls, [message("last words"), Call::Disconnect { cause: Cause::TransportLost, is_clean: false }]);
+    assert!(scene.pipe.is_closed);
+    assert_eq!(texts(&scene.client_reads()), ["last words"]);
+}
+
+#[test]
+fn s8_a_pause_does_not_hide_that_the_client_has_gone() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("pause").expect("the client is open");
+    scene.client_writes();
+    assert_eq!(scene.take_calls(), [message("pause")]);
+    scene.client.send_text("unheard until the end").expect("the client is open");
+    scene.client.send_binary(&[7; 200 << 10]).expect("the client is open");
+    scene.client_writes();
+    assert_eq!(scene.take_calls(), [], "the client is still there");
+    scene.pipe.has_ended = true;
+    scene.turn();
+    let calls = scene.take_calls();
+    let [first, Call::Message(second), end] = calls.as_slice() else { panic!("{} calls", calls.len()) };
+    assert_eq!((first, second.len()), (&message("unheard until the end"), 200 << 10));
+    assert_eq!(*end, Call::Disconnect { cause: Cause::TransportLost, is_clean: false });
+    assert!(scene.pipe.is_closed);
+}
+
+#[test]
+fn s8_only_a_few_bytes_are_kept_to_find_the_end_during_a_pause() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("pause").expect("the client is open");
+    scene.client_writes();
+    for _ in 0..20 {
+        scene.client.send_text(&"x".repeat(100 << 10)).expect("the client is open");
+    }
+    scene.pipe.has_ended = true;
+    scene.client_writes();
+    assert_eq!(scene.take_calls(), [message("pause")]);
+    assert!(scene.pipe.input.len() > 1 << 20, "most of it stays in the stream");
+    scene.next_turn().lend(|view, _| view.connection.resume_reading());
+    scene.turn();
+    assert_eq!(scene.take_calls().len(), 20 + 1);
+}
+
+#[test]
+fn an_abort_closes_the_stream_at_once() {
+    let mut scene = Scene::open(Config::default());
+    scene.client.send_text("abort").expect("the client is open");
+    scene.client_writes();
+    assert_eq!(scene.take_calls(), [message("abort"), Call::Disconnect { cause: Cause::Aborted, is_clean: false }]);
+    assert_eq!((scene.pipe.is_shut_down, scene.pipe.is_closed), (false, true));
+    scene.session.handler = DropCaught::NONE;
+    assert_eq!(scene.take_calls(), [Call::Drop]);
+}
+
+#[test]
+fn a_deadline_is_met_after_everything_that_came_in_time() {
+    let mut config = Config::default();
+    (config.idle_timeout, config.ping_interval) = (Some(Duration::from_secs(60)), None);
+    let mut scene = Scene::open(config);
+    let deadline = scene.session.next_deadline(scene.now).expect("a deadline");
+    assert_eq!(deadline, scene.now + Duration::from_secs(60));
+
+    scene.now = deadline;
+    scene.client.send_text("in time").expect("the client is open");
+    assert_eq!(texts(&scene.exchange()), ["in time"]);
+    assert_eq!(scene.take_calls(), [message("in time")]);
+
+    scene.now += Duration::from_secs(60);
+    scene.turn();
+    let cause = Cause::TimedOut(Timer::Idle);
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause, is_clean: false }]);
+}
+
+/// It is more than a turn reads otherwise.
+#[test]
+fn x1_at_a_deadline_everything_that_came_before_it_is_read() {
+    let mut scene = Scene::open(Config::default().with(|config| config.ping_interval = None));
+    scene.next_turn().lend(|view, _| view.connection.close(1000, "").expect("the session is open"));
+    scene.client.send_binary(&[7; 2 << 20]).expect("the client is open");
+    scene.client.close(4001, "crossing").expect("the client is open");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.now = scene.session.next_deadline(scene.now).expect("the Close waits for its answer");
+    scene.turn();
+    let calls = scene.take_calls();
+    assert!(matches!(calls[..], [Call::Message(_), Call::Disconnect { is_clean: true, .. }]), "{}", calls.len());
+}
