@@ -43,6 +43,13 @@ impl Head {
         head
     }
 
+    /// Whether it is a response before the final one.
+    pub(super) fn is_interim(&self) -> bool {
+        let mut words = self.lines.first().map(Vec::as_slice).unwrap_or_default().split(|byte| *byte == b' ');
+        let is_response = words.next().is_some_and(|version| version.starts_with(b"HTTP/"));
+        is_response && matches!(words.next(), Some([b'1', tens, ones]) if [*tens, *ones] != *b"01")
+    }
+
     /// Whether a header goes on in the next line.
     pub(super) fn is_folded(&self) -> bool {
         self.lines.iter().skip(2).any(|line| goes_on(line))
