@@ -150,7 +150,8 @@ impl Disconnect {
     /// | rejected | 408, 425, 429, 500, 502, 503, 504, and any other 5xx that is not registered |
     /// | transport lost | yes, unless we had sent a Close |
     /// | timed out | yes, unless our Close did not leave or was not answered in time |
-    /// | local close, local abort, unsent message | no: your side wanted it |
+    /// | local close, local abort | no: your code wanted it |
+    /// | unsent message | no: the peer reads too slowly for what it is sent |
     /// | handshake or protocol violation | no: the peer would repeat it |
     ///
     /// * 1011, like status 500, reports a fault that may be gone later. Servers also send it when our Pong was late.

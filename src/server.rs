@@ -174,7 +174,7 @@ impl Server {
     /// the end of an origin make no difference.
     ///
     /// # Errors
-    /// [`AdmissionError`] if an entry can match no request. The server keeps what it had then.
+    /// [`AdmissionError`] if an entry can match no request. The previous admission stays in force.
     pub fn set_admission(&mut self, admission: Admission) -> Result<(), AdmissionError> {
         self.shared.admission = admission.normal()?;
         Ok(())

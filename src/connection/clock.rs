@@ -55,7 +55,7 @@ struct Keepalive {
     is_unanswered: bool,
     /// The Pong of the last one has not come.
     awaits_pong: bool,
-    /// The number of bytes that have to leave until the last one has left, or our Close after that.
+    /// The number of queued bytes up to the end of the last one; after our Close, up to the end of that.
     unwritten: u32,
     /// The first unanswered one has not been written yet.
     is_first_unwritten: bool,

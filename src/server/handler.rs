@@ -3,7 +3,20 @@
 use super::session::Session;
 use crate::{Disconnect, Message, handshake::Accept, handshake::Request};
 
-/// The answer of [`Handler::on_unsent`]: what becomes of a message that cannot be queued. There are no other ways.
+/// What becomes of a message that cannot be queued: the answer of [`Handler::on_unsent`]. These are all the ways.
+///
+/// ```
+/// use statesocket::{Message, server::{Handler, Session, Unsent}};
+///
+/// struct Pointer;
+///
+/// impl Handler for Pointer {
+///     fn on_unsent(&mut self, _: &mut Session<'_>, _: Message<'_>) -> Unsent {
+///         // The next position replaces this one.
+///         Unsent::Drop
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unsent {
     /// The session is closed with 1013.
@@ -16,7 +29,8 @@ pub enum Unsent {
 /// [route](super::Server::route), so its fields can hold the data of one client.
 ///
 /// The loop calls the methods on its own thread. A method that takes long makes all other sessions wait. A handler that
-/// panics hears only of the end afterwards, and its session ends with status 500 or Close 1011.
+/// panics gets no further call but [`on_disconnect`](Self::on_disconnect), and its session ends with status 500 or
+/// Close 1011.
 pub trait Handler {
     /// A request has come. Answer it with [`Session::accept`] or [`Session::reject`], here or later through a
     /// [`Handle`](super::Handle).
@@ -69,8 +83,8 @@ pub trait Handler {
     }
 
     /// The connection has ended. This is the last call. It comes exactly once after [`on_request`](Self::on_request),
-    /// however the connection ends, and also if the handler has panicked, so that a member leaves its room. Only if the
-    /// [`Server`](super::Server) is dropped first, it does not come.
+    /// however the connection ends, and also if the handler has panicked, so that a member always leaves its room. It
+    /// does not come if the [`Server`](super::Server) is dropped first.
     fn on_disconnect(&mut self, session: &mut Session<'_>, disconnect: &Disconnect) {
         let _ = (session, disconnect);
     }

@@ -14,7 +14,8 @@ pub(super) fn caught<T>(what: impl fmt::Display, f: impl FnOnce() -> T) -> Optio
         Ok(value) => Some(value),
         Err(payload) => {
             log::error!(target: LOG, "{what} panicked");
-            // The payload is yours too. So is that of the panic of its `Drop`, where this has to end.
+            // The payload is a value of your code, and its `Drop` may panic too. The payload of that panic is leaked,
+            // because dropping it could go on like this for ever.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
                 mem::forget(payload);
             }

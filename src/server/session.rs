@@ -65,6 +65,20 @@ impl<'l> Session<'l> {
 
     /// Whether the output is not above its [high-water mark](crate::Config::high_water). A handler that sends a stream
     /// does so while this is true. Once it is false, [`on_drain`](super::Handler::on_drain) says when to go on.
+    ///
+    /// ```
+    /// use statesocket::{SendError, server::Session};
+    ///
+    /// /// Call it at the start and in `on_drain`.
+    /// fn pump(session: &mut Session<'_>, numbers: &mut impl Iterator<Item = u64>) -> Result<(), SendError> {
+    ///     while session.has_room()
+    ///         && let Some(number) = numbers.next()
+    ///     {
+    ///         session.send_text(&number.to_string())?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     #[must_use]
     pub fn has_room(&self) -> bool {
         !self.view.connection.is_output_high()

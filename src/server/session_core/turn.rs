@@ -79,8 +79,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
     }
 
-    /// Finds the end that the system has reported, although your code has paused reading. The bytes before it are kept
-    /// if they are few; else the end waits for your code.
+    /// Reads up to the end that the system has reported, although your code has paused reading. The bytes before the
+    /// end are kept. If they are more than the budget of a turn, the end is found after your code has resumed.
     fn look_for_the_end(&mut self) {
         if !self.session.rest.is_empty() {
             return;

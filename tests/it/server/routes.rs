@@ -54,7 +54,7 @@ fn parameters_are_decoded() {
 
 #[test]
 fn s5_a_route_matches_every_spelling_of_its_path() {
-    let served = routed(&["/café", "/~user/a b", "/{x}/caf%C3%a9", "/100%/{{x}}"]);
+    let served = routed(&["/café", "/~user/a b", "/{x}/caf%C3%a9", "/100%/{{x}}", "/%ff", "/a;b"]);
     for (target, expected) in [
         ("/caf%C3%A9", "/café [] []"),
         ("/c%61f%c3%a9", "/café [] []"),
@@ -62,10 +62,12 @@ fn s5_a_route_matches_every_spelling_of_its_path() {
         ("/%7e/caf%c3%A9", "/{x}/caf%C3%a9 [x=~] []"),
         ("/a%2fb/caf%c3%a9", "/{x}/caf%C3%a9 [x=a/b] []"),
         ("/100%25/%7Bx%7D", "/100%/{{x}} [] []"),
+        ("/%FF", "/%ff [] []"),
     ] {
         assert_eq!(told(&served, target), expected, "{target}");
     }
     assert_eq!(status(&served, "/CAF%C3%A9"), StatusCode::NOT_FOUND, "letters have a case");
+    assert_eq!(status(&served, "/a%3Bb"), StatusCode::NOT_FOUND, "an escaped delimiter is another octet");
 }
 
 #[test]

@@ -76,6 +76,19 @@ fn k2_a_ping_that_has_not_left_is_no_silence_of_the_peer() {
     }
 }
 
+#[test]
+fn k2_a_message_that_is_written_at_once_takes_the_ping_along() {
+    let start = Instant::now();
+    for room in [30_000, 9_000] {
+        let (mut connection, due) = (open(Role::Server, start), start + INTERVAL);
+        connection.handle_timeout(due);
+        let mut stream = vec![0; room];
+        connection.send_through(vec![1; 20_000], &mut stream[..]).unwrap();
+        assert_eq!(connection.output_len() > 0, room < 20_000);
+        assert_eq!(connection.poll_timeout(due), Some((due + PONG, Timer::Pong)), "{room} bytes of room");
+    }
+}
+
 /// A Pong that replaces an older one would otherwise shift the end of the Ping.
 #[test]
 fn k2_pongs_behind_the_ping_replace_none_before_it() {

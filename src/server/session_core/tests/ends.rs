@@ -1,4 +1,4 @@
-//! The end of a session, and what is read before it.
+//! How a session ends: the bytes that are read first, and the calls that its handler gets.
 
 use super::{
     message,
