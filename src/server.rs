@@ -25,6 +25,7 @@
 
 mod accept;
 mod admission;
+mod budget;
 mod clock;
 mod commands;
 mod deadlines;
@@ -65,6 +66,7 @@ pub use tally::Tally;
 
 use crate::Config;
 use accept::{AcceptContext, Acceptor};
+use budget::late_reads;
 use handle::Wake;
 use life::Life;
 use mio::{Events, Poll, Token, Waker};
@@ -242,13 +244,16 @@ impl Server {
         if let (Some(acceptor), mut context) = self.accepting() {
             acceptor.accept(&mut context, now);
         }
+        self.shared.late_reads = late_reads(self.sessions.ready_count());
         // A session that has more to do is ready again afterwards, for the next turn.
         for _ in 0..self.sessions.ready_count() {
             if let Some(key) = self.sessions.take_ready() {
                 self.drive(key, now);
             }
         }
-        while let Some(key) = self.sessions.take_due(now) {
+        while self.shared.late_reads > 0
+            && let Some(key) = self.sessions.take_due(now)
+        {
             self.drive(key, now);
         }
         if self.life.take_cut_off(now) {

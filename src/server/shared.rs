@@ -1,6 +1,9 @@
 //! The state that the sessions of a server share: limits, routes, counts and buffers.
 
-use super::{admission::Admission, handle::Handle, limits::Limits, routes::Routes, session_id::ServerId, tally::Tally};
+use super::{
+    admission::Admission, budget::late_reads, handle::Handle, limits::Limits, routes::Routes, session_id::ServerId,
+    tally::Tally,
+};
 use crate::OutputBuffer;
 use std::fmt;
 
@@ -14,6 +17,8 @@ pub(super) struct Shared {
     pub(super) routes: Routes,
     pub(super) tally: Tally,
     pub(super) handle: Handle,
+    /// How many [late reads](late_reads) are left in this turn.
+    pub(super) late_reads: usize,
     /// The buffer of every read. Nothing stays in it between two reads.
     pub(super) read_buffer: Box<[u8]>,
     /// The buffer that each session borrows for its output, for one turn.
@@ -29,6 +34,7 @@ impl Shared {
             routes: Routes::default(),
             tally: Tally::default(),
             handle,
+            late_reads: late_reads(0),
             read_buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             output_buffer: OutputBuffer::default(),
         }

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        budget::{LATE_READS, READS_PER_TURN},
         handle::Handle,
         handler::{Handler, Unsent},
         intake::Intake,
@@ -18,12 +19,6 @@ use crate::{
     BytesRead, Connection, Event, Hold, Message, Phase, SendError, SharedMessage, SocketAction, handshake::Request,
 };
 use std::{io::ErrorKind, time::Instant};
-
-/// The most reads of one session per turn, so that a peer that sends much does not keep the others waiting.
-const READS_PER_TURN: usize = 4;
-
-/// The most reads of a session whose deadline has come. They empty the buffer that a system has for a socket.
-const READS_AT_DEADLINE: usize = 64;
 
 /// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
 pub(crate) struct Turn<'a, S> {
@@ -59,24 +54,44 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         self.flush();
         self.deliver_rest();
-        let is_due = may_be_due && self.session.connection.is_due(self.now);
-        let mut reads = if is_due { READS_AT_DEADLINE } else { READS_PER_TURN };
-        while reads > 0 && !self.stream.is_closed() && self.session.may_read(self.stream) {
+        for _ in 0..READS_PER_TURN {
+            if !self.may_read() {
+                break;
+            }
             self.read();
             self.flush();
-            // Input may have postponed the deadline.
-            let is_over = reads > READS_PER_TURN && !self.session.connection.is_due(self.now);
-            reads = if is_over { READS_PER_TURN } else { reads - 1 };
         }
-        self.look_for_the_end();
+        let is_due = may_be_due && self.session.connection.is_due(self.now);
         // Deadlines come last. Bytes that are in the stream already came in time, even if a slow handler has delayed
         // the loop.
-        if is_due {
+        let meets_deadline = is_due && self.read_late();
+        self.look_for_the_end();
+        if meets_deadline {
             self.session.connection.handle_timeout(self.now);
             self.hand_out_pending();
             self.flush();
         }
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    fn may_read(&self) -> bool {
+        !self.stream.is_closed() && self.session.may_read(self.stream)
+    }
+
+    /// Reads what came before a deadline that has come. Returns false if the budget of all sessions is spent before
+    /// that: then the deadline waits for the next turn.
+    fn read_late(&mut self) -> bool {
+        for _ in 0..LATE_READS {
+            // Input may have postponed the deadline.
+            if !self.may_read() || !self.session.connection.is_due(self.now) {
+                return true;
+            }
+            let Some(left) = self.shared.late_reads.checked_sub(1) else { return false };
+            self.shared.late_reads = left;
+            self.read();
+            self.flush();
+        }
+        true
     }
 
     /// Reads up to the end that the system has reported, although your code has paused reading. The bytes before the

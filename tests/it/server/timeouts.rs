@@ -4,17 +4,18 @@ use crate::support::{
     Raw,
     loopback::{
         PATIENCE, RawClient, Served, Witness, dial,
-        turns::{server, turn_until},
+        turns::{server, turn_until, turn_until_answered},
     },
     request_head,
 };
 use statesocket::{
-    Cause, Config, Disconnect, Message, Timer,
+    Cause, CauseKind, Config, Disconnect, Message, Timer,
     server::{Handler, Session},
 };
 use std::{
     io::{Read, Write},
     sync::mpsc,
+    thread,
     time::Duration,
 };
 
@@ -106,4 +107,26 @@ fn a_peer_that_never_reads_is_dropped_after_the_write_timeout() {
     let mut client = RawClient::open(served.address, "/");
     client.send(Raw::new(Raw::TEXT, "go"));
     assert_eq!(ends.recv_timeout(PATIENCE), Ok(Cause::TimedOut(Timer::Write)));
+}
+
+/// Together they have more to read at their deadlines than one turn reads.
+#[test]
+fn many_peers_that_flood_at_their_deadlines_are_dropped_in_some_turns() {
+    const PEERS: u64 = 24;
+    let mut server = server(Config::default().with(|config| config.message_timeout = Some(SHORT)));
+    let mut clients: Vec<_> = (0..PEERS).map(|_| dial(server.local_addr())).collect();
+    for client in &mut clients {
+        let head_of_a_message = [0x82, 0xff, 0, 0, 0, 0, 0, 0xf0, 0, 0, 0, 0, 0, 0];
+        client.write_all(&[request_head("/ws", &[]), head_of_a_message.to_vec()].concat()).expect("there is room");
+    }
+    for client in &mut clients {
+        client.set_nonblocking(true).expect("the socket is open");
+        assert_eq!(turn_until_answered(&mut server, client), 101);
+    }
+    thread::sleep(SHORT);
+    let zeros = vec![0; 4 << 20];
+    for client in &mut clients {
+        while client.write(&zeros).is_ok() {}
+    }
+    turn_until(&mut server, |server| server.tally().ended(CauseKind::TimedOut) == PEERS);
 }

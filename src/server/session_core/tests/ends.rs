@@ -5,7 +5,10 @@ use super::{
     scene::{Call, Scene},
     texts,
 };
-use crate::{Cause, Config, Timer, server::logging::DropCaught};
+use crate::{
+    Cause, Config, Timer,
+    server::{budget::late_reads, logging::DropCaught},
+};
 use std::time::Duration;
 
 #[test]
@@ -143,4 +146,27 @@ fn x1_at_a_deadline_everything_that_came_before_it_is_read() {
     scene.turn();
     let calls = scene.take_calls();
     assert!(matches!(calls[..], [Call::Message(_), Call::Disconnect { is_clean: true, .. }]), "{}", calls.len());
+}
+
+#[test]
+fn x1_a_deadline_waits_for_the_next_turn_once_the_late_reads_of_all_are_spent() {
+    let mut scene = Scene::open(Config::default().with(|config| config.ping_interval = None));
+    scene.next_turn().lend(|view, _| view.connection.close(1000, "").expect("the session is open"));
+    for _ in 0..16_000 {
+        scene.client.ping(&[7; 125]).expect("the client is open");
+    }
+    scene.client.close(4001, "crossing").expect("the client is open");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.now = scene.session.next_deadline(scene.now).expect("the Close waits for its answer");
+    let sent = scene.pipe.input.len();
+    scene.shared.late_reads = 3;
+    scene.next_turn().run(true);
+    let per_read = scene.shared.read_buffer.len();
+    assert_eq!(sent - scene.pipe.input.len(), 7 * per_read, "4 reads and 3 late ones");
+    assert_eq!((scene.take_calls(), scene.session.has_work(&scene.pipe)), (vec![], true));
+    assert_eq!(scene.session.next_deadline(scene.now), Some(scene.now));
+
+    scene.shared.late_reads = late_reads(1);
+    scene.turn();
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::LocalClosed, is_clean: true }]);
 }

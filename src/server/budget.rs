@@ -1,0 +1,25 @@
+//! How often the sessions read per turn.
+
+/// The most reads of one session per turn, so that a peer that sends much does not keep the others waiting.
+pub(super) const READS_PER_TURN: usize = 4;
+
+/// The most further reads of a session whose deadline has come. They empty the buffer that a system has for a socket.
+pub(super) const LATE_READS: usize = 60;
+
+/// The further reads of all sessions whose deadlines have come, in one turn of a server with `ready` ready sessions. So
+/// peers that send much at their deadlines double the length of a turn at most, or add the late reads of one session.
+pub(super) const fn late_reads(ready: usize) -> usize {
+    let usual = ready.saturating_mul(READS_PER_TURN);
+    if usual > LATE_READS { usual } else { LATE_READS }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_reads_at_most_double_a_turn_of_many_sessions() {
+        assert_eq!([0, 1, 15, 16, 1000].map(late_reads), [60, 60, 60, 64, 4000]);
+        assert_eq!(late_reads(usize::MAX), usize::MAX);
+    }
+}
