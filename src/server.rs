@@ -39,6 +39,7 @@ mod network;
 mod normal_path;
 mod params;
 mod pressure;
+mod queue;
 mod ready;
 mod refusal;
 mod rest;
@@ -55,10 +56,11 @@ mod tally;
 mod view;
 
 pub use admission::{Admission, AdmissionError, OriginPolicy};
-pub use handle::{Handle, Stopped};
+pub use handle::Handle;
 pub use handler::{Handler, Unsent};
 pub use limits::{Limits, WhenFull};
 pub use params::Params;
+pub use queue::HandleError;
 pub use routes::RouteError;
 pub use session::Session;
 pub use session_id::SessionId;
@@ -67,9 +69,10 @@ pub use tally::Tally;
 use crate::Config;
 use accept::{AcceptContext, Acceptor};
 use budget::late_reads;
-use handle::Wake;
+use handle::Command;
 use life::Life;
 use mio::{Events, Poll, Token, Waker};
+use queue::{Queue, Wake};
 use session_core::turn::Turn;
 use sessions::Sessions;
 use shared::Shared;
@@ -77,7 +80,7 @@ use socket::Socket;
 use std::{
     io,
     net::{SocketAddr, TcpListener, ToSocketAddrs},
-    sync::{Arc, mpsc},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -106,8 +109,7 @@ pub struct Server {
     shared: Shared,
     sessions: Sessions,
     local_addr: SocketAddr,
-    /// The last turn has left commands for the next turn.
-    has_commands: bool,
+    commands: Arc<Queue<Command>>,
 }
 
 impl Server {
@@ -133,17 +135,17 @@ impl Server {
         #[expect(clippy::disallowed_methods, reason = "the event loop waits on sockets")]
         let poll = Poll::new()?;
         acceptor.register(poll.registry(), LISTENER)?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let (sender, commands) = mpsc::channel();
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let commands = Arc::new(Queue::new(Box::new(waker), Limits::default().max_command_bytes));
         Ok(Self {
             local_addr: acceptor.local_addr()?,
             poll,
             events: Events::with_capacity(EVENTS_PER_TURN),
-            life: Life::Running { acceptor, commands },
+            life: Life::Running(acceptor),
             config: Arc::new(config),
-            shared: Shared::new(Handle::new(sender, waker)),
+            shared: Shared::new(Handle::new(Arc::clone(&commands))),
             sessions: Sessions::new(clock::now()),
-            has_commands: false,
+            commands,
         })
     }
 
@@ -167,8 +169,9 @@ impl Server {
         self.shared.routes.insert(path, Box::new(move || Box::new(factory())))
     }
 
-    /// Sets the limits, for new connections.
+    /// Sets the limits, for new connections and commands.
     pub fn set_limits(&mut self, limits: Limits) {
+        self.commands.set_max_bytes(limits.max_command_bytes);
         self.shared.limits = limits;
     }
 
@@ -262,6 +265,10 @@ impl Server {
         if self.sessions.is_empty() {
             self.life.end();
         }
+        if self.is_stopped() {
+            // Nobody shall wait for an answer that will not come.
+            self.commands.close();
+        }
         Ok(())
     }
 
@@ -281,7 +288,7 @@ impl Server {
         let acceptor = self.life.acceptor();
         let may_accept =
             acceptor.is_some_and(|it| it.has_work(&self.sessions, &self.shared.limits, self.life.intake()));
-        if self.has_commands || self.sessions.ready_count() > 0 || may_accept {
+        if self.commands.has_own() || self.commands.has_foreign() || self.sessions.ready_count() > 0 || may_accept {
             return Some(Duration::ZERO);
         }
         let accept = acceptor.and_then(Acceptor::paused_until);
@@ -321,5 +328,11 @@ impl Server {
                 self.shared.release_memory();
             }
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.commands.close();
     }
 }

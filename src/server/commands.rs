@@ -10,20 +10,25 @@ use super::{
 };
 use std::time::Instant;
 
-/// The most commands that one turn executes, so that a busy handle does not keep the sessions waiting.
-const COMMANDS_PER_TURN: usize = 1024;
+/// The most commands of your code on this thread that are executed in a row. Commands may cause commands for ever.
+const MAX_CHAIN: usize = 1 << 16;
 
 impl Server {
-    /// Executes commands, within the budget of a turn.
+    /// Executes the commands that wait.
     pub(super) fn execute_commands(&mut self, now: Instant) {
-        self.has_commands = true;
-        for _ in 0..COMMANDS_PER_TURN {
-            let Ok(command) = self.life.next_command() else {
-                self.has_commands = false;
-                return;
-            };
+        let foreign = self.commands.take_foreign();
+        self.execute_own_commands(now);
+        for command in foreign {
             self.execute(command, now);
         }
+    }
+
+    fn execute_own_commands(&mut self, now: Instant) {
+        for _ in 0..MAX_CHAIN {
+            let Some(command) = self.commands.pop_own() else { return };
+            self.execute(command, now);
+        }
+        self.commands.defer_own();
     }
 
     fn execute(&mut self, command: Command, now: Instant) {

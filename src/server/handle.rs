@@ -1,18 +1,17 @@
 //! Handles: commands to a loop from other threads and from handlers.
 
-use super::{logging::DropCaught, session_id::SessionId, view::View};
-use crate::{CloseCode, Message, SharedMessage};
-use std::{
-    fmt, io,
-    panic::{RefUnwindSafe, UnwindSafe},
-    sync::{Arc, mpsc},
-    time::Duration,
+use super::{
+    logging::DropCaught,
+    queue::{HandleError, Queue, WhenNoRoom},
+    session_id::SessionId,
+    view::View,
 };
+use crate::{CloseCode, Message, SharedMessage};
+use std::{fmt, sync::Arc, time::Duration};
 
-/// The error of a [`Handle`] whose loop has ended: no session is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server has stopped")]
-pub struct Stopped;
+/// What a command counts besides its message and ids, in bytes. It is more than the memory of a command, and bounds the
+/// number of short commands, all of which a turn executes.
+const COMMAND_BYTES: usize = 1 << 10;
 
 /// A command of a handle to its loop.
 pub(super) enum Command {
@@ -27,16 +26,14 @@ pub(super) enum Command {
 /// A closure of your code. The loop calls it with a session and with its own handle.
 pub(super) type Act = Box<dyn FnOnce(View<'_>, &Handle) + Send>;
 
-/// Ends the wait of a loop, so that it executes commands.
-pub(super) trait Wake: Send + Sync + UnwindSafe + RefUnwindSafe {
-    fn wake(&self) -> io::Result<()>;
-}
-
 /// Reaches the sessions of a [`Server`](super::Server) from any thread, and stops the server. Cheap to clone.
 ///
-/// Every method sends the loop a command and returns at once. The loop executes the commands of each thread in the
-/// order in which that thread sent them. It drops a command for a session that has ended. The handler of that session
-/// knows the end from [`on_disconnect`](super::Handler::on_disconnect).
+/// Every method sends the loop a command. The loop executes the commands of each thread in the order in which that
+/// thread sent them, and all that wait when a turn begins in that turn. It drops a command for an ended session: the
+/// handler of that session knows the end from [`on_disconnect`](super::Handler::on_disconnect).
+///
+/// While the loop is busy, commands wait. Beyond [`Limits::max_command_bytes`](super::Limits::max_command_bytes) a
+/// method fails with [`HandleError::Full`]; those of a [`blocking`](Self::blocking) handle wait instead.
 ///
 /// ```
 /// use statesocket::{Config, server::{Handler, Server, Session, SessionId}};
@@ -51,21 +48,47 @@ pub(super) trait Wake: Send + Sync + UnwindSafe + RefUnwindSafe {
 /// ```
 #[derive(Clone)]
 pub struct Handle {
-    commands: mpsc::Sender<Command>,
-    waker: Arc<dyn Wake>,
+    queue: Arc<Queue<Command>>,
+    when_full: WhenNoRoom,
 }
 
 impl Handle {
-    pub(super) const fn new(commands: mpsc::Sender<Command>, waker: Arc<dyn Wake>) -> Self {
-        Self { commands, waker }
+    pub(super) const fn new(queue: Arc<Queue<Command>>) -> Self {
+        Self { queue, when_full: WhenNoRoom::Fail }
+    }
+
+    /// A handle whose methods wait while too many commands wait for the loop, instead of failing with
+    /// [`HandleError::Full`]. For a thread that produces messages as fast as the loop takes them, not for an async
+    /// task. On the thread of the loop, as in a handler, no method waits or fails with `Full`.
+    ///
+    /// ```no_run
+    /// use statesocket::server::{Handle, HandleError, SessionId};
+    ///
+    /// fn send_all(handle: &Handle, id: SessionId, lines: impl Iterator<Item = String>) -> Result<(), HandleError> {
+    ///     let handle = handle.blocking();
+    ///     for line in lines {
+    ///         handle.send_text(id, line)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn blocking(&self) -> Self {
+        Self { queue: Arc::clone(&self.queue), when_full: WhenNoRoom::Wait }
+    }
+
+    /// How many commands wait for the loop.
+    #[must_use]
+    pub fn queued_commands(&self) -> usize {
+        self.queue.len()
     }
 
     /// Queues a text message, if the session is open. If it cannot be queued,
     /// [`on_unsent`](super::Handler::on_unsent) decides.
     ///
     /// # Errors
-    /// [`Stopped`] if the loop has ended.
-    pub fn send_text(&self, id: SessionId, text: impl Into<String>) -> Result<(), Stopped> {
+    /// [`HandleError`].
+    pub fn send_text(&self, id: SessionId, text: impl Into<String>) -> Result<(), HandleError> {
         self.command(Command::Send(id, text.into().into()))
     }
 
@@ -73,8 +96,8 @@ impl Handle {
     /// [`on_unsent`](super::Handler::on_unsent) decides.
     ///
     /// # Errors
-    /// [`Stopped`] if the loop has ended.
-    pub fn send_binary(&self, id: SessionId, bytes: impl Into<Vec<u8>>) -> Result<(), Stopped> {
+    /// [`HandleError`].
+    pub fn send_binary(&self, id: SessionId, bytes: impl Into<Vec<u8>>) -> Result<(), HandleError> {
         self.command(Command::Send(id, bytes.into().into()))
     }
 
@@ -83,16 +106,25 @@ impl Handle {
     /// frame of 1 KiB or more.
     ///
     /// # Errors
-    /// [`Stopped`] if the loop has ended.
-    pub fn broadcast(&self, ids: impl IntoIterator<Item = SessionId>, message: SharedMessage) -> Result<(), Stopped> {
+    /// [`HandleError`].
+    pub fn broadcast(
+        &self,
+        ids: impl IntoIterator<Item = SessionId>,
+        message: SharedMessage,
+    ) -> Result<(), HandleError> {
         self.command(Command::Broadcast(ids.into_iter().collect(), message))
     }
 
     /// Closes a session, as [`ensure_closed`](crate::Connection::ensure_closed) does.
     ///
     /// # Errors
-    /// [`Stopped`] if the loop has ended.
-    pub fn close(&self, id: SessionId, code: impl Into<CloseCode>, reason: impl Into<String>) -> Result<(), Stopped> {
+    /// [`HandleError`].
+    pub fn close(
+        &self,
+        id: SessionId,
+        code: impl Into<CloseCode>,
+        reason: impl Into<String>,
+    ) -> Result<(), HandleError> {
         self.command(Command::Close { id, code: code.into(), reason: reason.into() })
     }
 
@@ -101,23 +133,42 @@ impl Handle {
     /// sessions have ended, and aborts those that are left after `timeout`.
     ///
     /// # Errors
-    /// [`Stopped`] if the loop has ended.
-    pub fn shutdown(&self, code: impl Into<CloseCode>, timeout: Duration) -> Result<(), Stopped> {
+    /// [`HandleError::Stopped`].
+    pub fn shutdown(&self, code: impl Into<CloseCode>, timeout: Duration) -> Result<(), HandleError> {
         self.command(Command::Shutdown { code: code.into(), timeout })
     }
 
     /// Stops the server at once: closes the listener and aborts every session.
     ///
     /// # Errors
-    /// [`Stopped`] if the loop has ended.
-    pub fn stop(&self) -> Result<(), Stopped> {
+    /// [`HandleError::Stopped`].
+    pub fn stop(&self) -> Result<(), HandleError> {
         self.command(Command::Stop)
     }
 
     /// Sends the loop `command`.
-    pub(super) fn command(&self, command: Command) -> Result<(), Stopped> {
-        self.commands.send(command).map_err(|_| Stopped)?;
-        self.waker.wake().map_err(|_| Stopped)
+    pub(super) fn command(&self, command: Command) -> Result<(), HandleError> {
+        let bytes = COMMAND_BYTES.saturating_add(command.bytes());
+        let when_no_room = if command.is_urgent() { WhenNoRoom::Exceed } else { self.when_full };
+        self.queue.push(command, bytes, when_no_room)
+    }
+}
+
+impl Command {
+    /// The memory on the heap, in bytes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::With(_, act) => act.get().map_or(0, |act| size_of_val(&**act)),
+            Self::Send(_, message) => message.len(),
+            Self::Broadcast(ids, message) => size_of_val(&**ids).saturating_add(message.payload().len()),
+            Self::Close { reason, .. } => reason.len(),
+            Self::Shutdown { .. } | Self::Stop => 0,
+        }
+    }
+
+    /// Whether it is queued whatever waits.
+    const fn is_urgent(&self) -> bool {
+        matches!(self, Self::Shutdown { .. } | Self::Stop)
     }
 }
 

@@ -1,59 +1,47 @@
 //! The life of a server: running, stopping, stopped.
 
-use super::{accept::Acceptor, handle::Command, intake::Intake};
-use std::{
-    mem,
-    sync::mpsc::{Receiver, TryRecvError},
-    time::Instant,
-};
+use super::{accept::Acceptor, intake::Intake};
+use std::{mem, time::Instant};
 
 /// The life of a server. It only moves down this list.
 #[derive(Debug)]
 pub(super) enum Life {
     /// The server accepts connections.
-    Running { acceptor: Acceptor, commands: Receiver<Command> },
+    Running(Acceptor),
     /// The acceptor is gone, once it has accepted the backlog. The server refuses requests, waits for its sessions to
     /// end, and aborts those left at `cut_off`.
-    Stopping { cut_off: Option<Instant>, commands: Receiver<Command> },
-    /// Every session has ended. Handles get an error, so that nobody waits for an answer that will not come.
+    Stopping { cut_off: Option<Instant> },
+    /// Every session has ended.
     Stopped,
 }
 
 impl Life {
     pub(super) const fn acceptor_mut(&mut self) -> Option<&mut Acceptor> {
         match self {
-            Self::Running { acceptor, .. } => Some(acceptor),
+            Self::Running(acceptor) => Some(acceptor),
             Self::Stopping { .. } | Self::Stopped => None,
         }
     }
 
     pub(super) const fn acceptor(&self) -> Option<&Acceptor> {
         match self {
-            Self::Running { acceptor, .. } => Some(acceptor),
+            Self::Running(acceptor) => Some(acceptor),
             Self::Stopping { .. } | Self::Stopped => None,
         }
     }
 
     pub(super) const fn intake(&self) -> Intake {
         match self {
-            Self::Running { .. } => Intake::Normal,
+            Self::Running(_) => Intake::Normal,
             Self::Stopping { .. } | Self::Stopped => Intake::RefuseAll,
-        }
-    }
-
-    /// The next command of a handle.
-    pub(super) fn next_command(&self) -> Result<Command, TryRecvError> {
-        match self {
-            Self::Running { commands, .. } | Self::Stopping { commands, .. } => commands.try_recv(),
-            Self::Stopped => Err(TryRecvError::Disconnected),
         }
     }
 
     /// Begins to stop. Returns the acceptor if the server was running: the caller may accept a last time.
     pub(super) fn stop_accepting(&mut self) -> Option<Acceptor> {
         match mem::replace(self, Self::Stopped) {
-            Self::Running { acceptor, commands } => {
-                *self = Self::Stopping { cut_off: None, commands };
+            Self::Running(acceptor) => {
+                *self = Self::Stopping { cut_off: None };
                 Some(acceptor)
             }
             other @ (Self::Stopping { .. } | Self::Stopped) => {
@@ -65,23 +53,23 @@ impl Life {
 
     /// Sets the time at which the remaining sessions of a stopping server are aborted.
     pub(super) fn set_cut_off(&mut self, at: Option<Instant>) {
-        if let Self::Stopping { cut_off, .. } = self {
+        if let Self::Stopping { cut_off } = self {
             *cut_off = at;
         }
     }
 
     pub(super) const fn cut_off(&self) -> Option<Instant> {
         match self {
-            Self::Stopping { cut_off, .. } => *cut_off,
-            Self::Running { .. } | Self::Stopped => None,
+            Self::Stopping { cut_off } => *cut_off,
+            Self::Running(_) | Self::Stopped => None,
         }
     }
 
     /// Whether the remaining sessions are to be aborted. True once.
     pub(super) fn take_cut_off(&mut self, now: Instant) -> bool {
         match self {
-            Self::Stopping { cut_off, .. } => cut_off.take_if(|at| *at <= now).is_some(),
-            Self::Running { .. } | Self::Stopped => false,
+            Self::Stopping { cut_off } => cut_off.take_if(|at| *at <= now).is_some(),
+            Self::Running(_) | Self::Stopped => false,
         }
     }
 
@@ -101,21 +89,19 @@ impl Life {
 #[expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
 mod tests {
     use super::*;
-    use std::{sync::mpsc, time::Duration};
+    use std::time::Duration;
 
     #[test]
     fn a_stopping_server_refuses_is_cut_off_once_and_ends() {
-        let (sender, commands) = mpsc::channel();
-        let mut life = Life::Stopping { cut_off: None, commands };
+        let mut life = Life::Stopping { cut_off: None };
         assert_eq!((life.intake(), life.stop_accepting().is_none()), (Intake::RefuseAll, true));
         let now = Instant::now();
         life.set_cut_off(Some(now));
         assert_eq!(life.cut_off(), Some(now));
         assert!(!life.take_cut_off(now - Duration::from_nanos(1)), "not before its time");
         assert!(life.take_cut_off(now) && !life.take_cut_off(now));
-        assert!(sender.send(Command::Stop).is_ok(), "a stopping server still takes commands");
-        assert!(matches!(life.next_command(), Ok(Command::Stop)));
+        assert!(!life.is_stopped());
         life.end();
-        assert!(life.is_stopped() && sender.send(Command::Stop).is_err());
+        assert!(life.is_stopped());
     }
 }

@@ -34,6 +34,10 @@ pub struct Limits {
     pub max_connections_per_address: usize,
     /// The most connections whose opening handshake is in progress. Others wait in the backlog. Default 10,000.
     pub max_handshakes: usize,
+    /// The most bytes of the commands that other threads have queued with a [`Handle`](super::Handle) and that the loop
+    /// has not begun with: 1 KiB per command, its message and its ids. Beyond it a command fails with
+    /// [`HandleError::Full`](super::HandleError::Full) or waits. A larger command may wait alone. Default 32 MiB.
+    pub max_command_bytes: usize,
 }
 
 impl Limits {
@@ -52,6 +56,7 @@ impl Default for Limits {
             when_full: WhenFull::Refuse,
             max_connections_per_address: 100_000,
             max_handshakes: 10_000,
+            max_command_bytes: 32 << 20,
         }
     }
 }

@@ -35,6 +35,10 @@ impl<T> DropCaught<T> {
         Self(Some(value))
     }
 
+    pub(super) const fn get(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+
     pub(super) const fn get_mut(&mut self) -> Option<&mut T> {
         self.0.as_mut()
     }

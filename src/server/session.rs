@@ -1,9 +1,10 @@
 //! A session in the hands of its handler.
 
 use super::{
-    handle::{Act, Command, Handle, Stopped},
+    handle::{Act, Command, Handle},
     logging::{DropCaught, LOG},
     params::Params,
+    queue::HandleError,
     session_id::SessionId,
     view::View,
 };
@@ -280,11 +281,11 @@ impl Handle {
     /// answering a waiting request. If the session has ended, `act` is dropped.
     ///
     /// # Errors
-    /// [`Stopped`] if the loop has ended.
+    /// [`HandleError`].
     ///
     /// ```
-    /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, SessionId, Stopped}};
-    /// fn decide(handle: &Handle, id: SessionId, is_welcome: bool) -> Result<(), Stopped> {
+    /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, HandleError, SessionId}};
+    /// fn decide(handle: &Handle, id: SessionId, is_welcome: bool) -> Result<(), HandleError> {
     ///     handle.with_session(id, move |session| {
     ///         // The client may have gone: then there is nobody to answer.
     ///         if is_welcome {
@@ -299,7 +300,7 @@ impl Handle {
         &self,
         id: SessionId,
         act: impl FnOnce(&mut Session<'_>) + Send + 'static,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), HandleError> {
         let act: Act = Box::new(move |view, handle| act(&mut Session::new(view, handle)));
         self.command(Command::With(id, DropCaught::new(act)))
     }

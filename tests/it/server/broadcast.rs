@@ -135,13 +135,13 @@ fn a_broadcast_to_peers_that_do_not_read_is_queued_once() {
     let mut clients = [(); 3].map(|()| served.open());
     let ids = [(); 3].map(|()| calls.request().0);
     let message = SharedMessage::binary(&vec![7; 32 << 20]);
-    served.handle.broadcast(ids, message.clone()).expect("the server is running");
+    let handle = served.handle.blocking();
+    handle.broadcast(ids, message.clone()).expect("the server is running");
     let range = message.payload().as_ptr_range();
     let range = range.start as usize..range.end as usize;
     for id in ids {
         let (place, places) = mpsc::channel();
-        served
-            .handle
+        handle
             .with_session(id, move |session| {
                 place.send(session.output().as_ptr() as usize).expect("the test is waiting")
             })

@@ -5,8 +5,8 @@ use crate::support::{
     loopback::{Client, Served, Witness},
 };
 use statesocket::{
-    Cause, Config, Event, Message,
-    server::{Server, Stopped},
+    Cause, Config, Event, Message, SharedMessage,
+    server::{HandleError, Server, Session},
 };
 use std::{sync::mpsc, thread, time::Duration};
 
@@ -54,10 +54,11 @@ fn s1_a_stream_has_no_hole_even_if_it_ends_early() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
     let (id, _) = calls.request();
+    let handle = served.handle.blocking();
     for number in 0..300u32 {
         let mut bytes = vec![0; LEN];
         bytes[..4].copy_from_slice(&number.to_be_bytes());
-        served.handle.send_binary(id, bytes).expect("the server is running");
+        handle.send_binary(id, bytes).expect("the server is running");
     }
     served.handle.close(id, 1000, "all sent").expect("the server is running");
     let mut next = 0u32;
@@ -150,14 +151,14 @@ fn a_handle_reports_that_the_server_is_gone() {
     served.wait_for_end();
     let handle = &served.handle;
     let (act, acted) = mpsc::channel();
-    assert_eq!(handle.with_session(id, move |_| act.send(()).expect("the test is waiting")), Err(Stopped));
+    assert_eq!(handle.with_session(id, move |_| act.send(()).expect("the test is waiting")), Err(HandleError::Stopped));
     assert!(acted.recv().is_err(), "the command is dropped and not executed");
-    assert_eq!(handle.send_text(id, ""), Err(Stopped));
-    assert_eq!(handle.send_binary(id, ""), Err(Stopped));
-    assert_eq!(handle.close(id, 1000, ""), Err(Stopped));
-    assert_eq!(handle.shutdown(1001, Duration::ZERO), Err(Stopped));
-    assert_eq!(handle.stop(), Err(Stopped));
-    assert_eq!(Stopped.to_string(), "the server has stopped");
+    assert_eq!(handle.send_text(id, ""), Err(HandleError::Stopped));
+    assert_eq!(handle.send_binary(id, ""), Err(HandleError::Stopped));
+    assert_eq!(handle.close(id, 1000, ""), Err(HandleError::Stopped));
+    assert_eq!(handle.shutdown(1001, Duration::ZERO), Err(HandleError::Stopped));
+    assert_eq!(handle.stop(), Err(HandleError::Stopped));
+    assert_eq!(HandleError::Stopped.to_string(), "the server has stopped");
 }
 
 #[test]
@@ -167,6 +168,39 @@ fn a_handle_reports_that_the_loop_has_ended() {
     handle.stop().expect("the server is running");
     server.run().expect("the loop does not fail");
     assert!(server.is_stopped());
-    assert_eq!(handle.stop(), Err(Stopped));
-    assert_eq!(server.handle().shutdown(1001, Duration::ZERO), Err(Stopped));
+    assert_eq!(handle.stop(), Err(HandleError::Stopped));
+    assert_eq!(server.handle().shutdown(1001, Duration::ZERO), Err(HandleError::Stopped));
+}
+
+#[test]
+fn s17_commands_wait_up_to_the_limit_and_a_blocking_handle_waits_with_them() {
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = served.open();
+    let (id, _) = calls.request();
+    let (busy, is_busy) = mpsc::channel();
+    let (free, is_free) = mpsc::channel::<()>();
+    let handle = &served.handle;
+    let block = move |_: &mut Session<'_>| {
+        busy.send(()).expect("the test is waiting");
+        is_free.recv().expect("the test goes on");
+    };
+    handle.with_session(id, block).expect("the server is running");
+    is_busy.recv().expect("the loop executes the command");
+
+    // A quarter of the limit, without what a command counts itself.
+    let large = SharedMessage::binary(&[7; 8 << 20]);
+    let sent = [(); 4].map(|()| handle.broadcast([], large.clone()));
+    assert_eq!(sent, [Ok(()), Ok(()), Ok(()), Err(HandleError::Full)]);
+    assert_eq!((handle.send_text(id, "first"), handle.queued_commands()), (Ok(()), 4));
+    assert_eq!(HandleError::Full.to_string(), "too many commands wait for the server");
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let handle = handle.blocking();
+            handle.broadcast([], large.clone()).and_then(|()| handle.send_text(id, "last"))
+        });
+        free.send(()).expect("the loop is waiting");
+        assert_eq!(waiting.join().expect("the thread does not panic"), Ok(()));
+    });
+    assert_eq!(client.frame(), Raw::new(Raw::TEXT, "first"));
+    assert_eq!(client.frame(), Raw::new(Raw::TEXT, "last"));
 }

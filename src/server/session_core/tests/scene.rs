@@ -4,9 +4,10 @@ use crate::{
     Cause, Config, Connection, Disconnect, Event, Message, SendError,
     handshake::{Accept, Connect, Request},
     server::{
-        handle::{Handle, Wake},
+        handle::Handle,
         handler::{Handler, Unsent},
         intake::Intake,
+        queue::{Queue, Wake},
         session::Session,
         session_core::{SessionCore, turn::Turn},
         session_id::LocalId,
@@ -21,7 +22,7 @@ use std::{
     net::SocketAddr,
     panic::resume_unwind,
     rc::Rc,
-    sync::{Arc, mpsc},
+    sync::Arc,
     time::Instant,
 };
 
@@ -219,7 +220,7 @@ impl Scene {
         #[expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
         let now = Instant::now();
         let config = Arc::new(config);
-        let handle = Handle::new(mpsc::channel().0, Arc::new(NoWaker));
+        let handle = Handle::new(Arc::new(Queue::new(Box::new(NoWaker), 0)));
         let mut shared = Shared::new(handle);
         let calls = Calls::default();
         let recorded = Rc::clone(&calls);

@@ -86,10 +86,11 @@ fn a_close_is_read_behind_output_that_cannot_be_written() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
-    served.handle.send_binary(id, vec![7; 48 << 20]).expect("the server is running");
+    let handle = served.handle.blocking();
+    handle.send_binary(id, vec![7; 48 << 20]).expect("the server is running");
     let (sender, queued) = mpsc::channel();
     let tell = move |session: &mut Session<'_>| sender.send(session.output().len()).expect("the test is waiting");
-    served.handle.with_session(id, tell).expect("the server is running");
+    handle.with_session(id, tell).expect("the server is running");
     let queued = queued.recv_timeout(PATIENCE).expect("the connection exists");
     assert!(queued > 1 << 20, "the peer does not read: {queued} bytes are queued");
 

@@ -1,0 +1,292 @@
+//! The queue of commands for a loop.
+
+use std::{
+    collections::VecDeque,
+    fmt, io, mem,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, ThreadId},
+};
+
+/// How many places for commands of the loop's thread an empty queue keeps memory for.
+const KEPT_PLACES: usize = 1024;
+
+/// The error of a command that a loop does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// The loop has ended: no session is left.
+    #[error("the server has stopped")]
+    Stopped,
+    /// As many commands wait as [`Limits::max_command_bytes`](super::Limits::max_command_bytes) allows. The command is
+    /// not queued.
+    #[error("too many commands wait for the server")]
+    Full,
+}
+
+/// Ends the wait of a loop, so that it executes commands.
+pub(super) trait Wake: Send + Sync + UnwindSafe + RefUnwindSafe {
+    fn wake(&self) -> io::Result<()>;
+}
+
+/// A command that does not fit now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhenNoRoom {
+    Fail,
+    Wait,
+    /// It is queued nevertheless.
+    Exceed,
+}
+
+/// The queue of commands for a loop, from two sources. Other threads wake the loop, and what they queue is bounded.
+/// Your code on the thread of the loop must not wait for the loop, so it has a queue of its own, without a bound.
+pub(super) struct Queue<C> {
+    /// The thread of the loop.
+    owner: ThreadId,
+    waker: Box<dyn Wake>,
+    waiting: Mutex<Waiting<C>>,
+    room: Condvar,
+    /// The loop has been woken, and has not taken the commands of other threads since.
+    is_woken: AtomicBool,
+    /// Only the thread of the loop writes it.
+    has_own: AtomicBool,
+}
+
+struct Waiting<C> {
+    /// The commands of the loop's thread.
+    own: VecDeque<C>,
+    /// The commands of other threads.
+    foreign: VecDeque<C>,
+    foreign_bytes: usize,
+    max_bytes: usize,
+    is_closed: bool,
+}
+
+impl<C> Queue<C> {
+    /// The queue of a loop on this thread.
+    pub(super) fn new(waker: Box<dyn Wake>, max_bytes: usize) -> Self {
+        Self {
+            owner: thread::current().id(),
+            waker,
+            waiting: Mutex::new(Waiting {
+                own: VecDeque::new(),
+                foreign: VecDeque::new(),
+                foreign_bytes: 0,
+                max_bytes,
+                is_closed: false,
+            }),
+            room: Condvar::new(),
+            is_woken: AtomicBool::new(false),
+            has_own: AtomicBool::new(false),
+        }
+    }
+
+    /// Queues `command`, which needs `bytes` of memory.
+    ///
+    /// # Errors
+    /// [`HandleError`]. The command is dropped.
+    pub(super) fn push(&self, command: C, bytes: usize, when_no_room: WhenNoRoom) -> Result<(), HandleError> {
+        let mut waiting = self.lock();
+        if thread::current().id() == self.owner {
+            if waiting.is_closed {
+                return Err(HandleError::Stopped);
+            }
+            waiting.own.push_back(command);
+            self.has_own.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        while !waiting.has_room_for(bytes) && when_no_room != WhenNoRoom::Exceed {
+            if when_no_room == WhenNoRoom::Fail {
+                return Err(HandleError::Full);
+            }
+            waiting = self.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        if waiting.is_closed {
+            return Err(HandleError::Stopped);
+        }
+        waiting.foreign.push_back(command);
+        waiting.foreign_bytes = waiting.foreign_bytes.saturating_add(bytes);
+        // One wake-up is enough for all commands that the loop takes together.
+        if !self.is_woken.swap(true, Ordering::AcqRel) && self.waker.wake().is_err() {
+            self.is_woken.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// How many commands wait.
+    pub(super) fn len(&self) -> usize {
+        let waiting = self.lock();
+        waiting.own.len() + waiting.foreign.len()
+    }
+
+    pub(super) fn set_max_bytes(&self, max_bytes: usize) {
+        self.lock().max_bytes = max_bytes;
+        self.room.notify_all();
+    }
+
+    /// Whether commands of the loop's thread wait.
+    pub(super) fn has_own(&self) -> bool {
+        self.has_own.load(Ordering::Relaxed)
+    }
+
+    /// The next command of the loop's thread.
+    pub(super) fn pop_own(&self) -> Option<C> {
+        if !self.has_own() {
+            return None;
+        }
+        let mut waiting = self.lock();
+        let command = waiting.own.pop_front();
+        if waiting.own.is_empty() {
+            waiting.own.shrink_to(KEPT_PLACES);
+            self.has_own.store(false, Ordering::Relaxed);
+        }
+        command
+    }
+
+    /// Puts the commands of the loop's thread before those of the others, for the next turn.
+    pub(super) fn defer_own(&self) {
+        let mut waiting = self.lock();
+        while let Some(command) = waiting.own.pop_back() {
+            waiting.foreign.push_front(command);
+        }
+        self.has_own.store(false, Ordering::Relaxed);
+        self.is_woken.store(true, Ordering::Release);
+    }
+
+    /// Whether commands of other threads, or deferred ones, wait.
+    pub(super) fn has_foreign(&self) -> bool {
+        self.is_woken.load(Ordering::Acquire)
+    }
+
+    /// Takes all commands of other threads.
+    pub(super) fn take_foreign(&self) -> VecDeque<C> {
+        if !self.has_foreign() {
+            return VecDeque::new();
+        }
+        let mut waiting = self.lock();
+        self.is_woken.store(false, Ordering::Release);
+        waiting.foreign_bytes = 0;
+        let taken = mem::take(&mut waiting.foreign);
+        drop(waiting);
+        self.room.notify_all();
+        taken
+    }
+
+    /// Takes no further command, and drops those that wait.
+    pub(super) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.is_closed = true;
+        let dropped = (mem::take(&mut waiting.own), mem::take(&mut waiting.foreign));
+        self.has_own.store(false, Ordering::Relaxed);
+        drop(waiting);
+        self.room.notify_all();
+        drop(dropped);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting<C>> {
+        // Nothing in this file panics while it holds the lock.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Waiting<C> {
+    /// Whether `bytes` more may wait. A larger command may wait alone. A closed queue makes nobody wait.
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.foreign_bytes == 0 || self.foreign_bytes.saturating_add(bytes) <= self.max_bytes || self.is_closed
+    }
+}
+
+impl<C> fmt::Debug for Queue<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Queue({})", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{
+        Arc,
+        atomic::AtomicUsize,
+        mpsc::{self, TryRecvError},
+    };
+
+    #[derive(Clone, Default)]
+    struct Wakes(Arc<AtomicUsize>);
+
+    impl Wake for Wakes {
+        fn wake(&self) -> io::Result<()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    fn queue(max_bytes: usize) -> (Arc<Queue<u8>>, Wakes) {
+        let wakes = Wakes::default();
+        (Arc::new(Queue::new(Box::new(wakes.clone()), max_bytes)), wakes)
+    }
+
+    fn on_other_thread<T: Send>(act: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| scope.spawn(act).join().expect("the thread does not panic"))
+    }
+
+    fn taken(queue: &Queue<u8>) -> Vec<u8> {
+        queue.take_foreign().into()
+    }
+
+    #[test]
+    fn s17_a_full_queue_refuses_commands_until_the_loop_takes_them() {
+        let (queue, wakes) = queue(10);
+        let push = |command, bytes| on_other_thread(|| queue.push(command, bytes, WhenNoRoom::Fail));
+        assert_eq!(
+            [push(1, 7), push(2, 4), push(3, 3), push(4, 1)],
+            [Ok(()), Err(HandleError::Full), Ok(()), Err(HandleError::Full)]
+        );
+        assert_eq!(on_other_thread(|| queue.push(5, 100, WhenNoRoom::Exceed)), Ok(()));
+        assert_eq!((queue.len(), wakes.0.load(Ordering::Relaxed)), (3, 1), "one wake-up for all");
+        assert_eq!((taken(&queue), queue.has_foreign()), (vec![1, 3, 5], false));
+        assert_eq!(push(6, 100), Ok(()), "it waits alone");
+        assert_eq!((push(7, 0), wakes.0.load(Ordering::Relaxed)), (Err(HandleError::Full), 2));
+        queue.set_max_bytes(100);
+        assert_eq!(push(7, 0), Ok(()));
+    }
+
+    #[test]
+    fn s17_a_thread_that_waits_goes_on_when_there_is_room_or_the_loop_has_ended() {
+        let (queue, _) = queue(10);
+        for ends in [false, true] {
+            on_other_thread(|| queue.push(1, 10, WhenNoRoom::Fail)).expect("the queue is empty");
+            let (done, result) = mpsc::channel();
+            let other = Arc::clone(&queue);
+            let thread = thread::spawn(move || done.send(other.push(2, 1, WhenNoRoom::Wait)).expect("the test waits"));
+            thread::yield_now();
+            assert_eq!(result.try_recv(), Err(TryRecvError::Empty));
+            if ends {
+                queue.close();
+            } else {
+                assert_eq!(taken(&queue), [1]);
+            }
+            assert_eq!(result.recv(), Ok(if ends { Err(HandleError::Stopped) } else { Ok(()) }));
+            thread.join().expect("the thread does not panic");
+            taken(&queue);
+        }
+        assert_eq!(queue.push(3, 0, WhenNoRoom::Exceed), Err(HandleError::Stopped));
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn s17_the_thread_of_the_loop_never_waits() {
+        let (queue, wakes) = queue(0);
+        for command in 0..5 {
+            assert_eq!(queue.push(command, 100, WhenNoRoom::Wait), Ok(()));
+        }
+        on_other_thread(|| queue.push(5, 0, WhenNoRoom::Fail)).expect("the queue is empty");
+        assert_eq!([(); 2].map(|()| queue.pop_own()), [Some(0), Some(1)]);
+        queue.defer_own();
+        assert_eq!((queue.has_own(), queue.pop_own()), (false, None));
+        assert_eq!((taken(&queue), wakes.0.load(Ordering::Relaxed)), (vec![2, 3, 4, 5], 1));
+    }
+}
