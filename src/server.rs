@@ -254,9 +254,7 @@ impl Server {
                 self.drive(key, now);
             }
         }
-        while self.shared.late_reads > 0
-            && let Some(key) = self.sessions.take_due(now)
-        {
+        for key in self.sessions.take_due(now) {
             self.drive(key, now);
         }
         if self.life.take_cut_off(now) {
@@ -320,6 +318,9 @@ impl Server {
         let Some(entry) = self.sessions.get_mut(key) else { return };
         let may_be_due = entry.may_be_due(now);
         act(entry.turn(&mut self.shared, self.life.intake(), now), may_be_due);
+        if self.commands.has_own() && self.shared.may_interrupt {
+            self.resume(key, now);
+        }
         if self.sessions.finish_turn(key, now) {
             if let Some(acceptor) = self.life.acceptor_mut() {
                 acceptor.end_pause();

@@ -8,10 +8,14 @@ use super::{
     socket::Socket,
     view::View,
 };
-use std::time::Instant;
+use std::{mem, time::Instant};
 
-/// The most commands of your code on this thread that are executed in a row. Commands may cause commands for ever.
-const MAX_CHAIN: usize = 1 << 16;
+/// The most interruptions of a session per turn, for events that are at hand. A session whose handler sends many
+/// commands must not keep the others waiting.
+const MAX_INTERRUPTIONS: usize = 16;
+
+/// The most commands that commands cause, per row of commands of your code on this thread. They may do so for ever.
+const MAX_CAUSED: usize = 1024;
 
 impl Server {
     /// Executes the commands that wait.
@@ -20,15 +24,36 @@ impl Server {
         self.execute_own_commands(now);
         for command in foreign {
             self.execute(command, now);
+            self.execute_own_commands(now);
+        }
+    }
+
+    /// Executes the commands with which your code has interrupted the turn of the session `key`, and lets it go on.
+    pub(super) fn resume(&mut self, key: usize, now: Instant) {
+        for count in 1.. {
+            self.execute_own_commands(now);
+            let Some(entry) = self.sessions.get_mut(key) else { return };
+            if count > MAX_INTERRUPTIONS && entry.keeps_rest() {
+                return;
+            }
+            entry.turn(&mut self.shared, self.life.intake(), now).resume();
+            if !self.commands.has_own() {
+                return;
+            }
         }
     }
 
     fn execute_own_commands(&mut self, now: Instant) {
-        for _ in 0..MAX_CHAIN {
-            let Some(command) = self.commands.pop_own() else { return };
+        if !self.commands.has_own() {
+            return;
+        }
+        let may_interrupt = mem::replace(&mut self.shared.may_interrupt, false);
+        for _ in 0..self.commands.own_len() + MAX_CAUSED {
+            let Some(command) = self.commands.pop_own() else { break };
             self.execute(command, now);
         }
         self.commands.defer_own();
+        self.shared.may_interrupt = may_interrupt;
     }
 
     fn execute(&mut self, command: Command, now: Instant) {

@@ -2,7 +2,7 @@
 
 use super::{
     logging::DropCaught,
-    queue::{HandleError, Queue, WhenNoRoom},
+    queue::{HandleError, Part, Queue, WhenNoRoom},
     session_id::SessionId,
     view::View,
 };
@@ -32,8 +32,14 @@ pub(super) type Act = Box<dyn FnOnce(View<'_>, &Handle) + Send>;
 /// thread sent them, and all that wait when a turn begins in that turn. It drops a command for an ended session: the
 /// handler of that session knows the end from [`on_disconnect`](super::Handler::on_disconnect).
 ///
-/// While the loop is busy, commands wait. Beyond [`Limits::max_command_bytes`](super::Limits::max_command_bytes) a
-/// method fails with [`HandleError::Full`]; those of a [`blocking`](Self::blocking) handle wait instead.
+/// The commands of a handler come in the order in which it sends them, by a handle or by its [`Session`]: all are done
+/// before the next event of that session.
+///
+/// While the loop is busy, commands of other threads wait. Beyond [`Limits::max_command_bytes`] a method fails with
+/// [`HandleError::Full`]; those of a [`blocking`](Self::blocking) handle wait instead.
+///
+/// [`Session`]: super::Session
+/// [`Limits::max_command_bytes`]: super::Limits::max_command_bytes
 ///
 /// ```
 /// use statesocket::{Config, server::{Handler, Server, Session, SessionId}};
@@ -146,6 +152,36 @@ impl Handle {
         self.command(Command::Stop)
     }
 
+    /// Whether your code has sent the loop commands from its own thread that it has not begun with.
+    pub(super) fn has_own(&self) -> bool {
+        self.queue.has_own()
+    }
+
+    pub(super) fn own_len(&self) -> usize {
+        self.queue.own_len()
+    }
+
+    /// A call of your code begins: [`next_own_for`](Self::next_own_for) finds only the commands of this call. Returns
+    /// what [`end_nested_call`](Self::end_nested_call) needs.
+    pub(super) fn begin_call(&self) -> usize {
+        self.queue.pass_over_own()
+    }
+
+    /// A call inside another one has ended: `next_own_for` finds the commands of the outer one again.
+    pub(super) fn end_nested_call(&self, begun: usize) {
+        self.queue.turn_back(begun);
+    }
+
+    /// Takes the next command of this call for the session `id`, before the loop gets to it.
+    pub(super) fn next_own_for(&self, id: SessionId) -> Option<Command> {
+        self.queue.take_own_part(|command| command.part_for(id))
+    }
+
+    /// Puts back what [`next_own_for`](Self::next_own_for) has returned.
+    pub(super) fn put_back_own(&self, command: Command) {
+        self.queue.put_back_own(command);
+    }
+
     /// Sends the loop `command`.
     pub(super) fn command(&self, command: Command) -> Result<(), HandleError> {
         let bytes = COMMAND_BYTES.saturating_add(command.bytes());
@@ -163,6 +199,18 @@ impl Command {
             Self::Broadcast(ids, message) => size_of_val(&**ids).saturating_add(message.payload().len()),
             Self::Close { reason, .. } => reason.len(),
             Self::Shutdown { .. } | Self::Stop => 0,
+        }
+    }
+
+    /// Takes out what it does to the session `id`.
+    fn part_for(&mut self, id: SessionId) -> Part<Self> {
+        match self {
+            Self::With(to, _) | Self::Send(to, _) | Self::Close { id: to, .. } if *to == id => Part::All,
+            Self::Broadcast(ids, message) => match ids.iter().position(|to| *to == id) {
+                Some(place) => Part::Some(Self::Broadcast(vec![ids.swap_remove(place)], message.clone())),
+                None => Part::Nothing,
+            },
+            Self::With(..) | Self::Send(..) | Self::Close { .. } | Self::Shutdown { .. } | Self::Stop => Part::Nothing,
         }
     }
 

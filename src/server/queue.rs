@@ -41,6 +41,14 @@ pub(super) enum WhenNoRoom {
     Exceed,
 }
 
+/// What one session takes of a command.
+pub(super) enum Part<C> {
+    Nothing,
+    /// The command for this session. The rest is for others.
+    Some(C),
+    All,
+}
+
 /// The queue of commands for a loop, from two sources. Other threads wake the loop, and what they queue is bounded.
 /// Your code on the thread of the loop must not wait for the loop, so it has a queue of its own, without a bound.
 pub(super) struct Queue<C> {
@@ -58,6 +66,8 @@ pub(super) struct Queue<C> {
 struct Waiting<C> {
     /// The commands of the loop's thread.
     own: VecDeque<C>,
+    /// How many of them [`take_own_part`](Queue::take_own_part) passes over.
+    passed: usize,
     /// The commands of other threads.
     foreign: VecDeque<C>,
     foreign_bytes: usize,
@@ -73,6 +83,7 @@ impl<C> Queue<C> {
             waker,
             waiting: Mutex::new(Waiting {
                 own: VecDeque::new(),
+                passed: 0,
                 foreign: VecDeque::new(),
                 foreign_bytes: 0,
                 max_bytes,
@@ -132,6 +143,10 @@ impl<C> Queue<C> {
         self.has_own.load(Ordering::Relaxed)
     }
 
+    pub(super) fn own_len(&self) -> usize {
+        self.lock().own.len()
+    }
+
     /// The next command of the loop's thread.
     pub(super) fn pop_own(&self) -> Option<C> {
         if !self.has_own() {
@@ -139,6 +154,7 @@ impl<C> Queue<C> {
         }
         let mut waiting = self.lock();
         let command = waiting.own.pop_front();
+        waiting.passed = 0;
         if waiting.own.is_empty() {
             waiting.own.shrink_to(KEPT_PLACES);
             self.has_own.store(false, Ordering::Relaxed);
@@ -146,9 +162,60 @@ impl<C> Queue<C> {
         command
     }
 
+    /// From here on [`take_own_part`](Self::take_own_part) finds only the commands that follow. Returns what
+    /// [`turn_back`](Self::turn_back) needs.
+    pub(super) fn pass_over_own(&self) -> usize {
+        if !self.has_own() {
+            return 0;
+        }
+        let mut waiting = self.lock();
+        let len = waiting.own.len();
+        mem::replace(&mut waiting.passed, len)
+    }
+
+    /// Has `take_own_part` find the commands again that it found before `pass_over_own`.
+    pub(super) fn turn_back(&self, passed: usize) {
+        let mut waiting = self.lock();
+        waiting.passed = waiting.passed.min(passed);
+    }
+
+    /// Takes the first command of the loop's thread, or the part of it, that `part_of` returns. The commands before it
+    /// are passed over the next time.
+    pub(super) fn take_own_part(&self, mut part_of: impl FnMut(&mut C) -> Part<C>) -> Option<C> {
+        let mut waiting = self.lock();
+        while let Some(command) = {
+            let passed = waiting.passed;
+            waiting.own.get_mut(passed)
+        } {
+            match part_of(command) {
+                Part::Nothing => waiting.passed += 1,
+                Part::Some(part) => return Some(part),
+                Part::All => {
+                    let passed = waiting.passed;
+                    let command = waiting.own.remove(passed);
+                    self.has_own.store(!waiting.own.is_empty(), Ordering::Relaxed);
+                    return command;
+                }
+            }
+        }
+        None
+    }
+
+    /// Puts a command of the loop's thread before all others.
+    pub(super) fn put_back_own(&self, command: C) {
+        let mut waiting = self.lock();
+        waiting.own.push_front(command);
+        waiting.passed = 0;
+        self.has_own.store(true, Ordering::Relaxed);
+    }
+
     /// Puts the commands of the loop's thread before those of the others, for the next turn.
     pub(super) fn defer_own(&self) {
+        if !self.has_own() {
+            return;
+        }
         let mut waiting = self.lock();
+        waiting.passed = 0;
         while let Some(command) = waiting.own.pop_back() {
             waiting.foreign.push_front(command);
         }

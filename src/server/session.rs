@@ -1,13 +1,8 @@
 //! A session in the hands of its handler.
 
-use super::{
-    handle::{Act, Command, Handle},
-    logging::{DropCaught, LOG},
-    params::Params,
-    queue::HandleError,
-    session_id::SessionId,
-    view::View,
-};
+mod own;
+
+use super::{handle::Handle, logging::LOG, params::Params, session_id::SessionId, view::View};
 use crate::{
     AcceptError, CloseCode, CloseError, Connection, Message, PingError, RejectError, SendError, SharedMessage,
     handshake::{Accept, Response},
@@ -99,7 +94,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::accept`].
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
-        self.view.connection.accept(accept)
+        self.after_own().accept(accept)
     }
 
     /// Answers the request that waits with `response` instead of opening the session. See [`Connection::reject`].
@@ -109,7 +104,7 @@ impl<'l> Session<'l> {
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
         let (id, address, status) = (self.id(), self.address(), response.status);
         let path = self.view.connection.request().map(|request| request.path().to_owned()).unwrap_or_default();
-        self.view.connection.reject(response)?;
+        self.after_own().reject(response)?;
         log::info!(target: LOG, "{id} {address}: the request for {path} is answered with {status} by its handler");
         Ok(())
     }
@@ -123,6 +118,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::send`].
     pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
+        self.in_order()?;
         self.view.send(message)
     }
 
@@ -131,7 +127,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::send_text`].
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.view.connection.send_text(text)
+        self.in_order()?.send_text(text)
     }
 
     /// Queues a binary message. See [`Connection::send_binary`].
@@ -139,7 +135,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::send_binary`].
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
-        self.view.connection.send_binary(bytes)
+        self.in_order()?.send_binary(bytes)
     }
 
     /// Queues a message that other sessions send, too. See [`Connection::send_shared`].
@@ -147,7 +143,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::send_shared`].
     pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
-        self.view.connection.send_shared(message)
+        self.in_order()?.send_shared(message)
     }
 
     /// Queues the first fragment of a text message. See [`Connection::begin_text`].
@@ -155,7 +151,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::begin_text`].
     pub fn begin_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.view.connection.begin_text(text)
+        self.in_order()?.begin_text(text)
     }
 
     /// Queues the first fragment of a binary message. See [`Connection::begin_binary`].
@@ -163,7 +159,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::begin_binary`].
     pub fn begin_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
-        self.view.connection.begin_binary(bytes)
+        self.in_order()?.begin_binary(bytes)
     }
 
     /// Queues the next fragment of the text message that has begun. See [`Connection::continue_text`].
@@ -171,7 +167,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::continue_text`].
     pub fn continue_text(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
-        self.view.connection.continue_text(text, is_last)
+        self.in_order()?.continue_text(text, is_last)
     }
 
     /// Queues the next fragment of the binary message that has begun. See [`Connection::continue_binary`].
@@ -179,7 +175,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::continue_binary`].
     pub fn continue_binary(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
-        self.view.connection.continue_binary(bytes, is_last)
+        self.in_order()?.continue_binary(bytes, is_last)
     }
 
     /// Queues `value` as JSON in a text message. See [`Connection::send_json`].
@@ -188,7 +184,7 @@ impl<'l> Session<'l> {
     /// Those of [`Connection::send_json`].
     #[cfg(feature = "serde")]
     pub fn send_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
-        self.view.connection.send_json(value)
+        self.in_order()?.send_json(value)
     }
 
     /// Queues `value` as JSON in a binary message. See [`Connection::send_json_binary`].
@@ -197,7 +193,7 @@ impl<'l> Session<'l> {
     /// Those of [`Connection::send_json_binary`].
     #[cfg(feature = "serde")]
     pub fn send_json_binary<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
-        self.view.connection.send_json_binary(value)
+        self.in_order()?.send_json_binary(value)
     }
 
     /// Queues a Ping with at most 125 bytes. See [`Connection::ping`].
@@ -205,7 +201,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::ping`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), PingError> {
-        self.view.connection.ping(payload)
+        self.after_own().ping(payload)
     }
 
     /// Queues a Pong that answers no Ping. See [`Connection::pong`].
@@ -213,7 +209,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::pong`].
     pub fn pong(&mut self, payload: &[u8]) -> Result<(), PingError> {
-        self.view.connection.pong(payload)
+        self.after_own().pong(payload)
     }
 
     /// Begins the closing handshake, or answers the client's Close. See [`Connection::close`].
@@ -221,7 +217,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::close`].
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
-        self.view.connection.close(code, reason)
+        self.after_own().close(code, reason)
     }
 
     /// Answers the client's Close with its own code and reason. See [`Connection::reply_close`].
@@ -229,7 +225,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::reply_close`].
     pub fn reply_close(&mut self) -> Result<(), CloseError> {
-        self.view.connection.reply_close()
+        self.after_own().reply_close()
     }
 
     /// Fails the session: sends one Close, and nothing more of the client is handed out. See [`Connection::fail`].
@@ -237,34 +233,52 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::fail`].
     pub fn fail(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
-        self.view.connection.fail(code, reason)
+        self.after_own().fail(code, reason)
     }
 
     /// Closes the session in whatever phase it is, for clean-up code that must not fail. See
     /// [`Connection::ensure_closed`].
     pub fn ensure_closed(&mut self, code: impl Into<CloseCode>, reason: &str) {
-        self.view.connection.ensure_closed(code, reason);
+        self.after_own().ensure_closed(code, reason);
     }
 
     /// Ends the session as a server that stops does. See [`Connection::shutdown`].
     pub fn shutdown(&mut self, code: impl Into<CloseCode>) {
-        self.view.connection.shutdown(code);
+        self.after_own().shutdown(code);
     }
 
     /// Ends the session without a closing handshake; queued bytes are lost. See [`Connection::abort`].
     pub fn abort(&mut self) {
-        self.view.connection.abort();
+        self.after_own().abort();
     }
 
     /// Pauses reading until [`resume_reading`](Self::resume_reading): no further message is handed out, also of those
     /// that have been read already. See [`Connection::pause_reading`].
     pub fn pause_reading(&mut self) {
-        self.view.connection.pause_reading();
+        self.after_own().pause_reading();
     }
 
     /// Resumes reading. See [`Connection::resume_reading`].
     pub fn resume_reading(&mut self) {
-        self.view.connection.resume_reading();
+        self.after_own().resume_reading();
+    }
+
+    /// The connection, for a command that is no message.
+    fn after_own(&mut self) -> &mut Connection {
+        // A message that does not fit is told to `on_unsent`, after this call of your code.
+        let _ = self.in_order();
+        self.view.connection
+    }
+
+    /// The connection, once the commands are executed that this call of your code has sent it by a handle.
+    ///
+    /// # Errors
+    /// One of their messages could not be sent. No other message may overtake it.
+    fn in_order(&mut self) -> Result<&mut Connection, SendError> {
+        if self.handle.has_own() {
+            self.execute_own()?;
+        }
+        Ok(self.view.connection)
     }
 }
 
@@ -273,35 +287,5 @@ impl Deref for Session<'_> {
 
     fn deref(&self) -> &Connection {
         self.view.connection
-    }
-}
-
-impl Handle {
-    /// Calls `act` with a session, on the thread of the loop. `act` can do everything that a handler can, such as
-    /// answering a waiting request. If the session has ended, `act` is dropped.
-    ///
-    /// # Errors
-    /// [`HandleError`].
-    ///
-    /// ```
-    /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, HandleError, SessionId}};
-    /// fn decide(handle: &Handle, id: SessionId, is_welcome: bool) -> Result<(), HandleError> {
-    ///     handle.with_session(id, move |session| {
-    ///         // The client may have gone: then there is nobody to answer.
-    ///         if is_welcome {
-    ///             let _ = session.accept(Accept::new());
-    ///         } else {
-    ///             let _ = session.reject(Response::new(StatusCode::FORBIDDEN));
-    ///         }
-    ///     })
-    /// }
-    /// ```
-    pub fn with_session(
-        &self,
-        id: SessionId,
-        act: impl FnOnce(&mut Session<'_>) + Send + 'static,
-    ) -> Result<(), HandleError> {
-        let act: Act = Box::new(move |view, handle| act(&mut Session::new(view, handle)));
-        self.command(Command::With(id, DropCaught::new(act)))
     }
 }

@@ -15,8 +15,7 @@ use super::{
     stream::ByteStream,
     view::View,
 };
-use crate::{CloseCode, Connection, Phase};
-use http::StatusCode;
+use crate::{Connection, Phase};
 use std::{io, net::SocketAddr, time::Instant};
 
 /// Our end of one connection: the connection, the bytes that it holds back, its handler, the parameters of its route,
@@ -109,7 +108,14 @@ impl SessionCore {
         server: ServerId,
     ) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
         let id = SessionId::new(server, self.id);
-        let view = View { connection: &mut self.connection, stream, id, address: self.address, params: &self.params };
+        let view = View {
+            connection: &mut self.connection,
+            stream,
+            id,
+            address: self.address,
+            params: &self.params,
+            is_nested: false,
+        };
         (view, self.handler.get_mut().map(|handler| &mut **handler))
     }
 
@@ -120,7 +126,7 @@ impl SessionCore {
 
     /// Whether bytes that were held back can be handed out now: the rest of a read, or frames that the connection
     /// itself keeps.
-    fn may_deliver(&self) -> bool {
+    pub(super) fn may_deliver(&self) -> bool {
         (!self.rest.is_empty() || self.connection.has_frames()) && self.connection.held_by().is_none()
     }
 
@@ -130,14 +136,5 @@ impl SessionCore {
         let result = self.connection.write_to(stream);
         self.pressure.after_write(self.connection.is_output_high());
         result
-    }
-
-    /// Ends the session after a panic of your code: with 500 if a request waits, else with Close 1011.
-    fn fail(&mut self) {
-        if self.connection.request().is_some() {
-            self.connection.refuse(StatusCode::INTERNAL_SERVER_ERROR);
-        } else {
-            self.connection.ensure_closed(CloseCode::INTERNAL_ERROR, "");
-        }
     }
 }

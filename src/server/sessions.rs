@@ -142,15 +142,17 @@ impl Sessions {
         self.deadlines.next()
     }
 
-    /// A key whose deadline has come. The session may have postponed the deadline; its turn finds out. The turn also
-    /// reads and writes: one wait returns at most 1,024 events, so this socket may be ready without a report.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<usize> {
-        let key = self.deadlines.due(now)?;
-        if let Some(entry) = self.entries.get_mut(key) {
+    /// The keys whose deadlines have come. A session may have postponed its deadline; its turn finds out. The turn also
+    /// reads and writes: one wait returns at most 1,024 events, so these sockets may be ready without a report.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<usize> {
+        let mut due = Vec::new();
+        while let Some(key) = self.deadlines.due(now) {
+            let entry = self.entries.get_mut(key).expect("a deadline is removed with its session");
             entry.socket.assume_ready();
             self.deadlines.remove(key, &mut entry.deadline);
+            due.push(key);
         }
-        Some(key)
+        due
     }
 
     /// After a turn of the session `key`: removes the session if it has ended, and returns whether it has; else notes
@@ -200,6 +202,11 @@ impl Sessions {
 impl Entry {
     pub(super) fn turn<'a>(&'a mut self, shared: &'a mut Shared, intake: Intake, now: Instant) -> Turn<'a, Socket> {
         Turn::new(&mut self.session, &mut self.socket, shared, intake, now)
+    }
+
+    /// Whether the session has bytes to hand out in a later turn.
+    pub(super) fn keeps_rest(&self) -> bool {
+        self.session.may_deliver() && !self.socket.is_closed()
     }
 
     /// Whether a deadline may have come. The kept deadline is never later than that of the connection.

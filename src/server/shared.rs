@@ -17,6 +17,8 @@ pub(super) struct Shared {
     pub(super) routes: Routes,
     pub(super) tally: Tally,
     pub(super) handle: Handle,
+    /// Whether a session stops handing out events once your code has sent commands. Not while commands are executed.
+    pub(super) may_interrupt: bool,
     /// How many [late reads](late_reads) are left in this turn.
     pub(super) late_reads: usize,
     /// The buffer of every read. Nothing stays in it between two reads.
@@ -34,6 +36,7 @@ impl Shared {
             routes: Routes::default(),
             tally: Tally::default(),
             handle,
+            may_interrupt: true,
             late_reads: late_reads(0),
             read_buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             output_buffer: OutputBuffer::default(),

@@ -1,7 +1,8 @@
 //! A session as it is lent to your code for one call.
 
 use super::{params::Params, session_id::SessionId};
-use crate::{Connection, Message, SendError};
+use crate::{CloseCode, Connection, Message, SendError};
+use http::StatusCode;
 use std::{fmt, io, net::SocketAddr};
 
 /// A session, without its handler, lent for one call.
@@ -11,9 +12,37 @@ pub(super) struct View<'l> {
     pub(super) id: SessionId,
     pub(super) address: SocketAddr,
     pub(super) params: &'l Params,
+    /// It is lent to a command, in the middle of a call that has the session too.
+    pub(super) is_nested: bool,
+}
+
+/// Whether a message that could not be sent leaves a hole in the stream. After the end there is no stream.
+pub(super) const fn leaves_hole(error: &SendError) -> bool {
+    !matches!(error, SendError::Transition(_) | SendError::TransportLost)
 }
 
 impl View<'_> {
+    /// The same session, lent to a command in the middle of a call.
+    pub(super) const fn nested(&mut self) -> View<'_> {
+        View {
+            connection: self.connection,
+            stream: self.stream,
+            id: self.id,
+            address: self.address,
+            params: self.params,
+            is_nested: true,
+        }
+    }
+
+    /// Ends the session after a panic of your code: with 500 if a request waits, else with Close 1011.
+    pub(super) fn fail(&mut self) {
+        if self.connection.request().is_some() {
+            self.connection.refuse(StatusCode::INTERNAL_SERVER_ERROR);
+        } else {
+            self.connection.ensure_closed(CloseCode::INTERNAL_ERROR, "");
+        }
+    }
+
     /// Sends a message; a large one is written at once. Above the high-water mark a large one is queued too, so that
     /// `on_drain` follows.
     pub(super) fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {

@@ -6,9 +6,10 @@ mod unsent;
 
 use super::*;
 use crate::{
-    Cause, Config, Event, Hold, Message,
+    Cause, CloseCode, Config, Event, Hold, Message,
     server::{intake::Intake, session::Session},
 };
+use http::StatusCode;
 use scene::{Call, Scene, UNLIMITED, give_up};
 
 fn texts(events: &[Event<'_>]) -> Vec<String> {

@@ -1,23 +1,21 @@
 //! One turn of a session.
 
+mod commands;
+
 use super::{
     super::{
         budget::{LATE_READS, READS_PER_TURN},
-        handle::Handle,
-        handler::{Handler, Unsent},
+        handler::Handler,
         intake::Intake,
         logging::{DropCaught, LOG, caught},
         refusal::Refusal,
         session::Session,
         shared::Shared,
         stream::ByteStream,
-        view::View,
     },
     SessionCore,
 };
-use crate::{
-    BytesRead, Connection, Event, Hold, Message, Phase, SendError, SharedMessage, SocketAction, handshake::Request,
-};
+use crate::{BytesRead, Event, Hold, Phase, SocketAction, handshake::Request};
 use std::{io::ErrorKind, time::Instant};
 
 /// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
@@ -61,21 +59,37 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             self.read();
             self.flush();
         }
-        let is_due = may_be_due && self.session.connection.is_due(self.now);
-        // Deadlines come last. Bytes that are in the stream already came in time, even if a slow handler has delayed
-        // the loop.
-        let meets_deadline = is_due && self.read_late();
-        self.look_for_the_end();
-        if meets_deadline {
-            self.session.connection.handle_timeout(self.now);
-            self.hand_out_pending();
-            self.flush();
+        if !self.is_interrupted() {
+            let is_due = may_be_due && self.session.connection.is_due(self.now);
+            // Deadlines come last. Bytes that are in the stream already came in time, even if a slow handler has
+            // delayed the loop.
+            let meets_deadline = is_due && self.read_late();
+            self.look_for_the_end();
+            if meets_deadline {
+                self.session.connection.handle_timeout(self.now);
+                self.hand_out_pending();
+                self.flush();
+            }
         }
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
     }
 
+    /// Goes on after an interruption, without reading.
+    pub(crate) fn resume(mut self) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.deliver_rest();
+        self.hand_out_pending();
+        self.flush();
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Whether your code has sent the loop commands. The loop executes them before the session goes on.
+    fn is_interrupted(&self) -> bool {
+        self.shared.may_interrupt && self.shared.handle.has_own()
+    }
+
     fn may_read(&self) -> bool {
-        !self.stream.is_closed() && self.session.may_read(self.stream)
+        !self.is_interrupted() && !self.stream.is_closed() && self.session.may_read(self.stream)
     }
 
     /// Reads what came before a deadline that has come. Returns false if the budget of all sessions is spent before
@@ -107,54 +121,6 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             }
             self.read();
         }
-    }
-
-    /// Sends a message of a handle.
-    pub(crate) fn send(self, message: &Message<'_>) {
-        self.send_by(|connection| connection.send(message), message.into());
-    }
-
-    /// Sends a message of a handle that other sessions send too.
-    pub(crate) fn send_shared(self, message: &SharedMessage) {
-        self.send_by(|connection| connection.send_shared(message), message.into());
-    }
-
-    fn send_by(mut self, send: impl FnOnce(&mut Connection) -> Result<(), SendError>, message: Message<'_>) {
-        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
-        match send(&mut self.session.connection) {
-            Ok(()) => {}
-            // There is no stream that could have a hole.
-            Err(error @ (SendError::Transition(_) | SendError::TransportLost)) => {
-                log::debug!(target: LOG, "{} {}: not sent: {error}", self.session.id, self.session.address);
-            }
-            Err(error) => self.unsent(&error, message),
-        }
-        self.hand_out_pending();
-        self.flush();
-        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
-    }
-
-    /// Asks the handler what becomes of a message that could not be queued.
-    fn unsent(&mut self, error: &SendError, message: Message<'_>) {
-        let mut unsent = Unsent::Close;
-        self.call(|handler, session| unsent = handler.on_unsent(session, message));
-        if unsent == Unsent::Close && !self.session.has_panicked {
-            log::warn!(target: LOG, "{} {}: closed, {error}", self.session.id, self.session.address);
-            self.session.connection.fail_unsent();
-        }
-    }
-
-    /// Lends the session to `act`, hands out the events of its commands, and writes.
-    pub(crate) fn lend(mut self, act: impl FnOnce(View<'_>, &Handle)) {
-        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
-        let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, _) = self.session.lend(self.stream, self.shared.server);
-        if caught(format_args!("{id} {address}: a command"), || act(view, handle)).is_none() {
-            self.session.fail();
-        }
-        self.hand_out_pending();
-        self.flush();
-        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
     }
 
     /// Hands out the events of the bytes that the connection has held back, if it takes them now.
@@ -209,6 +175,9 @@ impl<'a, S: ByteStream> Turn<'a, S> {
 
     /// Writes the output, tells the handler of the new room, and ends the stream when that is due.
     fn flush(&mut self) {
+        if self.is_interrupted() {
+            return;
+        }
         if self.session.connection.output_len() > 0 || !self.session.pressure.is_low() {
             self.write();
             if self.session.pressure.take_drained() {
@@ -231,6 +200,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Reads a last time after a failed write: the peer may have sent a Close before, and the Close has the real code.
     /// Then ends the connection, which drops the queued bytes.
     fn receive_last(&mut self) {
+        // The stream ends after this, whatever your code commands.
+        let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
         for _ in 0..READS_PER_TURN {
             match self.read_and_hand_out() {
                 ReadOutcome::HandedOut => {}
@@ -242,6 +213,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         let mut rest = std::mem::take(&mut self.session.rest);
         rest.offer(|bytes| self.hand_out(bytes));
         self.hand_out_pending();
+        self.shared.may_interrupt = may_interrupt;
     }
 
     fn announce_room(&mut self) {
@@ -265,16 +237,20 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     }
 
     /// Calls the handler with the events of `input`, and with those that need no input. Leaves the bytes that the
-    /// connection holds back.
+    /// connection holds back, and those behind an interruption.
     fn hand_out(&mut self, input: &mut &mut [u8]) {
-        while let Some(event) = self.session.connection.receive(input, self.now) {
+        while !self.is_interrupted()
+            && let Some(event) = self.session.connection.receive(input, self.now)
+        {
             self.react(event);
         }
     }
 
     /// Calls the handler with the events that need no input.
     fn hand_out_pending(&mut self) {
-        while let Some(event) = self.session.connection.poll_event() {
+        while !self.is_interrupted()
+            && let Some(event) = self.session.connection.poll_event()
+        {
             self.react(event);
         }
     }
@@ -332,9 +308,15 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         let (view, handler) = self.session.lend(self.stream, self.shared.server);
         let Some(handler) = handler else { return };
         let mut session = Session::new(view, handle);
+        handle.begin_call();
         if caught(format_args!("{id} {address}: the handler"), || act(handler, &mut session)).is_none() {
             self.session.has_panicked = true;
-            self.session.fail();
+            self.fail();
         }
+    }
+
+    /// Ends the session after a panic of your code.
+    fn fail(&mut self) {
+        self.session.lend(self.stream, self.shared.server).0.fail();
     }
 }

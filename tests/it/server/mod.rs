@@ -9,6 +9,7 @@ mod handles;
 mod limits;
 mod listening;
 mod load;
+mod order;
 mod panics;
 mod readiness;
 mod routes;

@@ -1,0 +1,91 @@
+//! Commands that a handler sends its own session by a handle. They keep their place among the commands of the session.
+
+use super::{
+    super::{
+        handle::{Act, Command, Handle},
+        logging::{DropCaught, LOG, caught},
+        queue::HandleError,
+        session_id::SessionId,
+        view::leaves_hole,
+    },
+    Session,
+};
+use crate::SendError;
+
+impl Session<'_> {
+    /// Executes the commands for this session that this call of your code has sent by a handle.
+    ///
+    /// # Errors
+    /// One of their messages could not be sent.
+    #[cold]
+    pub(super) fn execute_own(&mut self) -> Result<(), SendError> {
+        // Commands that these cause come later.
+        for _ in 0..self.handle.own_len() {
+            let Some(command) = self.handle.next_own_for(self.view.id) else { break };
+            let sent = match &command {
+                Command::Send(_, message) => self.view.connection.send(message),
+                Command::Broadcast(_, message) => self.view.connection.send_shared(message),
+                Command::Close { code, reason, .. } => {
+                    self.view.connection.ensure_closed(*code, reason);
+                    Ok(())
+                }
+                // A closure that sends itself a closure for ever must end in the loop, not here.
+                Command::With(..) if self.view.is_nested => {
+                    self.handle.put_back_own(command);
+                    return Ok(());
+                }
+                Command::With(..) | Command::Shutdown { .. } | Command::Stop => Ok(()),
+            };
+            match (sent, command) {
+                (Err(error), command) if leaves_hole(&error) => {
+                    self.handle.put_back_own(command);
+                    return Err(error);
+                }
+                (Err(error), _) => log::debug!(target: LOG, "{} {}: not sent: {error}", self.id(), self.address()),
+                (Ok(()), Command::With(id, act)) => self.call(id, act),
+                (Ok(()), _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, id: SessionId, act: DropCaught<Act>) {
+        let Some(act) = act.into_inner() else { return };
+        let begun = self.handle.begin_call();
+        let (address, view) = (self.view.address, self.view.nested());
+        if caught(format_args!("{id} {address}: a command"), || act(view, self.handle)).is_none() {
+            self.view.fail();
+        }
+        self.handle.end_nested_call(begun);
+    }
+}
+
+impl Handle {
+    /// Calls `act` with a session, on the thread of the loop. `act` can do everything that a handler can, such as
+    /// answering a waiting request. If the session has ended, `act` is dropped.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    ///
+    /// ```
+    /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, HandleError, SessionId}};
+    /// fn decide(handle: &Handle, id: SessionId, is_welcome: bool) -> Result<(), HandleError> {
+    ///     handle.with_session(id, move |session| {
+    ///         // The client may have gone: then there is nobody to answer.
+    ///         if is_welcome {
+    ///             let _ = session.accept(Accept::new());
+    ///         } else {
+    ///             let _ = session.reject(Response::new(StatusCode::FORBIDDEN));
+    ///         }
+    ///     })
+    /// }
+    /// ```
+    pub fn with_session(
+        &self,
+        id: SessionId,
+        act: impl FnOnce(&mut Session<'_>) + Send + 'static,
+    ) -> Result<(), HandleError> {
+        let act: Act = Box::new(move |view, handle| act(&mut Session::new(view, handle)));
+        self.command(Command::With(id, DropCaught::new(act)))
+    }
+}
