@@ -11,6 +11,7 @@ mod progress;
 mod read;
 mod receive;
 mod send;
+mod share;
 mod time;
 mod transport;
 

@@ -40,7 +40,7 @@ pub use error::{
 pub use event::{Cause, CauseKind, Disconnect, Event};
 pub use http;
 pub use inbox::Inbox;
-pub use message::{Message, SharedMessage};
+pub use message::{Message, SharedMessage, SharedMessages};
 pub use output::OutputBuffer;
 pub use role::Role;
 pub use state::{Action, Party, Phase, State, Transition, TransitionError};

@@ -4,8 +4,10 @@ mod assembly;
 mod read_buffer;
 pub(crate) mod reader;
 mod shared;
+mod shared_messages;
 
 pub use shared::SharedMessage;
+pub use shared_messages::SharedMessages;
 
 use std::borrow::Cow;
 

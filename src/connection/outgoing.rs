@@ -8,7 +8,7 @@ use crate::{
         encode::{EncodedHeader, max_encoded_len},
         mask,
     },
-    message::{Message, SharedMessage},
+    message::{Message, SharedMessage, SharedMessages},
     output::{Output, OutputBuffer},
     random::Random,
     spare::Spare,
@@ -140,6 +140,15 @@ impl Outgoing {
             self.message(kind, message.payload());
         } else {
             self.output.share(message.frame());
+        }
+    }
+
+    /// Queues messages. A server does not copy them if they are long together.
+    pub(super) fn shared_messages(&mut self, messages: &SharedMessages) {
+        if self.is_masked() {
+            messages.iter().for_each(|message| self.shared_message(message));
+        } else if !messages.is_empty() {
+            self.output.share(messages.frames());
         }
     }
 

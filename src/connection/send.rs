@@ -7,7 +7,7 @@ use super::{
 use crate::{
     error::{PingError, SendError},
     frame::{MAX_CONTROL_PAYLOAD, OpCode},
-    message::{Message, SharedMessage},
+    message::Message,
     state::Action,
 };
 use std::{borrow::Cow, io};
@@ -96,22 +96,11 @@ impl Connection {
         if message.len() < MIN_WRITTEN_AT_ONCE || self.outgoing.is_masked() {
             return self.send(message);
         }
-        self.check_message(message.as_bytes())?;
+        self.check_message(message.len())?;
         let written = self.outgoing.write_message(message, writer);
         if written > 0 {
             self.clock.bytes_written(written, self.outgoing.is_empty());
         }
-        Ok(())
-    }
-
-    /// Queues a message that other connections send too. A server does not copy one of 1 KiB or more. A client copies
-    /// it, to mask it.
-    ///
-    /// # Errors
-    /// As [`send_text`](Self::send_text).
-    pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
-        self.check_message(message.payload())?;
-        self.outgoing.shared_message(message);
         Ok(())
     }
 
@@ -284,7 +273,7 @@ impl Connection {
 
     #[inline(always)]
     fn send_message(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
-        self.check_message(payload)?;
+        self.check_message(payload.len())?;
         // A message never changes the phase, so there is no transition to make.
         self.outgoing.message(kind, payload);
         Ok(())
@@ -292,14 +281,14 @@ impl Connection {
 
     #[inline(never)]
     fn send_owned(&mut self, kind: Kind, payload: Vec<u8>) -> Result<(), SendError> {
-        self.check_message(&payload)?;
+        self.check_message(payload.len())?;
         self.outgoing.owned_message(kind, payload);
         Ok(())
     }
 
     #[inline]
     fn begin(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
-        self.check_message(payload)?;
+        self.check_message(payload.len())?;
         self.outgoing.fragment(kind, payload, false);
         self.transition(self.local_party(), Action::Message);
         Ok(())
@@ -313,19 +302,19 @@ impl Connection {
             Some(begun) if begun != kind => return Err(SendError::MessageInProgress),
             Some(_) => {}
         }
-        self.check_room(payload)?;
+        self.check_room(payload.len())?;
         self.outgoing.fragment(kind, payload, is_last);
         self.transition(self.local_party(), Action::Message);
         Ok(())
     }
 
     #[inline]
-    fn check_message(&mut self, payload: &[u8]) -> Result<(), SendError> {
+    pub(super) fn check_message(&mut self, payload_len: usize) -> Result<(), SendError> {
         self.check_send()?;
         if self.outgoing.is_mid_message() {
             return Err(SendError::MessageInProgress);
         }
-        self.check_room(payload)
+        self.check_room(payload_len)
     }
 
     fn check_send(&self) -> Result<(), SendError> {
@@ -334,10 +323,10 @@ impl Connection {
     }
 
     #[inline]
-    fn check_room(&mut self, payload: &[u8]) -> Result<(), SendError> {
+    fn check_room(&mut self, payload_len: usize) -> Result<(), SendError> {
         let marks = || Marks::new(self.role, &self.config);
         self.outgoing
-            .check_room(payload.len(), marks)
+            .check_room(payload_len, marks)
             .map_err(|Full { queued, limit }| SendError::OutputFull { queued, limit })
     }
 }

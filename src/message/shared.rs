@@ -64,6 +64,11 @@ impl SharedMessage {
         &self.frame[self.payload_start..]
     }
 
+    /// The message of a frame that lies in a larger piece of memory.
+    pub(super) fn with_frame(&self, frame: Bytes) -> Self {
+        Self { frame, ..*self }
+    }
+
     /// The unmasked frame.
     pub(crate) const fn frame(&self) -> &Bytes {
         &self.frame

@@ -6,6 +6,7 @@ mod output;
 mod read;
 mod receive;
 mod send;
+mod shared;
 mod text;
 mod through;
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::support::{Fragments, Raw, drain, waiting};
 use arbitrary::{Result, Unstructured};
-use statesocket::{Agreed, Config, Connection, Event, Role, SendError, SharedMessage};
+use statesocket::{Agreed, Config, Connection, Event, Role, SendError, SharedMessage, SharedMessages};
 use std::{sync::Arc, time::Instant};
 
 /// After this many bytes, more prove nothing.
@@ -65,6 +65,11 @@ fn send(sender: &mut Connection, source: &mut Unstructured<'_>) -> Vec<Said> {
         match choice & 7 {
             0 | 1 => done(sender.send_text(&text), &mut said, Said::Text(text)),
             2 => done(sender.send_binary(&payload), &mut said, Said::Binary(payload)),
+            3 if choice & 0x40 != 0 => {
+                let both: SharedMessages = [SharedMessage::text(&text), SharedMessage::binary(b"and")].iter().collect();
+                sender.send_shared_all(&both).expect("the output has room");
+                said.extend([Said::Text(text), Said::Binary(b"and".to_vec())]);
+            }
             3 => done(sender.send_shared(&SharedMessage::text(&text)), &mut said, Said::Text(text)),
             4 => {
                 let at = payload.len() / 2;
