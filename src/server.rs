@@ -43,6 +43,7 @@ mod queue;
 mod ready;
 mod refusal;
 mod rest;
+mod rooms;
 mod routes;
 mod session;
 mod session_core;
@@ -62,7 +63,7 @@ pub use limits::{Limits, WhenFull};
 pub use params::Params;
 pub use queue::HandleError;
 pub use routes::RouteError;
-pub use session::Session;
+pub use session::{JoinError, Session};
 pub use session_id::SessionId;
 pub use tally::Tally;
 
@@ -257,6 +258,7 @@ impl Server {
         for key in self.sessions.take_due(now) {
             self.drive(key, now);
         }
+        self.deliver_published(now);
         if self.life.take_cut_off(now) {
             self.for_each_session(now, |view| view.connection.abort());
         }
@@ -286,7 +288,8 @@ impl Server {
         let acceptor = self.life.acceptor();
         let may_accept =
             acceptor.is_some_and(|it| it.has_work(&self.sessions, &self.shared.limits, self.life.intake()));
-        if self.commands.has_own() || self.commands.has_foreign() || self.sessions.ready_count() > 0 || may_accept {
+        let has_commands = self.commands.has_own() || self.commands.has_foreign() || self.shared.rooms.has_waiting();
+        if has_commands || self.sessions.ready_count() > 0 || may_accept {
             return Some(Duration::ZERO);
         }
         let accept = acceptor.and_then(Acceptor::paused_until);

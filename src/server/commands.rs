@@ -71,12 +71,30 @@ impl Server {
                     self.send(id, now, |turn| turn.send_shared(&message));
                 }
             }
+            Command::Publish { room, message, except } => {
+                let except = except.and_then(|id| id.local_to(self.shared.server));
+                self.shared.rooms.publish(&room, &message, except);
+            }
             Command::Close { id, code, reason } => {
                 self.lend(id, now, |view, _| view.connection.ensure_closed(code, &reason));
             }
             Command::Shutdown { code, timeout } => self.shut_down(code, now.checked_add(timeout), now),
             Command::Stop => self.abort_all(now),
         }
+    }
+
+    /// Has each session send the messages that were published in its rooms before.
+    pub(super) fn deliver_published(&mut self, now: Instant) {
+        if !self.shared.rooms.has_waiting() {
+            return;
+        }
+        let (ids, last) = self.shared.rooms.waiting_sessions();
+        for id in ids {
+            if let Some(key) = self.sessions.find(id) {
+                self.take_turn(key, now, |turn, _| turn.deliver());
+            }
+        }
+        self.shared.rooms.forget(last);
     }
 
     /// The key of the session `id`, if it is one of this server and has not ended.

@@ -18,6 +18,7 @@ pub(super) enum Command {
     With(SessionId, DropCaught<Act>),
     Send(SessionId, Message<'static>),
     Broadcast(Vec<SessionId>, SharedMessage),
+    Publish { room: String, message: SharedMessage, except: Option<SessionId> },
     Close { id: SessionId, code: CloseCode, reason: String },
     Shutdown { code: CloseCode, timeout: Duration },
     Stop,
@@ -121,6 +122,17 @@ impl Handle {
         self.command(Command::Broadcast(ids.into_iter().collect(), message))
     }
 
+    /// Publishes a message in a room: queues it in each session that is a member then, and open. Where it cannot be
+    /// queued, [`on_unsent`](super::Handler::on_unsent) decides. See [`Session::join`].
+    ///
+    /// [`Session::join`]: super::Session::join
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub fn publish(&self, room: impl Into<String>, message: SharedMessage) -> Result<(), HandleError> {
+        self.command(Command::Publish { room: room.into(), message, except: None })
+    }
+
     /// Closes a session, as [`ensure_closed`](crate::Connection::ensure_closed) does.
     ///
     /// # Errors
@@ -197,6 +209,7 @@ impl Command {
             Self::With(_, act) => act.get().map_or(0, |act| size_of_val(&**act)),
             Self::Send(_, message) => message.len(),
             Self::Broadcast(ids, message) => size_of_val(&**ids).saturating_add(message.payload().len()),
+            Self::Publish { room, message, .. } => room.len().saturating_add(message.payload().len()),
             Self::Close { reason, .. } => reason.len(),
             Self::Shutdown { .. } | Self::Stop => 0,
         }
@@ -210,6 +223,11 @@ impl Command {
                 Some(place) => Part::Some(Self::Broadcast(vec![ids.swap_remove(place)], message.clone())),
                 None => Part::Nothing,
             },
+            Self::Publish { room, message, except } if except.is_none() => {
+                *except = Some(id);
+                Part::Some(Self::Publish { room: room.clone(), message: message.clone(), except: None })
+            }
+            Self::Publish { .. } => Part::Nothing,
             Self::With(..) | Self::Send(..) | Self::Close { .. } | Self::Shutdown { .. } | Self::Stop => Part::Nothing,
         }
     }

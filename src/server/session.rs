@@ -1,6 +1,9 @@
 //! A session in the hands of its handler.
 
 mod own;
+mod rooms;
+
+pub use rooms::JoinError;
 
 use super::{handle::Handle, logging::LOG, params::Params, session_id::SessionId, view::View};
 use crate::{
@@ -275,7 +278,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// One of their messages could not be sent. No other message may overtake it.
     fn in_order(&mut self) -> Result<&mut Connection, SendError> {
-        if self.handle.has_own() {
+        if self.handle.has_own() || self.view.rooms.has_waiting() {
             self.execute_own()?;
         }
         Ok(self.view.connection)

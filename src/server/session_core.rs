@@ -11,6 +11,7 @@ use super::{
     pressure::Pressure,
     refusal::Refusal,
     rest::Rest,
+    rooms::Rooms,
     session_id::{LocalId, ServerId, SessionId},
     stream::ByteStream,
     view::View,
@@ -106,6 +107,7 @@ impl SessionCore {
         &'l mut self,
         stream: &'l mut impl ByteStream,
         server: ServerId,
+        rooms: &'l mut Rooms,
     ) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
         let id = SessionId::new(server, self.id);
         let view = View {
@@ -114,6 +116,7 @@ impl SessionCore {
             id,
             address: self.address,
             params: &self.params,
+            rooms,
             is_nested: false,
         };
         (view, self.handler.get_mut().map(|handler| &mut **handler))

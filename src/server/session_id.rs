@@ -37,6 +37,15 @@ impl SessionId {
         Self { server, local }
     }
 
+    pub(super) const fn server(self) -> ServerId {
+        self.server
+    }
+
+    /// The id among the sessions of its server.
+    pub(super) const fn local(self) -> LocalId {
+        self.local
+    }
+
     /// The id among the sessions of `server`, if it is one of them.
     pub(super) fn local_to(self, server: ServerId) -> Option<LocalId> {
         (self.server == server).then_some(self.local)

@@ -1,8 +1,8 @@
 //! The state that the sessions of a server share: limits, routes, counts and buffers.
 
 use super::{
-    admission::Admission, budget::late_reads, handle::Handle, limits::Limits, routes::Routes, session_id::ServerId,
-    tally::Tally,
+    admission::Admission, budget::late_reads, handle::Handle, limits::Limits, rooms::Rooms, routes::Routes,
+    session_id::ServerId, tally::Tally,
 };
 use crate::OutputBuffer;
 use std::fmt;
@@ -16,6 +16,7 @@ pub(super) struct Shared {
     pub(super) admission: Admission,
     pub(super) routes: Routes,
     pub(super) tally: Tally,
+    pub(super) rooms: Rooms,
     pub(super) handle: Handle,
     /// Whether a session stops handing out events once your code has sent commands. Not while commands are executed.
     pub(super) may_interrupt: bool,
@@ -35,6 +36,7 @@ impl Shared {
             admission: Admission::default(),
             routes: Routes::default(),
             tally: Tally::default(),
+            rooms: Rooms::default(),
             handle,
             may_interrupt: true,
             late_reads: late_reads(0),

@@ -1,6 +1,10 @@
 //! A session as it is lent to your code for one call.
 
-use super::{params::Params, session_id::SessionId};
+use super::{
+    params::Params,
+    rooms::{Next, Rooms},
+    session_id::SessionId,
+};
 use crate::{CloseCode, Connection, Message, SendError};
 use http::StatusCode;
 use std::{fmt, io, net::SocketAddr};
@@ -12,6 +16,7 @@ pub(super) struct View<'l> {
     pub(super) id: SessionId,
     pub(super) address: SocketAddr,
     pub(super) params: &'l Params,
+    pub(super) rooms: &'l mut Rooms,
     /// It is lent to a command, in the middle of a call that has the session too.
     pub(super) is_nested: bool,
 }
@@ -30,8 +35,32 @@ impl View<'_> {
             id: self.id,
             address: self.address,
             params: self.params,
+            rooms: self.rooms,
             is_nested: true,
         }
+    }
+
+    /// Sends the messages of rooms that wait for the session.
+    ///
+    /// # Errors
+    /// One of them could not be sent. It still waits.
+    pub(super) fn catch_up(&mut self) -> Result<(), SendError> {
+        let id = self.id.local();
+        let mut may_join = true;
+        while let Some((number, next)) = self.rooms.next_for(id, may_join) {
+            let result = match &next {
+                Next::One(message) => self.connection.send_shared(message),
+                Next::All(messages) => self.connection.send_shared_all(messages),
+            };
+            match (result, next) {
+                // Some of them may fit.
+                (Err(SendError::OutputFull { .. }), Next::All(_)) => may_join = false,
+                (Err(error), _) if leaves_hole(&error) => return Err(error),
+                // After the end there is no stream to send on.
+                (Ok(()) | Err(_), _) => self.rooms.took(id, number),
+            }
+        }
+        Ok(())
     }
 
     /// Ends the session after a panic of your code: with 500 if a request waits, else with Close 1011.

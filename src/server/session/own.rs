@@ -19,12 +19,16 @@ impl Session<'_> {
     /// One of their messages could not be sent.
     #[cold]
     pub(super) fn execute_own(&mut self) -> Result<(), SendError> {
+        self.view.catch_up()?;
         // Commands that these cause come later.
         for _ in 0..self.handle.own_len() {
             let Some(command) = self.handle.next_own_for(self.view.id) else { break };
             let sent = match &command {
                 Command::Send(_, message) => self.view.connection.send(message),
                 Command::Broadcast(_, message) => self.view.connection.send_shared(message),
+                Command::Publish { room, message, .. } if self.view.rooms.is_member(self.view.id.local(), room) => {
+                    self.view.connection.send_shared(message)
+                }
                 Command::Close { code, reason, .. } => {
                     self.view.connection.ensure_closed(*code, reason);
                     Ok(())
@@ -34,7 +38,7 @@ impl Session<'_> {
                     self.handle.put_back_own(command);
                     return Ok(());
                 }
-                Command::With(..) | Command::Shutdown { .. } | Command::Stop => Ok(()),
+                Command::With(..) | Command::Publish { .. } | Command::Shutdown { .. } | Command::Stop => Ok(()),
             };
             match (sent, command) {
                 (Err(error), command) if leaves_hole(&error) => {

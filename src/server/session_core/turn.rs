@@ -50,6 +50,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// `may_be_due` may only be false if no deadline has come.
     pub(crate) fn run(mut self, may_be_due: bool) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.shared.rooms.begin_turn();
+        self.catch_up();
         self.flush();
         self.deliver_rest();
         for _ in 0..READS_PER_TURN {
@@ -59,7 +61,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             self.read();
             self.flush();
         }
-        if !self.is_interrupted() {
+        if self.may_go_on() {
             let is_due = may_be_due && self.session.connection.is_due(self.now);
             // Deadlines come last. Bytes that are in the stream already came in time, even if a slow handler has
             // delayed the loop.
@@ -88,12 +90,17 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.shared.may_interrupt && self.shared.handle.has_own()
     }
 
-    fn may_read(&self) -> bool {
-        !self.is_interrupted() && !self.stream.is_closed() && self.session.may_read(self.stream)
+    /// Whether more of the peer's bytes can be handed out in this turn.
+    fn may_go_on(&self) -> bool {
+        !self.is_interrupted() && !self.shared.rooms.is_flooded()
     }
 
-    /// Reads what came before a deadline that has come. Returns false if the budget of all sessions is spent before
-    /// that: then the deadline waits for the next turn.
+    fn may_read(&self) -> bool {
+        self.may_go_on() && !self.stream.is_closed() && self.session.may_read(self.stream)
+    }
+
+    /// Reads what came before a deadline that has come. Returns false if the session cannot read all of it in this
+    /// turn, or the budget of all sessions is spent: then the deadline waits for the next turn.
     fn read_late(&mut self) -> bool {
         for _ in 0..LATE_READS {
             // Input may have postponed the deadline.
@@ -104,6 +111,9 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             self.shared.late_reads = left;
             self.read();
             self.flush();
+            if !self.may_go_on() {
+                return false;
+            }
         }
         true
     }
@@ -202,6 +212,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     fn receive_last(&mut self) {
         // The stream ends after this, whatever your code commands.
         let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
+        self.shared.rooms.begin_turn();
         for _ in 0..READS_PER_TURN {
             match self.read_and_hand_out() {
                 ReadOutcome::HandedOut => {}
@@ -239,10 +250,12 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Calls the handler with the events of `input`, and with those that need no input. Leaves the bytes that the
     /// connection holds back, and those behind an interruption.
     fn hand_out(&mut self, input: &mut &mut [u8]) {
-        while !self.is_interrupted()
+        while self.may_go_on()
             && let Some(event) = self.session.connection.receive(input, self.now)
         {
             self.react(event);
+            // The next event may be the last one.
+            self.catch_up();
         }
     }
 
@@ -252,6 +265,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             && let Some(event) = self.session.connection.poll_event()
         {
             self.react(event);
+            self.catch_up();
         }
     }
 
@@ -266,6 +280,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 self.session.log_transitions();
                 log::info!(target: LOG, "{} {}: disconnect {disconnect}", self.session.id, self.session.address);
                 self.shared.tally.count(&disconnect);
+                self.shared.rooms.end(self.session.id);
                 self.call_last(|handler, session| handler.on_disconnect(session, &disconnect));
             }
             Event::Accepted(_) | Event::Rejected(_) | Event::InvalidResponse(_) => {
@@ -305,7 +320,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Calls the handler, if there is one. If it panics, its session ends. Other sessions go on.
     fn call_last(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Session<'_>)) {
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, handler) = self.session.lend(self.stream, self.shared.server);
+        let (view, handler) = self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms);
         let Some(handler) = handler else { return };
         let mut session = Session::new(view, handle);
         handle.begin_call();
@@ -317,6 +332,6 @@ impl<'a, S: ByteStream> Turn<'a, S> {
 
     /// Ends the session after a panic of your code.
     fn fail(&mut self) {
-        self.session.lend(self.stream, self.shared.server).0.fail();
+        self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms).0.fail();
     }
 }

@@ -12,6 +12,7 @@ mod load;
 mod order;
 mod panics;
 mod readiness;
+mod rooms;
 mod routes;
 mod slow_handlers;
 mod stopping;

@@ -5,6 +5,7 @@ use super::{
         handle::Handle,
         handler::Unsent,
         logging::{LOG, caught},
+        rooms::Next,
         stream::ByteStream,
         view::{View, leaves_hole},
     },
@@ -25,6 +26,7 @@ impl<S: ByteStream> Turn<'_, S> {
 
     fn send_by(mut self, send: impl FnOnce(&mut Connection) -> Result<(), SendError>, message: Message<'_>) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.catch_up();
         match send(&mut self.session.connection) {
             Ok(()) => {}
             Err(error) if leaves_hole(&error) => self.unsent(&error, message),
@@ -35,6 +37,31 @@ impl<S: ByteStream> Turn<'_, S> {
         self.hand_out_pending();
         self.flush();
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Sends the messages of rooms that wait for the session.
+    pub(crate) fn deliver(mut self) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.catch_up();
+        self.hand_out_pending();
+        self.flush();
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Queues the messages of rooms that wait for the session.
+    pub(super) fn catch_up(&mut self) {
+        // A handler may publish another message for each one that cannot be sent.
+        let last = self.shared.rooms.published();
+        while self.shared.rooms.has_waiting() {
+            let (mut view, _) = self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms);
+            let (id, Err(error)) = (view.id.local(), view.catch_up()) else { return };
+            let Some((number, Next::One(message))) = self.shared.rooms.next_for(id, false) else { return };
+            if number > last {
+                return;
+            }
+            self.shared.rooms.took(id, number);
+            self.unsent(&error, (&message).into());
+        }
     }
 
     /// Asks the handler what becomes of a message that could not be queued.
@@ -50,8 +77,9 @@ impl<S: ByteStream> Turn<'_, S> {
     /// Lends the session to `act`, hands out the events of its commands, and writes.
     pub(crate) fn lend(mut self, act: impl FnOnce(View<'_>, &Handle)) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.catch_up();
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, _) = self.session.lend(self.stream, self.shared.server);
+        let (view, _) = self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms);
         handle.begin_call();
         if caught(format_args!("{id} {address}: a command"), || act(view, handle)).is_none() {
             self.fail();

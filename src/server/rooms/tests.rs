@@ -1,0 +1,155 @@
+use super::*;
+use proptest::prelude::*;
+
+fn id(number: usize) -> LocalId {
+    LocalId::new(number, number as u32 + 100)
+}
+
+fn text(message: &SharedMessage) -> String {
+    String::from_utf8(message.payload().to_vec()).expect("the message is text")
+}
+
+/// Takes all messages that wait for the session, and returns in how many pieces they come.
+fn take(rooms: &mut Rooms, id: LocalId) -> (Vec<String>, usize) {
+    let (mut texts, mut pieces) = (Vec::new(), 0);
+    while let Some((number, next)) = rooms.next_for(id, true) {
+        pieces += 1;
+        match next {
+            Next::One(message) => texts.push(text(&message)),
+            Next::All(messages) => texts.extend(messages.iter().map(text)),
+        }
+        rooms.took(id, number);
+    }
+    (texts, pieces)
+}
+
+/// Ends the turn: every session takes its messages.
+fn deliver(rooms: &mut Rooms, mut took: impl FnMut(LocalId, Vec<String>)) {
+    let (ids, last) = rooms.waiting_sessions();
+    for id in ids {
+        let texts = take(rooms, id).0;
+        took(id, texts);
+    }
+    rooms.forget(last);
+    assert!(!rooms.has_waiting());
+}
+
+#[test]
+fn a_burst_comes_in_one_piece_and_an_exception_is_left_out() {
+    let mut rooms = Rooms::default();
+    assert_eq!([1, 2, 3].map(|number| rooms.join(id(number), "a")), [true; 3]);
+    assert!(!rooms.join(id(1), "a"), "it is a member");
+    let news = ["1", "2", "3"].map(SharedMessage::text);
+    assert_eq!(news.each_ref().map(|news| rooms.publish("a", news, None)), [3; 3]);
+    let all = || ["1", "2", "3"].map(str::to_owned).to_vec();
+    assert_eq!((take(&mut rooms, id(1)), take(&mut rooms, id(2))), ((all(), 1), (all(), 1)));
+    assert_eq!(rooms.publish("a", &SharedMessage::text("4"), Some(id(3))), 2);
+    assert_eq!(take(&mut rooms, id(3)), (all(), 3), "one by one, without the last");
+    assert_eq!(take(&mut rooms, id(1)), (vec!["4".to_owned()], 1));
+    assert_eq!(rooms.publish("b", &SharedMessage::text("5"), None), 0, "there is no such room");
+    assert_eq!(rooms.publish("a", &SharedMessage::text("6"), Some(id(9))), 3, "it is no member");
+}
+
+#[test]
+fn only_members_of_the_time_of_a_message_get_it() {
+    let mut rooms = Rooms::default();
+    rooms.join(id(1), "a");
+    rooms.join(id(2), "a");
+    rooms.publish("a", &SharedMessage::text("before"), None);
+    rooms.join(id(3), "a");
+    assert!(rooms.leave(id(1), "a") && !rooms.leave(id(1), "a") && !rooms.leave(id(1), "b"));
+    rooms.end(id(2));
+    rooms.publish("a", &SharedMessage::text("after"), None);
+    let mut got = Vec::new();
+    deliver(&mut rooms, |id, texts| got.push((id, texts)));
+    assert_eq!(got, [(id(1), vec!["before".to_owned()]), (id(3), vec!["after".to_owned()])]);
+    assert_eq!((rooms.members("a").collect::<Vec<_>>(), rooms.of(id(3)).collect::<Vec<_>>()), (vec![id(3)], vec!["a"]));
+    rooms.end(id(3));
+    assert_eq!((rooms.count("a"), rooms.by_name.len(), rooms.rooms.len(), rooms.seats.len()), (0, 0, 0, 0));
+}
+
+#[test]
+fn a_session_floods_with_the_bytes_of_all_copies() {
+    let mut rooms = Rooms::default();
+    (0..4).for_each(|number| assert!(rooms.join(id(number), "a")));
+    let quarter = SharedMessage::binary(&[0; MAX_COPIED_PER_TURN / 4]);
+    rooms.publish("a", &quarter, None);
+    assert!(!rooms.is_flooded());
+    rooms.publish("a", &SharedMessage::text("x"), None);
+    assert!(rooms.is_flooded());
+    rooms.begin_turn();
+    assert!(!rooms.is_flooded());
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Join(usize, usize),
+    Leave(usize, usize),
+    End(usize),
+    Publish(usize, Option<usize>),
+    Take(usize),
+    Deliver,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (session, room) = (0..5usize, 0..3usize);
+    prop_oneof![
+        3 => (session.clone(), room.clone()).prop_map(|(session, room)| Step::Join(session, room)),
+        1 => (session.clone(), room.clone()).prop_map(|(session, room)| Step::Leave(session, room)),
+        1 => session.clone().prop_map(Step::End),
+        4 => (room, proptest::option::of(session.clone())).prop_map(|(room, except)| Step::Publish(room, except)),
+        2 => session.prop_map(Step::Take),
+        1 => Just(Step::Deliver),
+    ]
+}
+
+proptest! {
+    /// The model sends every message at once.
+    #[test]
+    fn every_session_gets_what_is_published_while_it_is_a_member(steps in proptest::collection::vec(step(), 0..60)) {
+        let names = ["a", "b", "c"];
+        let mut rooms = Rooms::default();
+        let mut members = [[false; 3]; 5];
+        let mut expected = vec![Vec::new(); 5];
+        let mut got = vec![Vec::new(); 5];
+        for (number, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Join(session, room) => {
+                    prop_assert_eq!(rooms.join(id(session), names[room]), !members[session][room]);
+                    members[session][room] = true;
+                }
+                Step::Leave(session, room) => {
+                    prop_assert_eq!(rooms.leave(id(session), names[room]), members[session][room]);
+                    members[session][room] = false;
+                }
+                Step::End(session) => {
+                    rooms.end(id(session));
+                    members[session] = [false; 3];
+                    got[session] = expected[session].clone();
+                }
+                Step::Publish(room, except) => {
+                    let to = (0..5).filter(|session| members[*session][room] && Some(*session) != except);
+                    let to: Vec<_> = to.collect();
+                    let message = number.to_string();
+                    let count = rooms.publish(names[room], &SharedMessage::text(&message), except.map(id));
+                    prop_assert_eq!(count, to.len());
+                    to.into_iter().for_each(|session| expected[session].push(message.clone()));
+                }
+                Step::Take(session) => {
+                    got[session].extend(take(&mut rooms, id(session)).0);
+                    prop_assert_eq!(&got[session], &expected[session]);
+                }
+                Step::Deliver => deliver(&mut rooms, |id, texts| got[id.key()].extend(texts)),
+            }
+            for (room, name) in names.into_iter().enumerate() {
+                let ids: Vec<_> = (0..5).filter(|session| members[*session][room]).map(id).collect();
+                prop_assert_eq!(rooms.count(name), ids.len());
+                prop_assert_eq!(rooms.members(name).collect::<Vec<_>>(), ids);
+            }
+        }
+        deliver(&mut rooms, |id, texts| got[id.key()].extend(texts));
+        prop_assert_eq!(got, expected);
+        (0..5).for_each(|session| rooms.end(id(session)));
+        prop_assert_eq!((rooms.rooms.len(), rooms.seats.len()), (0, 0));
+    }
+}
