@@ -21,7 +21,8 @@ use std::{borrow::Cow, fmt, sync::Arc};
 #[non_exhaustive]
 pub enum Event<'b> {
     /// On a server: the request of the client. Answer with [`accept`](crate::Connection::accept) or
-    /// [`reject`](crate::Connection::reject), now or later.
+    /// [`reject`](crate::Connection::reject), now or later. The connection forgets the request with the answer; the
+    /// [`Arc`] keeps it for your code.
     Request(Arc<Request>),
     /// On a client: the server has accepted the request. The response holds its headers.
     Accepted(Box<Response>),

@@ -10,6 +10,7 @@
 mod accept;
 mod body;
 mod connect;
+mod cookies;
 mod extension;
 mod first_line;
 mod grammar;

@@ -46,6 +46,32 @@ impl SharedMessage {
         Self::new(bytes, false)
     }
 
+    /// `value` as JSON in a text message, written as by [`send_json`](crate::Connection::send_json).
+    ///
+    /// # Errors
+    /// The error of [`serde_json::to_vec`], if the value has no JSON form.
+    ///
+    /// ```
+    /// use statesocket::SharedMessage;
+    ///
+    /// let score = SharedMessage::json(&[("Ann", 7)])?;
+    /// assert_eq!((score.is_text(), score.payload()), (true, &b"[[\"Ann\",7]]"[..]));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[cfg(feature = "serde")]
+    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self::new(&serde_json::to_vec(value)?, true))
+    }
+
+    /// `value` as JSON in a binary message.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json).
+    #[cfg(feature = "serde")]
+    pub fn json_binary<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self::new(&serde_json::to_vec(value)?, false))
+    }
+
     fn new(payload: &[u8], is_text: bool) -> Self {
         let mut frame = Vec::new();
         encode(&mut frame, true, if is_text { OpCode::Text } else { OpCode::Binary }, payload, None);

@@ -36,6 +36,32 @@ pub trait Handler {
     /// [`Handle`](super::Handle).
     ///
     /// The default accepts without a subprotocol, and answers plain HTTP with 426.
+    ///
+    /// The session forgets the request with the answer, so a handler clones what it needs later. A clone of the whole
+    /// request keeps the memory of its head.
+    ///
+    /// ```
+    /// use statesocket::{Message, handshake::{Accept, Request}, server::{Handler, Session}};
+    ///
+    /// #[derive(Default)]
+    /// struct Member {
+    ///     request: Option<Request>,
+    /// }
+    ///
+    /// impl Handler for Member {
+    ///     fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
+    ///         self.request = Some(request.clone());
+    ///         session.accept(Accept::new()).expect("a WebSocket request that has just come can be accepted");
+    ///     }
+    ///
+    ///     fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
+    ///         let name = self.request.as_ref().and_then(|request| request.cookie("name")).unwrap_or("nobody");
+    ///         if let Err(error) = session.send_text(name) {
+    ///             session.ensure_closed(1011, &error.to_string());
+    ///         }
+    ///     }
+    /// }
+    /// ```
     fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
         if request.is_websocket() {
             session.accept(Accept::new()).expect("a WebSocket request that has just come can be accepted");

@@ -129,6 +129,32 @@ fn a_broadcast_reaches_the_open_connections_that_it_names() {
     }
 }
 
+#[cfg(feature = "serde")]
+#[test]
+fn s20_a_broadcast_can_be_json() {
+    use std::collections::{BTreeMap, HashMap};
+
+    let value = BTreeMap::from([("name", "J\u{fc}rgen"), ("text", "a\n\"b\"")]);
+    let text = "{\"name\":\"J\u{fc}rgen\",\"text\":\"a\\n\\\"b\\\"\"}";
+    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
+    let mut client = Client::open(&served.url("/ws"));
+    let id = calls.request().0;
+    for message in [SharedMessage::json(&value), SharedMessage::json_binary(&value)] {
+        served.handle.broadcast([id], message.expect("a map has a JSON form")).expect("the server is running");
+    }
+    assert_eq!(client.message(), Message::from(text));
+    assert_eq!(client.message(), Message::from(text.as_bytes()));
+
+    let mut connection = server();
+    connection.send_json(&value).expect("the connection is open");
+    assert_eq!(sent(&mut connection), [Raw::new(Raw::TEXT, text)], "both write the same");
+
+    let no_json = HashMap::from([(vec![1, 2], "a key must be a string")]);
+    for refused in [SharedMessage::json(&no_json), SharedMessage::json_binary(&no_json)] {
+        assert_eq!(refused.expect_err("it has no JSON form").to_string(), "key must be a string");
+    }
+}
+
 #[test]
 fn a_broadcast_to_peers_that_do_not_read_is_queued_once() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);

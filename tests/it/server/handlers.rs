@@ -125,6 +125,38 @@ fn a_close_before_the_answer_rejects_the_request() {
     assert!(matches!(client_end(&mut client, &calls), (1006, Cause::Rejected(status)) if status == 403));
 }
 
+/// Keeps its request, and answers each message with a cookie.
+#[derive(Default)]
+struct Keeper(Option<Request>);
+
+impl Handler for Keeper {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
+        self.0 = Some(request.clone());
+        session.accept(Accept::new()).expect("a request is pending");
+        assert!(session.request().is_none(), "only the handler has it now");
+    }
+
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        let request = self.0.as_ref().expect("the request came first");
+        let cookie = request.cookie(message.as_text().unwrap_or_default()).unwrap_or("none");
+        session.send_text(cookie).expect("the connection is open");
+    }
+}
+
+#[test]
+fn s20_a_handler_can_keep_its_request() {
+    let served = Served::start(Config::default(), |server| {
+        server.route("/ws", Keeper::default).expect("the route is new");
+    });
+    let mut client = RawClient::dial(served.address);
+    client.write(&request_head("/ws", &[("Cookie", "a=1; b=2")]));
+    assert!(client.head().starts_with("HTTP/1.1 101 "));
+    for (name, value) in [("b", "2"), ("a", "1"), ("c", "none")] {
+        client.send(Raw::new(Raw::TEXT, name).masked());
+        assert_eq!(client.frame(), Raw::new(Raw::TEXT, value));
+    }
+}
+
 /// Sends by every method without a test of its own, and reports what the handler knows.
 struct Sender;
 

@@ -1,6 +1,7 @@
 //! The server: the requests that it reads and refuses, and its answers.
 
 mod answer;
+mod cookies;
 mod limits;
 mod other_protocols;
 mod plain;
