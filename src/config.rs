@@ -123,6 +123,9 @@ pub struct Config {
     /// The time from one keepalive Ping to the next. The connection sends the next one by itself, once the last one is
     /// answered. It finds peers that have vanished, and keeps NAT entries alive, some of which expire after 30 s.
     /// Default 20 s.
+    ///
+    /// A Pong does not prove that a page is alive: the browser sends it, also while the script of the page hangs or is
+    /// suspended, as in the back/forward cache. Only a message of the page proves that: see `idle_timeout`.
     pub ping_interval: Option<Duration>,
     /// How long the peer may stay silent between a keepalive Ping that has been written and its Pong. Then the
     /// connection fails with 1011. Suspended while reading is [paused](crate::Connection::pause_reading); begins anew

@@ -21,8 +21,9 @@ use std::{borrow::Cow, fmt, sync::Arc};
 #[non_exhaustive]
 pub enum Event<'b> {
     /// On a server: the request of the client. Answer with [`accept`](crate::Connection::accept) or
-    /// [`reject`](crate::Connection::reject), now or later. The connection forgets the request with the answer; the
-    /// [`Arc`] keeps it for your code.
+    /// [`reject`](crate::Connection::reject), now or later. While the request waits, its browser opens no other
+    /// connection to the same address (RFC 6455 section 4.1 item 2: "There MUST be no more than one connection in a
+    /// CONNECTING state"). The connection forgets the request with the answer; the [`Arc`] keeps it for your code.
     Request(Arc<Request>),
     /// On a client: the server has accepted the request. The response holds its headers.
     Accepted(Box<Response>),
@@ -59,7 +60,8 @@ pub enum Event<'b> {
     },
     /// A Ping. The connection has queued the Pong, unless the transport has failed.
     Ping(Cow<'b, [u8]>),
-    /// A Pong, solicited or not.
+    /// A Pong, solicited or not. A browser sends it without its page: see
+    /// [`Config::ping_interval`](crate::Config::ping_interval).
     Pong(Cow<'b, [u8]>),
     /// The end: the last event, exactly once per connection.
     Disconnect(Box<Disconnect>),

@@ -14,6 +14,10 @@ use http::{
 /// The parts of a 101 response that the application chooses: the subprotocol and extra headers. By default there are
 /// none.
 ///
+/// If the client offers subprotocols and the answer names none, RFC 6455 lets the client go on without one, but a
+/// browser fails the connection (WHATWG WebSockets Standard, "establish a WebSocket connection"). The server then sees
+/// a lost transport.
+///
 /// ```
 /// use statesocket::{handshake::Accept, http::{HeaderValue, header::SET_COOKIE}};
 ///

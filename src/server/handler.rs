@@ -37,6 +37,9 @@ pub trait Handler {
     ///
     /// The default accepts without a subprotocol, and answers plain HTTP with 426.
     ///
+    /// Answer soon: while the request waits, its browser opens no other connection to the same address. RFC 6455
+    /// section 4.1 item 2: "There MUST be no more than one connection in a CONNECTING state."
+    ///
     /// The session forgets the request with the answer, so a handler clones what it needs later. A clone of the whole
     /// request keeps the memory of its head.
     ///
@@ -85,7 +88,8 @@ pub trait Handler {
         let _ = (session, payload);
     }
 
-    /// A Pong has come.
+    /// A Pong has come. A browser sends it without its page: see
+    /// [`Config::ping_interval`](crate::Config::ping_interval).
     fn on_pong(&mut self, session: &mut Session<'_>, payload: &[u8]) {
         let _ = (session, payload);
     }

@@ -92,12 +92,25 @@ impl<'l> Session<'l> {
         let _ = self.reject(response);
     }
 
-    /// Accepts the request that waits for an answer, and opens the session. See [`Connection::accept`].
+    /// Accepts the request that waits for an answer, and opens the session. If the client has offered subprotocols and
+    /// none is chosen, a debug line in the log says so. See [`Connection::accept`].
     ///
     /// # Errors
     /// Those of [`Connection::accept`].
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
-        self.after_own().accept(accept)
+        let offer = self.offer_to_log();
+        self.after_own().accept(accept)?;
+        if let Some(offer) = offer
+            && self.subprotocol().is_none()
+        {
+            let (id, address) = (self.id(), self.address());
+            log::debug!(
+                target: LOG,
+                "{id} {address}: accepted without a subprotocol, though the client offered {offer}: a browser \
+                fails this connection"
+            );
+        }
+        Ok(())
     }
 
     /// Answers the request that waits with `response` instead of opening the session. See [`Connection::reject`].
@@ -282,6 +295,14 @@ impl<'l> Session<'l> {
             self.execute_own()?;
         }
         Ok(self.view.connection)
+    }
+
+    /// The subprotocols that the client has offered, if there are any and a debug line is logged. They are tokens, so
+    /// they contain no control characters.
+    fn offer_to_log(&self) -> Option<String> {
+        let offered = self.request()?.subprotocols();
+        let is_logged = !offered.is_empty() && log::log_enabled!(target: LOG, log::Level::Debug);
+        is_logged.then(|| offered.join(", "))
     }
 }
 

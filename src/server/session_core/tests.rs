@@ -2,6 +2,7 @@
 
 mod ends;
 mod scene;
+mod subprotocols;
 mod unsent;
 
 use super::*;

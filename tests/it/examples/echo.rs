@@ -72,6 +72,21 @@ fn s12_a_refused_request_is_a_line_in_the_log_with_its_path_and_reason() {
 }
 
 #[test]
+fn s19_an_unanswered_offer_of_subprotocols_is_a_line_in_the_log() {
+    let server = EchoServer::start(&["--log", "debug"]);
+    for offer in ["chat", "b, a,c"] {
+        let mut client = RawClient::dial(server.address);
+        client.write(&request_head("/ws", &[("Sec-WebSocket-Protocol", offer)]));
+        let head = client.head();
+        assert!(head.starts_with("HTTP/1.1 101 ") && !head.contains("Protocol:"), "{head}");
+        let line = server.process.stderr.find("without a subprotocol");
+        let offered = offer.split(',').map(str::trim).collect::<Vec<_>>().join(", ");
+        let client = client.stream().local_addr().expect("a bound socket");
+        assert!(line.contains(&format!("{client}: ")) && line.contains(&format!("offered {offered}: ")), "{line}");
+    }
+}
+
+#[test]
 fn a_busy_port_is_one_line() {
     let busy = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = busy.local_addr().expect("a bound socket").to_string();

@@ -1,0 +1,89 @@
+//! The line in the log about an offer of subprotocols of which none is chosen (row S19).
+
+use super::scene::Scene;
+use crate::{
+    AcceptError, Connection,
+    handshake::{Accept, Connect},
+    server::{handler::Handler, session::Session},
+};
+use log::{LevelFilter, Log, Metadata, Record};
+use std::{cell::RefCell, sync::Arc};
+
+thread_local! {
+    /// The lines of this test, which runs on a thread of its own.
+    static LINES: RefCell<Vec<String>> = RefCell::default();
+}
+
+struct Capture;
+
+impl Log for Capture {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = format!("{} {} {}", record.level(), record.target(), record.args());
+        LINES.with_borrow_mut(|lines| lines.push(line));
+    }
+
+    fn flush(&self) {}
+}
+
+/// A session that gets a request for `path`, with an offer of `subprotocols`.
+fn asked(path: &str, subprotocols: &[&str]) -> Scene {
+    // Another test may have set it.
+    let _ = log::set_logger(&Capture);
+    log::set_max_level(LevelFilter::Debug);
+    let uri = format!("ws://server.example.com{path}");
+    let mut scene = Scene::new(&uri);
+    let connect = Connect::new(&uri).expect("a URI");
+    let connect = subprotocols.iter().try_fold(connect, |connect, name| connect.subprotocol(*name));
+    let config = Arc::new(scene.client.config().clone());
+    scene.client = Connection::client(&connect.expect("unique tokens"), config, scene.now);
+    scene.shared.routes.insert("/default", Box::new(|| Box::new(Default))).expect("the route is new");
+    LINES.take();
+    scene.client_writes();
+    scene
+}
+
+/// The lines that say that no subprotocol is chosen.
+fn complaints() -> Vec<String> {
+    LINES.take().into_iter().filter(|line| line.contains("without a subprotocol")).collect()
+}
+
+/// A handler that leaves everything to the trait.
+struct Default;
+
+impl Handler for Default {}
+
+const COMPLAINT: &str = "DEBUG statesocket #1 192.0.2.1:1: accepted without a subprotocol, though the client offered \
+    chat, v2.chat: a browser fails this connection";
+
+#[test]
+fn s19_an_offer_of_which_nothing_is_chosen_is_a_line_in_the_log() {
+    for path in ["/", "/default", "/?wait"] {
+        let mut scene = asked(path, &["chat", "v2.chat"]);
+        if path == "/?wait" {
+            assert_eq!(complaints(), [""; 0], "nothing is answered yet");
+            scene.next_turn().lend(|view, handle| {
+                Session::new(view, handle).accept(Accept::new()).expect("the request waits");
+            });
+        }
+        assert_eq!(complaints(), [COMPLAINT], "{path}");
+    }
+}
+
+#[test]
+fn s19_no_line_is_logged_if_nothing_was_offered_or_one_is_chosen() {
+    asked("/default", &[]);
+    assert_eq!(complaints(), [""; 0]);
+    let mut scene = asked("/?wait", &["chat", "v2.chat"]);
+    scene.next_turn().lend(|view, handle| {
+        let mut session = Session::new(view, handle);
+        let refused = session.accept(Accept::new().subprotocol("other"));
+        assert_eq!(refused, Err(AcceptError::SubprotocolNotOffered("other".into())));
+        session.accept(Accept::new().subprotocol("v2.chat")).expect("it was offered");
+        session.accept(Accept::new()).expect_err("it is open already");
+    });
+    assert_eq!(complaints(), [""; 0]);
+}
