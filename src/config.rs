@@ -1,6 +1,6 @@
 //! The configuration of a connection: limits, timeouts, choices.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The form in which messages are handed out.
 ///
@@ -67,6 +67,7 @@ pub enum CloseReply {
 /// # let _ = connection;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(unpredictable_function_pointer_comparisons, reason = "the docs of `date` say so; `expect` is not derived")]
 #[non_exhaustive]
 pub struct Config {
     /// The most bytes of a request head, or of a response head and the interim heads before it. Default 16 KiB; nginx
@@ -115,6 +116,28 @@ pub struct Config {
     /// [`reject`](crate::Connection::reject). A request of HTTP/1.0 is always plain. Off by default: the answer is then
     /// 426 with `Upgrade: websocket`.
     pub plain_http: bool,
+    /// The clock for the `Date` of a server's responses, such as [`SystemTime::now`]; it must not panic. Default
+    /// `None`: a connection has no clock of its own and writes no `Date`. A `server::Server` takes the clock of the
+    /// system instead of `None`.
+    ///
+    /// RFC 9110 section 6.6.1: "An origin server with a clock [...] MUST generate a Date header field in all 2xx
+    /// (Successful), 3xx (Redirection), and 4xx (Client Error) responses". The connection also writes it in a 5xx, but
+    /// not in the 101 that accepts a request. A `Date` of your code stays the only one. A time before 1970 or after
+    /// 9999 is not written. Two configurations compare this field by the address of the function, which may differ for
+    /// one function and agree for two.
+    ///
+    /// ```
+    /// use statesocket::{Config, Connection};
+    /// use std::{sync::Arc, time::{Instant, SystemTime}};
+    ///
+    /// let config = Config::default().with(|config| config.date = Some(|| SystemTime::UNIX_EPOCH));
+    /// let mut connection = Connection::server(Arc::new(config), Instant::now());
+    /// let mut bytes = *b"POST / HTTP/1.1\r\n\r\n";
+    /// connection.receive(&mut &mut bytes[..], Instant::now());
+    /// let answer = String::from_utf8_lossy(connection.output());
+    /// assert!(answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"));
+    /// ```
+    pub date: Option<fn() -> SystemTime>,
     /// How long the peer's part of the opening handshake may take, counted from the beginning of the connection: the
     /// request on a server, the response on a client. Then a server answers 408, if a request has begun. Default 10 s.
     pub opening_timeout: Option<Duration>,
@@ -197,6 +220,7 @@ impl Default for Config {
             delivery: Delivery::Messages,
             close_reply: CloseReply::Automatic,
             plain_http: false,
+            date: None,
             opening_timeout: Some(Duration::from_secs(10)),
             accept_timeout: Some(Duration::from_secs(30)),
             ping_interval: Some(Duration::from_secs(20)),

@@ -101,6 +101,8 @@ impl Wake for Waker {
 ///
 /// A server stays on the thread that made it, since its handlers need not be `Send`. To run several loops, make each on
 /// its own thread. See the [module](self) for an example.
+///
+/// Its responses have a `Date`, from the clock of the system unless [`Config::date`] has another.
 #[derive(Debug)]
 pub struct Server {
     poll: Poll,
@@ -132,7 +134,8 @@ impl Server {
         Self::with_acceptor(Acceptor::from_listener(listener)?, config)
     }
 
-    fn with_acceptor(mut acceptor: Acceptor, config: Config) -> io::Result<Self> {
+    fn with_acceptor(mut acceptor: Acceptor, mut config: Config) -> io::Result<Self> {
+        config.date.get_or_insert(clock::date);
         #[expect(clippy::disallowed_methods, reason = "the event loop waits on sockets")]
         let poll = Poll::new()?;
         acceptor.register(poll.registry(), LISTENER)?;

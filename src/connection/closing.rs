@@ -236,7 +236,7 @@ impl Connection {
 
     /// Queues a response that this crate has made.
     fn queue_own(&mut self, response: &Response) {
-        let bytes = response.encode(self.incoming.is_head_request());
+        let bytes = response.encode(self.incoming.is_head_request(), self.config.date);
         self.outgoing.extend(&bytes.expect("a final status without reserved headers can be encoded"));
     }
 

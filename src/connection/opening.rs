@@ -128,7 +128,7 @@ impl Connection {
     /// ```
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
         self.check(Action::Reject)?;
-        self.outgoing.extend(&response.encode(self.incoming.is_head_request())?);
+        self.outgoing.extend(&response.encode(self.incoming.is_head_request(), self.config.date)?);
         self.end_rejected(response.status, Ending::Drain);
         Ok(())
     }

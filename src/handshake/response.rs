@@ -8,8 +8,12 @@ use crate::error::{HandshakeError, RejectError};
 use bytes::Bytes;
 use http::{
     HeaderMap, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{ALLOW, CONTENT_TYPE, DATE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
 };
+use std::time::SystemTime;
+
+/// The beginning of the year 10000, in seconds since 1970. A `Date` has four digits for the year.
+const YEAR_10000: u64 = 253_402_300_800;
 
 /// An HTTP response: the argument of [`reject`](crate::Connection::reject), and the answer that a client reads.
 ///
@@ -30,7 +34,7 @@ pub struct Response {
     /// The reason phrase, in any encoding. A new response has the registered phrase of its status.
     pub reason: Bytes,
     /// The headers. `reject` refuses `Content-Length`, `Connection` and `Transfer-Encoding`. It writes the first two
-    /// itself.
+    /// itself, and a `Date` with [`Config::date`](crate::Config::date) if there is none.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
@@ -101,7 +105,9 @@ impl Response {
 
     /// The bytes of the response, after which the server closes. The answer to a HEAD has all headers and no body
     /// (RFC 9110 section 9.3.2).
-    pub(crate) fn encode(&self, is_to_head: bool) -> Result<Vec<u8>, RejectError> {
+    ///
+    /// `clock` gives the `Date`, unless the response has one.
+    pub(crate) fn encode(&self, is_to_head: bool, clock: Option<fn() -> SystemTime>) -> Result<Vec<u8>, RejectError> {
         if self.status.is_informational() {
             return Err(RejectError::NotFinal(self.status));
         }
@@ -116,6 +122,9 @@ impl Response {
             return Err(RejectError::InvalidReason);
         }
         let mut bytes = [b"HTTP/1.1 ", self.status.as_str().as_bytes(), b" ", &self.reason, b"\r\n"].concat();
+        if let Some(date) = clock.filter(|_| !self.headers.contains_key(DATE)).and_then(|clock| http_date(clock())) {
+            write_header(&mut bytes, "Date", date.as_bytes());
+        }
         write_headers(&mut bytes, &self.headers);
         // RFC 9110 section 7.8: "A sender of Upgrade MUST also send an 'Upgrade' connection option".
         let options: &[u8] = if self.headers.contains_key(UPGRADE) { b"close, upgrade" } else { b"close" };
@@ -129,6 +138,12 @@ impl Response {
         }
         Ok(bytes)
     }
+}
+
+/// `time` in the form of RFC 9110 section 5.6.7. `None` before 1970 and after 9999, for which the library panics.
+fn http_date(time: SystemTime) -> Option<String> {
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (since_epoch.as_secs() < YEAR_10000).then(|| httpdate::fmt_http_date(time))
 }
 
 /// `reason-phrase = 1*( HTAB / SP / VCHAR / obs-text )` (RFC 9112 section 4), or nothing.

@@ -1,7 +1,7 @@
 //! Configurations, few enough to use them all.
 
 use statesocket::{CloseReply, Config, Delivery};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The configuration of the bits of `choices`; 0 is the default.
 pub(crate) fn config(choices: u8) -> Config {
@@ -19,6 +19,7 @@ pub(crate) fn config(choices: u8) -> Config {
     }
     if choices & 0x08 != 0 {
         config.plain_http = true;
+        config.date = Some(|| SystemTime::UNIX_EPOCH);
     }
     if choices & 0x10 != 0 {
         config.max_output_bytes = 300;

@@ -3,6 +3,7 @@
 mod admission;
 mod backpressure;
 mod broadcast;
+mod date;
 mod ending;
 mod handlers;
 mod handles;

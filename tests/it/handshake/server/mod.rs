@@ -2,6 +2,7 @@
 
 mod answer;
 mod cookies;
+mod date;
 mod limits;
 mod other_protocols;
 mod plain;
