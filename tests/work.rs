@@ -141,6 +141,23 @@ fn lists_of_subprotocols() {
 }
 
 #[test]
+fn cookies_of_a_request() {
+    let mut config = Config::default();
+    (config.max_head_bytes, config.max_headers) = (usize::MAX, usize::MAX);
+    let mut server = Connection::server(Arc::new(config), Instant::now());
+    let (pairs, lines) = ("a=b; ".repeat(size() / 10), "Cookie: c=d\r\n".repeat(size() / 26));
+    let mut head = format!(
+        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nCookie: {pairs}\r\n{lines}\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nCookie: last=1\r\n\r\n"
+    )
+    .into_bytes();
+    let event = server.receive(&mut head.as_mut_slice(), Instant::now());
+    let Some(Event::Request(request)) = event else { panic!("{event:?}") };
+    assert_eq!(request.cookie("last"), Some("1"));
+    assert_eq!(request.cookies().count(), size() / 10 + size() / 26 + 1);
+}
+
+#[test]
 fn input_after_the_end() {
     let mut connection = open(Delivery::Messages);
     let bytes = [frame(0x88, b""), frame(0x81, b"late").repeat(size() / 10)].concat();
