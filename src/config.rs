@@ -56,7 +56,8 @@ pub enum CloseReply {
 /// The configuration of a connection. Every limit is finite by default. A timeout of `None` never expires; a timeout of
 /// zero expires at once.
 ///
-/// One `Arc<Config>` serves any number of connections.
+/// One `Arc<Config>` serves any number of connections. A server may replace it once it has seen the request:
+/// [`Connection::set_config`](crate::Connection::set_config).
 ///
 /// ```
 /// use statesocket::{Config, Connection};

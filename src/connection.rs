@@ -232,7 +232,7 @@ impl Connection {
         self.check(action).is_ok()
     }
 
-    /// The configuration that the connection was made with.
+    /// The configuration: the one that the connection was made with, or that of [`set_config`](Self::set_config).
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config

@@ -11,5 +11,5 @@ mod protocol;
 pub use handshake::HandshakeError;
 #[cfg(feature = "serde")]
 pub use local::SendJsonError;
-pub use local::{AcceptError, CloseError, ConnectError, PingError, RejectError, SendError};
+pub use local::{AcceptError, CloseError, ConnectError, PingError, RejectError, SendError, SetConfigError};
 pub use protocol::ProtocolError;

@@ -36,6 +36,7 @@ pub use connection::{Agreed, BytesRead, Connection, Hold, SocketAction};
 pub use error::SendJsonError;
 pub use error::{
     AcceptError, CloseError, ConnectError, HandshakeError, PingError, ProtocolError, RejectError, SendError,
+    SetConfigError,
 };
 pub use event::{Cause, CauseKind, Disconnect, Event};
 pub use http;

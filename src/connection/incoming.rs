@@ -176,6 +176,11 @@ impl Incoming {
         if let Stage::Decision(pending) = &self.0 { Some(&pending.request) } else { None }
     }
 
+    /// The number of bytes that are held behind the request that waits for its answer; `None` if none waits.
+    pub(super) fn early_len(&self) -> Option<usize> {
+        if let Stage::Decision(pending) = &self.0 { Some(pending.early.len()) } else { None }
+    }
+
     /// Whether there are frames that need no more input: those from before the answer, or one whose payload was read
     /// straight into its memory.
     pub(super) fn has_frames(&self) -> bool {

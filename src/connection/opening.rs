@@ -3,7 +3,7 @@
 use super::{Connection, Incoming, transport::Ending};
 use crate::{
     config::Config,
-    error::{AcceptError, RejectError},
+    error::{AcceptError, HandshakeError, RejectError, SetConfigError},
     handshake::{Accept, Request, Response},
     message::reader::Reader,
     random::Random,
@@ -88,6 +88,49 @@ impl Connection {
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
         self.incoming.pending_request().map(|request| &**request)
+    }
+
+    /// Replaces the configuration, once the request has said which one it needs. A request must wait for its answer.
+    ///
+    /// The new one applies to everything behind the head of the request: the bytes that the client has sent before the
+    /// answer, the wait for the answer, and the open connection. `max_head_bytes`, `max_request_line_bytes`,
+    /// `max_headers`, `max_list_elements`, `plain_http` and `opening_timeout` concern only the head, so they have no
+    /// effect any more.
+    ///
+    /// If the client has already sent more than the new `max_early_bytes`, the connection ends as if those bytes came
+    /// now: the request is answered with 400. Take the [`Disconnect`](crate::Event::Disconnect) with
+    /// [`poll_event`](Self::poll_event).
+    ///
+    /// ```
+    /// use statesocket::{Config, Connection, Event, handshake::Accept};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// # let mut bytes = *b"GET /upload HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    /// #     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    /// let small = Arc::new(Config::default().with(|config| config.max_message_bytes = 64 << 10));
+    /// let large = Arc::new(Config::default().with(|config| config.max_message_bytes = 1 << 30));
+    /// let mut connection = Connection::server(small, Instant::now());
+    /// let Some(Event::Request(request)) = connection.receive(&mut &mut bytes[..], Instant::now()) else { panic!() };
+    /// if request.path() == "/upload" {
+    ///     connection.set_config(large)?;
+    /// }
+    /// connection.accept(Accept::new())?;
+    /// assert_eq!(connection.config().max_message_bytes, 1 << 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SetConfigError`] if no request waits for an answer of this end; on a client none ever does.
+    pub fn set_config(&mut self, config: Arc<Config>) -> Result<(), SetConfigError> {
+        let early_len = self.incoming.early_len().ok_or(SetConfigError::NoRequest)?;
+        let limit = config.max_early_bytes;
+        self.config = config;
+        // A pause before the answer has the old marks looked up.
+        self.outgoing.settle(self.marks());
+        if early_len > limit {
+            self.fail_handshake(HandshakeError::TooMuchEarlyData { limit });
+        }
+        Ok(())
     }
 
     /// Accepts the request with a 101 response. Messages may be sent at once (RFC 6455 section 4.2.2).

@@ -26,6 +26,15 @@ pub enum AcceptError {
     ReservedHeader(HeaderName),
 }
 
+/// The error of [`Connection::set_config`](crate::Connection::set_config).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetConfigError {
+    /// No request has come, it has been answered, or this is a client.
+    #[error("no request waits for its answer")]
+    NoRequest,
+}
+
 /// The error of [`Connection::reject`](crate::Connection::reject) and
 /// [`Response::header`](crate::handshake::Response::header).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]

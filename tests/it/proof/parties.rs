@@ -34,11 +34,15 @@ pub(crate) fn follow(trace: &Trace) {
             let is_refused = step.refusal.as_ref().is_some_and(|refusal| refusal.transition.is_some());
             assert_eq!(is_refused, !is_legal, "step {at}: {step:?} of {parties:?}");
         }
+        if matches!(step.call, Call::SetConfig(_)) {
+            assert_eq!(step.refusal.is_none(), parties.is_asked(), "step {at}: {step:?} of {parties:?}");
+        }
         if step.refusal.is_none() {
-            // The model has no clock. Deadlines end both parties or neither.
+            // The model has neither clock nor limits. Deadlines end both parties or neither, as does a limit that is
+            // already exceeded when it is set.
             let has_ended = after.client_state.min(after.application_state) == Disconnected;
-            let is_timed_out = step.call == Call::HandleTimeout && has_ended;
-            parties.step(step, is_timed_out);
+            let may_end = matches!(step.call, Call::HandleTimeout | Call::SetConfig(_));
+            parties.step(step, may_end && has_ended);
         }
         let (client, application) = match trace.role {
             Role::Client => (parties.local, parties.peer),
@@ -88,12 +92,12 @@ impl Parties {
         }
     }
 
-    fn step(&mut self, step: &Step, is_timed_out: bool) {
+    fn step(&mut self, step: &Step, has_ended: bool) {
         match &step.call {
             Call::Accept(_) => self.local = Connected,
             Call::Reject(_) | Call::Abort | Call::Fail(..) => self.end(),
             Call::Close(..) | Call::EnsureClosed(..) | Call::ReplyClose | Call::Shutdown(_) => self.close(),
-            Call::HandleTimeout if is_timed_out => self.end(),
+            Call::HandleTimeout | Call::SetConfig(_) if has_ended => self.end(),
             Call::TransportFailed => self.is_lost = true,
             // The only event may have been reported before; then the call just ends the parties.
             Call::Receive { .. } | Call::PollEvent if self.is_lost && step.event.is_none() && step.rest == 0 => {

@@ -167,6 +167,9 @@ impl<'a> Script<'a> {
         if is_asked && source.ratio(2, 3)? {
             return Ok(Call::Accept(*source.choose(&[None, Some("chat")])?));
         }
+        if is_asked && source.ratio(1, 3)? {
+            return Ok(Call::SetConfig(source.arbitrary()?));
+        }
         let is_to_reply = self.subject.connection.disconnected().is_some() && self.subject.connection.can_send();
         if is_to_reply && source.ratio(1, 10)? {
             return Ok(Call::ReplyClose);
@@ -196,6 +199,7 @@ impl<'a> Script<'a> {
             21 if source.ratio(1, 4)? => Call::Shutdown(*source.choose(&[1001, 1012])?),
             22 if source.ratio(1, 6)? => Call::Abort,
             23 if source.ratio(1, 4)? => Call::Fail(*source.choose(&[1008, 1005, 1006, 4000])?, text(source)?),
+            20 => Call::SetConfig(source.arbitrary()?),
             _ => Call::Text("again".to_owned()),
         })
     }

@@ -1,10 +1,13 @@
 //! A connection with a record of everything.
 
-use super::trace::{Call, Refusal, Step, Trace, View};
+use super::{
+    settings,
+    trace::{Call, Refusal, Step, Trace, View},
+};
 use crate::support::{Fragments, waiting};
 use statesocket::{
     AcceptError, CloseError, Config, Connection, Event, OutputBuffer, PingError, RejectError, Role, SendError,
-    SharedMessage, SocketAction,
+    SetConfigError, SharedMessage, SocketAction,
     handshake::{Accept, Response},
     http::StatusCode,
 };
@@ -36,6 +39,12 @@ macro_rules! refusal_from {
     )*};
 }
 refusal_from!(AcceptError, RejectError, SendError, PingError, CloseError);
+
+impl From<SetConfigError> for Refusal {
+    fn from(error: SetConfigError) -> Self {
+        Self { transition: None, text: error.to_string() }
+    }
+}
 
 impl Subject {
     pub(crate) fn new(connection: Connection, config: Arc<Config>, is_established: bool, now: Instant) -> Self {
@@ -171,6 +180,12 @@ impl Subject {
             Call::Reject(status) => {
                 let status = StatusCode::from_u16(*status).expect("the scripts draw statuses that exist");
                 connection.reject(Response::new(status).body("no"))?;
+            }
+            Call::SetConfig(choices) => {
+                let config = Arc::new(settings::config(*choices));
+                connection.set_config(Arc::clone(&config))?;
+                // Everything that the invariants look at comes behind the head.
+                self.trace.config = config;
             }
             Call::Text(text) => connection.send_text(text)?,
             Call::Binary(bytes) => connection.send_binary(bytes)?,

@@ -7,6 +7,7 @@ mod limits;
 mod other_protocols;
 mod plain;
 mod request;
+mod set_config;
 mod target;
 
 use crate::support::{handshake::refusal, request_head};
