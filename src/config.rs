@@ -114,8 +114,8 @@ pub struct Config {
     /// Whether the connection or your code answers the peer's Close. Default the connection.
     pub close_reply: CloseReply,
     /// Whether a server also hands out plain HTTP requests, GET and HEAD, which your code answers with
-    /// [`reject`](crate::Connection::reject). A request of HTTP/1.0 is always plain. Off by default: the answer is then
-    /// 426 with `Upgrade: websocket`.
+    /// [`respond`](crate::Connection::respond). A request of HTTP/1.0 is always plain. Off by default: the answer is
+    /// then 426 with `Upgrade: websocket`.
     pub plain_http: bool,
     /// The clock for the `Date` of a server's responses, such as [`SystemTime::now`]; it must not panic. Default
     /// `None`: a connection has no clock of its own and writes no `Date`. A `server::Server` takes the clock of the

@@ -49,8 +49,9 @@ use transport::Transport;
 ///   [`handle_timeout`](Self::handle_timeout). The peer's faults are events. Only `read_from` can fail, if its stream
 ///   does.
 /// * **C, commands:** calls by which your code acts. [`accept`](Self::accept), [`reject`](Self::reject),
-///   [`send_text`](Self::send_text), [`send_binary`](Self::send_binary), [`ping`](Self::ping), [`close`](Self::close),
-///   [`abort`](Self::abort), ... A command that returns `Err` has changed nothing: no state, no bytes, no timer.
+///   [`respond`](Self::respond), [`send_text`](Self::send_text), [`send_binary`](Self::send_binary),
+///   [`ping`](Self::ping), [`close`](Self::close), [`abort`](Self::abort), ... A command that returns `Err` has
+///   changed nothing: no state, no bytes, no timer.
 /// * **D, output:** bytes for the peer and steps for the socket. [`output`](Self::output),
 ///   [`advance`](Self::advance), [`write_to`](Self::write_to), [`poll_socket`](Self::poll_socket).
 ///

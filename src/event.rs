@@ -21,9 +21,10 @@ use std::{borrow::Cow, fmt, sync::Arc};
 #[non_exhaustive]
 pub enum Event<'b> {
     /// On a server: the request of the client. Answer with [`accept`](crate::Connection::accept) or
-    /// [`reject`](crate::Connection::reject), now or later. While the request waits, its browser opens no other
-    /// connection to the same address (RFC 6455 section 4.1 item 2: "There MUST be no more than one connection in a
-    /// CONNECTING state"). The connection forgets the request with the answer; the [`Arc`] keeps it for your code.
+    /// [`reject`](crate::Connection::reject), or with [`respond`](crate::Connection::respond) if it is plain HTTP, now
+    /// or later. While the request waits, its browser opens no other connection to the same address (RFC 6455 section
+    /// 4.1 item 2: "There MUST be no more than one connection in a CONNECTING state"). The connection forgets the
+    /// request with the answer; the [`Arc`] keeps it for your code.
     Request(Arc<Request>),
     /// On a client: the server has accepted the request. The response holds its headers.
     Accepted(Box<Response>),
@@ -136,7 +137,8 @@ pub struct Disconnect {
     /// The party that began the end: with the first Close that this endpoint sent or received, with a rejection, or
     /// with an abort. `None` if the network began it, or a timeout that sends no Close.
     pub initiator: Option<Party>,
-    /// Whether both parties have sent and received a Close (section 7.1.4).
+    /// Whether both parties have sent and received a Close (section 7.1.4). So it is `false`, and the code is 1006, for
+    /// all that ends before the connection is open, also for an answered request of plain HTTP.
     ///
     /// With [`CloseReply::Manual`](crate::CloseReply::Manual) the event comes before our Close and says `false`. After
     /// our Close, [`Connection::disconnected`](crate::Connection::disconnected) has the final value.
@@ -150,6 +152,7 @@ impl Disconnect {
     /// | cause | retryable |
     /// |---|---|
     /// | the peer closed | with 1001, 1011, 1012, 1013 or 1014 |
+    /// | answered a request of plain HTTP | no: it was served |
     /// | rejected | 408, 425, 429, 500, 502, 503, 504, and any other 5xx that is not registered |
     /// | transport lost | yes, unless we had sent a Close |
     /// | timed out | yes, unless our Close did not leave or was not answered in time |
@@ -189,7 +192,12 @@ impl Disconnect {
                 // A keepalive Ping ends no connection, and `Linger` runs only after the end.
                 Timer::Ping | Timer::Linger => false,
             },
-            Cause::LocalClosed | Cause::Handshake(_) | Cause::Protocol(_) | Cause::Aborted | Cause::Unsent => false,
+            Cause::LocalClosed
+            | Cause::Answered(_)
+            | Cause::Handshake(_)
+            | Cause::Protocol(_)
+            | Cause::Aborted
+            | Cause::Unsent => false,
         }
     }
 }
@@ -214,6 +222,8 @@ pub enum Cause {
     LocalClosed,
     /// The application answered the request with this status instead of 101.
     Rejected(StatusCode),
+    /// A server has answered a request of plain HTTP with this status, by [`respond`](crate::Connection::respond).
+    Answered(StatusCode),
     /// The peer broke the rules of the opening handshake. [`Event::InvalidResponse`] holds the 101 of a
     /// server that did so.
     Handshake(HandshakeError),
@@ -241,6 +251,8 @@ pub enum CauseKind {
     LocalClosed,
     /// [`Cause::Rejected`].
     Rejected,
+    /// [`Cause::Answered`].
+    Answered,
     /// [`Cause::Handshake`].
     Handshake,
     /// [`Cause::Protocol`].
@@ -257,10 +269,11 @@ pub enum CauseKind {
 
 impl CauseKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::PeerClosed,
         Self::LocalClosed,
         Self::Rejected,
+        Self::Answered,
         Self::Handshake,
         Self::Protocol,
         Self::TransportLost,
@@ -285,6 +298,7 @@ impl Cause {
             Self::PeerClosed => CauseKind::PeerClosed,
             Self::LocalClosed => CauseKind::LocalClosed,
             Self::Rejected(_) => CauseKind::Rejected,
+            Self::Answered(_) => CauseKind::Answered,
             Self::Handshake(_) => CauseKind::Handshake,
             Self::Protocol(_) => CauseKind::Protocol,
             Self::TransportLost => CauseKind::TransportLost,
@@ -301,6 +315,7 @@ impl fmt::Display for CauseKind {
             Self::PeerClosed => "peer closed",
             Self::LocalClosed => "closed locally",
             Self::Rejected => "rejected",
+            Self::Answered => "answered",
             Self::Handshake => "handshake failed",
             Self::Protocol => "protocol violation",
             Self::TransportLost => "transport lost",
@@ -316,7 +331,7 @@ impl fmt::Display for Cause {
         match self {
             Self::PeerClosed => f.write_str("closed by the peer"),
             Self::LocalClosed => f.write_str("closed by us"),
-            Self::Rejected(status) => write!(f, "answered with {status}"),
+            Self::Rejected(status) | Self::Answered(status) => write!(f, "answered with {status}"),
             Self::Handshake(error) => write!(f, "opening handshake failed: {error}"),
             Self::Protocol(error) => write!(f, "protocol violation: {error}"),
             Self::TransportLost => f.write_str("transport lost"),
@@ -328,9 +343,12 @@ impl fmt::Display for Cause {
 }
 
 /// The code, the reason if there is one, the cause, and "not clean" if a closing handshake was cut short: one line for
-/// a log.
+/// a log. For an answered request of plain HTTP only the cause.
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.cause.kind() == CauseKind::Answered {
+            return write!(f, "{}", self.cause);
+        }
         write!(f, "{}", self.code)?;
         if !self.reason.is_empty() {
             write!(f, " {:?}", self.reason)?;

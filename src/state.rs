@@ -34,7 +34,7 @@ pub enum Action {
     Open,
     /// Answer the request with `101 Switching Protocols` (section 4.2.2).
     Accept,
-    /// Answer the request with any other final HTTP response.
+    /// Answer the request with any other final HTTP response, which rejects it, or serves it if it is plain HTTP.
     Reject,
     /// Send a text or binary message, or a fragment of one (section 5.6).
     Message,

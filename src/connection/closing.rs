@@ -212,7 +212,7 @@ impl Connection {
         }
         let status = if status.is_informational() { StatusCode::INTERNAL_SERVER_ERROR } else { status };
         self.queue_own(&Response::new(status));
-        self.end_rejected(status, Ending::Drain);
+        self.end_answered(Cause::Rejected(status), Ending::Drain);
     }
 }
 
@@ -343,10 +343,10 @@ impl Connection {
         self.end(cause, Some(local), self.ending());
     }
 
-    /// Ends because the application has answered the request with `status`.
-    pub(super) fn end_rejected(&mut self, status: StatusCode, ending: Ending) {
+    /// Ends because the application has answered the request with a status other than 101.
+    pub(super) fn end_answered(&mut self, cause: Cause, ending: Ending) {
         self.transition(Party::Application, Action::Reject);
-        self.end(Cause::Rejected(status), Some(Party::Application), ending);
+        self.end(cause, Some(Party::Application), ending);
     }
 
     /// Ends with a response that the application did not choose, to a request or the beginning of one.

@@ -4,6 +4,7 @@ use super::{Connection, Incoming, transport::Ending};
 use crate::{
     config::Config,
     error::{AcceptError, HandshakeError, RejectError, SetConfigError},
+    event::Cause,
     handshake::{Accept, Request, Response},
     message::reader::Reader,
     random::Random,
@@ -154,9 +155,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers the request with a final response other than 101, which rejects it, redirects it, or serves it if it is
-    /// plain HTTP. The response gets `Content-Length` and `Connection: close`, and the connection ends. The answer to a
-    /// HEAD is written without its body.
+    /// Answers the request with a final response other than 101, which rejects or redirects it. The response gets
+    /// `Content-Length` and `Connection: close`, and the connection ends. The answer to a HEAD is written without its
+    /// body. [`respond`](Self::respond) serves a request of plain HTTP.
     ///
     /// # Errors
     /// [`RejectError`] if no request waits, or if the response is not a final one that can be written.
@@ -171,8 +172,41 @@ impl Connection {
     /// ```
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
         self.check(Action::Reject)?;
+        self.answer(&response, Cause::Rejected(response.status))
+    }
+
+    /// Answers a request of plain HTTP with a final response. It is written as by [`reject`](Self::reject), and the
+    /// connection ends with the cause [`Answered`](Cause::Answered). In the table this is the same action as `reject`:
+    /// no WebSocket is opened.
+    ///
+    /// # Errors
+    /// Those of [`reject`](Self::reject), and [`RejectError::AsksForWebSocket`] if the request could be accepted.
+    ///
+    /// ```
+    /// use statesocket::{Cause, Config, Connection, Event, handshake::Response, http::StatusCode};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let config = Config::default().with(|config| config.plain_http = true);
+    /// let mut connection = Connection::server(Arc::new(config), Instant::now());
+    /// let mut bytes = *b"GET /health HTTP/1.1\r\nHost: example.com\r\n\r\n";
+    /// let Some(Event::Request(_)) = connection.receive(&mut &mut bytes[..], Instant::now()) else { panic!() };
+    /// connection.respond(Response::new(StatusCode::OK).body("well"))?;
+    /// assert!(connection.output().starts_with(b"HTTP/1.1 200 OK\r\n"));
+    /// let Some(Event::Disconnect(end)) = connection.poll_event() else { panic!() };
+    /// assert_eq!(end.cause, Cause::Answered(StatusCode::OK));
+    /// # Ok::<(), statesocket::RejectError>(())
+    /// ```
+    pub fn respond(&mut self, response: Response) -> Result<(), RejectError> {
+        self.check(Action::Reject)?;
+        if self.request().is_some_and(Request::is_websocket) {
+            return Err(RejectError::AsksForWebSocket);
+        }
+        self.answer(&response, Cause::Answered(response.status))
+    }
+
+    fn answer(&mut self, response: &Response, cause: Cause) -> Result<(), RejectError> {
         self.outgoing.extend(&response.encode(self.incoming.is_head_request(), self.config.date)?);
-        self.end_rejected(response.status, Ending::Drain);
+        self.end_answered(cause, Ending::Drain);
         Ok(())
     }
 }

@@ -253,7 +253,7 @@ impl Connection {
                 Event::Accepted(Box::new(response))
             }
             Answer::Rejected(response) => {
-                self.end_rejected(response.status, Ending::Close);
+                self.end_answered(Cause::Rejected(response.status), Ending::Close);
                 Event::Rejected(Box::new(response))
             }
             Answer::Invalid { response, error } => {

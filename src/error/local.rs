@@ -14,7 +14,8 @@ pub enum AcceptError {
     /// The stream has ended or failed. The event that says so has not been taken yet.
     #[error("the transport is lost")]
     TransportLost,
-    /// The request is plain HTTP. Only [`reject`](crate::Connection::reject) can answer it.
+    /// The request is plain HTTP. Only [`respond`](crate::Connection::respond) and
+    /// [`reject`](crate::Connection::reject) can answer it.
     #[error("a plain HTTP request cannot be accepted as a WebSocket")]
     NotWebSocket,
     /// Section 4.2.2: the chosen subprotocol "MUST be derived from the client's handshake".
@@ -35,14 +36,18 @@ pub enum SetConfigError {
     NoRequest,
 }
 
-/// The error of [`Connection::reject`](crate::Connection::reject) and
-/// [`Response::header`](crate::handshake::Response::header).
+/// The error of [`Connection::reject`](crate::Connection::reject),
+/// [`Connection::respond`](crate::Connection::respond), [`Response::header`](crate::handshake::Response::header) and
+/// [`Response::reason`](crate::handshake::Response::reason).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectError {
     /// The table does not allow the action in this phase.
     #[error(transparent)]
     Transition(#[from] TransitionError),
+    /// The request asks for a WebSocket: [`respond`](crate::Connection::respond) answers plain HTTP only.
+    #[error("a request for a WebSocket is accepted or rejected")]
+    AsksForWebSocket,
     /// A 1xx status is not final.
     #[error("{0} is not a final status")]
     NotFinal(StatusCode),

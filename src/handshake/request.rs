@@ -64,7 +64,7 @@ impl Request {
     /// let mut bytes = *b"HEAD / HTTP/1.1\r\nHost: example.com\r\n\r\n";
     /// let Some(Event::Request(request)) = connection.receive(&mut &mut bytes[..], Instant::now()) else { panic!() };
     /// assert_eq!((request.method(), request.is_websocket()), (&Method::HEAD, false));
-    /// connection.reject(Response::new(StatusCode::OK).body("a page"))?;
+    /// connection.respond(Response::new(StatusCode::OK).body("a page"))?;
     /// assert!(connection.output().ends_with(b"\r\nContent-Length: 6\r\n\r\n"));
     /// # Ok::<(), statesocket::RejectError>(())
     /// ```

@@ -15,7 +15,8 @@ use std::time::SystemTime;
 /// The beginning of the year 10000, in seconds since 1970. A `Date` has four digits for the year.
 const YEAR_10000: u64 = 253_402_300_800;
 
-/// An HTTP response: the argument of [`reject`](crate::Connection::reject), and the answer that a client reads.
+/// An HTTP response: the argument of [`reject`](crate::Connection::reject) and
+/// [`respond`](crate::Connection::respond), and the answer that a client reads.
 ///
 /// ```
 /// use statesocket::{handshake::Response, http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE}};
@@ -33,8 +34,8 @@ pub struct Response {
     pub status: StatusCode,
     /// The reason phrase, in any encoding. A new response has the registered phrase of its status.
     pub reason: Bytes,
-    /// The headers. `reject` refuses `Content-Length`, `Connection` and `Transfer-Encoding`. It writes the first two
-    /// itself, and a `Date` with [`Config::date`](crate::Config::date) if there is none.
+    /// The headers. `reject` and `respond` refuse `Content-Length`, `Connection` and `Transfer-Encoding`. They write
+    /// the first two themselves, and a `Date` with [`Config::date`](crate::Config::date) if there is none.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,

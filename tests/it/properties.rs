@@ -251,5 +251,5 @@ fn drawn_scripts_reach_every_phase_with_a_third_of_calls_refused() {
             assert!(count >= 300, "only {count} calls of a {role:?} in {phase:?}");
         }
     }
-    assert_eq!(causes.len(), 8, "every kind of cause occurs");
+    assert_eq!(causes.len(), 9, "every kind of cause occurs");
 }

@@ -88,6 +88,7 @@ fn causes() -> impl Strategy<Value = Cause> {
         4 => Just(Cause::PeerClosed),
         2 => (100u16..1000).prop_map(|status| Cause::Rejected(StatusCode::from_u16(status).expect("a status"))),
         1 => Just(Cause::LocalClosed),
+        1 => Just(Cause::Answered(StatusCode::SERVICE_UNAVAILABLE)),
         1 => Just(Cause::Handshake(HandshakeError::InvalidAccept)),
         1 => Just(Cause::Protocol(ProtocolError::MaskedFrame)),
         1 => Just(Cause::TransportLost),

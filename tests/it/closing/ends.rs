@@ -268,6 +268,7 @@ fn a_cause_explains_itself() {
         (Cause::PeerClosed, "closed by the peer"),
         (Cause::LocalClosed, "closed by us"),
         (Cause::Rejected(StatusCode::NOT_FOUND), "answered with 404 Not Found"),
+        (Cause::Answered(StatusCode::OK), "answered with 200 OK"),
         (
             Cause::Handshake(HandshakeError::InvalidHost),
             "opening handshake failed: a request needs exactly one valid Host header",

@@ -206,9 +206,16 @@ fn every_reject_error_has_its_message_and_changes_nothing() {
     response.reason = "a\r\nb: c".into();
     refused(RejectError::InvalidReason, response, "the reason phrase has a control character");
 
+    let mut asked = requested_server(Config::default());
+    let error = RejectError::AsksForWebSocket;
+    assert_eq!(asked.respond(Response::new(StatusCode::OK)), Err(error.clone()));
+    assert_eq!((asked.phase(), asked.output()), (Phase::Requested, &b""[..]));
+    assert_words(&error, "a request for a WebSocket is accepted or rejected");
+
     let mut server = server(Config::default());
     let error = RejectError::Transition(too_early);
     assert_eq!(server.reject(Response::new(StatusCode::NOT_FOUND)), Err(error.clone()));
+    assert_eq!(server.respond(Response::new(StatusCode::NOT_FOUND)), Err(error.clone()));
     assert_words(&error, "application cannot reject while the client is connecting and the application is connecting");
 }
 

@@ -77,7 +77,7 @@ impl Parties {
     /// Whether the states allow `call`; `None` if the states do not matter.
     fn allows(&self, call: &Call) -> Option<bool> {
         match call {
-            Call::Accept(_) | Call::Reject(_) => Some(self.is_asked()),
+            Call::Accept(_) | Call::Reject(_) | Call::Respond(_) => Some(self.is_asked()),
             Call::Text(_)
             | Call::Binary(_)
             | Call::Shared(_)
@@ -95,7 +95,7 @@ impl Parties {
     fn step(&mut self, step: &Step, has_ended: bool) {
         match &step.call {
             Call::Accept(_) => self.local = Connected,
-            Call::Reject(_) | Call::Abort | Call::Fail(..) => self.end(),
+            Call::Reject(_) | Call::Respond(_) | Call::Abort | Call::Fail(..) => self.end(),
             Call::Close(..) | Call::EnsureClosed(..) | Call::ReplyClose | Call::Shutdown(_) => self.close(),
             Call::HandleTimeout | Call::SetConfig(_) if has_ended => self.end(),
             Call::TransportFailed => self.is_lost = true,

@@ -167,8 +167,13 @@ impl<'a> Script<'a> {
         if is_asked && source.ratio(2, 3)? {
             return Ok(Call::Accept(*source.choose(&[None, Some("chat")])?));
         }
-        if is_asked && source.ratio(1, 3)? {
-            return Ok(Call::SetConfig(source.arbitrary()?));
+        if is_asked && source.ratio(1, 2)? {
+            let is_answer = source.arbitrary()?;
+            return Ok(if is_answer {
+                Call::Respond(*source.choose(&[200, 404, 101, 304])?)
+            } else {
+                Call::SetConfig(source.arbitrary()?)
+            });
         }
         let is_to_reply = self.subject.connection.disconnected().is_some() && self.subject.connection.can_send();
         if is_to_reply && source.ratio(1, 10)? {

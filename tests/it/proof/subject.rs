@@ -177,10 +177,8 @@ impl Subject {
             Call::Accept(name) => {
                 connection.accept(name.map_or_else(Accept::new, |name| Accept::new().subprotocol(name)))?;
             }
-            Call::Reject(status) => {
-                let status = StatusCode::from_u16(*status).expect("the scripts draw statuses that exist");
-                connection.reject(Response::new(status).body("no"))?;
-            }
+            Call::Reject(status) => connection.reject(response(*status))?,
+            Call::Respond(status) => connection.respond(response(*status))?,
             Call::SetConfig(choices) => {
                 let config = Arc::new(settings::config(*choices));
                 connection.set_config(Arc::clone(&config))?;
@@ -229,6 +227,10 @@ impl Subject {
             self.connection.lend_buffer(buffer);
         }
     }
+}
+
+fn response(status: u16) -> Response {
+    Response::new(StatusCode::from_u16(status).expect("the scripts draw statuses that exist")).body("no")
 }
 
 fn view(connection: &Connection) -> View {

@@ -25,6 +25,7 @@ pub(crate) enum Call {
     PollSocket(Option<SocketAction>),
     Accept(Option<&'static str>),
     Reject(u16),
+    Respond(u16),
     /// `set_config`, with the choices of the configuration.
     SetConfig(u8),
     Text(String),

@@ -1,4 +1,4 @@
-//! Versions of HTTP, and requests that ask for no WebSocket (row K10).
+//! Versions of HTTP, and requests that ask for no WebSocket (rows K10, S13).
 
 use crate::support::{
     config, drain, feed,
@@ -259,4 +259,49 @@ fn k10_the_bytes_after_a_head_are_not_answered() {
     let events: Vec<_> = iter::from_fn(|| server.poll_event()).collect();
     assert!(matches!(events.as_slice(), [Event::Disconnect(_)]), "{events:?}");
     assert_eq!(drain(&mut server), b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\n");
+}
+
+#[test]
+fn s13_an_answered_plain_request_is_no_rejection() {
+    for (status, body) in [(200, "a page"), (200, ""), (302, "there"), (404, "no"), (204, ""), (304, "")] {
+        let status = StatusCode::from_u16(status).expect("a status");
+        for bytes in
+            ["GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"]
+        {
+            let [(answered, answer), (rejected, same)] = [Connection::respond, Connection::reject].map(|command| {
+                let mut server = server(plain_http());
+                feed(&mut server, bytes.as_bytes());
+                command(&mut server, Response::new(status).body(body)).expect("it can be answered");
+                let error = command(&mut server, Response::new(status)).expect_err("it is answered");
+                assert!(matches!(error, RejectError::Transition(_)), "{error:?}");
+                let events = pending(&mut server);
+                let [Event::Disconnect(end)] = events.as_slice() else { panic!("{events:?}") };
+                (*end.clone(), String::from_utf8(drain(&mut server)).expect("text"))
+            });
+            assert_eq!((&answered.cause, &rejected.cause), (&Cause::Answered(status), &Cause::Rejected(status)));
+            assert_eq!(answered.to_string(), format!("answered with {status}"));
+            assert_eq!((answered.code, answered.initiator), (rejected.code, rejected.initiator));
+            assert!(!answered.is_clean && !answered.is_retryable(), "{answered:?}");
+            assert_eq!(answer, same, "both are written alike");
+        }
+    }
+}
+
+#[test]
+fn s13_only_a_request_for_a_websocket_cannot_be_answered() {
+    let mut asked = server(plain_http());
+    feed(&mut asked, &request_head("/chat", &[]));
+    assert_eq!(asked.respond(Response::new(StatusCode::OK)), Err(RejectError::AsksForWebSocket));
+    asked.accept(Accept::new()).expect("nothing has changed");
+
+    for bytes in [of_version("1.0", &[]), request_head("/chat", &[("Upgrade", "h2c")])] {
+        let mut server = server(plain_http());
+        feed(&mut server, &bytes);
+        let refused = server.respond(Response::new(StatusCode::SWITCHING_PROTOCOLS));
+        assert_eq!(refused, Err(RejectError::NotFinal(StatusCode::SWITCHING_PROTOCOLS)));
+        let refused = server.respond(Response::new(StatusCode::NO_CONTENT).body("x"));
+        assert_eq!(refused, Err(RejectError::BodyNotAllowed(StatusCode::NO_CONTENT)));
+        assert!(server.output().is_empty() && server.request().is_some(), "an error has changed nothing");
+        server.respond(Response::new(StatusCode::OK)).expect("it asks for no WebSocket");
+    }
 }
