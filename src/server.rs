@@ -45,6 +45,7 @@ mod refusal;
 mod rest;
 mod rooms;
 mod routes;
+mod routing;
 mod session;
 mod session_core;
 mod session_id;
@@ -151,26 +152,6 @@ impl Server {
             sessions: Sessions::new(clock::now()),
             commands,
         })
-    }
-
-    /// Routes `path` to handlers that `factory` makes. The loop calls `factory` once per request that it routes there.
-    ///
-    /// A path may have parameters. Each is a whole segment or a part of one: `/ws/{room_id}`. The last may be the rest
-    /// of the path: `/files/{*path}`. A literal path takes precedence over a parameter. [`Session::param`] returns the
-    /// values, percent-decoded.
-    ///
-    /// Paths are compared in their normal form (RFC 3986 section 6.2.2.2): `/café` is also `/caf%c3%a9`.
-    ///
-    /// A request for a path without a route is answered with 404.
-    ///
-    /// # Errors
-    /// [`RouteError`] if no request can have this path, or if it conflicts with another route.
-    pub fn route<H: Handler + 'static>(
-        &mut self,
-        path: &str,
-        mut factory: impl FnMut() -> H + 'static,
-    ) -> Result<(), RouteError> {
-        self.shared.routes.insert(path, Box::new(move || Box::new(factory())))
     }
 
     /// Sets the limits, for new connections and commands.

@@ -7,14 +7,15 @@ pub use rooms::JoinError;
 
 use super::{handle::Handle, logging::LOG, params::Params, session_id::SessionId, view::View};
 use crate::{
-    AcceptError, CloseCode, CloseError, Connection, Message, PingError, RejectError, SendError, SharedMessage,
+    AcceptError, CloseCode, CloseError, Config, Connection, Message, PingError, RejectError, SendError, SetConfigError,
+    SharedMessage,
     handshake::{Accept, Response},
 };
 use http::{
     StatusCode,
     header::{HeaderValue, UPGRADE},
 };
-use std::{net::SocketAddr, ops::Deref};
+use std::{net::SocketAddr, ops::Deref, sync::Arc};
 
 /// A session: our end of one connection of a [`Server`](super::Server), lent to its [`Handler`](super::Handler) or to a
 /// closure of [`Handle::with_session`].
@@ -90,6 +91,15 @@ impl<'l> Session<'l> {
         response.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         // The only error is that no request waits.
         let _ = self.reject(response);
+    }
+
+    /// Replaces the configuration while a request waits, for a choice that depends on more than the route, such as the
+    /// user. See [`Connection::set_config`].
+    ///
+    /// # Errors
+    /// Those of [`Connection::set_config`].
+    pub fn set_config(&mut self, config: Arc<Config>) -> Result<(), SetConfigError> {
+        self.after_own().set_config(config)
     }
 
     /// Accepts the request that waits for an answer, and opens the session. If the client has offered subprotocols and

@@ -9,6 +9,7 @@ use super::{
         intake::Intake,
         logging::{DropCaught, LOG, caught},
         refusal::Refusal,
+        routes::Routed,
         session::Session,
         shared::Shared,
         stream::ByteStream,
@@ -294,7 +295,11 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         let shared = &mut *self.shared;
         let refusal = self.intake.refusal().or(self.session.refusal).or_else(|| shared.admission.refusal(request));
         match refusal.map_or_else(|| shared.routes.find(request.path()), Err) {
-            Ok((handler, params)) => {
+            Ok(Routed { handler, params, config }) => {
+                if let Some(config) = config {
+                    // The only error is that no request waits.
+                    let _ = self.session.connection.set_config(config);
+                }
                 self.session.handler = DropCaught::new(handler);
                 self.session.params = params;
                 self.call(|handler, session| handler.on_request(session, request));

@@ -14,6 +14,7 @@ mod order;
 mod panics;
 mod readiness;
 mod rooms;
+mod route_configs;
 mod routes;
 mod slow_handlers;
 mod stopping;

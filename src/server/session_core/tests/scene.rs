@@ -8,6 +8,7 @@ use crate::{
         handler::{Handler, Unsent},
         intake::Intake,
         queue::{Queue, Wake},
+        routes::Route,
         session::Session,
         session_core::{SessionCore, turn::Turn},
         session_id::LocalId,
@@ -225,7 +226,7 @@ impl Scene {
         let calls = Calls::default();
         let recorded = Rc::clone(&calls);
         let factory = move || -> Box<dyn Handler> { Box::new(Recorder { calls: Rc::clone(&recorded), refills: 0 }) };
-        shared.routes.insert("/", Box::new(factory)).expect("the first route");
+        shared.routes.insert("/", Route::new(Box::new(factory), None)).expect("the first route");
         let id = LocalId::new(0, 1);
         let address = SocketAddr::from(([192, 0, 2, 1], 1));
         let session = SessionCore::new(id, address, Connection::server(Arc::clone(&config), now), None);

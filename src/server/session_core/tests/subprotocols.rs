@@ -4,7 +4,7 @@ use super::scene::Scene;
 use crate::{
     AcceptError, Connection,
     handshake::{Accept, Connect},
-    server::{handler::Handler, session::Session},
+    server::{handler::Handler, routes::Route, session::Session},
 };
 use log::{LevelFilter, Log, Metadata, Record};
 use std::{cell::RefCell, sync::Arc};
@@ -40,7 +40,7 @@ fn asked(path: &str, subprotocols: &[&str]) -> Scene {
     let connect = subprotocols.iter().try_fold(connect, |connect, name| connect.subprotocol(*name));
     let config = Arc::new(scene.client.config().clone());
     scene.client = Connection::client(&connect.expect("unique tokens"), config, scene.now);
-    scene.shared.routes.insert("/default", Box::new(|| Box::new(Default))).expect("the route is new");
+    scene.shared.routes.insert("/default", Route::new(Box::new(|| Box::new(Default)), None)).expect("the route is new");
     LINES.take();
     scene.client_writes();
     scene

@@ -27,7 +27,7 @@ pub(crate) struct End {
 
 /// The calls, in order.
 #[derive(Debug)]
-pub(crate) struct Calls(pub(super) mpsc::Receiver<Call>);
+pub(crate) struct Calls(pub(crate) mpsc::Receiver<Call>);
 
 impl Calls {
     #[track_caller]

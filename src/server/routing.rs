@@ -1,0 +1,96 @@
+//! Adding routes to a server.
+
+use super::{
+    Server,
+    handler::Handler,
+    routes::{Factory, Route, RouteError},
+};
+use crate::Config;
+use std::sync::Arc;
+
+/// # Routes
+impl Server {
+    /// Routes `path` to handlers that `factory` makes. The loop calls `factory` once per request that it routes there.
+    ///
+    /// A path may have parameters. Each is a whole segment or a part of one: `/ws/{room_id}`. The last may be the rest
+    /// of the path: `/files/{*path}`. A literal path takes precedence over a parameter. [`Session::param`] returns the
+    /// values, percent-decoded.
+    ///
+    /// Paths are compared in their normal form (RFC 3986 section 6.2.2.2): `/café` is also `/caf%c3%a9`.
+    ///
+    /// A request for a path without a route is answered with 404.
+    ///
+    /// [`Session::param`]: super::Session::param
+    ///
+    /// # Errors
+    /// [`RouteError`] if no request can have this path, or if it conflicts with another route.
+    pub fn route<H: Handler + 'static>(
+        &mut self,
+        path: &str,
+        factory: impl FnMut() -> H + 'static,
+    ) -> Result<(), RouteError> {
+        self.shared.routes.insert(path, Route::new(boxed(factory), None))
+    }
+
+    /// The same, with a configuration for this route: that of the server, as `change` changes it. Its connections get
+    /// it before [`on_request`](Handler::on_request) is called, as by
+    /// [`Connection::set_config`](crate::Connection::set_config).
+    ///
+    /// ```
+    /// use statesocket::{CloseReply, Config, Delivery, server::{Handler, Server}};
+    ///
+    /// struct Chat;
+    /// impl Handler for Chat {}
+    ///
+    /// struct Upload;
+    /// impl Handler for Upload {}
+    ///
+    /// let mut server = Server::bind("127.0.0.1:0", Config::default().with(|config| config.max_message_bytes = 4096))?;
+    /// server.route("/chat", || Chat)?;
+    /// let large = |config: &mut Config| {
+    ///     config.max_message_bytes = 1 << 30;
+    ///     config.delivery = Delivery::Chunks;
+    /// };
+    /// server.route_with("/upload", large, || Upload)?;
+    /// assert!(server.route_with("/late", |config| config.max_headers = 10, || Chat).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`route`](Self::route). [`RouteError`] also if `change` changes a field that can have no effect here:
+    /// the head of a request is read before its route is known, so `max_head_bytes`, `max_request_line_bytes`,
+    /// `max_headers`, `max_list_elements`, `plain_http` and `opening_timeout` are those of the server;
+    /// `max_rejection_body_bytes` and `client_high_water` are for clients.
+    pub fn route_with<H: Handler + 'static>(
+        &mut self,
+        path: &str,
+        change: impl FnOnce(&mut Config),
+        factory: impl FnMut() -> H + 'static,
+    ) -> Result<(), RouteError> {
+        let config = Config::clone(&self.config).with(change);
+        if let Some(field) = field_without_effect(&self.config, &config) {
+            let reason = format!("{field} has no effect on one route");
+            return Err(RouteError { path: path.to_owned(), reason });
+        }
+        self.shared.routes.insert(path, Route::new(boxed(factory), Some(Arc::new(config))))
+    }
+}
+
+fn boxed<H: Handler + 'static>(mut factory: impl FnMut() -> H + 'static) -> Factory {
+    Box::new(move || Box::new(factory()))
+}
+
+/// A field in which `route` differs from `server`, and which cannot differ.
+fn field_without_effect(server: &Config, route: &Config) -> Option<&'static str> {
+    let fields = [
+        ("max_head_bytes", server.max_head_bytes != route.max_head_bytes),
+        ("max_request_line_bytes", server.max_request_line_bytes != route.max_request_line_bytes),
+        ("max_headers", server.max_headers != route.max_headers),
+        ("max_list_elements", server.max_list_elements != route.max_list_elements),
+        ("plain_http", server.plain_http != route.plain_http),
+        ("opening_timeout", server.opening_timeout != route.opening_timeout),
+        ("max_rejection_body_bytes", server.max_rejection_body_bytes != route.max_rejection_body_bytes),
+        ("client_high_water", server.client_high_water != route.client_high_water),
+    ];
+    fields.into_iter().find(|(_, differs)| *differs).map(|(name, _)| name)
+}
