@@ -24,7 +24,7 @@ use statesocket::{
         StatusCode,
         header::{CONTENT_TYPE, HeaderValue},
     },
-    server::{Handle, Handler, Server, Session},
+    server::{Handle, Handler, Params, Server, Session},
 };
 use std::{error::Error, io::Write, process::ExitCode, sync::Arc, thread, time::Duration};
 
@@ -75,13 +75,11 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: Args) -> Result<(), Box<dyn Error>> {
-    let mut config = Config::default();
-    config.plain_http = true;
-    let mut server =
-        Server::bind(&args.listen, config).map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    let mut server = Server::bind(&args.listen, Config::default())
+        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
 
     let subprotocols: Arc<[String]> = args.subprotocols.into();
-    server.route("/", || Page)?;
+    server.route_http("/", page)?;
     for path in ["/ws", "/ws/{room_id}"] {
         let subprotocols = Arc::clone(&subprotocols);
         server.route(path, move || Greeter { subprotocols: Arc::clone(&subprotocols), place: String::new() })?;
@@ -110,19 +108,9 @@ fn stop_on_signal(handle: Handle, grace: Duration) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Serves the page.
-struct Page;
-
-impl Handler for Page {
-    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
-        let response = if request.is_websocket() {
-            Response::new(StatusCode::NOT_FOUND).body("the WebSocket is at /ws\n")
-        } else {
-            let html = HeaderValue::from_static("text/html; charset=utf-8");
-            Response::new(StatusCode::OK).body(PAGE).header(CONTENT_TYPE, html).expect("not a reserved header")
-        };
-        session.reject(response).expect("the request has just come, and the response is well-formed");
-    }
+fn page(_: &Request, _: &Params) -> Response {
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    Response::new(StatusCode::OK).body(PAGE).header(CONTENT_TYPE, html).expect("not a reserved header")
 }
 
 /// Repeats each text with a greeting.
@@ -167,9 +155,6 @@ impl Handler for Echo {
 }
 
 fn answer(session: &mut Session<'_>, request: &Request, subprotocols: &[String]) {
-    if !request.is_websocket() {
-        return session.require_upgrade();
-    }
     let accept = Accept::new().preferred_by_client(request, subprotocols);
     session.accept(accept).expect("the request has just come, and the subprotocol is one of its offers");
 }

@@ -115,7 +115,7 @@ pub struct Config {
     pub close_reply: CloseReply,
     /// Whether a server also hands out plain HTTP requests, GET and HEAD, which your code answers with
     /// [`respond`](crate::Connection::respond). A request of HTTP/1.0 is always plain. Off by default: the answer is
-    /// then 426 with `Upgrade: websocket`.
+    /// then 426 with `Upgrade: websocket`. Of a `server::Server` the routes opt in, by `route_http` or `route_with`.
     pub plain_http: bool,
     /// The clock for the `Date` of a server's responses, such as [`SystemTime::now`]; it must not panic. Default
     /// `None`: a connection has no clock of its own and writes no `Date`. A `server::Server` takes the clock of the

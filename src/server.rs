@@ -121,7 +121,8 @@ impl Server {
     ///
     /// # Errors
     /// The error of the operating system for the last address, if the server can listen on none of them.
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `address` gives no socket address.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `address` gives no socket address, or if
+    /// [`plain_http`](Config::plain_http) is on.
     pub fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
         Self::with_acceptor(Acceptor::bind(address)?, config)
     }
@@ -130,13 +131,18 @@ impl Server {
     /// several threads can share a port.
     ///
     /// # Errors
-    /// The error of the operating system.
+    /// The error of the operating system. [`InvalidInput`](io::ErrorKind::InvalidInput) if
+    /// [`plain_http`](Config::plain_http) is on.
     pub fn from_listener(listener: TcpListener, config: Config) -> io::Result<Self> {
         Self::with_acceptor(Acceptor::from_listener(listener)?, config)
     }
 
     fn with_acceptor(mut acceptor: Acceptor, mut config: Config) -> io::Result<Self> {
         config.date.get_or_insert(clock::date);
+        if std::mem::replace(&mut config.plain_http, true) {
+            let error = "routes opt in to plain HTTP, by route_http or route_with: leave Config::plain_http off";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+        }
         #[expect(clippy::disallowed_methods, reason = "the event loop waits on sockets")]
         let poll = Poll::new()?;
         acceptor.register(poll.registry(), LISTENER)?;

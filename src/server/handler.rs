@@ -33,7 +33,8 @@ pub enum Unsent {
 /// Close 1011.
 pub trait Handler {
     /// A request has come. Answer it with [`Session::accept`] or [`Session::reject`], here or later through a
-    /// [`Handle`](super::Handle).
+    /// [`Handle`](super::Handle). It asks for a WebSocket, unless the [route](super::Server::route_with) has opted in
+    /// to plain HTTP, which [`Session::respond`] answers.
     ///
     /// The default accepts without a subprotocol, and answers plain HTTP with 426.
     ///

@@ -1,7 +1,10 @@
 //! Why a server answers a request by itself.
 
 use crate::handshake::Response;
-use http::StatusCode;
+use http::{
+    StatusCode,
+    header::{HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
+};
 use std::fmt;
 
 /// The reason for which no handler gets a request.
@@ -13,10 +16,16 @@ pub(super) enum Refusal {
     Host,
     Origin,
     NoRoute,
+    /// The path has only pages.
+    NoWebSocket,
+    /// The path has only WebSockets.
+    OnlyWebSocket,
     /// A parameter of the path is not UTF-8.
     BadParameter,
     /// The factory of the route has panicked.
     NoHandler,
+    /// The page has panicked, or has made a response that cannot be written.
+    NoPage,
 }
 
 impl Refusal {
@@ -28,15 +37,22 @@ impl Refusal {
             Self::Origin => StatusCode::FORBIDDEN,
             // RFC 6455 section 4.2.2 item 4: "If the requested service is not available, the server MUST send an
             // appropriate HTTP error code (such as 404 Not Found)".
-            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoWebSocket => StatusCode::NOT_FOUND,
+            Self::OnlyWebSocket => StatusCode::UPGRADE_REQUIRED,
             Self::BadParameter => StatusCode::BAD_REQUEST,
-            Self::NoHandler => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoHandler | Self::NoPage => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// The answer, whose body has the reason.
     pub(super) fn response(self) -> Response {
-        Response::new(self.status()).body(format!("{self}\n"))
+        let mut response = Response::new(self.status()).body(format!("{self}\n"));
+        if self == Self::OnlyWebSocket {
+            // RFC 9110 section 15.5.22: "The server MUST send an Upgrade header field in a 426 response".
+            response.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            response.headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        response
     }
 }
 
@@ -49,8 +65,11 @@ impl fmt::Display for Refusal {
             Self::Host => "this host is not served here",
             Self::Origin => "pages of this origin are not served",
             Self::NoRoute => "this path has no route",
+            Self::NoWebSocket => "this is a page, and no WebSocket endpoint",
+            Self::OnlyWebSocket => "this is a WebSocket endpoint",
             Self::BadParameter => "a parameter of the path is not UTF-8",
             Self::NoHandler => "the handler could not be made",
+            Self::NoPage => "the page could not be made",
         })
     }
 }

@@ -3,9 +3,13 @@
 use super::{
     Server,
     handler::Handler,
+    params::Params,
     routes::{Factory, Route, RouteError},
 };
-use crate::Config;
+use crate::{
+    Config,
+    handshake::{Request, Response},
+};
 use std::sync::Arc;
 
 /// # Routes
@@ -18,7 +22,8 @@ impl Server {
     ///
     /// Paths are compared in their normal form (RFC 3986 section 6.2.2.2): `/café` is also `/caf%c3%a9`.
     ///
-    /// A request for a path without a route is answered with 404.
+    /// A request for a path without a route is answered with 404. A request of plain HTTP gets no handler, and is
+    /// answered with 426 and `Upgrade: websocket`; [`route_http`](Self::route_http) serves it.
     ///
     /// [`Session::param`]: super::Session::param
     ///
@@ -29,15 +34,18 @@ impl Server {
         path: &str,
         factory: impl FnMut() -> H + 'static,
     ) -> Result<(), RouteError> {
-        self.shared.routes.insert(path, Route::new(boxed(factory), None))
+        self.shared.routes.insert(path, Route::Handlers { factory: boxed(factory), config: None })
     }
 
     /// The same, with a configuration for this route: that of the server, as `change` changes it. Its connections get
     /// it before [`on_request`](Handler::on_request) is called, as by
     /// [`Connection::set_config`](crate::Connection::set_config).
     ///
+    /// With `config.plain_http = true` the handlers of this route get requests of plain HTTP, too. They tell them by
+    /// [`Request::is_websocket`], and answer with [`Session::respond`](super::Session::respond), now or later.
+    ///
     /// ```
-    /// use statesocket::{CloseReply, Config, Delivery, server::{Handler, Server}};
+    /// use statesocket::{Config, Delivery, server::{Handler, Server}};
     ///
     /// struct Chat;
     /// impl Handler for Chat {}
@@ -59,20 +67,48 @@ impl Server {
     /// # Errors
     /// Those of [`route`](Self::route). [`RouteError`] also if `change` changes a field that can have no effect here:
     /// the head of a request is read before its route is known, so `max_head_bytes`, `max_request_line_bytes`,
-    /// `max_headers`, `max_list_elements`, `plain_http` and `opening_timeout` are those of the server;
-    /// `max_rejection_body_bytes` and `client_high_water` are for clients.
+    /// `max_headers`, `max_list_elements` and `opening_timeout` are those of the server; `max_rejection_body_bytes` and
+    /// `client_high_water` are for clients.
     pub fn route_with<H: Handler + 'static>(
         &mut self,
         path: &str,
         change: impl FnOnce(&mut Config),
         factory: impl FnMut() -> H + 'static,
     ) -> Result<(), RouteError> {
-        let config = Config::clone(&self.config).with(change);
+        let config = Config::clone(&self.config).with(|config| config.plain_http = false).with(change);
         if let Some(field) = field_without_effect(&self.config, &config) {
             let reason = format!("{field} has no effect on one route");
             return Err(RouteError { path: path.to_owned(), reason });
         }
-        self.shared.routes.insert(path, Route::new(boxed(factory), Some(Arc::new(config))))
+        self.shared.routes.insert(path, Route::Handlers { factory: boxed(factory), config: Some(Arc::new(config)) })
+    }
+
+    /// Routes requests of plain HTTP for `path`, GET and HEAD, to `page`, which answers them at once. The loop answers
+    /// a HEAD without the body. Paths are as in [`route`](Self::route), and may be routed by both: then a request for a
+    /// WebSocket goes there, and a plain one here.
+    ///
+    /// The origin of a plain request is not checked; the host is, by the server's [`Admission`](super::Admission). Each
+    /// answer is one line in the log, and counts as [`CauseKind::Answered`](crate::CauseKind::Answered). If `page`
+    /// panics, or its response cannot be written, the answer is 500.
+    ///
+    /// ```
+    /// use statesocket::{Config, handshake::{Request, Response}, http::StatusCode, server::{Params, Server}};
+    ///
+    /// let mut server = Server::bind("127.0.0.1:0", Config::default())?;
+    /// server.route_http("/hello/{name}", |_: &Request, params: &Params| {
+    ///     Response::new(StatusCode::OK).body(format!("Hello {}", params.get("name").unwrap_or_default()))
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RouteError`] if no request can have this path, or if plain requests for it have a route.
+    pub fn route_http(
+        &mut self,
+        path: &str,
+        page: impl FnMut(&Request, &Params) -> Response + 'static,
+    ) -> Result<(), RouteError> {
+        self.shared.routes.insert(path, Route::Page(Box::new(page)))
     }
 }
 
@@ -87,7 +123,6 @@ fn field_without_effect(server: &Config, route: &Config) -> Option<&'static str>
         ("max_request_line_bytes", server.max_request_line_bytes != route.max_request_line_bytes),
         ("max_headers", server.max_headers != route.max_headers),
         ("max_list_elements", server.max_list_elements != route.max_list_elements),
-        ("plain_http", server.plain_http != route.plain_http),
         ("opening_timeout", server.opening_timeout != route.opening_timeout),
         ("max_rejection_body_bytes", server.max_rejection_body_bytes != route.max_rejection_body_bytes),
         ("client_high_water", server.client_high_water != route.client_high_water),

@@ -5,15 +5,11 @@ mod rooms;
 
 pub use rooms::JoinError;
 
-use super::{handle::Handle, logging::LOG, params::Params, session_id::SessionId, view::View};
+use super::{handle::Handle, logging::LOG, params::Params, refusal::Refusal, session_id::SessionId, view::View};
 use crate::{
     AcceptError, CloseCode, CloseError, Config, Connection, Message, PingError, RejectError, SendError, SetConfigError,
     SharedMessage,
     handshake::{Accept, Response},
-};
-use http::{
-    StatusCode,
-    header::{HeaderValue, UPGRADE},
 };
 use std::{net::SocketAddr, ops::Deref, sync::Arc};
 
@@ -87,10 +83,8 @@ impl<'l> Session<'l> {
     /// Answers the waiting request, usually one of plain HTTP, with 426 and `Upgrade: websocket`. Does nothing if no
     /// request waits.
     pub fn require_upgrade(&mut self) {
-        let mut response = Response::new(StatusCode::UPGRADE_REQUIRED).body("this is a WebSocket endpoint\n");
-        response.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         // The only error is that no request waits.
-        let _ = self.reject(response);
+        let _ = self.reject(Refusal::OnlyWebSocket.response());
     }
 
     /// Replaces the configuration while a request waits, for a choice that depends on more than the route, such as the
@@ -132,6 +126,20 @@ impl<'l> Session<'l> {
         let path = self.view.connection.request().map(|request| request.path().to_owned()).unwrap_or_default();
         self.after_own().reject(response)?;
         log::info!(target: LOG, "{id} {address}: the request for {path} is answered with {status} by its handler");
+        Ok(())
+    }
+
+    /// Answers the request of plain HTTP that waits, which is one line in the log. See [`Connection::respond`], and
+    /// [`Server::route_with`](super::Server::route_with) for the routes that get plain requests.
+    ///
+    /// # Errors
+    /// Those of [`Connection::respond`].
+    pub fn respond(&mut self, response: Response) -> Result<(), RejectError> {
+        let (id, address, status) = (self.id(), self.address(), response.status);
+        let request = self.view.connection.request();
+        let what = request.map(|request| format!("{} {}", request.method(), request.path())).unwrap_or_default();
+        self.after_own().respond(response)?;
+        log::info!(target: LOG, "{id} {address}: {what} is answered with {status}");
         Ok(())
     }
 

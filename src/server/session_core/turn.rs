@@ -1,22 +1,21 @@
 //! One turn of a session.
 
 mod commands;
+mod routing;
 
 use super::{
     super::{
         budget::{LATE_READS, READS_PER_TURN},
         handler::Handler,
         intake::Intake,
-        logging::{DropCaught, LOG, caught},
-        refusal::Refusal,
-        routes::Routed,
+        logging::{LOG, caught},
         session::Session,
         shared::Shared,
         stream::ByteStream,
     },
     SessionCore,
 };
-use crate::{BytesRead, Event, Hold, Phase, SocketAction, handshake::Request};
+use crate::{BytesRead, CauseKind, Event, Hold, Phase, SocketAction};
 use std::{io::ErrorKind, time::Instant};
 
 /// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
@@ -279,7 +278,10 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             Event::Pong(payload) => self.call(|handler, session| handler.on_pong(session, &payload)),
             Event::Disconnect(disconnect) => {
                 self.session.log_transitions();
-                log::info!(target: LOG, "{} {}: disconnect {disconnect}", self.session.id, self.session.address);
+                // The line of an answer says how it ends.
+                if disconnect.cause.kind() != CauseKind::Answered {
+                    log::info!(target: LOG, "{} {}: disconnect {disconnect}", self.session.id, self.session.address);
+                }
                 self.shared.tally.count(&disconnect);
                 self.shared.rooms.end(self.session.id);
                 self.call_last(|handler, session| handler.on_disconnect(session, &disconnect));
@@ -288,31 +290,6 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 unreachable!("only a client receives a response")
             }
         }
-    }
-
-    /// Gives a request to a new handler, or refuses it.
-    fn route(&mut self, request: &Request) {
-        let shared = &mut *self.shared;
-        let refusal = self.intake.refusal().or(self.session.refusal).or_else(|| shared.admission.refusal(request));
-        match refusal.map_or_else(|| shared.routes.find(request.path()), Err) {
-            Ok(Routed { handler, params, config }) => {
-                if let Some(config) = config {
-                    // The only error is that no request waits.
-                    let _ = self.session.connection.set_config(config);
-                }
-                self.session.handler = DropCaught::new(handler);
-                self.session.params = params;
-                self.call(|handler, session| handler.on_request(session, request));
-            }
-            Err(refusal) => self.refuse(refusal, request),
-        }
-    }
-
-    fn refuse(&mut self, refusal: Refusal, request: &Request) {
-        let (id, address, path, status) = (self.session.id, self.session.address, request.path(), refusal.status());
-        log::info!(target: LOG, "{id} {address}: the request for {path} is answered with {status}: {refusal}");
-        // The only error is that no request waits.
-        let _ = self.session.connection.reject(refusal.response());
     }
 
     /// Calls the handler, if there is one and it has not panicked.

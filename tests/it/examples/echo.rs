@@ -60,7 +60,12 @@ fn s12_a_refused_request_is_a_line_in_the_log_with_its_path_and_reason() {
             "403",
             "the request for /ws is answered with 403 Forbidden: pages of this origin are not served",
         ),
-        ("/ws", ("Upgrade", ""), "426", "the request for /ws is answered with 426 Upgrade Required by its handler"),
+        (
+            "/ws",
+            ("Upgrade", ""),
+            "426",
+            "the request for /ws is answered with 426 Upgrade Required: this is a WebSocket endpoint",
+        ),
     ] {
         let mut client = RawClient::dial(server.address);
         client.write(&request_head(target, &[changes]));
@@ -84,6 +89,24 @@ fn s19_an_unanswered_offer_of_subprotocols_is_a_line_in_the_log() {
         let client = client.stream().local_addr().expect("a bound socket");
         assert!(line.contains(&format!("{client}: ")) && line.contains(&format!("offered {offered}: ")), "{line}");
     }
+}
+
+#[test]
+fn s13_a_page_is_one_line_in_the_log_and_no_disconnect() {
+    let server = EchoServer::start(&["--log", "info"]);
+    for method in ["GET", "HEAD"] {
+        let mut client = RawClient::dial(server.address);
+        client.write(format!("{method} /?token=secret HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
+        assert!(client.rest_as_text().starts_with("HTTP/1.1 200 "), "{method}");
+        let logged = server.process.stderr.find("");
+        let line = format!(": {method} / is answered with 200 OK");
+        assert!(logged.ends_with(&line) && logged.contains(" 127.0.0.1:"), "{logged}");
+    }
+    // The next line is that of another request.
+    let mut client = RawClient::dial(server.address);
+    client.write(&request_head("/nowhere", &[]));
+    let logged = server.process.stderr.find("");
+    assert!(logged.contains("the request for /nowhere"), "{logged}");
 }
 
 #[test]

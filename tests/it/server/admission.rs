@@ -1,7 +1,7 @@
 //! Hosts and origins whose requests a server accepts.
 
 use crate::support::loopback::turns::{ask, server, turn_until_answered};
-use crate::support::{config, feed, request_head};
+use crate::support::{feed, request_head};
 use statesocket::{
     Config, Connection, Event,
     server::{Admission, OriginPolicy},
@@ -138,8 +138,6 @@ fn plain_requests_are_served_for_every_origin() {
     let mut admission = Admission::default();
     admission.origin = OriginPolicy::Same;
     let plain = [("Upgrade", ""), ("Connection", ""), ("Origin", "https://evil.example")];
-    // The handler answers with 426.
-    assert_eq!(status(&admission, config(|config| config.plain_http = true), &plain), 426);
     assert_eq!(status(&admission, Config::default(), &plain), 426);
 }
 
@@ -160,7 +158,7 @@ fn only_requests_for_a_known_host_are_served() {
         assert_eq!(status(&admission, Config::default(), &[("Host", host)]), expected, "{host}");
         let plain = [("Host", host), ("Upgrade", ""), ("Connection", "")];
         let expected = if expected == 101 { 426 } else { expected };
-        assert_eq!(status(&admission, config(|config| config.plain_http = true), &plain), expected, "{host}");
+        assert_eq!(status(&admission, Config::default(), &plain), expected, "{host}");
     }
     admission.hosts = Some(Vec::new());
     assert_eq!(status(&admission, Config::default(), &[]), 421);

@@ -11,6 +11,7 @@ mod limits;
 mod listening;
 mod load;
 mod order;
+mod pages;
 mod panics;
 mod readiness;
 mod rooms;

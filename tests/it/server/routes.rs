@@ -1,13 +1,12 @@
 //! Routes: the handler of a request, and its parameters.
 
-use crate::support::loopback::{Client, RawClient, Served, Witness};
+use crate::support::loopback::{Client, Served};
 use statesocket::{
     Config, Message,
-    handshake::{Accept, Connect, Request, Response},
-    http::{StatusCode, header::UPGRADE},
+    handshake::{Accept, Connect, Request},
+    http::StatusCode,
     server::{Handler, Server, Session},
 };
-use std::sync::mpsc;
 
 /// Reports its route, its parameters and the query.
 struct Tell(&'static str);
@@ -150,79 +149,5 @@ fn every_connection_has_its_own_handler() {
             client.connection.send_text("").expect("the connection is open");
             assert_eq!(client.message().as_text(), Some(count));
         }
-    }
-}
-
-const PLAIN: &[u8] = b"GET /ws HTTP/1.1\r\nHost: example.com\r\n\r\n";
-
-fn plain_answer(served: &Served) -> (String, String) {
-    let mut client = RawClient::dial(served.address);
-    client.write(PLAIN);
-    (client.head(), client.rest_as_text())
-}
-
-#[test]
-fn plain_http_gets_a_426_by_default() {
-    let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let (head, _) = plain_answer(&served);
-    assert!(head.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{head}");
-    assert!(head.to_lowercase().contains("\r\nupgrade: websocket\r\n"), "{head}");
-    drop(served);
-    calls.assert_no_more();
-}
-
-#[test]
-fn plain_http_is_served_if_configured() {
-    let mut config = Config::default();
-    config.plain_http = true;
-    let (served, calls) = Served::witnessed(config, |session, request| {
-        assert!(!request.is_websocket());
-        assert_eq!(session.accept(Accept::new()).expect_err("not a WebSocket"), statesocket::AcceptError::NotWebSocket);
-        session.reject(Response::new(StatusCode::OK).body("a page")).expect("a request is pending");
-    });
-    let (head, body) = plain_answer(&served);
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-    assert_eq!(body, "a page");
-    calls.request();
-    calls.end();
-}
-
-#[test]
-fn a_handler_without_on_request_answers_plain_http_with_426() {
-    let mut config = Config::default();
-    config.plain_http = true;
-    let served = Served::start(config, |server| server.route("/ws", || Count(0)).expect("the route is new"));
-    let (head, body) = plain_answer(&served);
-    assert!(head.starts_with("HTTP/1.1 426 "), "{head}");
-    assert!(head.contains(&format!("\r\n{UPGRADE}: websocket\r\n")), "{head}");
-    assert_eq!(body, "this is a WebSocket endpoint\n");
-}
-
-/// The answers: a page, 426 by the server, 426 by a handler, 404.
-#[test]
-fn k10_a_head_is_answered_like_a_get_without_content() {
-    let of = |plain_http, target: &str| {
-        let mut config = Config::default();
-        config.plain_http = plain_http;
-        let served = Served::start(config, |server| {
-            let page = |session: &mut Session<'_>, _: &Request| {
-                session.reject(Response::new(StatusCode::OK).body("a page")).expect("a request waits");
-            };
-            server.route("/page", move || Witness::new(mpsc::channel().0, page)).expect("the first route");
-            server.route("/ws", || Count(0)).expect("another path");
-        });
-        ["GET", "HEAD"].map(|method| {
-            let mut client = RawClient::dial(served.address);
-            client.write(format!("{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
-            client.rest_as_text()
-        })
-    };
-    for (plain_http, target, status) in
-        [(true, "/page", 200), (false, "/page", 426), (true, "/ws", 426), (true, "/x", 404)]
-    {
-        let [get, head] = of(plain_http, target);
-        assert!(get.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {get}");
-        let (get, _) = get.split_once("\r\n\r\n").expect("an answer is whole");
-        assert_eq!(head, format!("{get}\r\n\r\n"), "{target}");
     }
 }

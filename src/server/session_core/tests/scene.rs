@@ -226,7 +226,10 @@ impl Scene {
         let calls = Calls::default();
         let recorded = Rc::clone(&calls);
         let factory = move || -> Box<dyn Handler> { Box::new(Recorder { calls: Rc::clone(&recorded), refills: 0 }) };
-        shared.routes.insert("/", Route::new(Box::new(factory), None)).expect("the first route");
+        shared
+            .routes
+            .insert("/", Route::Handlers { factory: Box::new(factory), config: None })
+            .expect("the first route");
         let id = LocalId::new(0, 1);
         let address = SocketAddr::from(([192, 0, 2, 1], 1));
         let session = SessionCore::new(id, address, Connection::server(Arc::clone(&config), now), None);

@@ -40,7 +40,11 @@ fn asked(path: &str, subprotocols: &[&str]) -> Scene {
     let connect = subprotocols.iter().try_fold(connect, |connect, name| connect.subprotocol(*name));
     let config = Arc::new(scene.client.config().clone());
     scene.client = Connection::client(&connect.expect("unique tokens"), config, scene.now);
-    scene.shared.routes.insert("/default", Route::new(Box::new(|| Box::new(Default)), None)).expect("the route is new");
+    scene
+        .shared
+        .routes
+        .insert("/default", Route::Handlers { factory: Box::new(|| Box::new(Default)), config: None })
+        .expect("the route is new");
     LINES.take();
     scene.client_writes();
     scene

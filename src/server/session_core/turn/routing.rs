@@ -1,0 +1,51 @@
+//! The answer to a request: a handler, a page, or a refusal.
+
+use super::{
+    super::super::{
+        logging::{DropCaught, LOG},
+        refusal::Refusal,
+        routes::Routed,
+        session::Session,
+        stream::ByteStream,
+    },
+    Turn,
+};
+use crate::handshake::{Request, Response};
+
+impl<S: ByteStream> Turn<'_, S> {
+    /// Gives a request to a new handler or a page, or refuses it.
+    pub(super) fn route(&mut self, request: &Request) {
+        let shared = &mut *self.shared;
+        let refusal = self.intake.refusal().or(self.session.refusal).or_else(|| shared.admission.refusal(request));
+        match refusal.map_or_else(|| shared.routes.serve(request), Err) {
+            Ok(Routed::Handler { handler, params, config }) => {
+                if let Some(config) = config {
+                    // The only error is that no request waits.
+                    let _ = self.session.connection.set_config(config);
+                }
+                self.session.handler = DropCaught::new(handler);
+                self.session.params = params;
+                self.call(|handler, session| handler.on_request(session, request));
+            }
+            Ok(Routed::Page(response)) => self.respond(response, request),
+            Err(refusal) => self.refuse(refusal, request),
+        }
+    }
+
+    /// Answers a request of plain HTTP.
+    fn respond(&mut self, response: Response, request: &Request) {
+        let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
+        let (view, _) = self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms);
+        if let Err(error) = Session::new(view, handle).respond(response) {
+            log::error!(target: LOG, "{id} {address}: the page at {} cannot be written: {error}", request.path());
+            self.refuse(Refusal::NoPage, request);
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal, request: &Request) {
+        let (id, address, path, status) = (self.session.id, self.session.address, request.path(), refusal.status());
+        log::info!(target: LOG, "{id} {address}: the request for {path} is answered with {status}: {refusal}");
+        // The only error is that no request waits.
+        let _ = self.session.connection.reject(refusal.response());
+    }
+}
