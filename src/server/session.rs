@@ -88,11 +88,15 @@ impl<'l> Session<'l> {
     }
 
     /// Replaces the configuration while a request waits, for a choice that depends on more than the route, such as the
-    /// user. See [`Connection::set_config`].
+    /// user. A configuration without a [`date`](Config::date) is copied, and the copy gets that of the server. See
+    /// [`Connection::set_config`].
     ///
     /// # Errors
     /// Those of [`Connection::set_config`].
-    pub fn set_config(&mut self, config: Arc<Config>) -> Result<(), SetConfigError> {
+    pub fn set_config(&mut self, mut config: Arc<Config>) -> Result<(), SetConfigError> {
+        if config.date.is_none() {
+            Arc::make_mut(&mut config).date = self.view.connection.config().date;
+        }
         self.after_own().set_config(config)
     }
 

@@ -16,6 +16,7 @@ use statesocket::{
 use std::{
     net::TcpListener,
     panic::resume_unwind,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -47,6 +48,10 @@ fn answer(session: &mut Session<'_>, request: &Request) {
             let own = Response::new(StatusCode::OK).header(DATE, HeaderValue::from_static("Once"));
             session.reject(own.expect("not a reserved header")).expect("a request is pending");
         }
+        Some("config") => {
+            session.set_config(Arc::default()).expect("a request is pending");
+            session.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
+        }
         Some("wait") => {}
         Some(status) => {
             let status = status.parse().expect("a status");
@@ -71,6 +76,7 @@ fn s21_every_answer_of_a_server_has_a_date() {
         (404, "/ws?404", &[]),
         (503, "/ws?503", &[]),
         (403, "/ws?close", &[]),
+        (403, "/ws?config", &[]),
         (426, "/ws?upgrade", &[("Upgrade", "")]),
         (500, "/ws?panic", &[]),
         (404, "/nowhere", &[]),
