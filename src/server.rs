@@ -28,6 +28,7 @@ mod admission;
 mod budget;
 mod clock;
 mod commands;
+mod common;
 mod deadlines;
 mod handle;
 mod handler;
@@ -55,6 +56,7 @@ mod shutdown;
 mod socket;
 mod stream;
 mod tally;
+mod timers;
 mod view;
 
 pub use admission::{Admission, AdmissionError, OriginPolicy};
@@ -248,6 +250,7 @@ impl Server {
         for key in self.sessions.take_due(now) {
             self.drive(key, now);
         }
+        self.call_timers(now);
         self.deliver_published(now);
         if self.life.take_cut_off(now) {
             self.for_each_session(now, |view| view.connection.abort());
@@ -278,12 +281,14 @@ impl Server {
         let acceptor = self.life.acceptor();
         let may_accept =
             acceptor.is_some_and(|it| it.has_work(&self.sessions, &self.shared.limits, self.life.intake()));
-        let has_commands = self.commands.has_own() || self.commands.has_foreign() || self.shared.rooms.has_waiting();
+        let has_commands =
+            self.commands.has_own() || self.commands.has_foreign() || self.shared.common.rooms.has_waiting();
         if has_commands || self.sessions.ready_count() > 0 || may_accept {
             return Some(Duration::ZERO);
         }
         let accept = acceptor.and_then(Acceptor::paused_until);
-        let deadline = [self.sessions.next_deadline(), accept, self.life.cut_off()].into_iter().flatten().min();
+        let (deadline, timer) = (self.sessions.next_deadline(), self.shared.common.timers.next());
+        let deadline = [deadline, timer, accept, self.life.cut_off()].into_iter().flatten().min();
         let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         [max_wait, until_deadline].into_iter().flatten().min()
     }
@@ -304,6 +309,16 @@ impl Server {
     /// Gives a session its turn.
     fn drive(&mut self, key: usize, now: Instant) {
         self.take_turn(key, now, |turn, may_be_due| turn.run(may_be_due));
+    }
+
+    /// Calls the handlers whose timers have come. What their clients have sent in time is handed out before.
+    fn call_timers(&mut self, now: Instant) {
+        for (id, token) in self.shared.common.timers.due(now) {
+            if let Some(key) = self.sessions.find(id) {
+                self.sessions.assume_ready(key);
+                self.take_turn(key, now, |turn, _| turn.timer(token));
+            }
+        }
     }
 
     /// Calls `act` with a turn of the session `key`, and removes the session if it has ended.

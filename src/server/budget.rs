@@ -6,6 +6,9 @@ pub(super) const READS_PER_TURN: usize = 4;
 /// The most further reads of a session whose deadline has come. They empty the buffer that a system has for a socket.
 pub(super) const LATE_READS: usize = 60;
 
+/// The most turns for which a deadline waits until everything has been read that may have come before it.
+pub(super) const MAX_LATE_TURNS: u8 = 64;
+
 /// The further reads of all sessions whose deadlines have come, in one turn of a server with `ready` ready sessions. So
 /// peers that send much at their deadlines double the length of a turn at most, or add the late reads of one session.
 pub(super) const fn late_reads(ready: usize) -> usize {

@@ -72,8 +72,8 @@ impl Server {
                 }
             }
             Command::Publish { room, message, except } => {
-                let except = except.and_then(|id| id.local_to(self.shared.server));
-                self.shared.rooms.publish(&room, &message, except);
+                let except = except.and_then(|id| id.local_to(self.shared.common.server));
+                self.shared.common.rooms.publish(&room, &message, except);
             }
             Command::Close { id, code, reason } => {
                 self.lend(id, now, |view, _| view.connection.ensure_closed(code, &reason));
@@ -85,21 +85,21 @@ impl Server {
 
     /// Has each session send the messages that were published in its rooms before.
     pub(super) fn deliver_published(&mut self, now: Instant) {
-        if !self.shared.rooms.has_waiting() {
+        if !self.shared.common.rooms.has_waiting() {
             return;
         }
-        let (ids, last) = self.shared.rooms.waiting_sessions();
+        let (ids, last) = self.shared.common.rooms.waiting_sessions();
         for id in ids {
             if let Some(key) = self.sessions.find(id) {
                 self.take_turn(key, now, |turn, _| turn.deliver());
             }
         }
-        self.shared.rooms.forget(last);
+        self.shared.common.rooms.forget(last);
     }
 
     /// The key of the session `id`, if it is one of this server and has not ended.
     fn find(&self, id: SessionId) -> Option<usize> {
-        id.local_to(self.shared.server).and_then(|id| self.sessions.find(id))
+        id.local_to(self.shared.common.server).and_then(|id| self.sessions.find(id))
     }
 
     /// Has the session `id` send a message. Does nothing if it has ended.

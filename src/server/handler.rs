@@ -102,6 +102,11 @@ pub trait Handler {
         let _ = session;
     }
 
+    /// A timer of [`set_timer`](Session::set_timer) has come.
+    fn on_timer(&mut self, session: &mut Session<'_>, token: u64) {
+        let _ = (session, token);
+    }
+
     /// A message of a [`Handle`](super::Handle) could not be queued: the output would exceed
     /// [`Config::max_output_bytes`](crate::Config::max_output_bytes), or a fragmented message is in progress. A stream
     /// has no holes, so the default, [`Unsent::Close`], ends the session with 1013 and [`Cause::Unsent`]. A handler

@@ -2,6 +2,7 @@
 
 mod own;
 mod rooms;
+mod timers;
 
 pub use rooms::JoinError;
 
@@ -313,7 +314,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// One of their messages could not be sent. No other message may overtake it.
     fn in_order(&mut self) -> Result<&mut Connection, SendError> {
-        if self.handle.has_own() || self.view.rooms.has_waiting() {
+        if self.handle.has_own() || self.view.common.rooms.has_waiting() {
             self.execute_own()?;
         }
         Ok(self.view.connection)

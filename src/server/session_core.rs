@@ -5,14 +5,14 @@ mod tests;
 pub(super) mod turn;
 
 use super::{
+    common::Common,
     handler::Handler,
     logging::{DropCaught, LOG},
     params::Params,
     pressure::Pressure,
     refusal::Refusal,
     rest::Rest,
-    rooms::Rooms,
-    session_id::{LocalId, ServerId, SessionId},
+    session_id::{LocalId, SessionId},
     stream::ByteStream,
     view::View,
 };
@@ -38,6 +38,8 @@ pub(super) struct SessionCore {
     pressure: Pressure,
     /// The reason to refuse the request, if the connection is beyond a limit.
     refusal: Option<Refusal>,
+    /// For how many turns a deadline has waited until everything before it is read.
+    late_turns: u8,
     /// The end of the opening handshake has not been [reported](Self::opening_has_ended).
     is_opening: bool,
     /// How many of the connection's transitions have been logged.
@@ -57,6 +59,7 @@ impl SessionCore {
             params: Params::default(),
             pressure: Pressure::default(),
             refusal,
+            late_turns: 0,
             is_opening: true,
             logged_transitions: 0,
         }
@@ -106,17 +109,18 @@ impl SessionCore {
     fn lend<'l>(
         &'l mut self,
         stream: &'l mut impl ByteStream,
-        server: ServerId,
-        rooms: &'l mut Rooms,
+        common: &'l mut Common,
+        now: Instant,
     ) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
-        let id = SessionId::new(server, self.id);
+        let id = SessionId::new(common.server, self.id);
         let view = View {
             connection: &mut self.connection,
             stream,
             id,
             address: self.address,
             params: &self.params,
-            rooms,
+            common,
+            now,
             is_nested: false,
         };
         (view, self.handler.get_mut().map(|handler| &mut **handler))

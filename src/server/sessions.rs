@@ -129,6 +129,13 @@ impl Sessions {
         }
     }
 
+    /// The socket of `key` may be ready without a report.
+    pub(super) fn assume_ready(&mut self, key: usize) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.socket.assume_ready();
+        }
+    }
+
     pub(super) fn ready_count(&self) -> usize {
         self.ready.len()
     }

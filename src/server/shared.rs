@@ -1,8 +1,8 @@
 //! The state that the sessions of a server share: limits, routes, counts and buffers.
 
 use super::{
-    admission::Admission, budget::late_reads, handle::Handle, limits::Limits, rooms::Rooms, routes::Routes,
-    session_id::ServerId, tally::Tally,
+    admission::Admission, budget::late_reads, common::Common, handle::Handle, limits::Limits, routes::Routes,
+    tally::Tally,
 };
 use crate::OutputBuffer;
 use std::fmt;
@@ -11,12 +11,11 @@ const READ_BUFFER_BYTES: usize = 128 << 10;
 
 /// What the sessions of one server share.
 pub(super) struct Shared {
-    pub(super) server: ServerId,
+    pub(super) common: Common,
     pub(super) limits: Limits,
     pub(super) admission: Admission,
     pub(super) routes: Routes,
     pub(super) tally: Tally,
-    pub(super) rooms: Rooms,
     pub(super) handle: Handle,
     /// Whether a session stops handing out events once your code has sent commands. Not while commands are executed.
     pub(super) may_interrupt: bool,
@@ -31,12 +30,11 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(handle: Handle) -> Self {
         Self {
-            server: ServerId::next(),
+            common: Common::new(),
             limits: Limits::default(),
             admission: Admission::default(),
             routes: Routes::default(),
             tally: Tally::default(),
-            rooms: Rooms::default(),
             handle,
             may_interrupt: true,
             late_reads: late_reads(0),

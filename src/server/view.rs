@@ -1,13 +1,9 @@
 //! A session as it is lent to your code for one call.
 
-use super::{
-    params::Params,
-    rooms::{Next, Rooms},
-    session_id::SessionId,
-};
+use super::{common::Common, params::Params, rooms::Next, session_id::SessionId};
 use crate::{CloseCode, Connection, Message, SendError};
 use http::StatusCode;
-use std::{fmt, io, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr, time::Instant};
 
 /// A session, without its handler, lent for one call.
 pub(super) struct View<'l> {
@@ -16,7 +12,9 @@ pub(super) struct View<'l> {
     pub(super) id: SessionId,
     pub(super) address: SocketAddr,
     pub(super) params: &'l Params,
-    pub(super) rooms: &'l mut Rooms,
+    pub(super) common: &'l mut Common,
+    /// The time of the turn.
+    pub(super) now: Instant,
     /// It is lent to a command, in the middle of a call that has the session too.
     pub(super) is_nested: bool,
 }
@@ -35,7 +33,8 @@ impl View<'_> {
             id: self.id,
             address: self.address,
             params: self.params,
-            rooms: self.rooms,
+            common: self.common,
+            now: self.now,
             is_nested: true,
         }
     }
@@ -47,7 +46,7 @@ impl View<'_> {
     pub(super) fn catch_up(&mut self) -> Result<(), SendError> {
         let id = self.id.local();
         let mut may_join = true;
-        while let Some((number, next)) = self.rooms.next_for(id, may_join) {
+        while let Some((number, next)) = self.common.rooms.next_for(id, may_join) {
             let result = match &next {
                 Next::One(message) => self.connection.send_shared(message),
                 Next::All(messages) => self.connection.send_shared_all(messages),
@@ -57,7 +56,7 @@ impl View<'_> {
                 (Err(SendError::OutputFull { .. }), Next::All(_)) => may_join = false,
                 (Err(error), _) if leaves_hole(&error) => return Err(error),
                 // After the end there is no stream to send on.
-                (Ok(()) | Err(_), _) => self.rooms.took(id, number),
+                (Ok(()) | Err(_), _) => self.common.rooms.took(id, number),
             }
         }
         Ok(())

@@ -26,7 +26,9 @@ impl Session<'_> {
             let sent = match &command {
                 Command::Send(_, message) => self.view.connection.send(message),
                 Command::Broadcast(_, message) => self.view.connection.send_shared(message),
-                Command::Publish { room, message, .. } if self.view.rooms.is_member(self.view.id.local(), room) => {
+                Command::Publish { room, message, .. }
+                    if self.view.common.rooms.is_member(self.view.id.local(), room) =>
+                {
                     self.view.connection.send_shared(message)
                 }
                 Command::Close { code, reason, .. } => {

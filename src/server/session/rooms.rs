@@ -59,13 +59,13 @@ impl Session<'_> {
         if phase != Phase::Open {
             return Err(JoinError { phase });
         }
-        Ok(self.view.rooms.join(self.id().local(), room))
+        Ok(self.view.common.rooms.join(self.id().local(), room))
     }
 
     /// Ends the membership of the session. Returns whether it was a member. It still gets what was published before.
     pub fn leave(&mut self, room: &str) -> bool {
         self.after_own();
-        self.view.rooms.leave(self.id().local(), room)
+        self.view.common.rooms.leave(self.id().local(), room)
     }
 
     /// Publishes a message to all members of a room, of whom the session may be one. Returns how many they are. A
@@ -84,28 +84,28 @@ impl Session<'_> {
     fn publish_except(&mut self, room: &str, message: &SharedMessage, except: Option<SessionId>) -> usize {
         let except_local = except.map(SessionId::local);
         if !self.handle.has_own() {
-            return self.view.rooms.publish(room, message, except_local);
+            return self.view.common.rooms.publish(room, message, except_local);
         }
         // It must not overtake the commands that this call has sent other members. The loop is running.
         let _ = self.handle.command(Command::Publish { room: room.to_owned(), message: message.clone(), except });
-        let is_excepted = except_local.is_some_and(|id| self.view.rooms.is_member(id, room));
-        self.view.rooms.count(room) - usize::from(is_excepted)
+        let is_excepted = except_local.is_some_and(|id| self.view.common.rooms.is_member(id, room));
+        self.view.common.rooms.count(room) - usize::from(is_excepted)
     }
 
     /// The number of members of a room.
     #[must_use]
     pub fn members(&self, room: &str) -> usize {
-        self.view.rooms.count(room)
+        self.view.common.rooms.count(room)
     }
 
     /// The ids of the members of a room, the oldest session first.
     pub fn member_ids(&self, room: &str) -> impl Iterator<Item = SessionId> {
         let server = self.id().server();
-        self.view.rooms.members(room).map(move |id| SessionId::new(server, id))
+        self.view.common.rooms.members(room).map(move |id| SessionId::new(server, id))
     }
 
     /// The names of the rooms of which the session is a member.
     pub fn rooms(&self) -> impl Iterator<Item = &str> {
-        self.view.rooms.of(self.id().local())
+        self.view.common.rooms.of(self.id().local())
     }
 }

@@ -5,7 +5,7 @@ mod routing;
 
 use super::{
     super::{
-        budget::{LATE_READS, READS_PER_TURN},
+        budget::{LATE_READS, MAX_LATE_TURNS, READS_PER_TURN},
         handler::Handler,
         intake::Intake,
         logging::{LOG, caught},
@@ -50,7 +50,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// `may_be_due` may only be false if no deadline has come.
     pub(crate) fn run(mut self, may_be_due: bool) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
-        self.shared.rooms.begin_turn();
+        self.shared.common.rooms.begin_turn();
         self.catch_up();
         self.flush();
         self.deliver_rest();
@@ -61,17 +61,15 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             self.read();
             self.flush();
         }
-        if self.may_go_on() {
-            let is_due = may_be_due && self.session.connection.is_due(self.now);
-            // Deadlines come last. Bytes that are in the stream already came in time, even if a slow handler has
-            // delayed the loop.
-            let meets_deadline = is_due && self.read_late();
-            self.look_for_the_end();
-            if meets_deadline {
-                self.session.connection.handle_timeout(self.now);
-                self.hand_out_pending();
-                self.flush();
-            }
+        let is_due = may_be_due && self.session.connection.is_due(self.now);
+        // Deadlines come last. Bytes that are in the stream already came in time, even if a slow handler has delayed
+        // the loop.
+        let meets_deadline = is_due && self.read_late(|turn| turn.session.connection.is_due(turn.now));
+        self.look_for_the_end();
+        if meets_deadline {
+            self.session.connection.handle_timeout(self.now);
+            self.hand_out_pending();
+            self.flush();
         }
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
     }
@@ -92,28 +90,36 @@ impl<'a, S: ByteStream> Turn<'a, S> {
 
     /// Whether more of the peer's bytes can be handed out in this turn.
     fn may_go_on(&self) -> bool {
-        !self.is_interrupted() && !self.shared.rooms.is_flooded()
+        !self.is_interrupted() && !self.shared.common.rooms.is_flooded()
     }
 
     fn may_read(&self) -> bool {
         self.may_go_on() && !self.stream.is_closed() && self.session.may_read(self.stream)
     }
 
-    /// Reads what came before a deadline that has come. Returns false if the session cannot read all of it in this
-    /// turn, or the budget of all sessions is spent: then the deadline waits for the next turn.
-    fn read_late(&mut self) -> bool {
+    /// Reads what came before a deadline that has come, while it `is_late`: input may postpone a deadline. Returns
+    /// false if the session cannot read all of it in this turn, or the budget of all sessions is spent: then the
+    /// deadline waits for a later turn.
+    fn read_late(&mut self, is_late: fn(&mut Self) -> bool) -> bool {
+        let has_read_all = self.read_while(is_late);
+        // A peer that always sends must not postpone a deadline for ever.
+        let may_wait = !has_read_all && self.session.late_turns < MAX_LATE_TURNS;
+        self.session.late_turns = if may_wait { self.session.late_turns + 1 } else { 0 };
+        !may_wait
+    }
+
+    fn read_while(&mut self, is_late: fn(&mut Self) -> bool) -> bool {
         for _ in 0..LATE_READS {
-            // Input may have postponed the deadline.
-            if !self.may_read() || !self.session.connection.is_due(self.now) {
+            if !self.may_go_on() {
+                return false;
+            }
+            if !self.may_read() || !is_late(self) {
                 return true;
             }
             let Some(left) = self.shared.late_reads.checked_sub(1) else { return false };
             self.shared.late_reads = left;
             self.read();
             self.flush();
-            if !self.may_go_on() {
-                return false;
-            }
         }
         true
     }
@@ -212,7 +218,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     fn receive_last(&mut self) {
         // The stream ends after this, whatever your code commands.
         let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
-        self.shared.rooms.begin_turn();
+        self.shared.common.rooms.begin_turn();
         for _ in 0..READS_PER_TURN {
             match self.read_and_hand_out() {
                 ReadOutcome::HandedOut => {}
@@ -283,7 +289,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                     log::info!(target: LOG, "{} {}: disconnect {disconnect}", self.session.id, self.session.address);
                 }
                 self.shared.tally.count(&disconnect);
-                self.shared.rooms.end(self.session.id);
+                self.shared.common.rooms.end(self.session.id);
+                self.shared.common.timers.end(self.session.id);
                 self.call_last(|handler, session| handler.on_disconnect(session, &disconnect));
             }
             Event::Accepted(_) | Event::Rejected(_) | Event::InvalidResponse(_) => {
@@ -302,7 +309,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Calls the handler, if there is one. If it panics, its session ends. Other sessions go on.
     fn call_last(&mut self, act: impl FnOnce(&mut dyn Handler, &mut Session<'_>)) {
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, handler) = self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms);
+        let (view, handler) = self.session.lend(self.stream, &mut self.shared.common, self.now);
         let Some(handler) = handler else { return };
         let mut session = Session::new(view, handle);
         handle.begin_call();
@@ -314,6 +321,6 @@ impl<'a, S: ByteStream> Turn<'a, S> {
 
     /// Ends the session after a panic of your code.
     fn fail(&mut self) {
-        self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms).0.fail();
+        self.session.lend(self.stream, &mut self.shared.common, self.now).0.fail();
     }
 }

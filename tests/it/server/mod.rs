@@ -21,6 +21,7 @@ mod slow_handlers;
 mod stopping;
 mod tally;
 mod timeouts;
+mod timers;
 mod turns;
 
 use statesocket::Config;

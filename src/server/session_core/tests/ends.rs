@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     Cause, Config, Timer,
-    server::{budget::late_reads, logging::DropCaught},
+    server::{
+        budget::{MAX_LATE_TURNS, late_reads},
+        logging::DropCaught,
+    },
 };
 use std::time::Duration;
 
@@ -169,4 +172,47 @@ fn x1_a_deadline_waits_for_the_next_turn_once_the_late_reads_of_all_are_spent() 
     scene.shared.late_reads = late_reads(1);
     scene.turn();
     assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::LocalClosed, is_clean: true }]);
+}
+
+#[test]
+fn x1_a_peer_that_always_sends_does_not_postpone_a_deadline_for_ever() {
+    let mut scene = Scene::open(Config::default().with(|config| config.ping_interval = None));
+    scene.next_turn().lend(|view, _| view.connection.close(1000, "").expect("the session is open"));
+    scene.now = scene.session.next_deadline(scene.now).expect("the Close waits for its answer");
+    scene.shared.late_reads = 0;
+    for _ in 0..=MAX_LATE_TURNS {
+        assert_eq!(scene.take_calls(), []);
+        while scene.pipe.input.len() < 8 * scene.shared.read_buffer.len() {
+            scene.client.ping(&[7; 125]).expect("the client is open");
+            scene.client.write_to(&mut scene.pipe.input).expect("memory");
+        }
+        scene.next_turn().run(true);
+    }
+    let cause = Cause::TimedOut(Timer::Closing);
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause, is_clean: false }]);
+}
+
+/// It is more than a turn reads otherwise.
+#[test]
+fn s10_everything_that_came_before_a_timer_is_handed_out_before_it() {
+    let mut scene = Scene::open(Config::default());
+    let (id, now) = (scene.session.id, scene.now);
+    for token in [1, 2] {
+        scene.shared.common.timers.set(id, token, now);
+    }
+    for _ in 0..16_000 {
+        scene.client.ping(&[7; 125]).expect("the client is open");
+    }
+    scene.client.send_text("in time").expect("the client is open");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.shared.late_reads = 3;
+    scene.next_turn().timer(1);
+    assert_eq!(scene.take_calls(), [], "the reads of all sessions are spent");
+    scene.shared.late_reads = late_reads(1);
+    scene.next_turn().timer(1);
+    scene.next_turn().timer(1);
+    assert_eq!(scene.take_calls(), [message("in time"), Call::Timer(1)]);
+    scene.next_turn().lend(|view, _| view.connection.abort());
+    scene.next_turn().timer(2);
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::Aborted, is_clean: false }]);
 }

@@ -123,6 +123,7 @@ pub(super) enum Call {
     Message(Message<'static>),
     Drain { queued: usize },
     Unsent(Message<'static>),
+    Timer(u64),
     Disconnect { cause: Cause, is_clean: bool },
     Drop,
 }
@@ -167,6 +168,10 @@ impl Handler for Recorder {
             self.refills -= 1;
             session.send_binary(&[0; 100 << 10]).expect("there is room");
         }
+    }
+
+    fn on_timer(&mut self, _: &mut Session<'_>, token: u64) {
+        self.calls.borrow_mut().push(Call::Timer(token));
     }
 
     fn on_unsent(&mut self, _: &mut Session<'_>, message: Message<'_>) -> Unsent {

@@ -48,18 +48,33 @@ impl<S: ByteStream> Turn<'_, S> {
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
     }
 
+    /// Calls the handler with a timer whose time has come, if it is still set once everything that came before it has
+    /// been handed out.
+    pub(crate) fn timer(mut self, token: u64) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.catch_up();
+        self.flush();
+        self.deliver_rest();
+        if self.read_late(|_| true) && self.shared.common.timers.take(self.session.id, token, self.now) {
+            self.call(|handler, session| handler.on_timer(session, token));
+        }
+        self.hand_out_pending();
+        self.flush();
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
     /// Queues the messages of rooms that wait for the session.
     pub(super) fn catch_up(&mut self) {
         // A handler may publish another message for each one that cannot be sent.
-        let last = self.shared.rooms.published();
-        while self.shared.rooms.has_waiting() {
-            let (mut view, _) = self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms);
+        let last = self.shared.common.rooms.published();
+        while self.shared.common.rooms.has_waiting() {
+            let (mut view, _) = self.session.lend(self.stream, &mut self.shared.common, self.now);
             let (id, Err(error)) = (view.id.local(), view.catch_up()) else { return };
-            let Some((number, Next::One(message))) = self.shared.rooms.next_for(id, false) else { return };
+            let Some((number, Next::One(message))) = self.shared.common.rooms.next_for(id, false) else { return };
             if number > last {
                 return;
             }
-            self.shared.rooms.took(id, number);
+            self.shared.common.rooms.took(id, number);
             self.unsent(&error, (&message).into());
         }
     }
@@ -79,7 +94,7 @@ impl<S: ByteStream> Turn<'_, S> {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         self.catch_up();
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, _) = self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms);
+        let (view, _) = self.session.lend(self.stream, &mut self.shared.common, self.now);
         handle.begin_call();
         if caught(format_args!("{id} {address}: a command"), || act(view, handle)).is_none() {
             self.fail();

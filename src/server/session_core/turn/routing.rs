@@ -35,7 +35,7 @@ impl<S: ByteStream> Turn<'_, S> {
     /// Answers a request of plain HTTP.
     fn respond(&mut self, response: Response, request: &Request) {
         let (id, address, handle) = (self.session.id, self.session.address, &self.shared.handle);
-        let (view, _) = self.session.lend(self.stream, self.shared.server, &mut self.shared.rooms);
+        let (view, _) = self.session.lend(self.stream, &mut self.shared.common, self.now);
         if let Err(error) = Session::new(view, handle).respond(response) {
             log::error!(target: LOG, "{id} {address}: the page at {} cannot be written: {error}", request.path());
             self.refuse(Refusal::NoPage, request);

@@ -1,0 +1,17 @@
+//! What all sessions of a server have in common, as your code reaches it.
+
+use super::{rooms::Rooms, session_id::ServerId, timers::Timers};
+
+/// What all sessions of a server have in common. It is lent with each of them.
+#[derive(Debug)]
+pub(super) struct Common {
+    pub(super) server: ServerId,
+    pub(super) rooms: Rooms,
+    pub(super) timers: Timers,
+}
+
+impl Common {
+    pub(super) fn new() -> Self {
+        Self { server: ServerId::next(), rooms: Rooms::default(), timers: Timers::default() }
+    }
+}
