@@ -66,6 +66,11 @@ impl Server {
                 }
             }
             Command::Send(id, message) => self.send(id, now, |turn| turn.send(&message)),
+            Command::Notify(id, event) => {
+                if let Some(key) = self.find(id) {
+                    self.take_turn(key, now, |turn, _| turn.notify(event));
+                }
+            }
             Command::Broadcast(ids, message) => {
                 for id in ids {
                     self.send(id, now, |turn| turn.send_shared(&message));

@@ -7,7 +7,7 @@ use super::{
     view::View,
 };
 use crate::{CloseCode, Message, SharedMessage};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 /// What a command counts besides its message and ids, in bytes. It is more than the memory of a command, and bounds the
 /// number of short commands, all of which a turn executes.
@@ -17,6 +17,7 @@ const COMMAND_BYTES: usize = 1 << 10;
 pub(super) enum Command {
     With(SessionId, DropCaught<Act>),
     Send(SessionId, Message<'static>),
+    Notify(SessionId, DropCaught<Box<dyn Any + Send>>),
     Broadcast(Vec<SessionId>, SharedMessage),
     Publish { room: String, message: SharedMessage, except: Option<SessionId> },
     Close { id: SessionId, code: CloseCode, reason: String },
@@ -133,6 +134,39 @@ impl Handle {
         self.command(Command::Publish { room: room.into(), message, except: None })
     }
 
+    /// Calls [`on_event`](super::Handler::on_event) of the session's handler with `event`, so that it reaches the
+    /// fields of the handler without a mutex. If the session has ended or has no handler yet, `event` is dropped.
+    ///
+    /// ```
+    /// use statesocket::server::{Handle, HandleError, Handler, Session, SessionId};
+    /// use std::any::Any;
+    ///
+    /// struct Price(u32);
+    ///
+    /// struct Shop {
+    ///     prices_seen: u32,
+    /// }
+    ///
+    /// impl Handler for Shop {
+    ///     fn on_event(&mut self, session: &mut Session<'_>, event: Box<dyn Any + Send>) {
+    ///         if let Ok(price) = event.downcast::<Price>() {
+    ///             self.prices_seen += 1;
+    ///             let _ = session.send_text(&price.0.to_string());
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// fn announce(handle: &Handle, id: SessionId) -> Result<(), HandleError> {
+    ///     handle.notify(id, Price(5))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub fn notify(&self, id: SessionId, event: impl Any + Send) -> Result<(), HandleError> {
+        self.command(Command::Notify(id, DropCaught::new(Box::new(event))))
+    }
+
     /// Closes a session, as [`ensure_closed`](crate::Connection::ensure_closed) does.
     ///
     /// # Errors
@@ -208,6 +242,7 @@ impl Command {
         match self {
             Self::With(_, act) => act.get().map_or(0, |act| size_of_val(&**act)),
             Self::Send(_, message) => message.len(),
+            Self::Notify(_, event) => event.get().map_or(0, |event| size_of_val(&**event)),
             Self::Broadcast(ids, message) => size_of_val(&**ids).saturating_add(message.payload().len()),
             Self::Publish { room, message, .. } => room.len().saturating_add(message.payload().len()),
             Self::Close { reason, .. } => reason.len(),
@@ -227,7 +262,8 @@ impl Command {
                 *except = Some(id);
                 Part::Some(Self::Publish { room: room.clone(), message: message.clone(), except: None })
             }
-            Self::Publish { .. } => Part::Nothing,
+            // The handler is busy with this call.
+            Self::Notify(..) | Self::Publish { .. } => Part::Nothing,
             Self::With(..) | Self::Send(..) | Self::Close { .. } | Self::Shutdown { .. } | Self::Stop => Part::Nothing,
         }
     }

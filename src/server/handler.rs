@@ -2,6 +2,7 @@
 
 use super::session::Session;
 use crate::{Disconnect, Message, handshake::Accept, handshake::Request};
+use std::any::Any;
 
 /// What becomes of a message that cannot be queued: the answer of [`Handler::on_unsent`]. These are all the ways.
 ///
@@ -105,6 +106,12 @@ pub trait Handler {
     /// A timer of [`set_timer`](Session::set_timer) has come.
     fn on_timer(&mut self, session: &mut Session<'_>, token: u64) {
         let _ = (session, token);
+    }
+
+    /// An event of [`Handle::notify`](super::Handle::notify) has come. It has any type;
+    /// [`downcast`](Box::downcast) gives it back.
+    fn on_event(&mut self, session: &mut Session<'_>, event: Box<dyn Any + Send>) {
+        let _ = (session, event);
     }
 
     /// A message of a [`Handle`](super::Handle) could not be queued: the output would exceed

@@ -40,7 +40,11 @@ impl Session<'_> {
                     self.handle.put_back_own(command);
                     return Ok(());
                 }
-                Command::With(..) | Command::Publish { .. } | Command::Shutdown { .. } | Command::Stop => Ok(()),
+                Command::With(..)
+                | Command::Notify(..)
+                | Command::Publish { .. }
+                | Command::Shutdown { .. }
+                | Command::Stop => Ok(()),
             };
             match (sent, command) {
                 (Err(error), command) if leaves_hole(&error) => {

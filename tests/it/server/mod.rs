@@ -5,6 +5,7 @@ mod backpressure;
 mod broadcast;
 mod date;
 mod ending;
+mod events;
 mod handlers;
 mod handles;
 mod limits;

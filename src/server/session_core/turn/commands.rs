@@ -4,7 +4,7 @@ use super::{
     super::super::{
         handle::Handle,
         handler::Unsent,
-        logging::{LOG, caught},
+        logging::{DropCaught, LOG, caught},
         rooms::Next,
         stream::ByteStream,
         view::{View, leaves_hole},
@@ -12,6 +12,7 @@ use super::{
     Turn,
 };
 use crate::{Connection, Message, SendError, SharedMessage};
+use std::any::Any;
 
 impl<S: ByteStream> Turn<'_, S> {
     /// Sends a message of a handle.
@@ -43,6 +44,23 @@ impl<S: ByteStream> Turn<'_, S> {
     pub(crate) fn deliver(mut self) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         self.catch_up();
+        self.hand_out_pending();
+        self.flush();
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Calls the handler with an event of your code.
+    pub(crate) fn notify(mut self, event: DropCaught<Box<dyn Any + Send>>) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.catch_up();
+        // The last call has come before.
+        if self.session.connection.disconnected().is_none() {
+            self.call(|handler, session| {
+                if let Some(event) = event.into_inner() {
+                    handler.on_event(session, event);
+                }
+            });
+        }
         self.hand_out_pending();
         self.flush();
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
