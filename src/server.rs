@@ -38,6 +38,7 @@ mod limits;
 mod logging;
 mod network;
 mod normal_path;
+mod openings;
 mod params;
 mod pressure;
 mod queue;
@@ -78,7 +79,7 @@ use life::Life;
 use mio::{Events, Poll, Token, Waker};
 use queue::{Queue, Wake};
 use session_core::turn::Turn;
-use sessions::Sessions;
+use sessions::{Sessions, TurnEnd};
 use shared::Shared;
 use socket::Socket;
 use std::{
@@ -329,7 +330,13 @@ impl Server {
         if self.commands.has_own() && self.shared.may_interrupt {
             self.resume(key, now);
         }
-        if self.sessions.finish_turn(key, now) {
+        let mut end = self.sessions.finish_turn(key, now);
+        if end == TurnEnd::BeganToWait && self.sessions.waiting() > self.shared.limits.max_waiting_requests {
+            let Some(entry) = self.sessions.get_mut(key) else { return };
+            entry.turn(&mut self.shared, self.life.intake(), now).refuse_waiting();
+            end = self.sessions.finish_turn(key, now);
+        }
+        if end == TurnEnd::SessionEnded {
             if let Some(acceptor) = self.life.acceptor_mut() {
                 acceptor.end_pause();
             }

@@ -134,6 +134,12 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether a part of the request has come, and not all of it.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_begun_request(&self) -> bool {
+        self.incoming.has_begun_request()
+    }
+
     /// Accepts the request with a 101 response. Messages may be sent at once (RFC 6455 section 4.2.2).
     ///
     /// The connection has held the bytes that the client sent before the answer. Take their events with

@@ -32,8 +32,13 @@ pub struct Limits {
     /// of a /64 network count as one, since one host often has them all. Default 100,000, the same as
     /// `max_connections`: behind a proxy all connections come from one address.
     pub max_connections_per_address: usize,
-    /// The most connections whose opening handshake is in progress. Others wait in the backlog. Default 10,000.
+    /// The most connections whose request has not come as a whole. Others wait in the backlog. Default 10,000.
     pub max_handshakes: usize,
+    /// The most requests that wait for the answer of a handler. A further one is answered with 503, once its handler
+    /// has returned from [`on_request`](super::Handler::on_request) without an answer. Requests that are answered in
+    /// that call do not count. Default 10,000, the same as `max_handshakes`: requests that your code does not answer
+    /// cost no more memory than requests that do not come to an end.
+    pub max_waiting_requests: usize,
     /// The most bytes of the commands that other threads have queued with a [`Handle`](super::Handle) and that the loop
     /// has not begun with: 1 KiB per command, its message and its ids. Beyond it a command fails with
     /// [`HandleError::Full`](super::HandleError::Full) or waits. A larger command may wait alone. Default 32 MiB.
@@ -56,6 +61,7 @@ impl Default for Limits {
             when_full: WhenFull::Refuse,
             max_connections_per_address: 100_000,
             max_handshakes: 10_000,
+            max_waiting_requests: 10_000,
             max_command_bytes: 32 << 20,
         }
     }

@@ -13,6 +13,7 @@ pub(super) enum Refusal {
     Stopping,
     ServerFull,
     AddressFull,
+    TooManyWaiting,
     Host,
     Origin,
     NoRoute,
@@ -31,7 +32,7 @@ pub(super) enum Refusal {
 impl Refusal {
     pub(super) const fn status(self) -> StatusCode {
         match self {
-            Self::Stopping | Self::ServerFull => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stopping | Self::ServerFull | Self::TooManyWaiting => StatusCode::SERVICE_UNAVAILABLE,
             Self::AddressFull => StatusCode::TOO_MANY_REQUESTS,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Origin => StatusCode::FORBIDDEN,
@@ -62,6 +63,7 @@ impl fmt::Display for Refusal {
             Self::Stopping => "the server is stopping",
             Self::ServerFull => "the server is full",
             Self::AddressFull => "too many connections come from this address",
+            Self::TooManyWaiting => "too many requests wait for their answers",
             Self::Host => "this host is not served here",
             Self::Origin => "pages of this origin are not served",
             Self::NoRoute => "this path has no route",

@@ -8,6 +8,7 @@ use super::{
     common::Common,
     handler::Handler,
     logging::{DropCaught, LOG},
+    openings::Opening,
     params::Params,
     pressure::Pressure,
     refusal::Refusal,
@@ -40,8 +41,8 @@ pub(super) struct SessionCore {
     refusal: Option<Refusal>,
     /// For how many turns a deadline has waited until everything before it is read.
     late_turns: u8,
-    /// The end of the opening handshake has not been [reported](Self::opening_has_ended).
-    is_opening: bool,
+    /// The last [report](Self::advance_opening).
+    opening: Opening,
     /// How many of the connection's transitions have been logged.
     logged_transitions: u8,
 }
@@ -60,7 +61,7 @@ impl SessionCore {
             pressure: Pressure::default(),
             refusal,
             late_turns: 0,
-            is_opening: true,
+            opening: Opening::Silent,
             logged_transitions: 0,
         }
     }
@@ -91,10 +92,20 @@ impl SessionCore {
         self.may_read(stream) || self.may_deliver() || self.pressure.is_drained()
     }
 
-    /// Whether the opening handshake is over, successful or not. Reported once.
-    pub(super) fn opening_has_ended(&mut self, stream: &impl ByteStream) -> bool {
-        let is_waiting = matches!(self.phase(), Phase::Idle | Phase::Requested) && !stream.is_closed();
-        std::mem::replace(&mut self.is_opening, is_waiting) && !is_waiting
+    /// How far the opening handshake was and is, if that has changed since the last call.
+    pub(super) fn advance_opening(&mut self, stream: &impl ByteStream) -> Option<[Opening; 2]> {
+        if self.opening == Opening::Over {
+            return None;
+        }
+        let opening = match self.phase() {
+            _ if stream.is_closed() => Opening::Over,
+            Phase::Idle if self.connection.has_begun_request() => Opening::Head,
+            Phase::Idle => Opening::Silent,
+            Phase::Requested => Opening::Waiting,
+            Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed => Opening::Over,
+        };
+        let before = std::mem::replace(&mut self.opening, opening);
+        (before != opening).then_some([before, opening])
     }
 
     pub(super) fn log_transitions(&mut self) {

@@ -1,8 +1,18 @@
 //! The sessions of a server with their sockets, counts and deadlines.
 
 use super::{
-    deadlines::Deadlines, intake::Intake, limits::Limits, network::Network, ready::ReadyQueue, refusal::Refusal,
-    session_core::SessionCore, session_core::turn::Turn, session_id::LocalId, shared::Shared, socket::Socket,
+    deadlines::Deadlines,
+    intake::Intake,
+    limits::Limits,
+    network::Network,
+    openings::{Opening, Openings},
+    ready::ReadyQueue,
+    refusal::Refusal,
+    session_core::SessionCore,
+    session_core::turn::Turn,
+    session_id::LocalId,
+    shared::Shared,
+    socket::Socket,
     stream::ByteStream,
 };
 use crate::Connection;
@@ -23,6 +33,15 @@ pub(super) struct Entry {
     deadline: Option<Instant>,
 }
 
+/// What a turn has brought about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TurnEnd {
+    Usual,
+    /// The request of the session waits for its answer, for the first time.
+    BeganToWait,
+    SessionEnded,
+}
+
 /// A server may have a hundred thousand idle sessions, so every byte counts. The socket is larger when mio checks its
 /// use, in debug builds.
 const _: () = assert!(size_of::<Entry>() - size_of::<Socket>() <= 424);
@@ -38,8 +57,7 @@ pub(super) struct Sessions {
     /// How many served sessions each address has. A refused one takes nobody's place.
     served_by_address: HashMap<Network, usize>,
     refused: usize,
-    /// How many opening handshakes are in progress.
-    handshakes: usize,
+    openings: Openings,
     /// The number of the newest session.
     generation: u32,
 }
@@ -52,7 +70,7 @@ impl Sessions {
             deadlines: Deadlines::new(now),
             served_by_address: HashMap::new(),
             refused: 0,
-            handshakes: 0,
+            openings: Openings::default(),
             generation: 0,
         }
     }
@@ -67,12 +85,12 @@ impl Sessions {
         now: Instant,
     ) {
         self.generation = self.generation.wrapping_add(1);
-        self.handshakes += 1;
         match refusal {
             None => *self.served_by_address.entry(Network::of(address.ip())).or_default() += 1,
             Some(_) => self.refused += 1,
         }
         let id = LocalId::new(self.vacant_key(), self.generation);
+        self.openings.insert(id);
         let session = SessionCore::new(id, address, connection, refusal);
         let key = self.entries.insert(Entry { session, socket: Socket::new(stream), deadline: None });
         self.finish_turn(key, now);
@@ -99,8 +117,13 @@ impl Sessions {
         self.served_by_address.get(&Network::of(address)).copied().unwrap_or_default()
     }
 
-    pub(super) const fn has_room_for_handshake(&self, limits: &Limits) -> bool {
-        self.handshakes < limits.max_handshakes
+    pub(super) fn has_room_for_handshake(&self, limits: &Limits) -> bool {
+        self.openings.unfinished() < limits.max_handshakes
+    }
+
+    /// How many requests wait for an answer.
+    pub(super) const fn waiting(&self) -> usize {
+        self.openings.waiting()
     }
 
     pub(super) fn keys(&self) -> Vec<usize> {
@@ -162,23 +185,26 @@ impl Sessions {
         due
     }
 
-    /// After a turn of the session `key`: removes the session if it has ended, and returns whether it has; else notes
-    /// when it needs the next turn.
-    pub(super) fn finish_turn(&mut self, key: usize, now: Instant) -> bool {
-        let Some(Entry { session, socket, deadline }) = self.entries.get_mut(key) else { return false };
+    /// After a turn of the session `key`: removes the session if it has ended; else notes when it needs the next turn.
+    pub(super) fn finish_turn(&mut self, key: usize, now: Instant) -> TurnEnd {
+        let Some(Entry { session, socket, deadline }) = self.entries.get_mut(key) else { return TurnEnd::Usual };
         session.log_transitions();
-        if session.opening_has_ended(socket) {
-            self.handshakes -= 1;
+        let mut end = TurnEnd::Usual;
+        if let Some(steps) = session.advance_opening(socket) {
+            self.openings.advance(session.id(), steps);
+            if steps[1] == Opening::Waiting {
+                end = TurnEnd::BeganToWait;
+            }
         }
         if socket.is_closed() {
             self.remove(key);
-            return true;
+            return TurnEnd::SessionEnded;
         }
         self.deadlines.set_if_earlier(key, deadline, session.next_deadline(now));
         if session.has_work(socket) {
             self.ready.push(key);
         }
-        false
+        end
     }
 
     fn remove(&mut self, key: usize) {

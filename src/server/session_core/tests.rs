@@ -45,17 +45,23 @@ fn an_echo_and_both_closes_go_through_the_stream() {
 }
 
 #[test]
-fn the_end_of_the_opening_handshake_is_reported_once() {
-    let mut scene = Scene::new("ws://server.example.com/");
-    assert!(!scene.session.opening_has_ended(&scene.pipe));
-    scene.client_writes();
-    assert_eq!([(); 2].map(|()| scene.session.opening_has_ended(&scene.pipe)), [true, false]);
-
-    let mut scene = Scene::new("ws://server.example.com/");
+fn each_step_of_the_opening_handshake_is_reported_once() {
+    let mut scene = Scene::new("ws://server.example.com/?wait");
+    let steps = |scene: &mut Scene| [(); 2].map(|()| scene.session.advance_opening(&scene.pipe));
+    assert_eq!(steps(&mut scene), [None; 2]);
+    scene.pipe.input.extend(b"GET /?wait HTTP/1.1\r\n");
+    scene.turn();
+    assert_eq!(steps(&mut scene), [Some([Opening::Silent, Opening::Head]), None]);
     scene.pipe.has_ended = true;
     scene.turn();
     assert!(scene.pipe.is_closed);
-    assert_eq!([(); 2].map(|()| scene.session.opening_has_ended(&scene.pipe)), [true, false]);
+    assert_eq!(steps(&mut scene), [Some([Opening::Head, Opening::Over]), None]);
+
+    let mut scene = Scene::new("ws://server.example.com/?wait");
+    scene.client_writes();
+    assert_eq!(steps(&mut scene), [Some([Opening::Silent, Opening::Waiting]), None]);
+    scene.next_turn().lend(|view, _| view.connection.accept(crate::handshake::Accept::new()).expect("a request waits"));
+    assert_eq!(steps(&mut scene), [Some([Opening::Waiting, Opening::Over]), None]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answer
 use crate::support::{Raw, loopback::dial, request_head};
 use statesocket::{
     CauseKind, Config,
-    server::{Limits, Server, WhenFull},
+    handshake::Request,
+    server::{Handler, Limits, Server, Session, WhenFull},
 };
 use std::{
     io::{ErrorKind, Read, Write},
@@ -211,4 +212,90 @@ fn silent_clients_fill_the_handshakes_until_they_time_out() {
     assert_eq!(turn_until_answered(&mut server, &mut next), 101);
     assert_eq!(server.tally().ended(CauseKind::TimedOut), 2);
     drop(silent);
+}
+
+/// Answers as the query says: by a command of its own, at once, or not at all.
+struct Waits;
+
+impl Handler for Waits {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
+        match request.raw_query() {
+            Some("own") => {
+                let id = session.id();
+                let accept = move |session: &mut Session<'_>| session.accept(Default::default()).expect("it waits");
+                session.handle().with_session(id, accept).expect("the server is running");
+            }
+            Some("now") => session.accept(Default::default()).expect("it waits"),
+            _ => {}
+        }
+    }
+}
+
+fn waiting(max: usize) -> Server {
+    let mut server = limited(|limits| limits.max_waiting_requests = max);
+    server.route("/wait", || Waits).expect("the route is new");
+    server
+}
+
+/// A client that has been accepted and has asked for `/wait`.
+fn asks(server: &mut Server, query: &str) -> TcpStream {
+    let mut client = dial(server.local_addr());
+    client.write_all(&request_head(&format!("/wait?{query}"), &[])).expect("the socket buffer has room");
+    client.set_nonblocking(true).expect("the socket is open");
+    let accepted = server.tally().accepted;
+    turn_until(server, |server| server.tally().accepted > accepted);
+    client
+}
+
+#[test]
+fn a4_waiting_requests_have_a_limit_of_their_own() {
+    let mut server = waiting(2);
+    let mut waiting = [asks(&mut server, ""), asks(&mut server, "")];
+    for client in &mut waiting {
+        assert_waits(&mut server, client);
+    }
+    for _ in 0..2 {
+        let mut third = asks(&mut server, "");
+        assert_eq!(turn_until_answered(&mut server, &mut third), 503);
+    }
+    // Requests that are answered at once do not wait, nor do those that a command of their own handler answers.
+    for query in ["now", "own"] {
+        let mut quick = asks(&mut server, query);
+        assert_eq!(turn_until_answered(&mut server, &mut quick), 101, "{query}");
+    }
+    let [first, mut second] = waiting;
+    drop(first);
+    turn_until(&mut server, |server| server.tally().ended(CauseKind::TransportLost) == 3);
+    let mut next = asks(&mut server, "");
+    assert_waits(&mut server, &mut next);
+    assert_waits(&mut server, &mut second);
+    assert_eq!(server.tally().ended(CauseKind::Rejected), 2);
+}
+
+#[test]
+fn a4_waiting_requests_do_not_count_as_handshakes() {
+    let mut server = waiting(10);
+    server.set_limits(Limits::default().with(|limits| limits.max_handshakes = 1));
+    let mut waiting: Vec<_> = (0..5).map(|_| asks(&mut server, "")).collect();
+    let _open = open(&mut server);
+    assert_eq!(server.connections(), 6);
+    for client in &mut waiting {
+        assert_waits(&mut server, client);
+    }
+}
+
+#[test]
+fn a4_a_lower_limit_leaves_the_requests_that_wait_already() {
+    let mut server = waiting(10);
+    let mut waiting = [asks(&mut server, ""), asks(&mut server, "")];
+    for client in &mut waiting {
+        assert_waits(&mut server, client);
+    }
+    server.set_limits(Limits::default().with(|limits| limits.max_waiting_requests = 0));
+    for client in &mut waiting {
+        client.write_all(b"\x81\x80\0\0\0\0").expect("the socket buffer has room");
+        assert_waits(&mut server, client);
+    }
+    let mut third = asks(&mut server, "");
+    assert_eq!(turn_until_answered(&mut server, &mut third), 503);
 }

@@ -13,6 +13,17 @@ use super::{
 use crate::handshake::{Request, Response};
 
 impl<S: ByteStream> Turn<'_, S> {
+    /// Refuses the request that waits, because too many do.
+    pub(crate) fn refuse_waiting(mut self) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        if let Some(path) = self.session.connection.request().map(|request| request.path().to_owned()) {
+            self.refuse(Refusal::TooManyWaiting, &path);
+        }
+        self.hand_out_pending();
+        self.flush();
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
     /// Gives a request to a new handler or a page, or refuses it.
     pub(super) fn route(&mut self, request: &Request) {
         let shared = &mut *self.shared;
@@ -28,7 +39,7 @@ impl<S: ByteStream> Turn<'_, S> {
                 self.call(|handler, session| handler.on_request(session, request));
             }
             Ok(Routed::Page(response)) => self.respond(response, request),
-            Err(refusal) => self.refuse(refusal, request),
+            Err(refusal) => self.refuse(refusal, request.path()),
         }
     }
 
@@ -38,12 +49,12 @@ impl<S: ByteStream> Turn<'_, S> {
         let (view, _) = self.session.lend(self.stream, &mut self.shared.common, self.now);
         if let Err(error) = Session::new(view, handle).respond(response) {
             log::error!(target: LOG, "{id} {address}: the page at {} cannot be written: {error}", request.path());
-            self.refuse(Refusal::NoPage, request);
+            self.refuse(Refusal::NoPage, request.path());
         }
     }
 
-    fn refuse(&mut self, refusal: Refusal, request: &Request) {
-        let (id, address, path, status) = (self.session.id, self.session.address, request.path(), refusal.status());
+    pub(super) fn refuse(&mut self, refusal: Refusal, path: &str) {
+        let (id, address, status) = (self.session.id, self.session.address, refusal.status());
         log::info!(target: LOG, "{id} {address}: the request for {path} is answered with {status}: {refusal}");
         // The only error is that no request waits.
         let _ = self.session.connection.reject(refusal.response());
