@@ -40,6 +40,7 @@ mod network;
 mod normal_path;
 mod openings;
 mod params;
+mod places;
 mod pressure;
 mod queue;
 mod ready;
@@ -72,10 +73,11 @@ pub use session_id::SessionId;
 pub use tally::Tally;
 
 use crate::Config;
-use accept::{AcceptContext, Acceptor};
+use accept::Acceptor;
 use budget::late_reads;
 use handle::Command;
 use life::Life;
+use logging::Warnings;
 use mio::{Events, Poll, Token, Waker};
 use queue::{Queue, Wake};
 use session_core::turn::Turn;
@@ -117,6 +119,7 @@ pub struct Server {
     sessions: Sessions,
     local_addr: SocketAddr,
     commands: Arc<Queue<Command>>,
+    warnings: Warnings,
 }
 
 impl Server {
@@ -160,6 +163,7 @@ impl Server {
             shared: Shared::new(Handle::new(Arc::clone(&commands))),
             sessions: Sessions::new(clock::now()),
             commands,
+            warnings: Warnings::default(),
         })
     }
 
@@ -238,9 +242,7 @@ impl Server {
         let now = clock::now();
         self.take_events();
         self.execute_commands(now);
-        if let (Some(acceptor), mut context) = self.accepting() {
-            acceptor.accept(&mut context, now);
-        }
+        self.accept(now);
         self.shared.late_reads = late_reads(self.sessions.ready_count());
         // A session that has more to do is ready again afterwards, for the next turn.
         for _ in 0..self.sessions.ready_count() {
@@ -280,8 +282,7 @@ impl Server {
     /// The longest wait: none if there is work, else until the next deadline, and at most `max_wait`.
     fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
         let acceptor = self.life.acceptor();
-        let may_accept =
-            acceptor.is_some_and(|it| it.has_work(&self.sessions, &self.shared.limits, self.life.intake()));
+        let may_accept = acceptor.is_some_and(Acceptor::has_work) && self.may_admit();
         let has_commands =
             self.commands.has_own() || self.commands.has_foreign() || self.shared.common.rooms.has_waiting();
         if has_commands || self.sessions.ready_count() > 0 || may_accept {
@@ -292,19 +293,6 @@ impl Server {
         let deadline = [deadline, timer, accept, self.life.cut_off()].into_iter().flatten().min();
         let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         [max_wait, until_deadline].into_iter().flatten().min()
-    }
-
-    /// The acceptor, if the server is running, and the context of its calls.
-    fn accepting(&mut self) -> (Option<&mut Acceptor>, AcceptContext<'_>) {
-        let context = AcceptContext {
-            sessions: &mut self.sessions,
-            registry: self.poll.registry(),
-            config: &self.config,
-            limits: &self.shared.limits,
-            tally: &mut self.shared.tally,
-            intake: self.life.intake(),
-        };
-        (self.life.acceptor_mut(), context)
     }
 
     /// Gives a session its turn.

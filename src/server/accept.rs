@@ -1,14 +1,6 @@
 //! Accepting connections.
 
-use super::{
-    intake::Intake,
-    limits::{Limits, WhenFull},
-    logging::LOG,
-    refusal::Refusal,
-    sessions::Sessions,
-    tally::Tally,
-};
-use crate::{Config, Connection};
+use super::logging::LOG;
 use mio::{
     Interest, Registry, Token,
     net::{TcpListener, TcpStream},
@@ -17,16 +9,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
-    sync::Arc,
     time::{Duration, Instant},
 };
-
-/// The most connections that one turn accepts, so that the sessions do not wait for new ones.
-const ACCEPTS_PER_TURN: usize = 256;
-
-/// The most refused connections that are open at a time. Each stays until its request has been answered. The loop drops
-/// further ones at once.
-const MAX_REFUSED: usize = 256;
 
 /// The most connections that the system keeps until they are accepted, if its own limit is not lower.
 const BACKLOG: i32 = 4096;
@@ -40,19 +24,18 @@ pub(super) struct Acceptor {
     listener: TcpListener,
     /// The listener has not returned `WouldBlock` since it was last reported ready.
     is_ready: bool,
+    /// It was accepted, and there was no room for it.
+    put_back: Option<Arrival>,
     paused_until: Option<Instant>,
     /// The last attempt has failed for lack of a descriptor or memory.
     is_starved: bool,
 }
 
-/// The parts of the server that an acceptor works on.
-pub(super) struct AcceptContext<'a> {
-    pub(super) sessions: &'a mut Sessions,
-    pub(super) registry: &'a Registry,
-    pub(super) config: &'a Arc<Config>,
-    pub(super) limits: &'a Limits,
-    pub(super) tally: &'a mut Tally,
-    pub(super) intake: Intake,
+/// A new connection.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) stream: TcpStream,
+    pub(super) address: SocketAddr,
 }
 
 impl Acceptor {
@@ -73,7 +56,7 @@ impl Acceptor {
     }
 
     const fn new(listener: TcpListener) -> Self {
-        Self { listener, is_ready: true, paused_until: None, is_starved: false }
+        Self { listener, is_ready: true, put_back: None, paused_until: None, is_starved: false }
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -99,44 +82,41 @@ impl Acceptor {
         self.paused_until
     }
 
-    /// Whether to accept now: connections may be waiting, no pause is on, and the limits leave room.
-    pub(super) fn has_work(&self, sessions: &Sessions, limits: &Limits, intake: Intake) -> bool {
-        let has_room = match intake {
-            Intake::Normal => {
-                let is_full = sessions.served() >= limits.max_connections;
-                (!is_full || limits.when_full == WhenFull::Refuse) && sessions.has_room_for_handshake(limits)
-            }
-            Intake::RefuseAll => true,
-        };
-        self.is_ready && self.paused_until.is_none() && has_room
+    /// Whether connections may be waiting, and no pause is on.
+    pub(super) const fn has_work(&self) -> bool {
+        (self.is_ready || self.put_back.is_some()) && self.paused_until.is_none()
     }
 
-    /// Accepts waiting connections, within the budget of a turn.
-    pub(super) fn accept(&mut self, context: &mut AcceptContext<'_>, now: Instant) {
+    /// The next connection that waits. If there is none and the acceptor [has work](Self::has_work), the next call may
+    /// find one.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Arrival> {
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
         }
-        for _ in 0..ACCEPTS_PER_TURN {
-            if !self.has_work(context.sessions, context.limits, context.intake) {
-                return;
+        if self.put_back.is_some() || !self.has_work() {
+            return self.put_back.take();
+        }
+        match self.listener.accept() {
+            Ok((stream, address)) => {
+                self.is_starved = false;
+                return Some(Arrival { stream, address });
             }
-            match self.listener.accept() {
-                Ok((stream, address)) => {
-                    self.is_starved = false;
-                    context.admit(stream, address, now);
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_ready = false,
+            // The client has given up before it was accepted, or a signal has come.
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_starved, true) {
+                    log::warn!(target: LOG, "cannot accept, trying again every {STARVED_PAUSE:?}: {error}");
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_ready = false,
-                // The client has given up before it was accepted, or a signal has come.
-                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut self.is_starved, true) {
-                        log::warn!(target: LOG, "cannot accept, trying again every {STARVED_PAUSE:?}: {error}");
-                    }
-                    self.paused_until = now.checked_add(STARVED_PAUSE);
-                }
+                self.paused_until = now.checked_add(STARVED_PAUSE);
             }
         }
+        None
+    }
+
+    /// Takes back a connection for which there is no room. It is the next one.
+    pub(super) fn put_back(&mut self, arrival: Arrival) {
+        self.put_back = Some(arrival);
     }
 }
 
@@ -150,37 +130,4 @@ fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
-}
-
-impl AcceptContext<'_> {
-    /// The reason to refuse the request of a new connection; `None` if the limits leave room for the connection.
-    fn refusal(&self, address: SocketAddr) -> Option<Refusal> {
-        match self.intake {
-            // Every request is refused anyway.
-            Intake::RefuseAll => None,
-            Intake::Normal if self.sessions.served() >= self.limits.max_connections => Some(Refusal::ServerFull),
-            Intake::Normal => {
-                let from_address = self.sessions.served_from(address.ip());
-                (from_address >= self.limits.max_connections_per_address).then_some(Refusal::AddressFull)
-            }
-        }
-    }
-
-    fn admit(&mut self, mut stream: TcpStream, address: SocketAddr, now: Instant) {
-        self.tally.accepted += 1;
-        let refusal = self.refusal(address);
-        if refusal.is_some() && self.sessions.refused() >= MAX_REFUSED {
-            self.tally.dropped += 1;
-            return;
-        }
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.registry.register(&mut stream, Token(self.sessions.vacant_key()), interest) {
-            log::warn!(target: LOG, "cannot wait for the connection from {address}: {error}");
-            self.tally.dropped += 1;
-            return;
-        }
-        // Without the option small messages are late, but they arrive.
-        let _ = stream.set_nodelay(true);
-        self.sessions.insert(Connection::server(Arc::clone(self.config), now), stream, address, refusal, now);
-    }
 }

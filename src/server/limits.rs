@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// Accepts it, and answers its request with 503. While 256 refused connections are open, drops it instead.
+    /// Accepts it, and answers its request with 503. While 256 refused connections have been answered and are still
+    /// open, drops it instead.
     #[default]
     Refuse,
     /// Leaves it in the backlog of the operating system until another connection has ended.
@@ -12,6 +13,12 @@ pub enum WhenFull {
 }
 
 /// The limits of a server. Every limit is finite by default. [`Config`](crate::Config) has those of one connection.
+///
+/// Connections without a whole request hold no place against new ones. At `max_connections` and at `max_handshakes` the
+/// oldest connection that has sent nothing makes room for a new one; if there is none, the oldest whose request has
+/// begun, which is answered with 503 as far as the system takes the answer at once. First the loop reads what has
+/// arrived from it. So a client that sends its request in time is served, however many others stay silent.
+/// [`Tally::evicted`](super::Tally::evicted) counts those that have made room.
 ///
 /// ```
 /// use statesocket::{Config, server::{Limits, Server}};
@@ -32,7 +39,9 @@ pub struct Limits {
     /// of a /64 network count as one, since one host often has them all. Default 100,000, the same as
     /// `max_connections`: behind a proxy all connections come from one address.
     pub max_connections_per_address: usize,
-    /// The most connections whose request has not come as a whole. Others wait in the backlog. Default 10,000.
+    /// The most connections whose request has not come as a whole. The oldest makes room for a further one; with 0,
+    /// connections wait in the backlog. Default 10,000: a server that gets 1,000 silent connections per second then
+    /// gives each client 10 s, the default of `opening_timeout`.
     pub max_handshakes: usize,
     /// The most requests that wait for the answer of a handler. A further one is answered with 503, once its handler
     /// has returned from [`on_request`](super::Handler::on_request) without an answer. Requests that are answered in

@@ -3,10 +3,36 @@
 use std::{
     fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
 };
 
 /// The target of every log record.
 pub(super) const LOG: &str = "statesocket";
+
+/// The time between two log records that clients can cause at any rate.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Whether to write a log record that clients can cause at any rate: at most once per minute.
+#[derive(Debug, Default)]
+pub(super) struct Rarely(Option<Instant>);
+
+impl Rarely {
+    /// Whether to write the record now.
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = self.0.is_none_or(|last| now.saturating_duration_since(last) >= PAUSE);
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
+}
+
+/// The warnings that clients can cause at any rate.
+#[derive(Debug, Default)]
+pub(super) struct Warnings {
+    pub(super) evicting: Rarely,
+    pub(super) unregistered: Rarely,
+}
 
 /// Calls `f`, which may call your code. If that panics, logs "`what` panicked" and returns `None`.
 pub(super) fn caught<T>(what: impl fmt::Display, f: impl FnOnce() -> T) -> Option<T> {
@@ -60,6 +86,14 @@ impl<T> Drop for DropCaught<T> {
 mod tests {
     use super::*;
     use std::panic::resume_unwind;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
+    fn a_rare_record_is_due_once_per_minute() {
+        let (mut rarely, begin) = (Rarely::default(), Instant::now());
+        let due = [0, 1, 59, 60, 61, 119, 121].map(|second| rarely.is_due(begin + Duration::from_secs(second)));
+        assert_eq!(due, [true, false, false, true, false, false, true]);
+    }
 
     #[test]
     fn a_panic_is_caught_and_a_result_passed_on() {

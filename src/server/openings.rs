@@ -1,12 +1,12 @@
 //! The sessions whose opening handshake is in progress.
 
 use super::session_id::LocalId;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 /// How far the opening handshake of a session has come. It only moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
-    /// The client has sent nothing of a request.
+    /// The client has sent nothing.
     Silent,
     /// A part of the request has come.
     Head,
@@ -14,6 +14,16 @@ pub(super) enum Opening {
     Waiting,
     /// The handshake has ended, successful or not.
     Over,
+}
+
+/// Sessions that share a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    Served,
+    /// Those whose request will be refused.
+    Refused,
+    /// Both, as far as their requests have not come.
+    All,
 }
 
 /// The sessions of an [`Opening`], in order of arrival. The order of ids is that of arrival, except for the sessions
@@ -47,6 +57,12 @@ impl Openings {
         }
     }
 
+    /// The oldest session of several collections that has sent nothing; else the oldest whose request has begun.
+    pub(super) fn oldest_unfinished(all: &[&Self]) -> Option<LocalId> {
+        let silent = all.iter().filter_map(|openings| openings.silent.first()).min();
+        silent.or_else(|| all.iter().filter_map(|openings| openings.heads.first()).min()).copied()
+    }
+
     /// How many have not sent a whole request.
     pub(super) fn unfinished(&self) -> usize {
         self.silent.len() + self.heads.len()
@@ -55,5 +71,16 @@ impl Openings {
     /// How many requests wait for an answer.
     pub(super) const fn waiting(&self) -> usize {
         self.waiting
+    }
+}
+
+/// The limit that a group has reached, for the log.
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Served => "as many connections as allowed are open",
+            Self::Refused => "as many connections as allowed are being refused",
+            Self::All => "as many opening handshakes as allowed are in progress",
+        })
     }
 }

@@ -3,9 +3,8 @@
 use super::{
     deadlines::Deadlines,
     intake::Intake,
-    limits::Limits,
     network::Network,
-    openings::{Opening, Openings},
+    openings::{Group, Opening, Openings},
     ready::ReadyQueue,
     refusal::Refusal,
     session_core::SessionCore,
@@ -16,11 +15,11 @@ use super::{
     stream::ByteStream,
 };
 use crate::Connection;
-use mio::{event::Event, net::TcpStream};
+use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
 use slab::Slab;
 use std::{
     collections::HashMap,
-    fmt,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     time::Instant,
 };
@@ -57,7 +56,9 @@ pub(super) struct Sessions {
     /// How many served sessions each address has. A refused one takes nobody's place.
     served_by_address: HashMap<Network, usize>,
     refused: usize,
+    /// The opening handshakes of served sessions.
     openings: Openings,
+    refused_openings: Openings,
     /// The number of the newest session.
     generation: u32,
 }
@@ -71,29 +72,39 @@ impl Sessions {
             served_by_address: HashMap::new(),
             refused: 0,
             openings: Openings::default(),
+            refused_openings: Openings::default(),
             generation: 0,
         }
     }
 
-    /// Adds a session under [`vacant_key`](Self::vacant_key). If there is a `refusal`, it answers the request.
+    /// Adds a session. If there is a `refusal`, it answers the request.
+    ///
+    /// # Errors
+    /// If the system cannot report what happens to the socket.
     pub(super) fn insert(
         &mut self,
         connection: Connection,
-        stream: TcpStream,
+        mut stream: TcpStream,
         address: SocketAddr,
         refusal: Option<Refusal>,
+        registry: &Registry,
         now: Instant,
-    ) {
+    ) -> io::Result<()> {
+        let key = self.entries.vacant_key();
+        registry.register(&mut stream, Token(key), Interest::READABLE | Interest::WRITABLE)?;
+        // Without the option small messages are late, but they arrive.
+        let _ = stream.set_nodelay(true);
         self.generation = self.generation.wrapping_add(1);
         match refusal {
             None => *self.served_by_address.entry(Network::of(address.ip())).or_default() += 1,
             Some(_) => self.refused += 1,
         }
-        let id = LocalId::new(self.vacant_key(), self.generation);
-        self.openings.insert(id);
+        let id = LocalId::new(key, self.generation);
+        if refusal.is_some() { &mut self.refused_openings } else { &mut self.openings }.insert(id);
         let session = SessionCore::new(id, address, connection, refusal);
-        let key = self.entries.insert(Entry { session, socket: Socket::new(stream), deadline: None });
+        self.entries.insert(Entry { session, socket: Socket::new(stream), deadline: None });
         self.finish_turn(key, now);
+        Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -117,8 +128,22 @@ impl Sessions {
         self.served_by_address.get(&Network::of(address)).copied().unwrap_or_default()
     }
 
-    pub(super) fn has_room_for_handshake(&self, limits: &Limits) -> bool {
-        self.openings.unfinished() < limits.max_handshakes
+    /// How many sessions of the group have not sent a whole request.
+    pub(super) fn unfinished(&self, group: Group) -> usize {
+        match group {
+            Group::Served => self.openings.unfinished(),
+            Group::Refused => self.refused_openings.unfinished(),
+            Group::All => self.openings.unfinished() + self.refused_openings.unfinished(),
+        }
+    }
+
+    /// The oldest session of the group that has sent nothing; else the oldest whose request has begun.
+    pub(super) fn oldest_unfinished(&self, group: Group) -> Option<LocalId> {
+        match group {
+            Group::Served => Openings::oldest_unfinished(&[&self.openings]),
+            Group::Refused => Openings::oldest_unfinished(&[&self.refused_openings]),
+            Group::All => Openings::oldest_unfinished(&[&self.openings, &self.refused_openings]),
+        }
     }
 
     /// How many requests wait for an answer.
@@ -128,11 +153,6 @@ impl Sessions {
 
     pub(super) fn keys(&self) -> Vec<usize> {
         self.entries.iter().map(|(key, _)| key).collect()
-    }
-
-    /// The key of the next session.
-    pub(super) fn vacant_key(&self) -> usize {
-        self.entries.vacant_key()
     }
 
     pub(super) fn get_mut(&mut self, key: usize) -> Option<&mut Entry> {
@@ -191,7 +211,8 @@ impl Sessions {
         session.log_transitions();
         let mut end = TurnEnd::Usual;
         if let Some(steps) = session.advance_opening(socket) {
-            self.openings.advance(session.id(), steps);
+            let openings = if session.is_refused() { &mut self.refused_openings } else { &mut self.openings };
+            openings.advance(session.id(), steps);
             if steps[1] == Opening::Waiting {
                 end = TurnEnd::BeganToWait;
             }

@@ -4,8 +4,8 @@ use super::Server;
 use crate::{CloseCode, Phase};
 use std::time::Instant;
 
-/// The most batches that are accepted before the listener closes: 16 x 256 = 4,096 connections, a full backlog.
-const LAST_BATCHES: usize = 16;
+/// The most connections that are accepted before the listener closes: a full backlog.
+const LAST_ACCEPTS: usize = 4096;
 
 impl Server {
     /// Accepts the backlog, closes the listener and every session, and later aborts the sessions left at `cut_off`.
@@ -26,8 +26,12 @@ impl Server {
     fn accept_last(&mut self, now: Instant) {
         let Some(mut acceptor) = self.life.stop_accepting() else { return };
         acceptor.set_ready();
-        for _ in 0..LAST_BATCHES {
-            acceptor.accept(&mut self.accepting().1, now);
+        for _ in 0..LAST_ACCEPTS {
+            match acceptor.next(now) {
+                Some(arrival) => self.admit(arrival, now),
+                None if acceptor.has_work() => {}
+                None => break,
+            }
         }
         drop(acceptor);
         for key in self.sessions.keys() {

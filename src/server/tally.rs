@@ -18,9 +18,12 @@ use std::fmt;
 pub struct Tally {
     /// The connections taken from the listener.
     pub accepted: u64,
-    /// The accepted connections that were dropped at once: 256 others were being refused, or the loop could not wait
-    /// for the socket.
+    /// The accepted connections that were dropped at once: 256 refused ones were open, the loop could not wait for the
+    /// socket, or your code stopped the server at that moment.
     pub dropped: u64,
+    /// The connections whose request had not come and that ended to make room for others. They also count as ended by
+    /// [`CauseKind::Aborted`].
+    pub evicted: u64,
     /// The connections that ended with the Close of both parties.
     pub clean: u64,
     /// The ended connections, in the order of [`CauseKind::ALL`].

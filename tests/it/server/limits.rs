@@ -1,17 +1,17 @@
 //! The limits of a server: what happens to a client over the limit, and that there is room again later.
 
-use crate::support::loopback::turns::{ask, server, turn_until, turn_until_answered, turn_until_received};
-use crate::support::{Raw, loopback::dial, request_head};
+use crate::server::without_linger_timeout;
+use crate::support::loopback::{
+    dial,
+    turns::{ask, assert_waits, echo, open, server, turn_until, turn_until_answered},
+};
+use crate::support::request_head;
 use statesocket::{
     CauseKind, Config,
     handshake::Request,
     server::{Handler, Limits, Server, Session, WhenFull},
 };
-use std::{
-    io::{ErrorKind, Read, Write},
-    net::TcpStream,
-    time::Duration,
-};
+use std::{io::Write, net::TcpStream};
 
 fn limited(change: impl FnOnce(&mut Limits)) -> Server {
     limited_with(Config::default(), change)
@@ -25,36 +25,11 @@ fn limited_with(config: Config, change: impl FnOnce(&mut Limits)) -> Server {
     server
 }
 
-/// A client that is open and has got its echo.
-#[track_caller]
-fn open(server: &mut Server) -> TcpStream {
-    let mut client = ask(server, &[]);
-    assert_eq!(turn_until_answered(server, &mut client), 101);
-    echo(server, &mut client);
-    client
-}
-
-#[track_caller]
-fn echo(server: &mut Server, client: &mut TcpStream) {
-    client.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket buffer has room");
-    turn_until_received(server, client, &Raw::new(Raw::TEXT, "Hello").bytes());
-    client.set_nonblocking(true).expect("the socket is open");
-}
-
 #[track_caller]
 fn refused(server: &mut Server, status: u16) -> TcpStream {
     let mut client = ask(server, &[]);
     assert_eq!(turn_until_answered(server, &mut client), status);
     client
-}
-
-/// Turns for a while, and checks that `client` gets no answer.
-#[track_caller]
-fn assert_waits(server: &mut Server, client: &mut TcpStream) {
-    for _ in 0..20 {
-        server.turn(Some(Duration::from_millis(5))).expect("the loop does not fail");
-    }
-    assert_eq!(client.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
 }
 
 #[test]
@@ -90,12 +65,12 @@ fn rejected_clients_take_nobodys_place() {
 
 #[test]
 fn the_number_of_clients_being_rejected_is_limited() {
-    let mut server = limited(|limits| limits.max_connections = 1);
+    let mut server = limited_with(without_linger_timeout(), |limits| limits.max_connections = 1);
     let mut client = open(&mut server);
     let mut crowd = Vec::new();
     // At most as many at a time as the backlog holds.
     while crowd.len() < 300 {
-        crowd.extend((0..50).map(|_| dial(server.local_addr())));
+        crowd.extend((0..50).map(|_| ask(&server, &[])));
         turn_until(&mut server, |server| server.tally().accepted == 1 + crowd.len() as u64);
     }
     assert_eq!((server.connections(), server.tally().dropped), (1 + 256, 300 - 256));
@@ -180,38 +155,6 @@ fn the_total_limit_comes_before_the_limit_of_an_address() {
     let mut server = limited(|limits| (limits.max_connections, limits.max_connections_per_address) = (1, 1));
     let _client = open(&mut server);
     drop(refused(&mut server, 503));
-}
-
-#[test]
-fn silent_clients_fill_the_handshakes_until_they_finish() {
-    let mut server = limited(|limits| limits.max_handshakes = 3);
-    let mut earlier = open(&mut server);
-    let mut silent: Vec<_> = (0..3).map(|_| dial(server.local_addr())).collect();
-    turn_until(&mut server, |server| server.connections() == 4);
-    let mut next = ask(&server, &[]);
-    assert_waits(&mut server, &mut next);
-    echo(&mut server, &mut earlier);
-
-    let mut finished = silent.remove(0);
-    finished.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
-    assert_eq!(turn_until_answered(&mut server, &mut next), 101);
-    finished.set_nonblocking(true).expect("the socket is open");
-    assert_eq!(turn_until_answered(&mut server, &mut finished), 101);
-    drop(silent);
-    turn_until(&mut server, |server| server.connections() == 3);
-}
-
-#[test]
-fn silent_clients_fill_the_handshakes_until_they_time_out() {
-    let mut config = Config::default();
-    config.opening_timeout = Some(Duration::from_millis(500));
-    let mut server = limited_with(config, |limits| limits.max_handshakes = 2);
-    let silent: Vec<_> = (0..2).map(|_| dial(server.local_addr())).collect();
-    turn_until(&mut server, |server| server.connections() == 2);
-    let mut next = ask(&server, &[]);
-    assert_eq!(turn_until_answered(&mut server, &mut next), 101);
-    assert_eq!(server.tally().ended(CauseKind::TimedOut), 2);
-    drop(silent);
 }
 
 /// Answers as the query says: by a command of its own, at once, or not at all.

@@ -14,6 +14,7 @@ mod load;
 mod order;
 mod pages;
 mod panics;
+mod places;
 mod readiness;
 mod rooms;
 mod route_configs;

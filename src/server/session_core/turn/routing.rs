@@ -10,9 +10,26 @@ use super::{
     },
     Turn,
 };
-use crate::handshake::{Request, Response};
+use crate::{
+    CloseCode,
+    handshake::{Request, Response},
+};
 
 impl<S: ByteStream> Turn<'_, S> {
+    /// Ends the session, whose request has not come, to make room for another one. If the request has begun, answers it
+    /// with 503 as far as the stream takes the answer at once.
+    pub(crate) fn evict(mut self) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
+        self.session.connection.shutdown(CloseCode::TRY_AGAIN_LATER);
+        self.flush();
+        self.session.connection.abort();
+        self.hand_out_pending();
+        self.act_on_stream();
+        self.shared.may_interrupt = may_interrupt;
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
     /// Refuses the request that waits, because too many do.
     pub(crate) fn refuse_waiting(mut self) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);

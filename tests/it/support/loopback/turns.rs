@@ -1,7 +1,7 @@
 //! A server whose loop the test turns itself, and its clients on the same thread.
 
 use super::{PATIENCE, dial};
-use crate::support::request_head;
+use crate::support::{Raw, request_head};
 use statesocket::{
     Config, Message,
     server::{Handler, Server, Session},
@@ -74,4 +74,29 @@ pub(crate) fn turn_until_answered(server: &mut Server, stream: &mut TcpStream) -
     });
     let head = String::from_utf8(head).expect("a head is ASCII");
     head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}
+
+/// A client that is open and has got its echo.
+#[track_caller]
+pub(crate) fn open(server: &mut Server) -> TcpStream {
+    let mut client = ask(server, &[]);
+    assert_eq!(turn_until_answered(server, &mut client), 101);
+    echo(server, &mut client);
+    client
+}
+
+#[track_caller]
+pub(crate) fn echo(server: &mut Server, client: &mut TcpStream) {
+    client.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket buffer has room");
+    turn_until_received(server, client, &Raw::new(Raw::TEXT, "Hello").bytes());
+    client.set_nonblocking(true).expect("the socket is open");
+}
+
+/// Turns for a while, and checks that `client` gets no answer.
+#[track_caller]
+pub(crate) fn assert_waits(server: &mut Server, client: &mut TcpStream) {
+    for _ in 0..20 {
+        server.turn(Some(Duration::from_millis(5))).expect("the loop does not fail");
+    }
+    assert_eq!(client.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
 }

@@ -1,0 +1,144 @@
+//! Accepting connections, and making room for them.
+
+use super::{
+    Server, accept::Arrival, intake::Intake, limits::WhenFull, logging::LOG, openings::Group, refusal::Refusal,
+    session_id::LocalId,
+};
+use crate::Connection;
+use std::{sync::Arc, time::Instant};
+
+/// The most connections that one turn accepts, so that the sessions do not wait for new ones.
+const ACCEPTS_PER_TURN: usize = 256;
+
+/// The most refused connections that are open at a time. Each stays until its request has been answered.
+const MAX_REFUSED: usize = 256;
+
+/// How full a group of sessions is.
+struct Places {
+    taken: usize,
+    /// The places of those that can make room.
+    unfinished: usize,
+    max: usize,
+}
+
+impl Places {
+    const fn has_room(&self) -> bool {
+        self.taken < self.max
+    }
+
+    const fn may_have_room(&self) -> bool {
+        self.taken - self.unfinished < self.max
+    }
+}
+
+impl Server {
+    /// Accepts waiting connections, within the budget of a turn.
+    pub(super) fn accept(&mut self, now: Instant) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let may_admit = self.may_admit();
+            // Your code may stop the server while room is made.
+            let Some(acceptor) = self.life.acceptor_mut().filter(|_| may_admit) else { return };
+            match acceptor.next(now) {
+                Some(arrival) => self.admit(arrival, now),
+                None if acceptor.has_work() => {}
+                None => return,
+            }
+        }
+    }
+
+    /// Whether a new connection would be served or refused at once.
+    pub(super) fn may_admit(&self) -> bool {
+        match self.life.intake() {
+            Intake::RefuseAll => true,
+            Intake::Normal => {
+                let may_serve = self.places(Group::Served).may_have_room();
+                (may_serve || self.shared.limits.when_full == WhenFull::Refuse)
+                    && self.places(Group::All).may_have_room()
+            }
+        }
+    }
+
+    /// Serves or refuses a new connection. It may take the place of an older one.
+    pub(super) fn admit(&mut self, arrival: Arrival, now: Instant) {
+        let refusal = match self.life.intake() {
+            // Every request is refused anyway.
+            Intake::RefuseAll => None,
+            Intake::Normal => {
+                let refusal = self.refusal(&arrival, now);
+                let waits = refusal == Some(Refusal::ServerFull) && self.shared.limits.when_full == WhenFull::Wait;
+                let has_place = !waits && self.make_room(Group::All, now);
+                match self.life.acceptor_mut() {
+                    Some(_) if has_place => {}
+                    // The requests of those that could have made room have come.
+                    Some(acceptor) => return acceptor.put_back(arrival),
+                    // Your code has stopped the server meanwhile.
+                    None => {
+                        self.shared.tally.accepted += 1;
+                        self.shared.tally.dropped += 1;
+                        return;
+                    }
+                }
+                refusal
+            }
+        };
+        self.shared.tally.accepted += 1;
+        if refusal.is_some() && !self.make_room(Group::Refused, now) {
+            self.shared.tally.dropped += 1;
+            return;
+        }
+        let connection = Connection::server(Arc::clone(&self.config), now);
+        let Arrival { stream, address } = arrival;
+        if let Err(error) = self.sessions.insert(connection, stream, address, refusal, self.poll.registry(), now) {
+            if self.warnings.unregistered.is_due(now) {
+                log::warn!(target: LOG, "cannot wait for the connection from {address}: {error}");
+            }
+            self.shared.tally.dropped += 1;
+        }
+    }
+
+    /// The reason to refuse a new connection, if there is no room for it and none can be made.
+    fn refusal(&mut self, arrival: &Arrival, now: Instant) -> Option<Refusal> {
+        let limits = &self.shared.limits;
+        if self.sessions.served_from(arrival.address.ip()) < limits.max_connections_per_address {
+            return (!self.make_room(Group::Served, now)).then_some(Refusal::ServerFull);
+        }
+        // Others wait behind a connection that waits, so this one does not.
+        let is_server_full = !self.places(Group::Served).has_room() && limits.when_full == WhenFull::Refuse;
+        Some(if is_server_full { Refusal::ServerFull } else { Refusal::AddressFull })
+    }
+
+    /// Makes room for one more session of the group, if there is none: ends the oldest ones whose requests have not
+    /// come. Each gets a turn before, since its request may just have arrived. Returns whether there is room.
+    fn make_room(&mut self, group: Group, now: Instant) -> bool {
+        while !self.places(group).has_room() {
+            let oldest = self.sessions.oldest_unfinished(group).filter(|_| self.places(group).may_have_room());
+            let Some(id) = oldest else { return false };
+            if let Some(entry) = self.sessions.get_mut(id.key()) {
+                entry.socket_mut().assume_ready();
+            }
+            self.drive(id.key(), now);
+            if !self.places(group).has_room() && self.sessions.oldest_unfinished(group) == Some(id) {
+                self.evict(id, group, now);
+            }
+        }
+        true
+    }
+
+    fn evict(&mut self, id: LocalId, group: Group, now: Instant) {
+        if self.warnings.evicting.is_due(now) {
+            log::warn!(target: LOG, "{group}: connections whose request has not come make room for new ones");
+        }
+        self.shared.tally.evicted += 1;
+        self.take_turn(id.key(), now, |turn, _| turn.evict());
+    }
+
+    fn places(&self, group: Group) -> Places {
+        let unfinished = self.sessions.unfinished(group);
+        let (taken, max) = match group {
+            Group::Served => (self.sessions.served(), self.shared.limits.max_connections),
+            Group::Refused => (self.sessions.refused(), MAX_REFUSED),
+            Group::All => (unfinished, self.shared.limits.max_handshakes),
+        };
+        Places { taken, unfinished, max }
+    }
+}
