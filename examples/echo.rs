@@ -75,6 +75,10 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: Args) -> Result<(), Box<dyn Error>> {
+    // Each connection is a descriptor, and the soft limit is often 1,024. The server knows the limit that it has.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        log::warn!("cannot raise the limit of open files: {error}");
+    }
     let mut server = Server::bind(&args.listen, Config::default())
         .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
 

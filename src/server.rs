@@ -30,6 +30,7 @@ mod clock;
 mod commands;
 mod common;
 mod deadlines;
+mod descriptors;
 mod handle;
 mod handler;
 mod intake;
@@ -75,6 +76,7 @@ pub use tally::Tally;
 use crate::Config;
 use accept::Acceptor;
 use budget::late_reads;
+use descriptors::Allowance;
 use handle::Command;
 use life::Life;
 use logging::Warnings;
@@ -119,6 +121,7 @@ pub struct Server {
     sessions: Sessions,
     local_addr: SocketAddr,
     commands: Arc<Queue<Command>>,
+    allowance: Allowance,
     warnings: Warnings,
 }
 
@@ -163,14 +166,16 @@ impl Server {
             shared: Shared::new(Handle::new(Arc::clone(&commands))),
             sessions: Sessions::new(clock::now()),
             commands,
+            allowance: Allowance::of_process(),
             warnings: Warnings::default(),
         })
     }
 
-    /// Sets the limits, for new connections and commands.
+    /// Sets the limits, for new connections and commands. Asks the system anew for its limit of open files.
     pub fn set_limits(&mut self, limits: Limits) {
         self.commands.set_max_bytes(limits.max_command_bytes);
         self.shared.limits = limits;
+        self.allowance = Allowance::of_process();
     }
 
     /// Sets the origins and hosts that the server serves, for new requests. Upper case, default ports and a slash at

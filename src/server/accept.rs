@@ -1,19 +1,26 @@
 //! Accepting connections.
 
-use super::logging::LOG;
+use super::{
+    descriptors::Reserve,
+    logging::{LOG, Rarely},
+    refusal::Refusal,
+};
 use mio::{
     Interest, Registry, Token,
     net::{TcpListener, TcpStream},
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
-    io,
-    net::{SocketAddr, ToSocketAddrs},
-    time::{Duration, Instant},
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, ToSocketAddrs},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// The most connections that the system keeps until they are accepted, if its own limit is not lower.
 const BACKLOG: i32 = 4096;
+
+/// The most reads of the request of a connection that is refused at once.
+const LAST_READS: usize = 4;
 
 /// How long to wait when the system has no descriptor or memory for another connection. The end of a session ends the
 /// wait.
@@ -27,8 +34,9 @@ pub(super) struct Acceptor {
     /// It was accepted, and there was no room for it.
     put_back: Option<Arrival>,
     paused_until: Option<Instant>,
-    /// The last attempt has failed for lack of a descriptor or memory.
-    is_starved: bool,
+    reserve: Reserve,
+    /// The warning that descriptors or memory are used up.
+    starved: Rarely,
 }
 
 /// A new connection.
@@ -36,6 +44,8 @@ pub(super) struct Acceptor {
 pub(super) struct Arrival {
     pub(super) stream: TcpStream,
     pub(super) address: SocketAddr,
+    /// It was accepted in place of the reserve.
+    pub(super) took_reserve: bool,
 }
 
 impl Acceptor {
@@ -55,8 +65,11 @@ impl Acceptor {
         Ok(Self::new(TcpListener::from_std(listener)))
     }
 
-    const fn new(listener: TcpListener) -> Self {
-        Self { listener, is_ready: true, put_back: None, paused_until: None, is_starved: false }
+    fn new(listener: TcpListener) -> Self {
+        let mut reserve = Reserve::default();
+        reserve.fill();
+        let starved = Rarely::default();
+        Self { listener, is_ready: true, put_back: None, paused_until: None, reserve, starved }
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -93,30 +106,77 @@ impl Acceptor {
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
         }
-        if self.put_back.is_some() || !self.has_work() {
+        if self.put_back.is_some() && self.paused_until.is_none() {
             return self.put_back.take();
         }
+        if !self.has_work() {
+            return None;
+        }
+        self.reserve.fill();
+        let error = match self.accept(false) {
+            Ok(arrival) => return arrival,
+            Err(error) => error,
+        };
+        // On Linux the error comes even if no connection waits. With the descriptor of the reserve that shows.
+        let second = if self.reserve.release() { self.accept(true).ok() } else { None };
+        if !matches!(second, Some(None)) && self.starved.is_due(now) {
+            log::warn!(target: LOG, "the system refuses another connection: {error}");
+        }
+        if second.is_none() {
+            self.pause(now);
+        }
+        let arrival = second.flatten();
+        if arrival.is_none() {
+            self.reserve.fill();
+        }
+        arrival
+    }
+
+    /// Accepts a connection, if one waits.
+    ///
+    /// # Errors
+    /// Another one may wait, and the system has no descriptor or memory for it.
+    fn accept(&mut self, took_reserve: bool) -> io::Result<Option<Arrival>> {
         match self.listener.accept() {
-            Ok((stream, address)) => {
-                self.is_starved = false;
-                return Some(Arrival { stream, address });
-            }
+            Ok((stream, address)) => return Ok(Some(Arrival { stream, address, took_reserve })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_ready = false,
             // The client has given up before it was accepted, or a signal has come.
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
-            Err(error) => {
-                if !std::mem::replace(&mut self.is_starved, true) {
-                    log::warn!(target: LOG, "cannot accept, trying again every {STARVED_PAUSE:?}: {error}");
-                }
-                self.paused_until = now.checked_add(STARVED_PAUSE);
-            }
+            Err(error) => return Err(error),
         }
-        None
+        Ok(None)
+    }
+
+    /// Takes a new descriptor in reserve, unless there is one. Returns whether there is.
+    pub(super) fn fill_reserve(&mut self) -> bool {
+        self.reserve.fill()
     }
 
     /// Takes back a connection for which there is no room. It is the next one.
     pub(super) fn put_back(&mut self, arrival: Arrival) {
         self.put_back = Some(arrival);
+    }
+
+    /// Accepts nothing for a while, or until a session has ended.
+    pub(super) fn pause(&mut self, now: Instant) {
+        self.paused_until = now.checked_add(STARVED_PAUSE);
+    }
+}
+
+impl Arrival {
+    /// Answers without waiting for the request, and closes the connection.
+    pub(super) fn refuse(mut self, refusal: Refusal, clock: Option<fn() -> SystemTime>) {
+        let mut request = [0; 4 << 10];
+        let is_head = self.stream.read(&mut request).is_ok_and(|_| request.starts_with(b"HEAD "));
+        let answer = refusal.response().encode(is_head, clock).expect("a final status without reserved headers");
+        // The client may have left, or may not read.
+        let _ = self.stream.write(&answer).and_then(|_| self.stream.shutdown(Shutdown::Write));
+        // Closing a socket with unread bytes resets it, and the client may lose the answer.
+        for _ in 0..LAST_READS {
+            if !self.stream.read(&mut request).is_ok_and(|count| count > 0) {
+                break;
+            }
+        }
     }
 }
 

@@ -30,8 +30,16 @@ pub enum WhenFull {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most connections, in any phase. Refused ones do not count. Default 100,000. The system's limit of open files
-    /// applies too: beyond it, connections wait in the backlog.
+    /// The most connections, in any phase. Refused ones do not count. Default 100,000.
+    ///
+    /// On Unix the limit of open files of the process (`RLIMIT_NOFILE`, the soft one) caps it, less a reserve of an
+    /// eighth: at least 32 and at most 512 descriptors, and no more than half of them. Half of the reserve is for
+    /// connections that are being refused, half for whatever else your program opens. The server asks for the limit
+    /// when it is made and in [`set_limits`](super::Server::set_limits); a program that raises it does so before.
+    ///
+    /// Your program, or several servers in one process, may use up the descriptors all the same. Then the oldest
+    /// connection without a whole request makes room, as at any limit. If there is none, a descriptor that the server
+    /// keeps for this serves to answer 503 at once and close; with [`WhenFull::Wait`], new connections wait.
     pub max_connections: usize,
     /// The treatment of a connection beyond `max_connections`. Default [`WhenFull::Refuse`].
     pub when_full: WhenFull,

@@ -31,6 +31,7 @@ impl Rarely {
 #[derive(Debug, Default)]
 pub(super) struct Warnings {
     pub(super) evicting: Rarely,
+    pub(super) capped: Rarely,
     pub(super) unregistered: Rarely,
 }
 

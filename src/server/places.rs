@@ -1,11 +1,11 @@
 //! Accepting connections, and making room for them.
 
 use super::{
-    Server, accept::Arrival, intake::Intake, limits::WhenFull, logging::LOG, openings::Group, refusal::Refusal,
-    session_id::LocalId,
+    Server, accept::Arrival, descriptors::Allowance, intake::Intake, limits::WhenFull, logging::LOG, openings::Group,
+    refusal::Refusal,
 };
 use crate::Connection;
-use std::{sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 /// The most connections that one turn accepts, so that the sessions do not wait for new ones.
 const ACCEPTS_PER_TURN: usize = 256;
@@ -60,6 +60,17 @@ impl Server {
 
     /// Serves or refuses a new connection. It may take the place of an older one.
     pub(super) fn admit(&mut self, arrival: Arrival, now: Instant) {
+        if arrival.took_reserve && !self.replace_reserve(now) {
+            match self.life.acceptor_mut() {
+                Some(acceptor) if self.shared.limits.when_full == WhenFull::Wait => {
+                    acceptor.put_back(arrival);
+                    acceptor.pause(now);
+                }
+                Some(_) => self.refuse_at_once(arrival, Refusal::ServerFull),
+                None => self.refuse_at_once(arrival, Refusal::Stopping),
+            }
+            return;
+        }
         let refusal = match self.life.intake() {
             // Every request is refused anyway.
             Intake::RefuseAll => None,
@@ -72,11 +83,7 @@ impl Server {
                     // The requests of those that could have made room have come.
                     Some(acceptor) => return acceptor.put_back(arrival),
                     // Your code has stopped the server meanwhile.
-                    None => {
-                        self.shared.tally.accepted += 1;
-                        self.shared.tally.dropped += 1;
-                        return;
-                    }
+                    None => return self.refuse_at_once(arrival, Refusal::Stopping),
                 }
                 refusal
             }
@@ -87,7 +94,7 @@ impl Server {
             return;
         }
         let connection = Connection::server(Arc::clone(&self.config), now);
-        let Arrival { stream, address } = arrival;
+        let Arrival { stream, address, .. } = arrival;
         if let Err(error) = self.sessions.insert(connection, stream, address, refusal, self.poll.registry(), now) {
             if self.warnings.unregistered.is_due(now) {
                 log::warn!(target: LOG, "cannot wait for the connection from {address}: {error}");
@@ -96,11 +103,44 @@ impl Server {
         }
     }
 
+    /// Refuses a connection without a session.
+    fn refuse_at_once(&mut self, arrival: Arrival, refusal: Refusal) {
+        let (address, status) = (arrival.address, refusal.status());
+        log::info!(target: LOG, "{address}: any request is answered with {status}: {refusal}");
+        self.shared.tally.accepted += 1;
+        self.shared.tally.dropped += 1;
+        arrival.refuse(refusal, self.config.date);
+    }
+
+    /// Takes another descriptor in reserve, if need be that of the oldest session whose request has not come.
+    fn replace_reserve(&mut self, now: Instant) -> bool {
+        let count = self.sessions.len();
+        loop {
+            let Some(acceptor) = self.life.acceptor_mut() else { return false };
+            if acceptor.fill_reserve() {
+                return true;
+            }
+            let has_ended = |server: &Self| server.sessions.len() < count;
+            // Another program or thread may have taken the descriptor of that session.
+            if has_ended(self) || !self.end_oldest(Group::All, &"no descriptor is left", has_ended, now) {
+                return false;
+            }
+        }
+    }
+
     /// The reason to refuse a new connection, if there is no room for it and none can be made.
     fn refusal(&mut self, arrival: &Arrival, now: Instant) -> Option<Refusal> {
         let limits = &self.shared.limits;
         if self.sessions.served_from(arrival.address.ip()) < limits.max_connections_per_address {
-            return (!self.make_room(Group::Served, now)).then_some(Refusal::ServerFull);
+            if self.make_room(Group::Served, now) {
+                return None;
+            }
+            let Allowance { limit, served, .. } = self.allowance;
+            if served < self.shared.limits.max_connections && self.warnings.capped.is_due(now) {
+                let why = format_args!("since the process may open {limit} files");
+                log::warn!(target: LOG, "the server is full with {served} connections, {why}");
+            }
+            return Some(Refusal::ServerFull);
         }
         // Others wait behind a connection that waits, so this one does not.
         let is_server_full = !self.places(Group::Served).has_room() && limits.when_full == WhenFull::Refuse;
@@ -108,35 +148,53 @@ impl Server {
     }
 
     /// Makes room for one more session of the group, if there is none: ends the oldest ones whose requests have not
-    /// come. Each gets a turn before, since its request may just have arrived. Returns whether there is room.
+    /// come. Returns whether there is room.
     fn make_room(&mut self, group: Group, now: Instant) -> bool {
-        while !self.places(group).has_room() {
-            let oldest = self.sessions.oldest_unfinished(group).filter(|_| self.places(group).may_have_room());
-            let Some(id) = oldest else { return false };
-            if let Some(entry) = self.sessions.get_mut(id.key()) {
-                entry.socket_mut().assume_ready();
+        loop {
+            let places = self.places(group);
+            if places.has_room() {
+                return true;
             }
-            self.drive(id.key(), now);
-            if !self.places(group).has_room() && self.sessions.oldest_unfinished(group) == Some(id) {
-                self.evict(id, group, now);
+            let has_room = |server: &Self| server.places(group).has_room();
+            if !places.may_have_room() || !self.end_oldest(group, &group, has_room, now) {
+                return false;
             }
         }
-        true
     }
 
-    fn evict(&mut self, id: LocalId, group: Group, now: Instant) {
-        if self.warnings.evicting.is_due(now) {
-            log::warn!(target: LOG, "{group}: connections whose request has not come make room for new ones");
+    /// Ends the oldest session of the group whose request has not come. It gets a turn before, since its request may
+    /// just have arrived, and goes on if it does not stay the oldest or if that turn `is_enough`. Returns whether there
+    /// was one.
+    fn end_oldest(
+        &mut self,
+        group: Group,
+        reason: &dyn fmt::Display,
+        is_enough: impl Fn(&Self) -> bool,
+        now: Instant,
+    ) -> bool {
+        let Some(id) = self.sessions.oldest_unfinished(group) else { return false };
+        if let Some(entry) = self.sessions.get_mut(id.key()) {
+            entry.socket_mut().assume_ready();
         }
-        self.shared.tally.evicted += 1;
-        self.take_turn(id.key(), now, |turn, _| turn.evict());
+        self.drive(id.key(), now);
+        if !is_enough(self) && self.sessions.oldest_unfinished(group) == Some(id) {
+            if self.warnings.evicting.is_due(now) {
+                log::warn!(target: LOG, "{reason}: connections whose request has not come make room for new ones");
+            }
+            self.shared.tally.evicted += 1;
+            self.take_turn(id.key(), now, |turn, _| turn.evict());
+        }
+        true
     }
 
     fn places(&self, group: Group) -> Places {
         let unfinished = self.sessions.unfinished(group);
         let (taken, max) = match group {
-            Group::Served => (self.sessions.served(), self.shared.limits.max_connections),
-            Group::Refused => (self.sessions.refused(), MAX_REFUSED),
+            Group::Served => (self.sessions.served(), self.shared.limits.max_connections.min(self.allowance.served)),
+            Group::Refused => {
+                let left = self.allowance.served_and_refused.saturating_sub(self.sessions.served());
+                (self.sessions.refused(), MAX_REFUSED.min(left))
+            }
             Group::All => (unfinished, self.shared.limits.max_handshakes),
         };
         Places { taken, unfinished, max }

@@ -26,6 +26,7 @@ impl Server {
     fn accept_last(&mut self, now: Instant) {
         let Some(mut acceptor) = self.life.stop_accepting() else { return };
         acceptor.set_ready();
+        acceptor.end_pause();
         for _ in 0..LAST_ACCEPTS {
             match acceptor.next(now) {
                 Some(arrival) => self.admit(arrival, now),

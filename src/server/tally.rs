@@ -18,8 +18,9 @@ use std::fmt;
 pub struct Tally {
     /// The connections taken from the listener.
     pub accepted: u64,
-    /// The accepted connections that were dropped at once: 256 refused ones were open, the loop could not wait for the
-    /// socket, or your code stopped the server at that moment.
+    /// The accepted connections that got no session. When no descriptor was left, or your code stopped the server at
+    /// that moment, they were answered with 503. When too many refused ones were open, or the loop could not wait for
+    /// the socket, they were closed.
     pub dropped: u64,
     /// The connections whose request had not come and that ended to make room for others. They also count as ended by
     /// [`CauseKind::Aborted`].

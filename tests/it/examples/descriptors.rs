@@ -2,8 +2,10 @@
 
 use super::EchoServer;
 use crate::support::{
-    loopback::dial,
+    Raw,
+    loopback::{PATIENCE, RawClient, dial},
     process::{Process, path_of},
+    request_head,
 };
 use std::{
     fs,
@@ -21,24 +23,131 @@ fn processor_time(pid: u32) -> Duration {
     Duration::from_millis(10 * ticks.sum::<u64>())
 }
 
-#[test]
-fn running_out_of_descriptors_does_not_make_the_server_spin() {
+/// An echo server with `limit` descriptors.
+fn limited(limit: usize, listen: &str) -> EchoServer {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -n 40 && exec \"$0\" --listen 127.0.0.1:0"]).arg(path_of("echo"));
-    let server = EchoServer::from_process(Process::spawn(&mut shell));
-    let mut first = server.open("/echo");
-    first.echo("before");
+    shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" --listen {listen}")]).arg(path_of("echo"));
+    EchoServer::from_process(Process::spawn(&mut shell))
+}
 
-    let crowd: Vec<_> = (0..100).map(|_| dial(server.address)).collect();
-    server.process.stderr.find("cannot accept");
+/// The head of the answer to a request for `/echo`, and the client.
+fn ask(server: &EchoServer) -> (String, RawClient) {
+    let mut client = RawClient::dial(server.address);
+    client.write(&request_head("/echo", &[]));
+    (client.head(), client)
+}
+
+/// Opens connections until one is refused, and returns the open ones.
+fn fill(server: &EchoServer) -> Vec<RawClient> {
+    let mut clients = Vec::new();
+    for _ in 0..1000 {
+        let (head, client) = ask(server);
+        if !head.starts_with("HTTP/1.1 101 ") {
+            assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+            return clients;
+        }
+        clients.push(client);
+    }
+    panic!("the limit does not matter")
+}
+
+/// Checks that the server does next to nothing for a second.
+#[track_caller]
+fn assert_idle(server: &EchoServer) {
     let (begin, used) = (Instant::now(), processor_time(server.process.id()));
     // The time for which it is watched.
     thread::sleep(Duration::from_secs(1));
     let used = processor_time(server.process.id()) - used;
     assert!(used < begin.elapsed() / 2, "it spins: {used:?} in {:?}", begin.elapsed());
-    first.echo("without a free descriptor");
+}
 
-    drop(crowd);
-    server.open("/echo").echo("after");
-    first.echo("after");
+/// The program itself needs a dozen descriptors. Of 40, the server leaves 20 to it and to refused clients. Of 20, it
+/// leaves 10, which are not enough.
+#[test]
+fn a5_newcomers_get_503_while_open_clients_hold_all_descriptors() {
+    for (limit, listen, warning) in [
+        (40, "127.0.0.1:0", "the server is full with 20 connections"),
+        (20, "127.0.0.1:0", "the system refuses another connection"),
+        (20, "[::1]:0", "the system refuses another connection"),
+    ] {
+        let server = limited(limit, listen);
+        let mut clients = fill(&server);
+        for _ in 0..100 {
+            let (head, _) = ask(&server);
+            assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+        }
+        for client in &mut clients {
+            client.echo("without a free descriptor");
+        }
+        assert_idle(&server);
+        drop(clients.pop());
+        let begin = Instant::now();
+        let mut next = loop {
+            let (head, client) = ask(&server);
+            if head.starts_with("HTTP/1.1 101 ") {
+                break client;
+            }
+            assert!(begin.elapsed() < PATIENCE, "there is room for one");
+        };
+        next.echo("after");
+        server.process.signal("KILL");
+        let (_, _, stderr) = server.process.wait();
+        assert!(stderr.iter().any(|line| line.contains(warning)), "{stderr:#?}");
+        assert!(stderr.len() <= 2, "one line per minute and reason: {stderr:#?}");
+    }
+}
+
+#[test]
+fn a5_a_silent_newcomer_is_told_503_too() {
+    let server = limited(20, "127.0.0.1:0");
+    let _clients = fill(&server);
+    for _ in 0..10 {
+        let answer = RawClient::dial(server.address).rest_as_text();
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("the server is full\n"), "{answer}");
+    }
+}
+
+#[test]
+fn a5_silent_clients_give_their_descriptors_to_newcomers() {
+    for limit in [20, 40] {
+        let server = limited(limit, "127.0.0.1:0");
+        let mut first = server.open("/echo");
+        first.echo("before");
+        let crowd: Vec<_> = (0..100).map(|_| dial(server.address)).collect();
+        let mut clients = [(); 3].map(|()| server.open("/echo"));
+        for client in clients.iter_mut().chain([&mut first]) {
+            client.echo("without a free descriptor");
+        }
+        assert_idle(&server);
+        drop(crowd);
+        server.open("/echo").echo("after");
+        server.process.signal("KILL");
+        let (_, _, stderr) = server.process.wait();
+        assert!(stderr.iter().any(|line| line.contains("make room for new ones")), "{stderr:#?}");
+        assert!(stderr.len() <= 3, "one line per minute and reason: {stderr:#?}");
+    }
+}
+
+#[test]
+fn a5_a_server_without_descriptors_stops_as_usual() {
+    let server = limited(20, "127.0.0.1:0");
+    let mut clients = fill(&server);
+    server.process.signal("TERM");
+    for client in &mut clients {
+        assert_eq!(client.frame(), Raw::close(1001, ""));
+        client.send(Raw::close(1001, ""));
+        assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
+    }
+    drop(clients);
+    assert_eq!(server.process.wait().0, Some(0));
+}
+
+/// Only the soft limit is lower.
+#[test]
+fn a5_the_example_raises_the_limit() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -S -n 20 && exec \"$0\" --listen 127.0.0.1:0"]).arg(path_of("echo"));
+    let server = EchoServer::from_process(Process::spawn(&mut shell));
+    let mut clients: Vec<_> = (0..40).map(|_| server.open("/echo")).collect();
+    clients.iter_mut().for_each(|client| client.echo("above the soft limit"));
 }
