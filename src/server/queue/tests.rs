@@ -1,0 +1,82 @@
+use super::*;
+use std::sync::{
+    Arc,
+    atomic::AtomicUsize,
+    mpsc::{self, TryRecvError},
+};
+
+#[derive(Clone, Default)]
+struct Wakes(Arc<AtomicUsize>);
+
+impl Wake for Wakes {
+    fn wake(&self) -> io::Result<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn queue(max_bytes: usize) -> (Arc<Queue<u8>>, Wakes) {
+    let wakes = Wakes::default();
+    (Arc::new(Queue::new(Box::new(wakes.clone()), max_bytes)), wakes)
+}
+
+fn on_other_thread<T: Send>(act: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| scope.spawn(act).join().expect("the thread does not panic"))
+}
+
+fn taken(queue: &Queue<u8>) -> Vec<u8> {
+    queue.take_foreign().into()
+}
+
+#[test]
+fn s17_a_full_queue_refuses_commands_until_the_loop_takes_them() {
+    let (queue, wakes) = queue(10);
+    let push = |command, bytes| on_other_thread(|| queue.push(command, bytes, WhenNoRoom::Fail));
+    assert_eq!(
+        [push(1, 7), push(2, 4), push(3, 3), push(4, 1)],
+        [Ok(()), Err(HandleError::Full), Ok(()), Err(HandleError::Full)]
+    );
+    assert_eq!(on_other_thread(|| queue.push(5, 100, WhenNoRoom::Exceed)), Ok(()));
+    assert_eq!((queue.len(), wakes.0.load(Ordering::Relaxed)), (3, 1), "one wake-up for all");
+    assert_eq!((taken(&queue), queue.has_foreign()), (vec![1, 3, 5], false));
+    assert_eq!(push(6, 100), Ok(()), "it waits alone");
+    assert_eq!((push(7, 0), wakes.0.load(Ordering::Relaxed)), (Err(HandleError::Full), 2));
+    queue.set_max_bytes(100);
+    assert_eq!(push(7, 0), Ok(()));
+}
+
+#[test]
+fn s17_a_thread_that_waits_goes_on_when_there_is_room_or_the_loop_has_ended() {
+    let (queue, _) = queue(10);
+    for ends in [false, true] {
+        on_other_thread(|| queue.push(1, 10, WhenNoRoom::Fail)).expect("the queue is empty");
+        let (done, result) = mpsc::channel();
+        let other = Arc::clone(&queue);
+        let thread = thread::spawn(move || done.send(other.push(2, 1, WhenNoRoom::Wait)).expect("the test waits"));
+        thread::yield_now();
+        assert_eq!(result.try_recv(), Err(TryRecvError::Empty));
+        if ends {
+            queue.close();
+        } else {
+            assert_eq!(taken(&queue), [1]);
+        }
+        assert_eq!(result.recv(), Ok(if ends { Err(HandleError::Stopped) } else { Ok(()) }));
+        thread.join().expect("the thread does not panic");
+        taken(&queue);
+    }
+    assert_eq!(queue.push(3, 0, WhenNoRoom::Exceed), Err(HandleError::Stopped));
+    assert_eq!(queue.len(), 0);
+}
+
+#[test]
+fn s17_the_thread_of_the_loop_never_waits() {
+    let (queue, wakes) = queue(0);
+    for command in 0..5 {
+        assert_eq!(queue.push(command, 100, WhenNoRoom::Wait), Ok(()));
+    }
+    on_other_thread(|| queue.push(5, 0, WhenNoRoom::Fail)).expect("the queue is empty");
+    assert_eq!([(); 2].map(|()| queue.pop_own()), [Some(0), Some(1)]);
+    queue.defer_own();
+    assert_eq!((queue.has_own(), queue.pop_own()), (false, None));
+    assert_eq!((taken(&queue), wakes.0.load(Ordering::Relaxed)), (vec![2, 3, 4, 5], 1));
+}
