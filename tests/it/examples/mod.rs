@@ -6,6 +6,8 @@ mod descriptors;
 mod echo;
 mod hostile;
 mod reconnect;
+#[cfg(feature = "serde")]
+mod room_server;
 mod soak;
 #[cfg(unix)]
 mod stopped;

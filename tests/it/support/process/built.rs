@@ -9,7 +9,14 @@ use std::{
 };
 
 /// The examples that tests start.
-const EXAMPLES: [&str; 4] = ["client", "echo", "faults", "soak"];
+const EXAMPLES: &[&str] = &[
+    "client",
+    "echo",
+    "faults",
+    #[cfg(feature = "serde")]
+    "room_server",
+    "soak",
+];
 
 /// The features of this build. With any other set, `default` included, cargo would build everything again.
 const FEATURES: [(&str, bool); 4] = [
@@ -36,7 +43,7 @@ fn build() -> Result<BTreeMap<String, PathBuf>, String> {
         "--message-format=json-render-diagnostics",
     ]);
     cargo.args(["--no-default-features", "--features", &features.collect::<Vec<_>>().join(",")]);
-    cargo.args(EXAMPLES.map(|name| format!("--example={name}")));
+    cargo.args(EXAMPLES.iter().map(|name| format!("--example={name}")));
     cargo.args(place(&env::current_exe().map_err(|error| error.to_string())?));
     let output = cargo.output().map_err(|error| format!("{cargo:?} cannot be run: {error}"))?;
     if !output.status.success() {

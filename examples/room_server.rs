@@ -1,0 +1,110 @@
+//! A server with rooms, as a newcomer writes it: tokens, subprotocols, notices of who comes and goes, JSON, a clock.
+//!
+//! ```text
+//! cargo run --release --features serde --example room_server
+//! ```
+//!
+//! Clients connect to `ws://127.0.0.1:8080/ws/{room}?token=secret&name=anna`. A text is a message to the room. The text
+//! `/close 4001 bye` asks the server to close with this code and reason.
+
+use serde_json::{Value, json};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use statesocket::{
+    CloseCode, Config, Disconnect, Message, SharedMessage,
+    handshake::{Accept, Request, Response},
+    http::{
+        StatusCode,
+        header::{HeaderValue, WWW_AUTHENTICATE},
+    },
+    server::{Handler, Server, Session},
+};
+use std::{env, error::Error, thread, time::Duration};
+
+/// A room of all members, for the clock. No path leads to it, since a room of a path is prefixed.
+const ALL: &str = "all";
+
+struct Member {
+    room: String,
+    name: String,
+}
+
+impl Handler for Member {
+    fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
+        let refusal = match request.query("token").as_deref() {
+            Some("secret") => None,
+            Some(_) => Some(Response::new(StatusCode::FORBIDDEN).body("wrong token\n")),
+            None => {
+                let challenge = HeaderValue::from_static("Bearer");
+                let response = Response::new(StatusCode::UNAUTHORIZED).body("a token is missing\n");
+                Some(response.header(WWW_AUTHENTICATE, challenge).expect("not a reserved header"))
+            }
+        };
+        if let Some(response) = refusal {
+            return session.reject(response).expect("the request has just come");
+        }
+        self.room = format!("room {}", session.param("room").expect("the route has it"));
+        self.name = request.query("name").map_or_else(|| session.id().to_string(), |name| name.into_owned());
+        let accept = Accept::new().preferred_by_server(request, &["chat.v2", "chat.v1"]);
+        session.accept(accept).expect("the request has just come, and the subprotocol is one of its offers");
+        for room in [&self.room, ALL] {
+            session.join(room).expect("the session is open");
+        }
+        let members = session.members(&self.room);
+        self.tell(session, &json!({ "joined": self.name, "members": members }));
+    }
+
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        let Some(text) = message.as_text() else {
+            return session.ensure_closed(CloseCode::UNSUPPORTED_DATA, "this server speaks text");
+        };
+        match text.strip_prefix("/close ") {
+            None => self.tell(session, &json!({ "from": self.name, "text": text })),
+            Some(command) => {
+                let (code, reason) = command.split_once(' ').unwrap_or((command, ""));
+                let closed = code.parse::<u16>().map_err(|error| error.to_string());
+                let closed = closed.and_then(|code| session.close(code, reason).map_err(|error| error.to_string()));
+                if let Err(error) = closed {
+                    // A full output ends the session by itself.
+                    let _ = session.send_json(&json!({ "error": error }));
+                }
+            }
+        }
+    }
+
+    fn on_disconnect(&mut self, session: &mut Session<'_>, end: &Disconnect) {
+        let members = session.members(&self.room);
+        self.tell(session, &json!({ "left": self.name, "code": u16::from(end.code), "members": members }));
+    }
+}
+
+impl Member {
+    fn tell(&self, session: &mut Session<'_>, news: &Value) {
+        session.publish(&self.room, &SharedMessage::json(news).expect("a JSON value"));
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    env_logger::init();
+    let listen = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let mut server = Server::bind(&listen, Config::default())?;
+    server.route("/ws/{room}", || Member { room: String::new(), name: String::new() })?;
+    println!("listening on ws://{}/ws/{{room}}?token=secret&name=you", server.local_addr());
+
+    let (clock, stopper) = (server.handle().blocking(), server.handle());
+    thread::spawn(move || {
+        // It fails once the server has stopped.
+        for tick in (1..).take_while(|tick| clock.publish(ALL, SharedMessage::text(&format!("tick {tick}"))).is_ok()) {
+            log::debug!("tick {tick}");
+            thread::sleep(Duration::from_secs(1));
+        }
+    });
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::spawn(move || {
+        signals.forever().next();
+        stopper.shutdown(CloseCode::GOING_AWAY, Duration::from_secs(5))
+    });
+    Ok(server.run()?)
+}
