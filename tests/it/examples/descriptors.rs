@@ -4,7 +4,7 @@ use super::EchoServer;
 use crate::support::{
     Raw,
     loopback::{PATIENCE, RawClient, dial},
-    process::{Process, path_of},
+    process::{FaultServer, Process, path_of},
     request_head,
 };
 use std::{
@@ -53,11 +53,11 @@ fn fill(server: &EchoServer) -> Vec<RawClient> {
 
 /// Checks that the server does next to nothing for a second.
 #[track_caller]
-fn assert_idle(server: &EchoServer) {
-    let (begin, used) = (Instant::now(), processor_time(server.process.id()));
+fn assert_idle(process: &Process) {
+    let (begin, used) = (Instant::now(), processor_time(process.id()));
     // The time for which it is watched.
     thread::sleep(Duration::from_secs(1));
-    let used = processor_time(server.process.id()) - used;
+    let used = processor_time(process.id()) - used;
     assert!(used < begin.elapsed() / 2, "it spins: {used:?} in {:?}", begin.elapsed());
 }
 
@@ -79,7 +79,7 @@ fn a5_newcomers_get_503_while_open_clients_hold_all_descriptors() {
         for client in &mut clients {
             client.echo("without a free descriptor");
         }
-        assert_idle(&server);
+        assert_idle(&server.process);
         drop(clients.pop());
         let begin = Instant::now();
         let mut next = loop {
@@ -118,7 +118,7 @@ fn a5_silent_clients_give_their_descriptors_to_newcomers() {
         for client in clients.iter_mut().chain([&mut first]) {
             client.echo("without a free descriptor");
         }
-        assert_idle(&server);
+        assert_idle(&server.process);
         drop(crowd);
         server.open("/echo").echo("after");
         server.process.signal("KILL");
@@ -150,4 +150,41 @@ fn a5_the_example_raises_the_limit() {
     let server = EchoServer::from_process(Process::spawn(&mut shell));
     let mut clients: Vec<_> = (0..40).map(|_| server.open("/echo")).collect();
     clients.iter_mut().for_each(|client| client.echo("above the soft limit"));
+}
+
+/// Of 14 descriptors, the server leaves 7 to the program, which are not enough.
+#[test]
+fn a5_newcomers_may_wait_for_a_descriptor() {
+    const FILES: usize = 14;
+    let server = FaultServer::start(&["--files", &FILES.to_string(), "--wait"]);
+    let ask = || {
+        let mut client = RawClient::dial(server.address);
+        client.write(&request_head("/echo", &[]));
+        client
+    };
+    let is_answered = |client: &RawClient| {
+        client.stream().set_read_timeout(Some(Duration::from_millis(300))).expect("a socket has timeouts");
+        let is_answered = client.stream().peek(&mut [0]).is_ok();
+        client.stream().set_read_timeout(Some(PATIENCE)).expect("a socket has timeouts");
+        is_answered
+    };
+    let mut open = Vec::new();
+    let mut waiting = loop {
+        let client = ask();
+        if !is_answered(&client) {
+            break [client, ask(), ask()];
+        }
+        open.push(client);
+    };
+    let used = fs::read_dir(format!("/proc/{}/fd", server.process.id())).expect("the process exists").count();
+    assert!(used >= FILES, "the descriptors are used up before the limit for connections");
+    assert_idle(&server.process);
+    for client in &mut waiting {
+        assert!(!is_answered(client));
+        drop(open.pop());
+        assert!(client.head().starts_with("HTTP/1.1 101 "));
+        client.echo("after the wait");
+    }
+    drop((open, waiting));
+    assert_eq!(server.stop().count("dropped"), 0);
 }

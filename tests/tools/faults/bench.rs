@@ -96,7 +96,8 @@ fn figures(lines: &[String], echoes: (u64, u64)) -> Result<Figures, Box<dyn Erro
             "accepted" => figures.accepted = count,
             "heap at the peak" => figures.heap_at_the_peak = count,
             "heap left" => figures.heap_left = count,
-            "clean" => {}
+            // Evicted connections have a cause, too.
+            "clean" | "evicted" => {}
             cause => figures.ended.push((cause.to_owned(), count)),
         }
     }

@@ -7,6 +7,7 @@ use crate::{
 };
 use socket2::SockRef;
 use std::{
+    collections::VecDeque,
     error::Error,
     io,
     net::{Shutdown, SocketAddr},
@@ -23,7 +24,7 @@ struct Fault {
     /// The configuration of the server.
     server: &'static [&'static str],
     act: Act,
-    /// What the peers see, and how the server counts each end.
+    /// What the peers see, and how the server counts the ends: all causes, in the order of `CauseKind::ALL`.
     expected: (&'static str, &'static str),
     /// The most heap per connection, in bytes.
     most_heap: u64,
@@ -44,12 +45,31 @@ const RECYCLED: u64 = 4 << 20;
 const SLOW: &[&str] = &["--drain-ms", "500", "--drain-rate", "1048576"];
 const HALF: &[&str] = &["--message-ms", "500"];
 const POOR: &[&str] = &["--memory-mib", "512", "--max-message-mib", "1024"];
+/// Places that are full after a second.
+const BUSY: &[&str] = &["--max-handshakes", "1000"];
+const FEW_FILES: &[&str] = &["--files", "1024"];
 const SHORT: &[&str] = &["--opening-ms", "500", "--message-ms", "500"];
 
 fn faults(args: &Args) -> Vec<Fault> {
     let fault = |name, n, server, act, expected| Fault { name, n, server, act, expected, most_heap: u64::MAX };
     vec![
         fault("connects and says nothing", args.silent, &["--opening-ms", "3000"], say_nothing, ("EOF", "timed out")),
+        fault("1,100 silent a second", 4_400, BUSY, |to, n| besiege(to, n, b""), ("101", "transport lost, aborted")),
+        fault(
+            "1,100 half heads a second",
+            4_400,
+            BUSY,
+            |to, n| besiege(to, n, b"GET"),
+            ("101", "transport lost, aborted"),
+        ),
+        fault(
+            "silent, with 1,024 files",
+            4_400,
+            FEW_FILES,
+            |to, n| besiege(to, n, b""),
+            ("101", "transport lost, aborted"),
+        ),
+        fault("open until no file is left", 2_000, FEW_FILES, open_all, ("503", "rejected, transport lost")),
         fault("request byte by byte", args.crowd, SHORT, |to, n| trickle(to, n, None), ("408", "timed out")),
         fault(
             "frame header byte by byte",
@@ -150,7 +170,8 @@ fn judge(fault: &Fault, told: &str, figures: &Figures) -> Result<(), String> {
     if back != sent {
         return Err(format!("{} echoes are lost", sent - back));
     }
-    if figures.ended != [(fault.expected.1.to_owned(), figures.accepted)] {
+    let causes: Vec<_> = figures.ended.iter().map(|(cause, _)| cause.as_str()).collect();
+    if causes.join(", ") != fault.expected.1 {
         return Err(format!("all should have ended as {}", fault.expected.1));
     }
     // The neighbours and what the server shares among all have a part in the peak.
@@ -201,6 +222,56 @@ fn end(peer: &mut Peer) -> io::Result<String> {
 
 fn say_nothing(to: SocketAddr, n: usize) -> io::Result<String> {
     all_told(&mut crowd(n, || Peer::dial(to))?, end)
+}
+
+/// Connects `n` times at 1,100 per second and sends no more than `bytes`, while newcomers echo. Prints how long one
+/// waited at most.
+fn besiege(to: SocketAddr, n: usize, bytes: &[u8]) -> io::Result<String> {
+    const PER_TICK: usize = 11;
+    const TICK: Duration = Duration::from_millis(10);
+    /// More than the server has places for. The others have been evicted.
+    const KEPT: usize = 2_000;
+    let begin = Instant::now();
+    let ticks = n / PER_TICK;
+    let newcomers = thread::spawn(move || {
+        let mut longest = Duration::ZERO;
+        while begin.elapsed() < TICK * ticks as u32 {
+            let came = Instant::now();
+            if !Peer::open(to)?.echoes("a newcomer") {
+                return Err(io::Error::other("a newcomer's echo is lost"));
+            }
+            longest = longest.max(came.elapsed());
+            thread::sleep(TICK);
+        }
+        Ok(longest)
+    });
+    let mut kept = VecDeque::new();
+    for tick in 1..=ticks {
+        for _ in 0..PER_TICK {
+            let mut peer = Peer::dial(to)?;
+            peer.write(bytes)?;
+            kept.push_back(peer);
+        }
+        kept.drain(..kept.len().saturating_sub(KEPT));
+        thread::sleep((TICK * tick as u32).saturating_sub(begin.elapsed()));
+    }
+    let longest = newcomers.join().map_err(|_| io::Error::other("the newcomers panicked"))??;
+    println!("newcomers among them waited for {longest:.1?} at most, from the connect to the first echo");
+    Ok("101".to_owned())
+}
+
+/// Opens connections until one is refused, and some more. Checks that each of those gets an answer.
+fn open_all(to: SocketAddr, n: usize) -> io::Result<String> {
+    let mut open = Vec::new();
+    for _ in 0..n {
+        let mut peer = Peer::ask(to, "/echo")?;
+        match peer.status()?.as_str() {
+            "101" => open.push(peer),
+            "503" if open.len() > n / 10 => {}
+            other => return Err(io::Error::other(format!("{other} after {}", open.len()))),
+        }
+    }
+    Ok("503".to_owned())
 }
 
 /// Sends a request, or `bytes` on an open connection, one byte at a time and the last one over and over, until time is

@@ -4,7 +4,7 @@ use clap::Args;
 use statesocket::{
     CauseKind, Config, Disconnect, Message,
     handshake::Request,
-    server::{Handler, Server, Session, Tally},
+    server::{Handler, Limits, Server, Session, Tally, WhenFull},
 };
 use std::{
     error::Error,
@@ -40,6 +40,15 @@ pub(crate) struct ServeArgs {
     /// `Config::max_message_bytes` and `max_frame_bytes`, in MiB.
     #[arg(long, hide = true)]
     max_message_mib: Option<u64>,
+    /// `Limits::max_handshakes`.
+    #[arg(long, hide = true)]
+    max_handshakes: Option<usize>,
+    /// `WhenFull::Wait`.
+    #[arg(long, hide = true)]
+    wait: bool,
+    /// The descriptors of the process.
+    #[arg(long, hide = true)]
+    files: Option<u64>,
     /// The address space of the process, in MiB.
     #[arg(long, hide = true)]
     memory_mib: Option<u64>,
@@ -50,7 +59,10 @@ pub(crate) struct ServeArgs {
 /// Prints its address first, then the end of each connection that had a handler, and last the figures: one line each, a
 /// name and a number.
 pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
-    rlimit::increase_nofile_limit(u64::MAX)?;
+    match args.files {
+        Some(files) => rlimit::Resource::NOFILE.set(files, files)?,
+        None => drop(rlimit::increase_nofile_limit(u64::MAX)?),
+    }
     if let Some(mib) = args.memory_mib {
         rlimit::Resource::AS.set(mib << 20, mib << 20)?;
     }
@@ -59,6 +71,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
     let (tally, peak) = outcome.ok_or("the closure is called once")??;
     let mut out = io::stdout().lock();
     writeln!(out, "accepted {}\ndropped {}\nclean {}", tally.accepted, tally.dropped, tally.clean)?;
+    writeln!(out, "evicted {}", tally.evicted)?;
     for kind in CauseKind::ALL {
         writeln!(out, "{kind} {}", tally.ended(kind))?;
     }
@@ -75,6 +88,10 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), Box<dyn Error>> {
 /// Returns the tally, and the bytes that the connections held at the peak, without those of an idle server.
 fn serve_measured(args: &ServeArgs) -> Result<(Tally, u64), Box<dyn Error>> {
     let mut server = Server::bind(&args.listen, config(args))?;
+    server.set_limits(Limits::default().with(|limits| {
+        limits.max_handshakes = args.max_handshakes.unwrap_or(limits.max_handshakes);
+        limits.when_full = if args.wait { WhenFull::Wait } else { WhenFull::Refuse };
+    }));
     for path in ["/echo", "/wait", "/panic"] {
         server.route(path, || Echo)?;
     }
