@@ -1,5 +1,6 @@
 //! The connection: a facade over private types, each of which keeps its own invariants.
 
+mod abort;
 mod clock;
 mod closing;
 mod incoming;
@@ -210,6 +211,28 @@ impl Connection {
     #[must_use]
     pub fn disconnected(&self) -> Option<&Disconnect> {
         self.outcome.disconnect()
+    }
+
+    /// Whether both parties have closed and the transport has taken our Close.
+    ///
+    /// [`Disconnect::is_clean`] counts our Close as soon as it is queued. This is final once the last byte has been
+    /// written or dropped: it stays `false` if the transport fails, or a timer expires, before our Close has left.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Event, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// let mut close = *b"\x88\x80\0\0\0\0";
+    /// let Some(Event::Disconnect(end)) = connection.receive(&mut &mut close[..], now) else { panic!() };
+    /// assert!(end.is_clean && !connection.has_closed_cleanly(), "our Close is queued");
+    /// connection.write_to(std::io::sink())?;
+    /// assert!(connection.has_closed_cleanly());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn has_closed_cleanly(&self) -> bool {
+        self.outcome.is_clean() && self.clock.is_mark_written()
     }
 
     /// Whether this end may send messages now.

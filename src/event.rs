@@ -137,8 +137,10 @@ pub struct Disconnect {
     /// The party that began the end: with the first Close that this endpoint sent or received, with a rejection, or
     /// with an abort. `None` if the network began it, or a timeout that sends no Close.
     pub initiator: Option<Party>,
-    /// Whether both parties have sent and received a Close (section 7.1.4). So it is `false`, and the code is 1006, for
-    /// all that ends before the connection is open, also for an answered request of plain HTTP.
+    /// Whether both parties have sent and received a Close (section 7.1.4). Ours may still be queued:
+    /// [`Connection::has_closed_cleanly`](crate::Connection::has_closed_cleanly) says whether it has left. It is
+    /// `false`, and the code is 1006, for all that ends before the connection is open, also for an answered request of
+    /// plain HTTP.
     ///
     /// With [`CloseReply::Manual`](crate::CloseReply::Manual) the event comes before our Close and says `false`. After
     /// our Close, [`Connection::disconnected`](crate::Connection::disconnected) has the final value.

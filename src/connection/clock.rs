@@ -55,7 +55,7 @@ struct Keepalive {
     is_unanswered: bool,
     /// The Pong of the last one has not come.
     awaits_pong: bool,
-    /// The number of queued bytes up to the end of the last one; after our Close, up to the end of that.
+    /// The number of queued bytes up to the mark: the end of the last one; after our Close, the end of that.
     unwritten: u32,
     /// The first unanswered one has not been written yet.
     is_first_unwritten: bool,
@@ -219,10 +219,15 @@ impl Clock {
         keepalive.number.to_be_bytes()
     }
 
-    /// Marks the end of the `queued` bytes: a keepalive Ping or our Close has just been queued. No byte before the mark
-    /// may be taken out of the output again.
+    /// Marks the end of the `queued` bytes: a keepalive Ping or our Close has just been queued, or no byte follows. No
+    /// byte before the mark may be taken out of the output again.
     pub(super) fn mark(&mut self, queued: usize) {
         self.keepalive.unwritten = u32::try_from(queued).unwrap_or(u32::MAX);
+    }
+
+    /// Whether the bytes before the [mark](Self::mark) have been written. Bytes that were dropped never are.
+    pub(super) const fn is_mark_written(&self) -> bool {
+        self.keepalive.unwritten == 0
     }
 
     /// Records that `count` bytes were written. A wait for an answer begins when the last byte of the question has been

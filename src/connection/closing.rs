@@ -20,7 +20,9 @@ use http::StatusCode;
 /// # C: commands that end the connection
 ///
 /// `close`, `ensure_closed`, `shutdown` and `abort` differ before the connection is open, and in their errors. `fail`
-/// is like `close`, but nothing of the peer is handed out any more. `reply_close` only answers a Close.
+/// is like `close`, but nothing of the peer is handed out any more. `reply_close` only answers a Close. `finish` is
+/// like `abort`, but the queued bytes are written before the socket is closed. Once the connection has ended, both do
+/// that.
 ///
 /// | phase | `close` | `ensure_closed` | `shutdown` | `abort` |
 /// |---|---|---|---|---|
@@ -162,29 +164,6 @@ impl Connection {
             self.refuse(unavailable);
         } else {
             self.ensure_closed(code, "");
-        }
-    }
-
-    /// Ends the connection without a closing handshake. Drops the queued bytes and has the driver close the socket at
-    /// once, even if both parties have closed and only the end of the stream is missing.
-    ///
-    /// ```
-    /// use statesocket::{Cause, Event, Phase, SocketAction};
-    /// # use statesocket::{Agreed, Config, Connection, Role};
-    /// # use std::{sync::Arc, time::Instant};
-    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
-    /// # let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
-    /// connection.abort();
-    /// assert_eq!(connection.phase(), Phase::Closed);
-    /// assert!(matches!(connection.poll_event(), Some(Event::Disconnect(end)) if end.cause == Cause::Aborted));
-    /// assert_eq!(connection.poll_socket(), Some(SocketAction::Close));
-    /// assert!(connection.is_finished());
-    /// ```
-    pub fn abort(&mut self) {
-        if self.can(Action::Abort) {
-            self.end_aborted(self.local_party(), Cause::Aborted, Some(self.local_party()));
-        } else {
-            self.skip_to_close();
         }
     }
 
@@ -356,28 +335,15 @@ impl Connection {
         self.end(cause, initiator, Ending::Drain);
     }
 
-    /// Ends without sending anything more.
-    pub(super) fn end_aborted(&mut self, party: Party, cause: Cause, initiator: Option<Party>) {
-        self.transition(party, Action::Abort);
-        self.end(cause, initiator, Ending::Close);
-    }
-
     /// The last step of every end: prepares the steps for the socket and the one `Disconnect`.
-    fn end(&mut self, cause: Cause, initiator: Option<Party>, ending: Ending) {
+    pub(super) fn end(&mut self, cause: Cause, initiator: Option<Party>, ending: Ending) {
         debug_assert_eq!(self.phase(), Phase::Closed, "only a closed connection has ended");
-        // A client that is rejected may still have a part of its request queued.
-        if self.transport.has_failed() || ending == Ending::Close {
+        if self.transport.has_failed() {
             self.outgoing.clear();
         }
         self.incoming.discard();
         self.transport.end(ending);
         self.outgoing.end();
         self.outcome.report(cause, initiator);
-    }
-
-    /// Drops the queued bytes and has the driver close the socket at once.
-    pub(super) fn skip_to_close(&mut self) {
-        self.outgoing.clear();
-        self.transport.skip_to_close();
     }
 }

@@ -44,6 +44,11 @@ impl Outcome {
         }
     }
 
+    /// Whether both parties have sent their Close. Ours may still be queued.
+    pub(super) fn is_clean(&self) -> bool {
+        self.0.as_ref().is_some_and(|parting| parting.is_clean())
+    }
+
     /// The peer's Close.
     pub(super) fn received(&self) -> Option<&CloseFrame> {
         self.0.as_ref()?.received.as_ref()
@@ -58,7 +63,7 @@ impl Outcome {
     /// that began the end, if no Close did.
     pub(super) fn report(&mut self, cause: Cause, initiator: Option<Party>) {
         let parting = self.0.get_or_insert_default();
-        let is_clean = parting.received.is_some() && parting.sent.is_some();
+        let is_clean = parting.is_clean();
         if let Some(disconnect) = &mut parting.disconnect {
             disconnect.is_clean = is_clean;
             disconnect.sent.clone_from(&parting.sent);
@@ -98,6 +103,12 @@ impl Outcome {
     /// The `Disconnect`, once it has been handed out.
     pub(super) fn disconnect(&self) -> Option<&Disconnect> {
         self.0.as_ref().filter(|parting| !parting.is_due)?.disconnect.as_ref()
+    }
+}
+
+impl Parting {
+    const fn is_clean(&self) -> bool {
+        self.received.is_some() && self.sent.is_some()
     }
 }
 

@@ -107,12 +107,12 @@ impl Connection {
         if may_bring_messages && self.is_reading_paused() && self.transport.is_open() {
             return Some(Hold::Pause);
         }
-        self.is_output_high().then_some(Hold::Output)
+        (self.phase() == Phase::Open && self.is_output_high()).then_some(Hold::Output)
     }
 
-    /// Whether the output holds the peer's messages back, or would if your code did not.
+    /// Whether your code may send, and more is queued than the marks of the output allow.
     pub(crate) fn is_output_high(&self) -> bool {
-        self.phase() == Phase::Open && self.outgoing.level_now(self.marks()) == Level::High
+        self.can_send() && self.outgoing.level_now(self.marks()) == Level::High
     }
 
     /// Tells the connection that the peer has ended the stream. Take the events that follow with
@@ -138,7 +138,9 @@ impl Connection {
     /// reason.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.transport.is_open() && !self.transport.is_closing() && self.held_by().is_none()
+        // As long as last bytes leave, unread ones must not pile up: closing the socket over them resets it.
+        let is_closing = self.transport.is_closing() && self.outgoing.is_empty();
+        self.transport.is_open() && !is_closing && self.held_by().is_none()
     }
 
     /// Sets the pending times, and says whether `receive` must hand out nothing of its input. Without input the general
@@ -253,6 +255,8 @@ impl Connection {
                 Event::Accepted(Box::new(response))
             }
             Answer::Rejected(response) => {
+                // A part of the request may still be queued.
+                self.outgoing.clear();
                 self.end_answered(Cause::Rejected(response.status), Ending::Close);
                 Event::Rejected(Box::new(response))
             }

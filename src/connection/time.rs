@@ -173,9 +173,9 @@ impl Connection {
             Phase::Idle | Phase::Requested => Waits::Nothing,
             Phase::Open => Waits::Messages { can_ping: !self.transport.has_failed() },
             Phase::ClientClosed | Phase::ApplicationClosed => Waits::Close,
+            Phase::Closed if !self.outgoing.is_empty() => Waits::Close,
             Phase::Closed if self.transport.is_closing() => Waits::Nothing,
-            Phase::Closed if self.outgoing.is_empty() => Waits::Eof,
-            Phase::Closed => Waits::Close,
+            Phase::Closed => Waits::Eof,
         }
     }
 

@@ -113,7 +113,7 @@ impl Transport {
         }
     }
 
-    /// Whether no step remains but `Close`.
+    /// Whether no step remains but `Close`, once the output is written.
     pub(super) fn is_closing(&self) -> bool {
         matches!(self.ending, Ending::Close | Ending::Done)
     }

@@ -136,6 +136,9 @@ of_a_trace! {
 
     #[test]
     fn i_31_a_close_is_sent_as_asked_and_answered_as_received(31);
+
+    #[test]
+    fn i_32_a_reported_end_stays_as_reported(32);
 }
 
 proptest! {

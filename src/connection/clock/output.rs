@@ -65,7 +65,8 @@ impl OutputTimes {
     /// they were the last ones of the phase.
     pub(super) fn bytes_written(&mut self, count: usize, is_last: bool) -> bool {
         self.drained = self.drained.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-        is_last && std::mem::replace(&mut self.is_last, false)
+        // Bytes that leave before a time is set are never seen as the last ones.
+        is_last && (std::mem::replace(&mut self.is_last, false) || self.may_queue_more)
     }
 
     /// Sets the times to `now`. `has_written` says that bytes were written since the last call. Returns whether the

@@ -4,5 +4,6 @@ mod abnormal;
 mod codes;
 mod commands;
 mod ends;
+mod finish;
 mod handshake;
 mod manual;

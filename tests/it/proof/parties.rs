@@ -95,7 +95,7 @@ impl Parties {
     fn step(&mut self, step: &Step, has_ended: bool) {
         match &step.call {
             Call::Accept(_) => self.local = Connected,
-            Call::Reject(_) | Call::Respond(_) | Call::Abort | Call::Fail(..) => self.end(),
+            Call::Reject(_) | Call::Respond(_) | Call::Abort | Call::Finish | Call::Fail(..) => self.end(),
             Call::Close(..) | Call::EnsureClosed(..) | Call::ReplyClose | Call::Shutdown(_) => self.close(),
             Call::HandleTimeout | Call::SetConfig(_) if has_ended => self.end(),
             Call::TransportFailed => self.is_lost = true,

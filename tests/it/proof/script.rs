@@ -203,14 +203,15 @@ impl<'a> Script<'a> {
             }
             21 if source.ratio(1, 4)? => Call::Shutdown(*source.choose(&[1001, 1012])?),
             22 if source.ratio(1, 6)? => Call::Abort,
+            22 if source.ratio(1, 6)? => Call::Finish,
             23 if source.ratio(1, 4)? => Call::Fail(*source.choose(&[1008, 1005, 1006, 4000])?, text(source)?),
             20 => Call::SetConfig(source.arbitrary()?),
             _ => Call::Text("again".to_owned()),
         })
     }
 
-    /// The end by the clock: the peer sends nothing more, and the output is written or cannot be. The application ends
-    /// a connection that has no deadline because the configuration has none.
+    /// The end by the clock: the peer sends nothing more, and the output is written or cannot be. If the configuration
+    /// has no deadlines, the application ends the connection, and the driver gives up output that cannot be written.
     fn end(&mut self) {
         let is_written = !self.has_failed && self.is_read;
         let subject = &mut self.subject;
@@ -229,6 +230,9 @@ impl<'a> Script<'a> {
                     subject.wait(deadline.saturating_duration_since(subject.now));
                     subject.call(Call::HandleTimeout);
                 }
+                None if subject.connection.output_len() > 0 && subject.connection.phase() == Phase::Closed => {
+                    subject.call(Call::TransportFailed);
+                }
                 None => subject.call(Call::Abort),
             }
             subject.take_events();
@@ -237,7 +241,9 @@ impl<'a> Script<'a> {
         {
             subject.call(call);
         }
-        for call in [Call::Abort, Call::Shutdown(1001), Call::HandleTimeout, Call::Text("late".to_owned())] {
+        for call in
+            [Call::Abort, Call::Finish, Call::Shutdown(1001), Call::HandleTimeout, Call::Text("late".to_owned())]
+        {
             subject.call(call);
         }
         subject.feed(b"\x81\x00");

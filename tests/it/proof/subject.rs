@@ -199,6 +199,7 @@ impl Subject {
             Call::EnsureClosed(code, reason) => connection.ensure_closed(*code, reason),
             Call::Shutdown(code) => connection.shutdown(*code),
             Call::Abort => connection.abort(),
+            Call::Finish => connection.finish(),
             Call::PauseReading => connection.pause_reading(),
             Call::ResumeReading => connection.resume_reading(),
             Call::Receive { .. }
@@ -245,6 +246,7 @@ fn view(connection: &Connection) -> View {
         held_by: connection.held_by(),
         is_finished: connection.is_finished(),
         disconnect: connection.disconnected().cloned(),
+        has_closed_cleanly: connection.has_closed_cleanly(),
         moves: connection.history().len(),
     }
 }

@@ -42,6 +42,7 @@ pub(crate) enum Call {
     EnsureClosed(u16, String),
     Shutdown(u16),
     Abort,
+    Finish,
     PauseReading,
     ResumeReading,
     /// No call: time passes.
@@ -82,6 +83,7 @@ pub(crate) struct View {
     pub(crate) held_by: Option<Hold>,
     pub(crate) is_finished: bool,
     pub(crate) disconnect: Option<Disconnect>,
+    pub(crate) has_closed_cleanly: bool,
     pub(crate) moves: usize,
 }
 
@@ -182,9 +184,13 @@ impl Trace {
 
     /// The written frames. An abort may have cut off the last one, which is then left out.
     pub(crate) fn frames_written(&self) -> Vec<Raw> {
-        let written = self.written();
+        self.frames_in(&self.written())
+    }
+
+    /// The whole frames in `written`, the first bytes that were written.
+    pub(crate) fn frames_in(&self, written: &[u8]) -> Vec<Raw> {
         let is_http = !self.is_established && self.role == Role::Server && !written.starts_with(b"HTTP/1.1 101 ");
-        let mut rest = if is_http { &[][..] } else { &written[self.frames_begin(&written)..] };
+        let mut rest = if is_http { &[][..] } else { &written[self.frames_begin(written)..] };
         let mut frames = Vec::new();
         while let Some(frame) = Raw::parse_whole(&mut rest) {
             frames.push(frame);

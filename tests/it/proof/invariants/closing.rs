@@ -1,6 +1,9 @@
-//! The invariant of the code and the reason of our Close.
+//! The invariants of our Close: its code and reason, and whether it leaves.
 
-use crate::proof::trace::{Call, Step, Trace, View};
+use crate::{
+    proof::trace::{Call, Step, Trace, View},
+    support::Raw,
+};
 use statesocket::{Cause, CloseFrame, CloseReply, Event, Party, Phase, Role};
 
 /// RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received". A body is not added to an empty
@@ -21,6 +24,30 @@ pub(super) fn i_31_a_close_is_sent_as_asked_and_answered_as_received(trace: &Tra
             None => assert!(has_failed, "I-31: the Close of {step:?} is not sent: {end:?}"),
         }
     }
+}
+
+/// No command takes back what is queued at the end, nor the Close that makes it clean.
+pub(super) fn i_32_a_reported_end_stays_as_reported(trace: &Trace) {
+    let mut written = Vec::new();
+    let mut has_left = false;
+    for (before, step, after) in trace.iter() {
+        if let Call::Advance(bytes) = &step.call {
+            written.extend(bytes);
+            has_left = has_written_close(trace, &written);
+        }
+        let may_drop = matches!(step.call, Call::Advance(_) | Call::TransportFailed | Call::HandleTimeout);
+        if before.phase == Phase::Closed && !may_drop {
+            assert_eq!(before.output, after.output, "I-32: {step:?}");
+        }
+        let Some(end) = &after.disconnect else { continue };
+        let is_clean = end.received.is_some() && has_left;
+        assert_eq!(after.has_closed_cleanly, is_clean, "I-32: {step:?} of {end:?}");
+    }
+}
+
+/// Whether `written` has all of a Close.
+fn has_written_close(trace: &Trace, written: &[u8]) -> bool {
+    trace.frames_in(written).iter().any(|frame| frame.opcode() == Raw::CLOSE)
 }
 
 /// The code and the reason of the Close that `step` has to send.

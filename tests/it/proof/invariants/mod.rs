@@ -23,7 +23,7 @@ pub(crate) struct Invariant {
 
 /// The invariants of the trace of one connection. 4, 19 and 26 compare two runs and are below; 5, 23 and 24 need two
 /// ends and belong to the simulation and the exploration; 10 is the property `chunking`.
-pub(crate) const OF_A_TRACE: [Invariant; 23] = [
+pub(crate) const OF_A_TRACE: [Invariant; 24] = [
     Invariant { number: 1, check: states::i_1_the_joint_state_is_one_of_six },
     Invariant { number: 2, check: states::i_2_a_party_only_moves_forward },
     Invariant { number: 3, check: states::i_3_closed_is_final },
@@ -47,6 +47,7 @@ pub(crate) const OF_A_TRACE: [Invariant; 23] = [
     Invariant { number: 29, check: flow::i_29_replies_pass_the_mark_by_one_frame },
     Invariant { number: 30, check: flow::i_30_the_end_of_the_transport_ends_the_peer },
     Invariant { number: 31, check: closing::i_31_a_close_is_sent_as_asked_and_answered_as_received },
+    Invariant { number: 32, check: closing::i_32_a_reported_end_stays_as_reported },
 ];
 
 /// Checks all of them for the connection whose life `data` draws.
