@@ -261,7 +261,7 @@ impl Server {
         self.call_timers(now);
         self.deliver_published(now);
         if self.life.take_cut_off(now) {
-            self.for_each_session(now, |view| view.connection.abort());
+            self.for_each_session(now, |mut view| view.cut());
         }
         if self.sessions.is_empty() {
             self.life.end();

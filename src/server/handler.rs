@@ -97,8 +97,10 @@ pub trait Handler {
     }
 
     /// The output has drained to [`Config::low_water`](crate::Config::low_water) bytes or fewer, after it was above
-    /// [`Config::high_water`](crate::Config::high_water). A handler that has stopped sending can go on. Not called once
-    /// either party has closed. The number of queued bytes is [`output_len`](crate::Connection::output_len).
+    /// [`Config::high_water`](crate::Config::high_water). A handler that has stopped sending can go on. Called while
+    /// the session [can send](crate::Connection::can_send), so with [`CloseReply::Manual`](crate::CloseReply::Manual)
+    /// also after [`on_disconnect`](Self::on_disconnect), until it has closed. The number of queued bytes is
+    /// [`output_len`](crate::Connection::output_len).
     fn on_drain(&mut self, session: &mut Session<'_>) {
         let _ = session;
     }
@@ -125,7 +127,9 @@ pub trait Handler {
         Unsent::Close
     }
 
-    /// The connection has ended. This is the last call. It comes exactly once after [`on_request`](Self::on_request),
+    /// The connection has ended. This is the last call, except for those of [`on_drain`](Self::on_drain) and
+    /// [`on_unsent`](Self::on_unsent) while a handler with [`CloseReply::Manual`](crate::CloseReply::Manual) has not
+    /// closed. It comes exactly once after [`on_request`](Self::on_request),
     /// however the connection ends, and also if the handler has panicked, so that a member always leaves its room. It
     /// does not come if the [`Server`](super::Server) is dropped first.
     fn on_disconnect(&mut self, session: &mut Session<'_>, disconnect: &Disconnect) {

@@ -286,9 +286,30 @@ impl<'l> Session<'l> {
         self.after_own().shutdown(code);
     }
 
-    /// Ends the session without a closing handshake; queued bytes are lost. See [`Connection::abort`].
+    /// Ends the session without a closing handshake; queued bytes are lost. In
+    /// [`on_disconnect`](super::Handler::on_disconnect) the session has usually ended already, and its last bytes still
+    /// leave. See [`Connection::abort`].
     pub fn abort(&mut self) {
         self.after_own().abort();
+    }
+
+    /// Ends the session and closes its socket as soon as the queued bytes are written, without waiting for the client.
+    /// See [`Connection::finish`].
+    ///
+    /// ```
+    /// use statesocket::{Message, server::{Handler, Session}};
+    ///
+    /// struct Ticket;
+    ///
+    /// impl Handler for Ticket {
+    ///     fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
+    ///         session.ensure_closed(1000, "one per client");
+    ///         session.finish();
+    ///     }
+    /// }
+    /// ```
+    pub fn finish(&mut self) {
+        self.after_own().finish();
     }
 
     /// Pauses reading until [`resume_reading`](Self::resume_reading): no further message is handed out, also of those

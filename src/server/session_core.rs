@@ -15,9 +15,10 @@ use super::{
     rest::Rest,
     session_id::{LocalId, SessionId},
     stream::ByteStream,
+    tally::Tally,
     view::View,
 };
-use crate::{Connection, Phase};
+use crate::{CauseKind, Connection, Disconnect, Phase};
 use std::{io, net::SocketAddr, time::Instant};
 
 /// Our end of one connection: the connection, the bytes that it holds back, its handler, the parameters of its route,
@@ -45,6 +46,8 @@ pub(super) struct SessionCore {
     opening: Opening,
     /// How many of the connection's transitions have been logged.
     logged_transitions: u8,
+    /// The end has been [counted](Self::count_end).
+    is_end_counted: bool,
 }
 
 impl SessionCore {
@@ -63,6 +66,7 @@ impl SessionCore {
             late_turns: 0,
             opening: Opening::Silent,
             logged_transitions: 0,
+            is_end_counted: false,
         }
     }
 
@@ -114,6 +118,24 @@ impl SessionCore {
             log::debug!(target: LOG, "{} {}: {transition}", self.id, self.address);
         }
         self.logged_transitions = history.len() as u8;
+    }
+
+    /// Logs the end and counts it, once: when it has been handed out and nothing is queued any more. Before that nobody
+    /// knows whether our Close leaves.
+    fn count_end(&mut self, tally: &mut Tally) {
+        let Some(end) = self.connection.disconnected() else { return };
+        let is_reached = self.phase() == Phase::Closed && self.connection.output_len() == 0;
+        if !is_reached || self.is_end_counted {
+            return;
+        }
+        let is_clean = self.connection.has_closed_cleanly();
+        let end = Disconnect { is_clean, ..end.clone() };
+        // The line of an answer says how it ends.
+        if end.cause.kind() != CauseKind::Answered {
+            log::info!(target: LOG, "{} {}: disconnect {end}", self.id, self.address);
+        }
+        tally.count(&end);
+        self.is_end_counted = true;
     }
 
     /// A [`View`] of the session, to be lent, and the handler.

@@ -18,7 +18,7 @@ impl Server {
     /// Stops accepting and aborts every session.
     pub(super) fn abort_all(&mut self, now: Instant) {
         self.life.stop_accepting();
-        self.for_each_session(now, |view| view.connection.abort());
+        self.for_each_session(now, |mut view| view.cut());
     }
 
     /// Closes the listener. The clients in its backlog, and those whose request is unread, are owed a 503: closing

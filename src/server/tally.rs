@@ -5,6 +5,9 @@ use std::fmt;
 
 /// Counts of the connections of a server: the accepted ones, and the ended ones by cause.
 ///
+/// An end counts once, when it is reached: it has been handed out, and the last byte has been written or dropped. The
+/// log has one line at info for it.
+///
 /// ```
 /// use statesocket::{CauseKind, Config, server::Server};
 ///
@@ -25,7 +28,8 @@ pub struct Tally {
     /// The connections whose request had not come and that ended to make room for others. They also count as ended by
     /// [`CauseKind::Aborted`].
     pub evicted: u64,
-    /// The connections that ended with the Close of both parties.
+    /// The connections that ended with the Close of both parties: that of the client has come, and ours has been
+    /// written. An end that the transport or a timer cuts short before that is not clean, whatever was handed out.
     pub clean: u64,
     /// The ended connections, in the order of [`CauseKind::ALL`].
     ended: [u64; CauseKind::ALL.len()],

@@ -1,7 +1,7 @@
 //! A session as it is lent to your code for one call.
 
 use super::{common::Common, params::Params, rooms::Next, session_id::SessionId};
-use crate::{CloseCode, Connection, Message, SendError};
+use crate::{CloseCode, Connection, Message, Phase, SendError};
 use http::StatusCode;
 use std::{fmt, io, net::SocketAddr, time::Instant};
 
@@ -68,6 +68,17 @@ impl View<'_> {
             self.connection.refuse(StatusCode::INTERNAL_SERVER_ERROR);
         } else {
             self.connection.ensure_closed(CloseCode::INTERNAL_ERROR, "");
+        }
+    }
+
+    /// Ends the session at once. The last bytes of one that has ended are written as far as the stream takes them now.
+    pub(super) fn cut(&mut self) {
+        if self.connection.phase() == Phase::Closed {
+            // Nothing depends on the result: the connection is over.
+            let _ = self.connection.write_to(&mut *self.stream);
+            self.connection.transport_failed();
+        } else {
+            self.connection.abort();
         }
     }
 

@@ -1,6 +1,8 @@
 //! Sessions over a byte stream in memory, with neither socket nor clock.
 
 mod ends;
+mod log_lines;
+mod reached;
 mod scene;
 mod subprotocols;
 mod unsent;

@@ -8,14 +8,14 @@ use super::{
         budget::{LATE_READS, MAX_LATE_TURNS, READS_PER_TURN},
         handler::Handler,
         intake::Intake,
-        logging::{LOG, caught},
+        logging::caught,
         session::Session,
         shared::Shared,
         stream::ByteStream,
     },
     SessionCore,
 };
-use crate::{BytesRead, CauseKind, Event, Hold, Phase, SocketAction};
+use crate::{BytesRead, Event, Hold, SocketAction};
 use std::{io::ErrorKind, time::Instant};
 
 /// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
@@ -136,6 +136,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 return;
             }
             self.read();
+            self.flush();
         }
     }
 
@@ -234,7 +235,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     }
 
     fn announce_room(&mut self) {
-        if self.session.phase() == Phase::Open {
+        if self.session.connection.can_send() {
             self.call(|handler, session| handler.on_drain(session));
         }
         self.hand_out_pending();
@@ -250,6 +251,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 }
                 SocketAction::Close => self.stream.close(),
             }
+            self.session.count_end(&mut self.shared.tally);
         }
     }
 
@@ -284,14 +286,11 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             Event::Pong(payload) => self.call(|handler, session| handler.on_pong(session, &payload)),
             Event::Disconnect(disconnect) => {
                 self.session.log_transitions();
-                // The line of an answer says how it ends.
-                if disconnect.cause.kind() != CauseKind::Answered {
-                    log::info!(target: LOG, "{} {}: disconnect {disconnect}", self.session.id, self.session.address);
-                }
-                self.shared.tally.count(&disconnect);
                 self.shared.common.rooms.end(self.session.id);
                 self.shared.common.timers.end(self.session.id);
                 self.call_last(|handler, session| handler.on_disconnect(session, &disconnect));
+                // The stream may be closed already.
+                self.session.count_end(&mut self.shared.tally);
             }
             Event::Accepted(_) | Event::Rejected(_) | Event::InvalidResponse(_) => {
                 unreachable!("only a client receives a response")

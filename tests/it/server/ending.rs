@@ -3,12 +3,15 @@
 use super::without_linger_timeout;
 use crate::support::{
     Raw,
-    loopback::{PATIENCE, RawClient, Served, Witness, dial, turns::turn_until},
+    loopback::{
+        PATIENCE, RawClient, Served, Witness, dial,
+        turns::{ask, turn_until, turn_until_answered},
+    },
     request_head,
 };
 use statesocket::{
-    Cause, CloseReply, Config, Disconnect,
-    handshake::Response,
+    Cause, CauseKind, CloseReply, Config, Disconnect, Message,
+    handshake::{Accept, Request, Response},
     http::StatusCode,
     server::{Handler, Server, Session, SessionId},
 };
@@ -17,6 +20,8 @@ use std::{
     io::{Read, Write},
     rc::Rc,
     sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 #[test]
@@ -133,4 +138,138 @@ fn s8_a_client_that_leaves_during_a_pause_is_noticed() {
         drop(client);
         assert_eq!(calls.end_after_all().disconnect.cause, Cause::TransportLost, "reset: {is_reset}");
     }
+}
+
+/// Sends numbered messages while there is room, and its Close behind the last one.
+struct Stream {
+    next: u32,
+    is_asked: bool,
+}
+
+const STREAMED: u32 = 2000;
+
+impl Stream {
+    fn pump(&mut self, session: &mut Session<'_>) {
+        while session.has_room() && self.next < STREAMED {
+            let message = [&self.next.to_be_bytes()[..], &[7; 16 << 10]].concat();
+            session.send_binary(&message).expect("our Close is not sent");
+            self.next += 1;
+        }
+        if self.is_asked && self.next == STREAMED && session.can_send() {
+            session.reply_close().expect("the client has closed");
+        }
+    }
+}
+
+impl Handler for Stream {
+    fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
+        self.pump(session);
+    }
+
+    fn on_drain(&mut self, session: &mut Session<'_>) {
+        self.pump(session);
+    }
+
+    fn on_disconnect(&mut self, session: &mut Session<'_>, disconnect: &Disconnect) {
+        assert!(self.next < STREAMED && !disconnect.is_clean, "the client closes in the middle");
+        self.is_asked = true;
+        self.pump(session);
+    }
+}
+
+/// The client reads nothing for longer than `closing_timeout`.
+#[test]
+fn s7_a_stream_goes_on_to_its_end_after_the_clients_close() {
+    let config = Config::default().with(|config| {
+        (config.close_reply, config.closing_timeout) = (CloseReply::Manual, Some(Duration::from_millis(200)));
+    });
+    let served = Served::start(config, |server| {
+        server.route("/ws", || Stream { next: 0, is_asked: false }).expect("the route is new");
+    });
+    let mut client = served.open();
+    client.write(&[Raw::new(Raw::TEXT, "go").masked().bytes(), Raw::close(4001, "").masked().bytes()].concat());
+    for number in 0..STREAMED {
+        if number % 1000 == 0 {
+            thread::sleep(Duration::from_millis(500));
+        }
+        assert_eq!(client.frame().payload[..4], number.to_be_bytes());
+    }
+    client.assert_closed(4001);
+    drop(client);
+    assert_eq!(served.stop().clean, 1);
+}
+
+/// Does this when the connection has ended.
+struct AtEnd(fn(&mut Session<'_>));
+
+impl Handler for AtEnd {
+    fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
+        session.send_text("last words").expect("it is open");
+        session.ensure_closed(4002, "");
+        session.finish();
+    }
+
+    fn on_disconnect(&mut self, session: &mut Session<'_>, _: &Disconnect) {
+        (self.0)(session);
+    }
+}
+
+#[test]
+fn s18_our_close_leaves_whatever_a_handler_does_at_the_end() {
+    let acts: [fn(&mut Session<'_>); 4] = [
+        |session| session.abort(),
+        |session| session.finish(),
+        |session| session.handle().stop().expect("the server is running"),
+        |session| session.handle().with_session(session.id(), |session| session.abort()).expect("it is running"),
+    ];
+    for act in acts {
+        let mut server = Server::bind("127.0.0.1:0", without_linger_timeout()).expect("a free port");
+        server.route("/ws", move || AtEnd(act)).expect("the route is new");
+        let mut stream = dial(server.local_addr());
+        let bytes = [request_head("/ws", &[]), Raw::close(4001, "bye").masked().bytes()].concat();
+        stream.write_all(&bytes).expect("the socket buffer has room");
+        // The client does not end its stream.
+        turn_until(&mut server, |server| server.tally().total_ended() == 1 && server.connections() == 0);
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).expect("the server ends the stream cleanly");
+        assert!(all.ends_with(&Raw::close(4001, "bye").bytes()));
+        assert_eq!(server.tally().clean, 1);
+    }
+}
+
+#[test]
+fn s18_a_finish_closes_the_socket_once_what_is_queued_has_left() {
+    let config = without_linger_timeout().with(|config| config.closing_timeout = None);
+    let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
+    server.route("/ws", || AtEnd(|_| {})).expect("the route is new");
+    let mut stream = dial(server.local_addr());
+    let bytes = [request_head("/ws", &[]), Raw::new(Raw::TEXT, "go").masked().bytes()].concat();
+    stream.write_all(&bytes).expect("the socket buffer has room");
+    turn_until(&mut server, |server| server.tally().total_ended() == 1 && server.connections() == 0);
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).expect("the server ends the stream cleanly");
+    let expected = [Raw::new(Raw::TEXT, "last words").bytes(), Raw::close(4002, "").bytes()].concat();
+    assert!(all.ends_with(&expected));
+    assert_eq!((server.tally().ended(CauseKind::Aborted), server.tally().clean), (1, 0));
+}
+
+/// Pauses at once.
+struct Paused;
+
+impl Handler for Paused {
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.accept(Accept::new()).expect("a request waits");
+        session.pause_reading();
+    }
+}
+
+#[test]
+fn s7_a_client_that_leaves_during_a_pause_is_let_go() {
+    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    server.route("/ws", || Paused).expect("the route is new");
+    let mut client = ask(&server, &[]);
+    assert_eq!(turn_until_answered(&mut server, &mut client), 101);
+    drop(client);
+    turn_until(&mut server, |server| server.connections() == 0);
+    assert_eq!(server.tally().ended(CauseKind::TransportLost), 1);
 }

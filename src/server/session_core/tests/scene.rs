@@ -222,7 +222,7 @@ impl Scene {
         Self::with_config(uri, Config::default())
     }
 
-    fn with_config(uri: &str, config: Config) -> Self {
+    pub(super) fn with_config(uri: &str, config: Config) -> Self {
         #[expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
         let now = Instant::now();
         let config = Arc::new(config);

@@ -1,39 +1,19 @@
 //! The line in the log about an offer of subprotocols of which none is chosen (row S19).
 
-use super::scene::Scene;
+use super::{
+    log_lines::{capture, take_lines},
+    scene::Scene,
+};
 use crate::{
     AcceptError, Connection,
     handshake::{Accept, Connect},
     server::{handler::Handler, routes::Route, session::Session},
 };
-use log::{LevelFilter, Log, Metadata, Record};
-use std::{cell::RefCell, sync::Arc};
-
-thread_local! {
-    /// The lines of this test, which runs on a thread of its own.
-    static LINES: RefCell<Vec<String>> = RefCell::default();
-}
-
-struct Capture;
-
-impl Log for Capture {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        let line = format!("{} {} {}", record.level(), record.target(), record.args());
-        LINES.with_borrow_mut(|lines| lines.push(line));
-    }
-
-    fn flush(&self) {}
-}
+use std::sync::Arc;
 
 /// A session that gets a request for `path`, with an offer of `subprotocols`.
 fn asked(path: &str, subprotocols: &[&str]) -> Scene {
-    // Another test may have set it.
-    let _ = log::set_logger(&Capture);
-    log::set_max_level(LevelFilter::Debug);
+    capture();
     let uri = format!("ws://server.example.com{path}");
     let mut scene = Scene::new(&uri);
     let connect = Connect::new(&uri).expect("a URI");
@@ -45,14 +25,13 @@ fn asked(path: &str, subprotocols: &[&str]) -> Scene {
         .routes
         .insert("/default", Route::Handlers { factory: Box::new(|| Box::new(Default)), config: None })
         .expect("the route is new");
-    LINES.take();
     scene.client_writes();
     scene
 }
 
 /// The lines that say that no subprotocol is chosen.
 fn complaints() -> Vec<String> {
-    LINES.take().into_iter().filter(|line| line.contains("without a subprotocol")).collect()
+    take_lines().into_iter().filter(|line| line.contains("without a subprotocol")).collect()
 }
 
 /// A handler that leaves everything to the trait.

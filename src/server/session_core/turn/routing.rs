@@ -23,7 +23,7 @@ impl<S: ByteStream> Turn<'_, S> {
         let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
         self.session.connection.shutdown(CloseCode::TRY_AGAIN_LATER);
         self.flush();
-        self.session.connection.abort();
+        self.session.lend(self.stream, &mut self.shared.common, self.now).0.cut();
         self.hand_out_pending();
         self.act_on_stream();
         self.shared.may_interrupt = may_interrupt;
