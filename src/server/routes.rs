@@ -14,8 +14,8 @@ use crate::{
 use percent_encoding::percent_decode_str;
 use std::{fmt, sync::Arc};
 
-/// Makes the handler of a session.
-pub(super) type Factory = Box<dyn FnMut() -> Box<dyn Handler>>;
+/// Makes the handler of a session, or answers the request.
+pub(super) type Factory = Box<dyn FnMut(&Request, &Params) -> Result<Box<dyn Handler>, Box<Response>>>;
 
 /// Answers a request of plain HTTP.
 pub(super) type Page = Box<dyn FnMut(&Request, &Params) -> Response>;
@@ -43,8 +43,14 @@ pub(super) enum Route {
 
 /// What a request is routed to.
 pub(super) enum Routed {
-    Handler { handler: Box<dyn Handler>, params: Params, config: Option<Arc<Config>> },
+    Handler {
+        handler: Box<dyn Handler>,
+        params: Params,
+        config: Option<Arc<Config>>,
+    },
     Page(Response),
+    /// The answer of the factory, which has made no handler.
+    Rejection(Box<Response>),
 }
 
 /// The routes, and the paths of the two kinds of requests with the number of their route.
@@ -73,9 +79,11 @@ impl Route {
         let path = request.path();
         match self {
             Self::Handlers { factory, config } => {
-                let handler = caught(format_args!("the factory of a handler for {path}"), factory);
-                let config = config.clone();
-                handler.map(|handler| Routed::Handler { handler, params, config }).ok_or(Refusal::NoHandler)
+                let made = caught(format_args!("the factory of a handler for {path}"), || factory(request, &params));
+                Ok(match made.ok_or(Refusal::NoHandler)? {
+                    Ok(handler) => Routed::Handler { handler, params, config: config.clone() },
+                    Err(response) => Routed::Rejection(response),
+                })
             }
             Self::Page(page) => {
                 let response = caught(format_args!("the page at {path}"), || page(request, &params));

@@ -37,8 +37,42 @@ impl Server {
         self.shared.routes.insert(path, Route::Handlers { factory: boxed(factory), config: None })
     }
 
-    /// The same, with a configuration for this route: that of the server, as `change` changes it. Its connections get
-    /// it before [`on_request`](Handler::on_request) is called, as by
+    /// The same, with a factory that sees the request and the parameters of the path, and may answer the request itself
+    /// instead of making a handler.
+    ///
+    /// ```
+    /// use statesocket::{Config, handshake::{Request, Response}, http::StatusCode};
+    /// use statesocket::server::{Handler, Params, Server};
+    ///
+    /// struct Member {
+    ///     room: String,
+    /// }
+    /// impl Handler for Member {}
+    ///
+    /// let mut server = Server::bind("127.0.0.1:0", Config::default())?;
+    /// let check = |request: &Request, params: &Params| match request.query("token").as_deref() {
+    ///     Some("secret") => Ok(Member { room: params.get("room").unwrap_or_default().to_owned() }),
+    ///     Some(_) => Err(Response::new(StatusCode::FORBIDDEN).into()),
+    ///     None => Err(Response::new(StatusCode::UNAUTHORIZED).into()),
+    /// };
+    /// server.route_checked("/ws/{room}", check)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`route`](Self::route). A response that cannot be written is logged as an error, and the answer is 500.
+    pub fn route_checked<H: Handler + 'static>(
+        &mut self,
+        path: &str,
+        mut factory: impl FnMut(&Request, &Params) -> Result<H, Box<Response>> + 'static,
+    ) -> Result<(), RouteError> {
+        let factory: Factory =
+            Box::new(move |request, params| Ok(Box::new(factory(request, params)?) as Box<dyn Handler>));
+        self.shared.routes.insert(path, Route::Handlers { factory, config: None })
+    }
+
+    /// Like [`route`](Self::route), with a configuration for this route: that of the server, as `change` changes it.
+    /// Its connections get it before [`on_request`](Handler::on_request) is called, as by
     /// [`Connection::set_config`](crate::Connection::set_config).
     ///
     /// With `config.plain_http = true` the handlers of this route get requests of plain HTTP, too. They tell them by
@@ -113,7 +147,7 @@ impl Server {
 }
 
 fn boxed<H: Handler + 'static>(mut factory: impl FnMut() -> H + 'static) -> Factory {
-    Box::new(move || Box::new(factory()))
+    Box::new(move |_, _| Ok(Box::new(factory())))
 }
 
 /// A field in which `route` differs from `server`, and which cannot differ.

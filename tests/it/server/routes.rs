@@ -2,11 +2,12 @@
 
 use crate::support::loopback::{Client, Served};
 use statesocket::{
-    Config, Message,
-    handshake::{Accept, Connect, Request},
+    CauseKind, Config, Message,
+    handshake::{Accept, Connect, Request, Response},
     http::StatusCode,
-    server::{Handler, Server, Session},
+    server::{Handler, Params, Server, Session},
 };
+use std::panic::resume_unwind;
 
 /// Reports its route, its parameters and the query.
 struct Tell(&'static str);
@@ -150,4 +151,30 @@ fn every_connection_has_its_own_handler() {
             assert_eq!(client.message().as_text(), Some(count));
         }
     }
+}
+
+#[test]
+fn s10_a_factory_sees_the_request_and_may_answer_it() {
+    let served = Served::start(Config::default(), |server| {
+        let check = |request: &Request, params: &Params| match request.query("token").as_deref() {
+            Some("secret") if params.get("room") == Some("red") => Ok(Tell("made")),
+            Some("informational") => Err(Response::new(StatusCode::CONTINUE).into()),
+            Some("panic") => resume_unwind(Box::new("this is what the test is about")),
+            Some(_) => Err(Response::new(StatusCode::FORBIDDEN).into()),
+            None => Err(Response::new(StatusCode::UNAUTHORIZED).into()),
+        };
+        server.route_checked("/{room}", check).expect("the route is new");
+    });
+    assert_eq!(told(&served, "/red?token=secret"), "made [room=red] [token=secret]");
+    for (target, expected) in [
+        ("/red", StatusCode::UNAUTHORIZED),
+        ("/red?token=x", StatusCode::FORBIDDEN),
+        ("/blue?token=secret", StatusCode::FORBIDDEN),
+        ("/red?token=informational", StatusCode::INTERNAL_SERVER_ERROR),
+        ("/red?token=panic", StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
+        assert_eq!(status(&served, target), expected, "{target}");
+    }
+    let tally = served.stop();
+    assert_eq!(tally.ended(CauseKind::Rejected), 5, "{tally}");
 }

@@ -44,14 +44,9 @@ fn told(config: Config, refills: u8, at_drain: Act, at_end: Act) -> Scene {
     capture();
     let mut scene = Scene::with_config("ws://server.example.com/told", config);
     let calls = Rc::clone(&scene.calls);
-    let factory = move || -> Box<dyn Handler> {
-        Box::new(Told { calls: Rc::clone(&calls), at_drain, at_end, drains_left: refills })
-    };
-    scene
-        .shared
-        .routes
-        .insert("/told", Route::Handlers { factory: Box::new(factory), config: None })
-        .expect("the route is new");
+    let told = move || Told { calls: Rc::clone(&calls), at_drain, at_end, drains_left: refills };
+    let route = Route::Handlers { factory: Box::new(move |_, _| Ok(Box::new(told()))), config: None };
+    scene.shared.routes.insert("/told", route).expect("the route is new");
     assert!(matches!(scene.exchange().as_slice(), [Event::Accepted(_)]));
     scene
 }

@@ -230,11 +230,9 @@ impl Scene {
         let mut shared = Shared::new(handle);
         let calls = Calls::default();
         let recorded = Rc::clone(&calls);
-        let factory = move || -> Box<dyn Handler> { Box::new(Recorder { calls: Rc::clone(&recorded), refills: 0 }) };
-        shared
-            .routes
-            .insert("/", Route::Handlers { factory: Box::new(factory), config: None })
-            .expect("the first route");
+        let recorder = move || Recorder { calls: Rc::clone(&recorded), refills: 0 };
+        let route = Route::Handlers { factory: Box::new(move |_, _| Ok(Box::new(recorder()))), config: None };
+        shared.routes.insert("/", route).expect("the first route");
         let id = LocalId::new(0, 1);
         let address = SocketAddr::from(([192, 0, 2, 1], 1));
         let session = SessionCore::new(id, address, Connection::server(Arc::clone(&config), now), None);

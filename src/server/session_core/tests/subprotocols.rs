@@ -23,7 +23,7 @@ fn asked(path: &str, subprotocols: &[&str]) -> Scene {
     scene
         .shared
         .routes
-        .insert("/default", Route::Handlers { factory: Box::new(|| Box::new(Default)), config: None })
+        .insert("/default", Route::Handlers { factory: Box::new(|_, _| Ok(Box::new(Default))), config: None })
         .expect("the route is new");
     scene.client_writes();
     scene

@@ -56,6 +56,7 @@ impl<S: ByteStream> Turn<'_, S> {
                 self.call(|handler, session| handler.on_request(session, request));
             }
             Ok(Routed::Page(response)) => self.respond(response, request),
+            Ok(Routed::Rejection(response)) => self.reject(*response, request),
             Err(refusal) => self.refuse(refusal, request.path()),
         }
     }
@@ -67,6 +68,20 @@ impl<S: ByteStream> Turn<'_, S> {
         if let Err(error) = Session::new(view, handle).respond(response) {
             log::error!(target: LOG, "{id} {address}: the page at {} cannot be written: {error}", request.path());
             self.refuse(Refusal::NoPage, request.path());
+        }
+    }
+
+    /// Answers a request with the response of its route.
+    fn reject(&mut self, response: Response, request: &Request) {
+        let (id, address, path, status) = (self.session.id, self.session.address, request.path(), response.status);
+        match self.session.connection.reject(response) {
+            Ok(()) => {
+                log::info!(target: LOG, "{id} {address}: the request for {path} is answered with {status} by its route")
+            }
+            Err(error) => {
+                log::error!(target: LOG, "{id} {address}: the answer for {path} cannot be written: {error}");
+                self.refuse(Refusal::NoHandler, path);
+            }
         }
     }
 
