@@ -162,8 +162,12 @@ impl<'a> Script<'a> {
 
     fn application(&mut self) -> Result<Call> {
         let is_asked = self.subject.connection.phase() == Phase::Requested && self.subject.role() == Role::Server;
+        let is_plain = self.subject.connection.request().is_some_and(|request| !request.is_websocket());
         let source = &mut self.source;
         // An application usually answers a request; otherwise few connections would open.
+        if is_plain && source.ratio(2, 3)? {
+            return Ok(Call::Respond(*source.choose(&[200, 404, 101, 304])?));
+        }
         if is_asked && source.ratio(2, 3)? {
             return Ok(Call::Accept(*source.choose(&[None, Some("chat")])?));
         }
