@@ -6,10 +6,11 @@ use super::{
     texts,
 };
 use crate::{
-    Cause, Config, Timer,
+    Cause, Config, SharedMessage, Timer,
     server::{
         budget::{MAX_LATE_TURNS, late_reads},
         logging::DropCaught,
+        session_id::LocalId,
     },
 };
 use std::time::Duration;
@@ -215,4 +216,15 @@ fn s10_everything_that_came_before_a_timer_is_handed_out_before_it() {
     scene.next_turn().lend(|view, _| view.connection.abort());
     scene.next_turn().timer(2);
     assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::Aborted, is_clean: false }]);
+}
+
+#[test]
+fn s10_a_timer_does_not_wait_because_another_session_floods_a_room() {
+    let mut scene = Scene::open(Config::default());
+    let (id, now) = (scene.session.id, scene.now);
+    scene.shared.common.timers.set(id, 1, now);
+    scene.shared.common.rooms.join(LocalId::new(9, 9), "flooded");
+    scene.shared.common.rooms.publish("flooded", &SharedMessage::binary(&vec![7; 33 << 20]), None);
+    scene.next_turn().timer(1);
+    assert_eq!(scene.take_calls(), [Call::Timer(1)]);
 }

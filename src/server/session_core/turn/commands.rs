@@ -70,6 +70,7 @@ impl<S: ByteStream> Turn<'_, S> {
     /// been handed out.
     pub(crate) fn timer(mut self, token: u64) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.shared.common.rooms.begin_turn();
         self.catch_up();
         self.flush();
         self.deliver_rest();
