@@ -23,11 +23,40 @@ fn processor_time(pid: u32) -> Duration {
     Duration::from_millis(10 * ticks.sum::<u64>())
 }
 
+/// A limit that connections do not reach.
+const UNLIMITED: usize = 256;
+
+/// The connections for which the system has descriptors where it refuses the next one.
+const FREE: usize = 6;
+
 /// An echo server with `limit` descriptors.
 fn limited(limit: usize, listen: &str) -> EchoServer {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" --listen {listen}")]).arg(path_of("echo"));
     EchoServer::from_process(Process::spawn(&mut shell))
+}
+
+/// The descriptors of a process.
+fn descriptors_of(process: &Process) -> Vec<usize> {
+    let entries = fs::read_dir(format!("/proc/{}/fd", process.id())).expect("the process exists");
+    let names = entries.map(|entry| entry.expect("the process exists").file_name());
+    names.map(|name| name.to_str().and_then(|name| name.parse().ok()).expect("the name is a number")).collect()
+}
+
+/// The limit at which a process that has the descriptors `taken` may open `free` more: their numbers are below the
+/// limit.
+fn limit_for(free: usize, taken: &[usize]) -> usize {
+    let free_at = |limit| limit - taken.iter().filter(|&&taken| taken < limit).count();
+    (free..).find(|&limit| free_at(limit) == free).expect("one more is free at the next limit, or as many")
+}
+
+/// The limits at which connections are refused by the system, and by the server. The server leaves half of a small
+/// limit to the program, which needs more or less than that. It may have inherited descriptors of the test run.
+fn limits() -> [usize; 2] {
+    let taken = descriptors_of(&limited(UNLIMITED, "127.0.0.1:0").process);
+    let [by_system, by_server] = [FREE, taken.len() + 2 * FREE].map(|free| limit_for(free, &taken));
+    assert!(by_system / 2 > FREE && by_server <= 64, "{by_system} and {by_server} of {taken:?}");
+    [by_system, by_server]
 }
 
 /// The head of the answer to a request for `/echo`, and the client.
@@ -61,14 +90,14 @@ fn assert_idle(process: &Process) {
     assert!(used < begin.elapsed() / 2, "it spins: {used:?} in {:?}", begin.elapsed());
 }
 
-/// The program itself needs a dozen descriptors. Of 40, the server leaves 20 to it and to refused clients. Of 20, it
-/// leaves 10, which are not enough.
 #[test]
 fn a5_newcomers_get_503_while_open_clients_hold_all_descriptors() {
+    let [by_system, by_server] = limits();
+    let server_is_full = format!("the server is full with {} connections", by_server.div_ceil(2));
     for (limit, listen, warning) in [
-        (40, "127.0.0.1:0", "the server is full with 20 connections"),
-        (20, "127.0.0.1:0", "the system refuses another connection"),
-        (20, "[::1]:0", "the system refuses another connection"),
+        (by_server, "127.0.0.1:0", &*server_is_full),
+        (by_system, "127.0.0.1:0", "the system refuses another connection"),
+        (by_system, "[::1]:0", "the system refuses another connection"),
     ] {
         let server = limited(limit, listen);
         let mut clients = fill(&server);
@@ -99,7 +128,8 @@ fn a5_newcomers_get_503_while_open_clients_hold_all_descriptors() {
 
 #[test]
 fn a5_a_silent_newcomer_is_told_503_too() {
-    let server = limited(20, "127.0.0.1:0");
+    let [by_system, _] = limits();
+    let server = limited(by_system, "127.0.0.1:0");
     let _clients = fill(&server);
     for _ in 0..10 {
         let answer = RawClient::dial(server.address).rest_as_text();
@@ -109,7 +139,7 @@ fn a5_a_silent_newcomer_is_told_503_too() {
 
 #[test]
 fn a5_silent_clients_give_their_descriptors_to_newcomers() {
-    for limit in [20, 40] {
+    for limit in limits() {
         let server = limited(limit, "127.0.0.1:0");
         let mut first = server.open("/echo");
         first.echo("before");
@@ -130,7 +160,8 @@ fn a5_silent_clients_give_their_descriptors_to_newcomers() {
 
 #[test]
 fn a5_a_server_without_descriptors_stops_as_usual() {
-    let server = limited(20, "127.0.0.1:0");
+    let [by_system, _] = limits();
+    let server = limited(by_system, "127.0.0.1:0");
     let mut clients = fill(&server);
     server.process.signal("TERM");
     for client in &mut clients {
@@ -152,11 +183,10 @@ fn a5_the_example_raises_the_limit() {
     clients.iter_mut().for_each(|client| client.echo("above the soft limit"));
 }
 
-/// Of 14 descriptors, the server leaves 7 to the program, which are not enough.
 #[test]
 fn a5_newcomers_may_wait_for_a_descriptor() {
-    const FILES: usize = 14;
-    let server = FaultServer::start(&["--files", &FILES.to_string(), "--wait"]);
+    let files = limit_for(FREE, &descriptors_of(&FaultServer::start(&[]).process));
+    let server = FaultServer::start(&["--files", &files.to_string(), "--wait"]);
     let ask = || {
         let mut client = RawClient::dial(server.address);
         client.write(&request_head("/echo", &[]));
@@ -176,8 +206,10 @@ fn a5_newcomers_may_wait_for_a_descriptor() {
         }
         open.push(client);
     };
-    let used = fs::read_dir(format!("/proc/{}/fd", server.process.id())).expect("the process exists").count();
-    assert!(used >= FILES, "the descriptors are used up before the limit for connections");
+    assert!(
+        descriptors_of(&server.process).len() >= files,
+        "the descriptors are used up before the limit for connections"
+    );
     assert_idle(&server.process);
     for client in &mut waiting {
         assert!(!is_answered(client));
