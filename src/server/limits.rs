@@ -16,9 +16,10 @@ pub enum WhenFull {
 ///
 /// Connections without a whole request hold no place against new ones. At `max_connections` and at `max_handshakes` the
 /// oldest connection that has sent nothing makes room for a new one; if there is none, the oldest whose request has
-/// begun, which is answered with 503 as far as the system takes the answer at once. First the loop reads what has
-/// arrived from it. So a client that sends its request in time is served, however many others stay silent.
-/// [`Tally::evicted`](super::Tally::evicted) counts those that have made room.
+/// begun, which is answered with 503 as far as the system takes the answer at once. The newest quarter makes no room
+/// before older ones do. First the loop reads what has arrived from the connection. So a client that sends its request
+/// in time is served, however many others stay silent. [`Tally::evicted`](super::Tally::evicted) counts those that have
+/// made room.
 ///
 /// ```
 /// use statesocket::{Config, server::{Limits, Server}};

@@ -57,10 +57,19 @@ impl Openings {
         }
     }
 
-    /// The oldest session of several collections that has sent nothing; else the oldest whose request has begun.
-    pub(super) fn oldest_unfinished(all: &[&Self]) -> Option<LocalId> {
+    /// The session of several collections that makes room: the oldest that has sent nothing, else the oldest whose
+    /// request has begun. A client needs a moment between its connect and its request, and amid half requests it may be
+    /// the only silent one. So the newest quarter makes no room before older sessions do. `generation` is that of the
+    /// newest session.
+    pub(super) fn first_to_go(all: &[&Self], generation: u32) -> Option<LocalId> {
         let silent = all.iter().filter_map(|openings| openings.silent.first()).min();
-        silent.or_else(|| all.iter().filter_map(|openings| openings.heads.first()).min()).copied()
+        let head = all.iter().filter_map(|openings| openings.heads.first()).min();
+        let newest = all.iter().map(|openings| openings.unfinished()).sum::<usize>() / 4;
+        let chosen = match (silent, head) {
+            (Some(silent), Some(head)) if silent.later_sessions(generation) < newest => silent.min(head),
+            (silent, head) => silent.or(head)?,
+        };
+        Some(*chosen)
     }
 
     /// How many have not sent a whole request.

@@ -172,12 +172,12 @@ impl Server {
         is_enough: impl Fn(&Self) -> bool,
         now: Instant,
     ) -> bool {
-        let Some(id) = self.sessions.oldest_unfinished(group) else { return false };
+        let Some(id) = self.sessions.first_to_go(group) else { return false };
         if let Some(entry) = self.sessions.get_mut(id.key()) {
             entry.socket_mut().assume_ready();
         }
         self.drive(id.key(), now);
-        if !is_enough(self) && self.sessions.oldest_unfinished(group) == Some(id) {
+        if !is_enough(self) && self.sessions.first_to_go(group) == Some(id) {
             if self.warnings.evicting.is_due(now) {
                 log::warn!(target: LOG, "{reason}: connections whose request has not come make room for new ones");
             }

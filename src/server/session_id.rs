@@ -60,6 +60,11 @@ impl LocalId {
     pub(super) const fn key(self) -> usize {
         self.key as usize
     }
+
+    /// How many sessions have come after this one, if `generation` is that of the newest.
+    pub(super) const fn later_sessions(self, generation: u32) -> usize {
+        generation.wrapping_sub(self.generation) as usize
+    }
 }
 
 impl fmt::Display for SessionId {

@@ -137,12 +137,12 @@ impl Sessions {
         }
     }
 
-    /// The oldest session of the group that has sent nothing; else the oldest whose request has begun.
-    pub(super) fn oldest_unfinished(&self, group: Group) -> Option<LocalId> {
+    /// The session of the group that makes room, if its request has not come: [`Openings::first_to_go`].
+    pub(super) fn first_to_go(&self, group: Group) -> Option<LocalId> {
         match group {
-            Group::Served => Openings::oldest_unfinished(&[&self.openings]),
-            Group::Refused => Openings::oldest_unfinished(&[&self.refused_openings]),
-            Group::All => Openings::oldest_unfinished(&[&self.openings, &self.refused_openings]),
+            Group::Served => Openings::first_to_go(&[&self.openings], self.generation),
+            Group::Refused => Openings::first_to_go(&[&self.refused_openings], self.generation),
+            Group::All => Openings::first_to_go(&[&self.openings, &self.refused_openings], self.generation),
         }
     }
 

@@ -132,6 +132,40 @@ fn a4_an_unfinished_request_makes_room_if_no_client_is_silent() {
     }
 }
 
+/// A client needs a moment between its connect and its request.
+#[test]
+fn a4_the_newest_silent_client_stays_amid_half_requests() {
+    for change in [
+        |limits: &mut Limits| limits.max_connections = 8,
+        |limits: &mut Limits| (limits.max_connections, limits.when_full) = (8, WhenFull::Wait),
+        |limits: &mut Limits| limits.max_handshakes = 8,
+    ] {
+        let mut server = server(change);
+        let head = &request_head("/ws", &[])[..20];
+        let mut crowd: Vec<_> = (0..7).map(|_| come(&mut server, head)).collect();
+        let mut silent = come(&mut server, b"");
+        crowd.push(come(&mut server, head));
+        let answer = last_words(&mut server, &mut crowd[0]);
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        complete(&mut server, &mut silent, &request_head("/ws", &[]));
+        assert_adds_up(&server, 1);
+    }
+}
+
+#[test]
+fn a4_an_older_silent_client_makes_room_amid_half_requests() {
+    let mut server = server(|limits| limits.max_handshakes = 8);
+    let head = &request_head("/ws", &[])[..20];
+    let mut crowd: Vec<_> = (0..5).map(|_| come(&mut server, head)).collect();
+    let mut silent = come(&mut server, b"");
+    crowd.extend((0..3).map(|_| come(&mut server, head)));
+    assert_eq!(last_words(&mut server, &mut silent), "");
+    for client in &mut crowd {
+        complete(&mut server, client, &request_head("/ws", &[])[20..]);
+    }
+    assert_adds_up(&server, 1);
+}
+
 #[test]
 fn a4_open_clients_and_whole_requests_make_no_room() {
     for when_full in [WhenFull::Refuse, WhenFull::Wait] {

@@ -56,6 +56,13 @@ fn faults(args: &Args) -> Vec<Fault> {
         fault("connects and says nothing", args.silent, &["--opening-ms", "3000"], say_nothing, ("EOF", "timed out")),
         fault("1,100 silent a second", 4_400, BUSY, |to, n| besiege(to, n, b""), ("101", "transport lost, aborted")),
         fault(
+            "1,100 half heads a second",
+            4_400,
+            BUSY,
+            |to, n| besiege(to, n, b"GET"),
+            ("101", "transport lost, aborted"),
+        ),
+        fault(
             "silent, with 1,024 files",
             4_400,
             FEW_FILES,
