@@ -3,7 +3,7 @@
 use crate::{
     opening::{PATIENCE, open},
     traffic::{READ, Received, Traffic},
-    workload::Workload,
+    workload::{Task, Workload},
 };
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
@@ -47,12 +47,12 @@ impl<'a> Load<'a> {
     pub fn open(server: SocketAddr, workload: &Workload, traffic: &'a Traffic) -> Result<Self, String> {
         let poll = Poll::new().map_err(|error| error.to_string())?;
         let mut clients = Vec::with_capacity(workload.connections);
-        for (n, stream) in open(server, 0..workload.connections, traffic.dialect)?.into_iter().enumerate() {
+        for (n, stream) in open(server, 0..workload.connections, Task::Echo, traffic.dialect)?.into_iter().enumerate() {
             let client = Client::new(stream, n % traffic.period, traffic, &poll, Token(n));
             clients.push(client.map_err(|error| format!("connection {n}: {error}"))?);
         }
         let idle = workload.connections..workload.connections + workload.idle;
-        let _idle = open(server, idle, traffic.dialect)?;
+        let _idle = open(server, idle, Task::Echo, traffic.dialect)?;
         let buffer = vec![0; READ].into_boxed_slice();
         Ok(Self { poll, traffic, in_flight: workload.in_flight, clients, _idle, buffer })
     }

@@ -16,6 +16,7 @@ mod memory;
 mod opening;
 mod processes;
 mod report;
+mod room;
 mod servers;
 mod traffic;
 mod visits;
@@ -31,6 +32,9 @@ use workload::Workload;
 
 /// Files that a process has open beside its connections.
 const OTHER_FILES: u64 = 100;
+
+/// The members of a room in a quick check, at most.
+const QUICK_MEMBERS: usize = 200;
 
 /// Compares echo servers over the loopback.
 #[derive(Debug, Parser)]
@@ -48,15 +52,19 @@ struct Args {
     #[arg(long = "server", value_name = "NAME,...", value_delimiter = ',')]
     servers: Vec<String>,
     /// Adds a server from outside this package: a command that listens on 127.0.0.1:{port}, accepts `GET /echo`, and
-    /// returns each message in one frame. The process that it starts must itself be the server. May be repeated.
+    /// returns each message in one frame; for `--rooms`, it accepts `GET /room` and returns each message to all of
+    /// these connections. The process that it starts must itself be the server. May be repeated.
     #[arg(long = "peer", value_name = "NAME='COMMAND {port}'", value_parser = Server::outside)]
     peers: Vec<Server>,
     /// Checks every echo of a few servers in one short round, and `--peer` itself.
     #[arg(long)]
     quick: bool,
     /// Varies the number of connections instead of the size of messages.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "rooms")]
     scale: bool,
+    /// Sends each message to all members of a room.
+    #[arg(long)]
+    rooms: bool,
     /// The number of connections whose memory is measured.
     #[arg(long, value_name = "N")]
     memory_connections: Option<usize>,
@@ -103,9 +111,16 @@ fn compare(mut args: Args) -> Result<(), String> {
     if args.quick {
         check::failures(cpus)?;
     }
-    let mut workloads = if args.scale { workload::scale(most) } else { workload::sizes() };
+    let mut workloads = match (args.scale, args.rooms) {
+        (true, _) => workload::scale(most),
+        (_, true) => workload::rooms(most),
+        _ => workload::sizes(),
+    };
+    if args.quick {
+        workloads.extend(workload::rooms(QUICK_MEMBERS));
+    }
     workloads.retain(|workload| workload.to_string().contains(&args.workload));
-    let has_memory = "memory".contains(&args.workload);
+    let has_memory = "memory".contains(&args.workload) && !args.rooms;
     if workloads.is_empty() && !has_memory {
         return Err(format!("no workload has {:?} in its name", args.workload));
     }
@@ -147,9 +162,10 @@ fn chosen(args: &Args) -> Result<Vec<Server>, String> {
 /// Measures each server once per round, each time with another one first.
 fn rounds(servers: &[Server], workload: &Workload, cpus: Cpus, args: &Args) -> Result<Samples, String> {
     let mut samples = Samples::new();
+    let servers: Vec<_> = servers.iter().filter(|server| server.command(workload.task).is_some()).collect();
     for round in 0..args.rounds {
         for turn in 0..servers.len() {
-            let server = &servers[(round + turn) % servers.len()];
+            let server = servers[(round + turn) % servers.len()];
             let sample = measure(server, workload, cpus, Duration::from_secs_f64(args.seconds));
             let sample = sample.map_err(|error| format!("{}, {workload}, round {round}: {error}", server.name))?;
             samples.entry(server.name.clone()).or_default().push(sample);

@@ -3,6 +3,7 @@
 use crate::{
     load::{Load, Run},
     processes::{Cpus, Process},
+    room::Room,
     servers::Server,
     traffic::Traffic,
     visits::Visits,
@@ -13,12 +14,12 @@ use std::{io, time::Duration};
 /// The results of one turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Microseconds of CPU time per message.
+    /// Microseconds of CPU time per message; in a room, per member that gets one.
     pub cpu: f64,
     /// The part of it that was spent in the kernel.
     pub system_part: f64,
     pub messages_per_second: f64,
-    /// Microseconds between a message and its echo: median, 99 % and 99.9 %.
+    /// Microseconds between a message and its last echo: median, 99 % and 99.9 %.
     pub latency: [f64; 3],
     /// Bytes of the server's memory at the end.
     pub resident: f64,
@@ -28,7 +29,7 @@ pub struct Sample {
 /// A wrong echo, or another failure.
 pub fn measure(server: &Server, workload: &Workload, cpus: Cpus, time: Duration) -> Result<Sample, String> {
     let traffic = Traffic::new(workload, server.dialect);
-    Process::with(server, cpus, |process| match workload.task {
+    Process::with(server, workload.task, cpus, |process| match workload.task {
         Task::Echo => {
             let mut load = Load::open(process.address, workload, &traffic)?;
             sample(process, time, |time| load.run(time))
@@ -36,6 +37,10 @@ pub fn measure(server: &Server, workload: &Workload, cpus: Cpus, time: Duration)
         Task::Visit => {
             let mut visits = Visits::new(process.address, workload, &traffic)?;
             sample(process, time, |time| visits.run(time))
+        }
+        Task::Room => {
+            let mut room = Room::open(process.address, workload, &traffic)?;
+            sample(process, time, |time| room.run(time))
         }
     })
 }

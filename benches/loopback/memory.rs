@@ -5,7 +5,7 @@ use crate::{
     processes::{Cpus, Process},
     servers::Server,
     traffic::{READ, Received, Traffic},
-    workload::Workload,
+    workload::{Task, Workload},
 };
 use statesocket_benches::wire::Kind;
 use std::{
@@ -28,11 +28,11 @@ pub struct Memory {
 /// A wrong echo, or another failure.
 pub fn measure(server: &Server, connections: usize, cpus: Cpus) -> Result<Memory, String> {
     let traffic = Traffic::new(&Workload { connections, ..Workload::one(Kind::Binary, MESSAGE) }, server.dialect);
-    Process::with(server, cpus, |process| {
+    Process::with(server, Task::Echo, cpus, |process| {
         // The memory that the first connection makes the server allocate is not counted.
-        echo(&mut open(process.address, 0..1, server.dialect)?[0], &traffic)?;
+        echo(&mut open(process.address, 0..1, Task::Echo, server.dialect)?[0], &traffic)?;
         let before = resident(process)?;
-        let mut streams = open(process.address, 0..connections, server.dialect)?;
+        let mut streams = open(process.address, 0..connections, Task::Echo, server.dialect)?;
         let idle = resident(process)?;
         for (n, stream) in streams.iter_mut().enumerate() {
             echo(stream, &traffic).map_err(|error| format!("connection {n}: {error}"))?;

@@ -1,6 +1,6 @@
 //! Connections to a server.
 
-use crate::traffic::Dialect;
+use crate::{traffic::Dialect, workload::Task};
 use socket2::{Domain, Socket, Type};
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -18,7 +18,12 @@ const PER_ADDRESS: usize = 20_000;
 /// Connections that are opened at once: fewer than the backlog of any server.
 const AT_A_TIME: usize = 100;
 
+/// The request for an echo.
 pub const REQUEST: &[u8] = b"GET /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// The request to become a member of the room.
+const ROOM_REQUEST: &[u8] = b"GET /room HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// RFC 6455 section 1.3: the answer to that key.
@@ -49,13 +54,13 @@ pub fn start(server: SocketAddr, nth: usize) -> io::Result<mio::net::TcpStream> 
 
 /// Opens connections, and upgrades those of a WebSocket server. They are opened in groups, since a server pings the
 /// connections that have been open for long.
-pub fn open(server: SocketAddr, numbers: Range<usize>, dialect: Dialect) -> Result<Vec<TcpStream>, String> {
+pub fn open(server: SocketAddr, numbers: Range<usize>, task: Task, dialect: Dialect) -> Result<Vec<TcpStream>, String> {
     let numbers: Vec<_> = numbers.collect();
     let mut streams: Vec<TcpStream> = Vec::with_capacity(numbers.len());
     for numbers in numbers.chunks(AT_A_TIME) {
         let opened = streams.len();
         for nth in numbers {
-            let stream = ask(server, *nth, dialect);
+            let stream = ask(server, *nth, task, dialect);
             streams.push(stream.map_err(|error| format!("connection {nth} cannot be opened: {error}"))?);
         }
         if dialect == Dialect::WebSocket {
@@ -68,14 +73,14 @@ pub fn open(server: SocketAddr, numbers: Range<usize>, dialect: Dialect) -> Resu
 }
 
 /// Connects, which the kernel completes without the server, and sends the request.
-fn ask(server: SocketAddr, nth: usize, dialect: Dialect) -> io::Result<TcpStream> {
+fn ask(server: SocketAddr, nth: usize, task: Task, dialect: Dialect) -> io::Result<TcpStream> {
     let socket = socket(nth)?;
     socket.connect(&server.into())?;
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     if dialect == Dialect::WebSocket {
-        stream.write_all(REQUEST)?;
+        stream.write_all(if task == Task::Room { ROOM_REQUEST } else { REQUEST })?;
     }
     Ok(stream)
 }
@@ -96,7 +101,7 @@ fn read_head(stream: &mut TcpStream) -> io::Result<()> {
     }
 }
 
-/// The length of the response to [`REQUEST`] at the front of `bytes`, if it is complete.
+/// The length of the response to a request at the front of `bytes`, if it is complete.
 ///
 /// # Errors
 /// It does not accept the request.

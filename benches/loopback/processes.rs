@@ -1,8 +1,9 @@
 //! Servers in processes of their own: one at a time, on a CPU of its own, killed whatever happens.
 
 use crate::{
-    command::{accepts, free_port},
+    command::{self, accepts, free_port},
     servers::{self, Server},
+    workload::Task,
 };
 use rustix::{
     process::{Signal, set_parent_process_death_signal},
@@ -65,12 +66,17 @@ fn pin(cpu: usize) -> io::Result<()> {
 }
 
 impl Process {
-    /// Starts `server`, does `work`, and ends it.
+    /// Starts `server` for a task, does `work`, and ends it.
     ///
     /// # Errors
     /// The server does not start, or `work` fails. If the server has ended by itself, the message says so.
-    pub fn with<T>(server: &Server, cpus: Cpus, work: impl FnOnce(&Self) -> Result<T, String>) -> Result<T, String> {
-        let mut process = Self::start(server, cpus)?;
+    pub fn with<T>(
+        server: &Server,
+        task: Task,
+        cpus: Cpus,
+        work: impl FnOnce(&Self) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let mut process = Self::start(server.command(task).ok_or("it has no room")?, cpus)?;
         work(&process).map_err(|error| {
             // Its connections are closed a moment before it has ended.
             thread::sleep(POLL);
@@ -81,13 +87,13 @@ impl Process {
         })
     }
 
-    fn start(server: &Server, cpus: Cpus) -> Result<Self, String> {
+    fn start(command: &command::Command, cpus: Cpus) -> Result<Self, String> {
         let port = free_port().map_err(|error| format!("no port is free: {error}"))?;
-        let failure = |error: &dyn Display| format!("the command `{}` {error}", server.command.text(port));
-        let child = Self::spawn(server.command.arguments(port), cpus);
+        let failure = |error: &dyn Display| format!("the command `{}` {error}", command.text(port));
+        let child = Self::spawn(command.arguments(port), cpus);
         let child = child.map_err(|error| failure(&format_args!("cannot be run: {error}")))?;
         let mut process = Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
-        process.wait_until_it_accepts(server.command.patience).map_err(|error| failure(&error))?;
+        process.wait_until_it_accepts(command.patience).map_err(|error| failure(&error))?;
         Ok(process)
     }
 

@@ -91,8 +91,9 @@ pub fn summary(results: &[(Workload, Samples)], servers: &[Server]) {
     println!("\n### CPU µs per message (× {FLOOR}, × {FLOOR} of the least)");
     let row = |(workload, samples): &(Workload, Samples)| {
         let cells = servers.iter().map(|server| {
+            let Some(samples_of) = samples.get(&server.name) else { return "-".to_owned() };
             let ratios = ratios(&server.name, samples).map(|(ratio, least)| format!(" ({ratio}, {least})"));
-            short(cpu(&samples[&server.name])) + &ratios.unwrap_or_default()
+            short(cpu(samples_of)) + &ratios.unwrap_or_default()
         });
         [workload.to_string()].into_iter().chain(cells).collect()
     };

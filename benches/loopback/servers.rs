@@ -6,12 +6,13 @@ mod sockudo_ws;
 mod state;
 mod tasks;
 mod tcp;
+mod tcp_room;
 mod tokio_websockets;
 mod tungstenite;
 mod wtx;
 mod yawc;
 
-use crate::{command::Command, traffic::Dialect};
+use crate::{command::Command, traffic::Dialect, workload::Task};
 use statesocket_benches::table;
 use std::{io, net::TcpListener};
 
@@ -23,6 +24,8 @@ pub struct Server {
     /// The package and its version, or the command.
     pub made_with: String,
     pub command: Command,
+    /// The command for a room, if it has one.
+    room: Option<Command>,
 }
 
 /// Serves forever.
@@ -41,6 +44,9 @@ const BUILT_IN: [(&str, Serve); 8] = [
     ("wtx", wtx::serve),
     ("yawc", yawc::serve),
 ];
+
+/// The floor of a room.
+const ROOM_FLOOR: &str = "tcp-room";
 
 /// The servers of this package.
 pub fn built_in() -> Vec<Server> {
@@ -61,6 +67,9 @@ pub fn serve(name: &str, listener: TcpListener) -> io::Result<()> {
 }
 
 fn function(name: &str) -> Result<Serve, String> {
+    if name == ROOM_FLOOR {
+        return Ok(tcp_room::serve);
+    }
     let entry = BUILT_IN.iter().find(|(known, _)| *known == name);
     entry.map(|(_, serve)| *serve).ok_or_else(|| {
         let names = BUILT_IN.map(|(name, _)| name).join(", ");
@@ -72,7 +81,12 @@ impl Server {
     fn built_in(name: &str) -> Self {
         let (dialect, package) = if name == FLOOR { (Dialect::Bytes, "mio") } else { (Dialect::WebSocket, name) };
         let made_with = format!("{package} {}", table::version(package));
-        Self { name: name.to_owned(), dialect, made_with, command: Command::built_in(name) }
+        let room = match name {
+            FLOOR => Some(Command::built_in(ROOM_FLOOR)),
+            "statesocket" => Some(Command::built_in(name)),
+            _ => None,
+        };
+        Self { name: name.to_owned(), dialect, made_with, command: Command::built_in(name), room }
     }
 
     /// A server outside this package, from the argument of `--peer`.
@@ -84,11 +98,17 @@ impl Server {
         if name.is_empty() {
             return Err("it must be NAME='COMMAND {port}'".to_owned());
         }
-        Ok(Self {
-            name: name.to_owned(),
-            dialect: Dialect::WebSocket,
-            made_with: format!("`{command}`"),
-            command: Command::outside(command)?,
-        })
+        let made_with = format!("`{command}`");
+        let command = Command::outside(command)?;
+        let room = Some(command.clone());
+        Ok(Self { name: name.to_owned(), dialect: Dialect::WebSocket, made_with, command, room })
+    }
+
+    /// The command for a task, if the server has it.
+    pub const fn command(&self, task: Task) -> Option<&Command> {
+        match task {
+            Task::Echo | Task::Visit => Some(&self.command),
+            Task::Room => self.room.as_ref(),
+        }
     }
 }

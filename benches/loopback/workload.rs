@@ -13,7 +13,7 @@ pub struct Workload {
     pub connections: usize,
     /// Messages that each connection has in flight.
     pub in_flight: usize,
-    /// Further connections, which do nothing.
+    /// Further connections, which do nothing. In a room they are members that never read.
     pub idle: usize,
 }
 
@@ -23,6 +23,8 @@ pub enum Task {
     Echo,
     /// Every connection has one message echoed, and closes; the next one takes its place.
     Visit,
+    /// One connection sends, and every connection gets each message.
+    Room,
 }
 
 impl Workload {
@@ -38,8 +40,10 @@ impl Workload {
 
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.task == Task::Visit {
-            f.write_str("connect, upgrade, echo one, close: ")?;
+        match self.task {
+            Task::Echo => {}
+            Task::Visit => f.write_str("connect, upgrade, echo one, close: ")?,
+            Task::Room => f.write_str("room: ")?,
         }
         write!(f, "{}", size_name(self.len))?;
         match self.kind {
@@ -51,8 +55,10 @@ impl fmt::Display for Workload {
             write!(f, " in {} fragments", self.fragments)?;
         }
         write!(f, ", C={} P={}", self.connections, self.in_flight)?;
-        if self.idle > 0 {
-            write!(f, ", {} idle", self.idle)?;
+        match (self.idle, self.task) {
+            (0, _) => {}
+            (members, Task::Room) => write!(f, ", {members} never read")?,
+            (idle, Task::Echo | Task::Visit) => write!(f, ", {idle} idle")?,
         }
         Ok(())
     }
@@ -74,6 +80,22 @@ pub fn sizes() -> Vec<Workload> {
         Workload { fragments: 16, ..large },
         Workload { task: Task::Visit, ..Workload::echo(Binary, 16, 16, 1) },
     ]
+}
+
+/// One message to all members of a room, or 16 at a time; at most `most` connections.
+pub fn rooms(most: usize) -> Vec<Workload> {
+    let room = |len, members, in_flight| Workload {
+        task: Task::Room,
+        ..Workload::echo(Kind::Binary, len, members, in_flight)
+    };
+    let sizes = [16, 1 << 10, 16 << 10];
+    let mut all: Vec<_> =
+        [100, 1_000, 5_000].into_iter().flat_map(|members| sizes.map(|len| room(len, members, 1))).collect();
+    all.extend([16, 1 << 10].map(|len| room(len, 1_000, 16)));
+    all.extend([16, 1 << 10].map(|len| Workload { idle: 50, ..room(len, 1_000, 16) }));
+    all.push(Workload { idle: 5, ..room(16 << 10, 100, 1) });
+    all.retain(|workload| workload.connections + workload.idle <= most);
+    all
 }
 
 /// Growing numbers of connections, messages in flight, and idle connections; at most `most` connections.

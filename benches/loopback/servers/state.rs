@@ -1,7 +1,8 @@
 //! This crate's event loop with its defaults: UTF-8, masks, every limit, and every timer except the idle one.
 
 use statesocket::{
-    Config, Message,
+    Config, Message, SharedMessage,
+    handshake::{Accept, Request},
     server::{Handler, Server, Session},
 };
 use std::{io, net::TcpListener};
@@ -16,8 +17,22 @@ impl Handler for Echo {
     }
 }
 
+struct Member;
+
+impl Handler for Member {
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.accept(Accept::new()).expect("the request waits");
+        session.join("room").expect("the session is open");
+    }
+
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        session.publish("room", &SharedMessage::from(&message));
+    }
+}
+
 pub fn serve(listener: TcpListener) -> io::Result<()> {
     let mut server = Server::from_listener(listener, Config::default())?;
     server.route("/echo", || Echo).map_err(io::Error::other)?;
+    server.route("/room", || Member).map_err(io::Error::other)?;
     server.run()
 }
