@@ -71,7 +71,7 @@ impl Connection {
     /// that may open or end the connection.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
-        if self.holds(false) {
+        if self.needs_input() || self.holds(false) {
             return None;
         }
         self.next_event(&mut (&mut [] as &mut [u8]))

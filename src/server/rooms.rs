@@ -7,7 +7,7 @@ use super::session_id::LocalId;
 use crate::{SharedMessage, SharedMessages};
 use slab::Slab;
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     fmt, mem,
 };
 
@@ -40,8 +40,7 @@ pub(super) struct Rooms {
 
 struct Room {
     name: Box<str>,
-    /// The members, and when each has joined.
-    members: BTreeMap<LocalId, Sequence>,
+    members: BTreeSet<LocalId>,
     waiting: Vec<Published>,
     /// The waiting messages in one piece.
     joined: Option<SharedMessages>,
@@ -57,11 +56,18 @@ struct Published {
 /// What a session has in rooms.
 #[derive(Default)]
 struct Seats {
-    rooms: Vec<usize>,
+    rooms: Vec<Membership>,
     /// Messages of rooms that it has left.
     owed: VecDeque<(Sequence, SharedMessage)>,
     /// It has all messages up to this one.
     taken: Sequence,
+}
+
+#[derive(Clone, Copy)]
+struct Membership {
+    room: usize,
+    /// When the session has joined.
+    since: Sequence,
 }
 
 /// The next of the messages that wait for a session.
@@ -77,19 +83,18 @@ impl Rooms {
         let key = match self.by_name.get(name) {
             Some(key) => *key,
             None => {
-                let room = Room { name: name.into(), members: BTreeMap::new(), waiting: Vec::new(), joined: None };
+                let room = Room { name: name.into(), members: BTreeSet::new(), waiting: Vec::new(), joined: None };
                 let key = self.rooms.insert(room);
                 self.by_name.insert(name.into(), key);
                 key
             }
         };
-        let is_new = !self.rooms[key].members.contains_key(&id);
+        let is_new = self.rooms[key].members.insert(id);
         if is_new {
-            self.rooms[key].members.insert(id, self.published);
             if self.seats.len() <= id.key() {
                 self.seats.resize_with(id.key() + 1, || None);
             }
-            self.seats[id.key()].get_or_insert_default().rooms.push(key);
+            self.seats[id.key()].get_or_insert_default().rooms.push(Membership { room: key, since: self.published });
         }
         is_new
     }
@@ -98,9 +103,12 @@ impl Rooms {
     pub(super) fn leave(&mut self, id: LocalId, name: &str) -> bool {
         let Some(&key) = self.by_name.get(name) else { return false };
         let room = &mut self.rooms[key];
-        let Some(joined) = room.members.remove(&id) else { return false };
+        if !room.members.remove(&id) {
+            return false;
+        }
         let seats = self.seats[id.key()].as_mut().expect("a member has a seat");
-        seats.rooms.retain(|room| *room != key);
+        let index = seats.rooms.iter().position(|membership| membership.room == key);
+        let joined = seats.rooms.remove(index.expect("a member has a seat in the room")).since;
         let since = joined.max(seats.taken);
         let missed = room.waiting.iter().filter(|published| published.number > since && published.except != Some(id));
         seats.owed.extend(missed.map(|published| (published.number, published.message.clone())));
@@ -118,9 +126,9 @@ impl Rooms {
     pub(super) fn end(&mut self, id: LocalId) {
         let Some(seats) = self.seats.get_mut(id.key()).and_then(Option::take) else { return };
         self.owed.retain(|owed| *owed != id);
-        for key in seats.rooms {
-            self.rooms[key].members.remove(&id);
-            self.close_if_empty(key);
+        for Membership { room, .. } in seats.rooms {
+            self.rooms[room].members.remove(&id);
+            self.close_if_empty(room);
         }
     }
 
@@ -143,7 +151,7 @@ impl Rooms {
     pub(super) fn publish(&mut self, name: &str, message: &SharedMessage, except: Option<LocalId>) -> usize {
         let Some(&key) = self.by_name.get(name) else { return 0 };
         let room = &mut self.rooms[key];
-        let except = except.filter(|id| room.members.contains_key(id));
+        let except = except.filter(|id| room.members.contains(id));
         let count = room.members.len() - usize::from(except.is_some());
         if count > 0 {
             self.published += 1;
@@ -163,12 +171,12 @@ impl Rooms {
     }
 
     pub(super) fn is_member(&self, id: LocalId, name: &str) -> bool {
-        self.room(name).is_some_and(|room| room.members.contains_key(&id))
+        self.room(name).is_some_and(|room| room.members.contains(&id))
     }
 
     /// The members, the oldest session first.
     pub(super) fn members(&self, name: &str) -> impl Iterator<Item = LocalId> {
-        self.room(name).into_iter().flat_map(|room| room.members.keys().copied())
+        self.room(name).into_iter().flat_map(|room| room.members.iter().copied())
     }
 
     fn room(&self, name: &str) -> Option<&Room> {
@@ -178,7 +186,7 @@ impl Rooms {
     /// The names of the rooms of the session `id`.
     pub(super) fn of(&self, id: LocalId) -> impl Iterator<Item = &str> {
         let seats = self.seats.get(id.key()).and_then(Option::as_deref);
-        seats.into_iter().flat_map(|seats| &seats.rooms).map(|key| &*self.rooms[*key].name)
+        seats.into_iter().flat_map(|seats| &seats.rooms).map(|membership| &*self.rooms[membership.room].name)
     }
 
     /// The number of the last message.
@@ -195,7 +203,13 @@ impl Rooms {
     /// it has them. If `may_join` is false, they are one message.
     pub(super) fn next_for(&mut self, id: LocalId, may_join: bool) -> Option<(Sequence, Next)> {
         let seats = self.seats.get(id.key())?.as_deref()?;
-        let of_room = |key: &usize| self.rooms[*key].first_for(id, seats.taken).map(|first| (first.number, Some(*key)));
+        if seats.taken == self.published {
+            return None;
+        }
+        let of_room = |&Membership { room, since }: &Membership| {
+            let first = self.rooms[room].first_for(id, since.max(seats.taken))?;
+            Some((first.number, Some(room)))
+        };
         let owed = seats.owed.front().map(|(number, _)| (*number, None));
         let mut sources = owed.into_iter().chain(seats.rooms.iter().filter_map(of_room));
         let first = sources.next()?;
@@ -228,7 +242,7 @@ impl Rooms {
     pub(super) fn waiting_sessions(&mut self) -> (Vec<LocalId>, Sequence) {
         let mut sessions = mem::take(&mut self.owed);
         for key in &self.busy {
-            sessions.extend(self.rooms[*key].members.keys());
+            sessions.extend(&self.rooms[*key].members);
         }
         (sessions, self.published)
     }
@@ -257,9 +271,8 @@ impl Rooms {
 }
 
 impl Room {
-    /// The first waiting message for the member `id`, which has those up to `taken`.
-    fn first_for(&self, id: LocalId, taken: Sequence) -> Option<&Published> {
-        let since = taken.max(*self.members.get(&id)?);
+    /// The first waiting message after `since` for the member `id`.
+    fn first_for(&self, id: LocalId, since: Sequence) -> Option<&Published> {
         let first = self.waiting.partition_point(|published| published.number <= since);
         self.waiting[first..].iter().find(|published| published.except != Some(id))
     }
