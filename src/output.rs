@@ -36,6 +36,14 @@ const MAX_LENT: usize = 256 << 10;
 /// The shortest piece that is not copied, in bytes. Copying a shorter one costs less than one more slice in a write.
 const MIN_SHARED: usize = 1 << 10;
 
+/// An output of this length belongs to a peer that lags. Further bytes for many connections are not copied from
+/// [`MIN_SHARED_BEHIND`] on: a thousand lagging members of a room would hold a thousand copies, and the entry of a
+/// piece takes 56 bytes.
+const BEHIND: usize = 64 << 10;
+
+/// The shortest piece that is not copied for a peer that lags, in bytes.
+const MIN_SHARED_BEHIND: usize = 128;
+
 impl Output {
     #[inline]
     pub(crate) fn len(&self) -> usize {
@@ -149,9 +157,11 @@ impl Output {
         result
     }
 
-    /// Queues bytes that other connections queue too. [`MIN_SHARED`] bytes and more are not copied.
+    /// Queues bytes that other connections queue too. [`MIN_SHARED`] bytes and more are not copied; for a peer that
+    /// lags, [`MIN_SHARED_BEHIND`].
     pub(crate) fn share(&mut self, bytes: &Bytes) {
-        if bytes.len() < MIN_SHARED {
+        let min_shared = if self.len() < BEHIND { MIN_SHARED } else { MIN_SHARED_BEHIND };
+        if bytes.len() < min_shared {
             return self.extend(bytes);
         }
         self.queue_mut().push_piece(Piece::shared(bytes.clone()));

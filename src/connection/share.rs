@@ -11,8 +11,8 @@ const MASK_KEY_BYTES: usize = 4;
 
 /// # C: commands that send to many
 impl Connection {
-    /// Queues a message that other connections send too. A server does not copy one of 1 KiB or more. A client copies
-    /// it, to mask it.
+    /// Queues a message that other connections send too. A server does not copy one of 1 KiB or more, nor one of 128 B
+    /// or more for a peer that lags by 64 KiB. A client copies it, to mask it.
     ///
     /// # Errors
     /// As [`send_text`](Self::send_text).

@@ -89,6 +89,26 @@ fn shared_bytes_keep_their_place_when_the_queue_moves() {
 }
 
 #[test]
+fn a_lagging_peer_gets_no_copies_of_shared_bytes() {
+    let mut output = Output::default();
+    output.extend(&vec![0; BEHIND - 1]);
+    output.share(&Bytes::from(vec![1; MIN_SHARED_BEHIND]));
+    let copied = memory_len(&output);
+    assert_eq!(copied, BEHIND - 1 + MIN_SHARED_BEHIND, "it does not lag yet");
+    let shared = Bytes::from(vec![2; MIN_SHARED_BEHIND]);
+    (0..1000).for_each(|_| output.share(&shared));
+    assert_eq!(memory_len(&output), copied);
+    assert!(slices(&output)[1..].iter().all(|slice| slice.as_ptr() == shared.as_ptr()));
+    output.share(&shared.slice(1..));
+    assert_eq!(memory_len(&output), copied + shared.len() - 1, "a piece would cost as much");
+
+    output.advance(output.len() - BEHIND + 1);
+    let before = memory_len(&output);
+    output.share(&shared);
+    assert_eq!(memory_len(&output), before + shared.len(), "it lags no more");
+}
+
+#[test]
 fn shared_bytes_keep_their_place_when_a_pong_before_them_is_replaced() {
     let shared = Bytes::from(vec![7; MIN_SHARED]);
     let mut output = Output::default();
