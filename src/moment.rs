@@ -15,6 +15,17 @@ impl Moment {
     /// The moment that an anchor starts with. It leaves 36 years for a clock that goes back, and 548 for the future.
     const BEGINNING: Self = Self(NonZero::new(1 << 60).expect("2^60 is not zero"));
 
+    #[cfg(feature = "server")]
+    pub(crate) const fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The moment with these bits, which are those of a moment.
+    #[cfg(feature = "server")]
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(NonZero::new(bits).expect("no moment is zero"))
+    }
+
     /// The moment `duration` later; `None` if it is out of range.
     pub(crate) fn checked_add(self, duration: Duration) -> Option<Self> {
         self.0.checked_add(u64::try_from(duration.as_nanos()).ok()?).map(Self)

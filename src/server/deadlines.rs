@@ -7,7 +7,26 @@ use std::{collections::BTreeSet, time::Instant};
 #[derive(Debug)]
 pub(super) struct Deadlines {
     began: Anchor,
-    set: BTreeSet<(Moment, u32)>,
+    set: BTreeSet<Entry>,
+}
+
+/// A deadline and its key in 12 bytes; with a `u64` they would take 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    upper: u32,
+    lower: u32,
+    key: u32,
+}
+
+impl Entry {
+    const fn new(deadline: Moment, key: usize) -> Self {
+        let nanos = deadline.to_bits();
+        Self { upper: (nanos >> 32) as u32, lower: nanos as u32, key: key as u32 }
+    }
+
+    fn deadline(self) -> Moment {
+        Moment::from_bits(u64::from(self.upper) << 32 | u64::from(self.lower))
+    }
 }
 
 impl Deadlines {
@@ -24,7 +43,7 @@ impl Deadlines {
             && old.is_none_or(|old| new < old)
         {
             self.remove(key, old);
-            self.set.insert((self.began.moment_of(new), key as u32));
+            self.set.insert(Entry::new(self.began.moment_of(new), key));
             *old = Some(new);
         }
     }
@@ -32,18 +51,18 @@ impl Deadlines {
     /// Removes the deadline `old` of `key`.
     pub(super) fn remove(&mut self, key: usize, old: &mut Option<Instant>) {
         if let Some(old) = old.take() {
-            self.set.remove(&(self.began.moment_of(old), key as u32));
+            self.set.remove(&Entry::new(self.began.moment_of(old), key));
         }
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.began.instant_of(self.set.first()?.0)
+        self.began.instant_of(self.set.first()?.deadline())
     }
 
     /// The key of the earliest deadline, if it has come.
     pub(super) fn due(&self, now: Instant) -> Option<usize> {
         let now = self.began.moment_of(now);
-        self.set.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| *key as usize)
+        self.set.first().filter(|first| first.deadline() <= now).map(|first| first.key as usize)
     }
 }
 

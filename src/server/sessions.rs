@@ -43,7 +43,7 @@ pub(super) enum TurnEnd {
 
 /// A server may have a hundred thousand idle sessions, so every byte counts. The socket is larger when mio checks its
 /// use, in debug builds.
-const _: () = assert!(size_of::<Entry>() - size_of::<Socket>() <= 424);
+const _: () = assert!(size_of::<Entry>() - size_of::<Socket>() <= 416);
 
 /// Slots that an empty server keeps memory for.
 const KEPT_SLOTS: usize = 64;
