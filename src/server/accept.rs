@@ -9,7 +9,7 @@ use mio::{
     Interest, Registry, Token,
     net::{TcpListener, TcpStream},
 };
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, ToSocketAddrs},
@@ -18,6 +18,9 @@ use std::{
 
 /// The most connections that the system keeps until they are accepted, if its own limit is not lower.
 const BACKLOG: i32 = 4096;
+
+/// Whether an accepted socket has the `TCP_NODELAY` of its listener, which saves a system call per connection.
+pub(super) const NODELAY_IS_INHERITED: bool = cfg!(any(target_os = "android", target_os = "linux"));
 
 /// The most reads of the request of a connection that is refused at once.
 const LAST_READS: usize = 4;
@@ -62,6 +65,9 @@ impl Acceptor {
 
     pub(super) fn from_listener(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
+        if NODELAY_IS_INHERITED {
+            SockRef::from(&listener).set_tcp_nodelay(true)?;
+        }
         Ok(Self::new(TcpListener::from_std(listener)))
     }
 
@@ -190,4 +196,20 @@ fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "an acceptor needs a real listener")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepted_sockets_have_no_delay_where_the_listener_says_so() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let acceptor = Acceptor::from_listener(listener).expect("it is a socket");
+        let _client = std::net::TcpStream::connect(address).expect("it listens");
+        let (stream, _) = acceptor.listener.accept().expect("a client waits");
+        assert_eq!(stream.nodelay().expect("it is a socket"), NODELAY_IS_INHERITED);
+    }
 }

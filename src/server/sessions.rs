@@ -1,6 +1,7 @@
 //! The sessions of a server with their sockets, counts and deadlines.
 
 use super::{
+    accept::NODELAY_IS_INHERITED,
     deadlines::Deadlines,
     intake::Intake,
     network::Network,
@@ -92,8 +93,10 @@ impl Sessions {
     ) -> io::Result<()> {
         let key = self.entries.vacant_key();
         registry.register(&mut stream, Token(key), Interest::READABLE | Interest::WRITABLE)?;
-        // Without the option small messages are late, but they arrive.
-        let _ = stream.set_nodelay(true);
+        if !NODELAY_IS_INHERITED {
+            // Without the option small messages are late, but they arrive.
+            let _ = stream.set_nodelay(true);
+        }
         self.generation = self.generation.wrapping_add(1);
         match refusal {
             None => *self.served_by_address.entry(Network::of(address.ip())).or_default() += 1,
