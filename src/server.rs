@@ -174,6 +174,7 @@ impl Server {
     /// Sets the limits, for new connections and commands. Asks the system anew for its limit of open files.
     pub fn set_limits(&mut self, limits: Limits) {
         self.commands.set_max_bytes(limits.max_command_bytes);
+        self.shared.common.rooms.set_max_backlog(limits.max_room_backlog);
         self.shared.limits = limits;
         self.allowance = Allowance::of_process();
     }

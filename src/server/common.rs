@@ -1,6 +1,6 @@
 //! What all sessions of a server have in common, as your code reaches it.
 
-use super::{rooms::Rooms, session_id::ServerId, timers::Timers};
+use super::{limits::Limits, rooms::Rooms, session_id::ServerId, timers::Timers};
 
 /// What all sessions of a server have in common. It is lent with each of them.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub(super) struct Common {
 }
 
 impl Common {
-    pub(super) fn new() -> Self {
-        Self { server: ServerId::next(), rooms: Rooms::default(), timers: Timers::default() }
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { server: ServerId::next(), rooms: Rooms::new(limits.max_room_backlog), timers: Timers::default() }
     }
 }

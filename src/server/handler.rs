@@ -116,10 +116,13 @@ pub trait Handler {
         let _ = (session, event);
     }
 
-    /// A message of a [`Handle`](super::Handle) could not be queued: the output would exceed
-    /// [`Config::max_output_bytes`](crate::Config::max_output_bytes), or a fragmented message is in progress. A stream
-    /// has no holes, so the default, [`Unsent::Close`], ends the session with 1013 and [`Cause::Unsent`]. A handler
-    /// whose messages may be lost, such as positions of a pointer, says [`Unsent::Drop`].
+    /// A message of a [`Handle`](super::Handle) or of a room could not be queued: the output would exceed
+    /// [`Config::max_output_bytes`](crate::Config::max_output_bytes), for a room
+    /// [`Limits::max_room_backlog`](super::Limits::max_room_backlog), or a fragmented message is in progress.
+    /// [`Tally::unsent`](super::Tally::unsent) counts these messages.
+    ///
+    /// A stream has no holes, so the default, [`Unsent::Close`], ends the session with 1013 and [`Cause::Unsent`]. A
+    /// handler whose messages may be lost, such as positions of a pointer, says [`Unsent::Drop`].
     ///
     /// [`Cause::Unsent`]: crate::Cause::Unsent
     fn on_unsent(&mut self, session: &mut Session<'_>, message: Message<'_>) -> Unsent {

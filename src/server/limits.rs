@@ -61,6 +61,12 @@ pub struct Limits {
     /// has not begun with: 1 KiB per command, its message and its ids. Beyond it a command fails with
     /// [`HandleError::Full`](super::HandleError::Full) or waits. A larger command may wait alone. Default 32 MiB.
     pub max_command_bytes: usize,
+    /// The most bytes that may be queued for a member of a room, the next message of the room included. A message
+    /// beyond it is first made room for by writing. If the client does not take the bytes,
+    /// [`on_unsent`](super::Handler::on_unsent) decides: the session is closed with 1013, or the message is dropped. A
+    /// larger message may be queued alone, up to [`Config::max_output_bytes`](crate::Config::max_output_bytes), which
+    /// also limits all output. Default 1 MiB: members that do not read hold the messages of a room no longer than that.
+    pub max_room_backlog: usize,
 }
 
 impl Limits {
@@ -81,6 +87,7 @@ impl Default for Limits {
             max_handshakes: 10_000,
             max_waiting_requests: 10_000,
             max_command_bytes: 32 << 20,
+            max_room_backlog: 1 << 20,
         }
     }
 }

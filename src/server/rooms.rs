@@ -23,7 +23,6 @@ type Sequence = u64;
 /// A message waits in its room until the end of the turn. Then each member gets all messages of its rooms together. A
 /// member whose session acts earlier, or is acted on, gets them before that. So each session gets everything in the
 /// order in which it was published and sent.
-#[derive(Default)]
 pub(super) struct Rooms {
     by_name: HashMap<Box<str>, usize>,
     rooms: Slab<Room>,
@@ -36,6 +35,8 @@ pub(super) struct Rooms {
     published: Sequence,
     /// The bytes of the copies that the session whose turn it is has caused.
     copied: usize,
+    /// [`Limits::max_room_backlog`](super::Limits::max_room_backlog).
+    max_backlog: usize,
 }
 
 struct Room {
@@ -78,6 +79,28 @@ pub(super) enum Next {
 }
 
 impl Rooms {
+    pub(super) fn new(max_backlog: usize) -> Self {
+        Self {
+            by_name: HashMap::new(),
+            rooms: Slab::new(),
+            seats: Vec::new(),
+            busy: Vec::new(),
+            owed: Vec::new(),
+            published: 0,
+            copied: 0,
+            max_backlog,
+        }
+    }
+
+    /// The most bytes that may be queued for a session when a message of a room comes.
+    pub(super) const fn max_backlog(&self) -> usize {
+        self.max_backlog
+    }
+
+    pub(super) const fn set_max_backlog(&mut self, bytes: usize) {
+        self.max_backlog = bytes;
+    }
+
     /// Makes the session `id` a member. Returns whether it was none.
     pub(super) fn join(&mut self, id: LocalId, name: &str) -> bool {
         let key = match self.by_name.get(name) {

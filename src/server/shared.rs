@@ -29,9 +29,10 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(handle: Handle) -> Self {
+        let limits = Limits::default();
         Self {
-            common: Common::new(),
-            limits: Limits::default(),
+            common: Common::new(&limits),
+            limits,
             admission: Admission::default(),
             routes: Routes::default(),
             tally: Tally::default(),

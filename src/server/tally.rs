@@ -28,6 +28,9 @@ pub struct Tally {
     /// The connections whose request had not come and that ended to make room for others. They also count as ended by
     /// [`CauseKind::Aborted`].
     pub evicted: u64,
+    /// The messages of handles and rooms that could not be queued. [`on_unsent`](super::Handler::on_unsent) has
+    /// decided what became of each.
+    pub unsent: u64,
     /// The connections that ended with the Close of both parties: that of the client has come, and ours has been
     /// written. An end that the transport or a timer cuts short before that is not clean, whatever was handed out.
     pub clean: u64,
@@ -63,6 +66,9 @@ impl fmt::Display for Tally {
             if count > 0 {
                 write!(f, ", {count} {kind}")?;
             }
+        }
+        if self.unsent > 0 {
+            write!(f, ", {} messages unsent", self.unsent)?;
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ fn deliver(rooms: &mut Rooms, mut took: impl FnMut(LocalId, Vec<String>)) {
 
 #[test]
 fn a_burst_comes_in_one_piece_and_an_exception_is_left_out() {
-    let mut rooms = Rooms::default();
+    let mut rooms = Rooms::new(usize::MAX);
     assert_eq!([1, 2, 3].map(|number| rooms.join(id(number), "a")), [true; 3]);
     assert!(!rooms.join(id(1), "a"), "it is a member");
     let news = ["1", "2", "3"].map(SharedMessage::text);
@@ -52,7 +52,7 @@ fn a_burst_comes_in_one_piece_and_an_exception_is_left_out() {
 
 #[test]
 fn only_members_of_the_time_of_a_message_get_it() {
-    let mut rooms = Rooms::default();
+    let mut rooms = Rooms::new(usize::MAX);
     rooms.join(id(1), "a");
     rooms.join(id(2), "a");
     rooms.publish("a", &SharedMessage::text("before"), None);
@@ -70,7 +70,7 @@ fn only_members_of_the_time_of_a_message_get_it() {
 
 #[test]
 fn a_session_floods_with_the_bytes_of_all_copies() {
-    let mut rooms = Rooms::default();
+    let mut rooms = Rooms::new(usize::MAX);
     (0..4).for_each(|number| assert!(rooms.join(id(number), "a")));
     let quarter = SharedMessage::binary(&[0; MAX_COPIED_PER_TURN / 4]);
     rooms.publish("a", &quarter, None);
@@ -108,7 +108,7 @@ proptest! {
     #[test]
     fn every_session_gets_what_is_published_while_it_is_a_member(steps in proptest::collection::vec(step(), 0..60)) {
         let names = ["a", "b", "c"];
-        let mut rooms = Rooms::default();
+        let mut rooms = Rooms::new(usize::MAX);
         let mut members = [[false; 3]; 5];
         let mut expected = vec![Vec::new(); 5];
         let mut got = vec![Vec::new(); 5];

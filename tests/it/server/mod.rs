@@ -1,6 +1,7 @@
 //! The event loop, over sockets on the loopback interface.
 
 mod admission;
+mod backlog;
 mod backpressure;
 mod broadcast;
 mod date;

@@ -161,7 +161,7 @@ fn s15_a_member_that_does_not_read_is_closed_and_delays_nobody() {
     let [mut watcher, mut slow] = ["/red"; 2].map(|room| RawClient::open(served.address, room));
     let text = format!("all {}", "x".repeat(256 << 10));
     let frame = Raw::new(Raw::TEXT, &text[4..]);
-    // The sockets hold some MiB, and the output 4 MiB.
+    // The sockets hold some MiB, and the output 1 MiB.
     let mut rounds = 0;
     let notice = loop {
         say(&mut watcher, &[&text]);

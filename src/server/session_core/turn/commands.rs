@@ -100,6 +100,7 @@ impl<S: ByteStream> Turn<'_, S> {
 
     /// Asks the handler what becomes of a message that could not be queued.
     fn unsent(&mut self, error: &SendError, message: Message<'_>) {
+        self.shared.tally.unsent += 1;
         let mut unsent = Unsent::Close;
         self.call(|handler, session| unsent = handler.on_unsent(session, message));
         if unsent == Unsent::Close && !self.session.has_panicked {
