@@ -2,10 +2,12 @@
 
 use crate::{
     crowd::Report,
+    member::Member,
     plan::{Dice, Plan},
     talker::Talker,
 };
 use mio::{event::Event as Readiness, net::TcpStream};
+use socket2::SockRef;
 use statesocket::{Config, Connection, handshake::Connect};
 use std::{
     io::{ErrorKind, Read, Write},
@@ -39,6 +41,7 @@ pub(crate) struct Client {
 #[derive(Debug)]
 enum Side {
     Frames(Box<Talker>),
+    Member(Box<Member>),
     Raw(Raw),
 }
 
@@ -63,13 +66,24 @@ impl Client {
     pub(crate) fn new(stream: TcpStream, address: SocketAddr, mut dice: Dice) -> Self {
         let now = Instant::now();
         let plan = Plan::choose(&mut dice);
-        let connect = Connect::new(&format!("ws://{address}/echo")).expect("a valid URL").seed(seed(&mut dice));
+        let path = match plan {
+            Plan::Member { room, .. } => format!("rooms/{room}"),
+            _ => "echo".to_owned(),
+        };
+        let connect = Connect::new(&format!("ws://{address}/{path}")).expect("a valid URL").seed(seed(&mut dice));
         let connection = Connection::client(&connect, Arc::clone(&CONFIG), now);
         let request = connection.output().to_vec();
         let raw = |output| Side::Raw(Raw { output, input: Vec::new(), left_to_write: 0 });
         let side = match plan {
             Plan::Talk { messages, is_slow, ending } => {
                 Side::Frames(Box::new(Talker::new(connection, messages, is_slow, ending)))
+            }
+            Plan::Member { room, messages, is_lagging } => {
+                if is_lagging {
+                    // So that the server, and not the system, has to hold the messages.
+                    let _ = SockRef::from(&stream).set_recv_buffer_size(64 << 10);
+                }
+                Side::Member(Box::new(Member::new(connection, (room, messages, is_lagging), &mut dice, now)))
             }
             Plan::BadRequest(bad, _) => raw(bad.as_bytes().to_vec()),
             Plan::HalfRequest { .. } => raw(request[..dice.below(request.len() as u64) as usize].to_vec()),
@@ -122,6 +136,13 @@ impl Client {
                 talker.write(stream, false);
                 talker.react(&mut [], now, report)?;
                 if turn == Turn::Gone { turn } else { talker.see_to_socket(stream, is_stopping, report)? }
+            }
+            Side::Member(member) => {
+                let is_due = *due <= now;
+                if is_due {
+                    *due = now + Duration::from_millis(dice.one_of(&[0, 5, 10, 100]));
+                }
+                member.turn(stream, (now, is_due, is_stopping), buffer, report)?
             }
             Side::Raw(raw) => raw.turn(*plan, stream, *due <= now, is_stopping, buffer)?,
         };

@@ -42,6 +42,10 @@ pub(crate) struct Report {
     pub(crate) opened: u64,
     pub(crate) echoes: u64,
     pub(crate) pongs: u64,
+    /// Messages of rooms.
+    pub(crate) news: u64,
+    /// Members closed because they lag.
+    pub(crate) left_behind: u64,
     /// Closed by the stopping server.
     pub(crate) sent_away: u64,
     plans: BTreeMap<&'static str, u64>,
@@ -148,7 +152,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} begun, {} opened, {} echoes, {} pongs", self.begun, self.opened, self.echoes, self.pongs)?;
-        write!(f, ", {} sent away", self.sent_away)?;
+        write!(f, ", {} news, {} left behind, {} sent away", self.news, self.left_behind, self.sent_away)?;
         for (plan, count) in &self.plans {
             write!(f, ", {count} {plan}")?;
         }

@@ -1,4 +1,5 @@
-//! A server under thousands of clients that connect, talk, misbehave and leave at random. Checks that nothing of them
+//! A server under thousands of clients that connect, talk, meet in rooms, lag, misbehave and leave at random, and under
+//! the commands of a thread. Checks that nothing of them
 //! remains (no connection, no timer, no byte of memory), and that every echo was right.
 //!
 //! ```text
@@ -9,7 +10,9 @@
 
 mod client;
 mod crowd;
+mod member;
 mod plan;
+mod room;
 mod served;
 mod talker;
 
@@ -23,6 +26,8 @@ use std::{
     error::Error,
     hash::{BuildHasher, RandomState},
     process::ExitCode,
+    sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -90,12 +95,14 @@ fn soak(args: &Args, seed: u64) -> Result<Vec<String>, Box<dyn Error>> {
 fn run(connections: u32, time: Duration, dice: Dice, faults: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
     let before = heap();
     let served = Served::start()?;
+    let (handle, ids, commands) = (served.handle.clone(), Arc::clone(&served.ids), dice.clone());
+    let commander = thread::spawn(move || room::command(&handle, &ids, commands));
     let mut crowd = Crowd::new(served.address, connections as usize, dice)?;
     crowd.run(time)?;
     served.handle.shutdown(1001, PATIENCE)?;
     crowd.leave(PATIENCE)?;
     let report = crowd.into_report();
-    let result = served.wait_for_end(PATIENCE * 2, || heap() - before)?;
+    let result = served.wait_for_end(PATIENCE * 2, commander, || heap() - before)?;
 
     println!("clients: {report}");
     println!("server: {}", result.tally);

@@ -1,6 +1,6 @@
 //! The plan of a client.
 
-use crate::served::MAX_MESSAGE;
+use crate::{room::ROOMS, served::MAX_MESSAGE};
 
 /// Pseudo-random numbers from a seed (SplitMix64).
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub(crate) enum Plan {
     HalfRequest { vanishes: bool },
     /// Opens it, sends, and never reads.
     NeverRead,
+    /// Becomes a member of a room, sends this many messages, and closes. One that lags reads nothing for a while.
+    Member { room: u64, messages: u64, is_lagging: bool },
 }
 
 /// How a well-used connection ends.
@@ -66,7 +68,11 @@ impl Plan {
             }
             10..14 => Self::HalfRequest { vanishes: dice.below(4) > 0 },
             14..16 => Self::NeverRead,
-            16..20 => Self::Talk { messages: dice.below(3), is_slow: true, ending: Ending::choose(dice) },
+            16..36 => {
+                let is_lagging = dice.below(4) == 0;
+                Self::Member { room: dice.below(ROOMS), messages: dice.below(40), is_lagging }
+            }
+            36..40 => Self::Talk { messages: dice.below(3), is_slow: true, ending: Ending::choose(dice) },
             _ => Self::Talk { messages: dice.below(40), is_slow: false, ending: Ending::choose(dice) },
         }
     }
@@ -79,6 +85,8 @@ impl Plan {
             Self::BadRequest(..) => "bad request",
             Self::HalfRequest { .. } => "half a request",
             Self::NeverRead => "never read",
+            Self::Member { is_lagging: true, .. } => "lagging member",
+            Self::Member { is_lagging: false, .. } => "member",
         }
     }
 }

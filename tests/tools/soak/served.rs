@@ -1,23 +1,28 @@
 //! The server, on a thread of its own.
 
+use crate::room::{Ids, Member};
+use socket2::{Domain, Socket, Type};
 use statesocket::{
     Config, Disconnect, Message,
     handshake::{Accept, Request},
-    server::{Handle, Handler, Server, Session, Tally},
+    server::{Handle, Handler, Limits, Server, Session, Tally},
 };
 use std::{
     cell::Cell,
     error::Error,
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     rc::Rc,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 /// A larger message is a violation.
 pub(crate) const MAX_MESSAGE: u64 = 1 << 20;
+
+/// `Limits::max_room_backlog`: little, so that members do lag.
+const MAX_BACKLOG: usize = 64 << 10;
 
 /// A text that asks the server to close, and the code.
 pub(crate) const CLOSE_ME: (&str, u16) = ("close me", 4000);
@@ -28,6 +33,8 @@ pub(crate) const ABORT_ME: &str = "abort me";
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) handle: Handle,
+    /// Some members of rooms.
+    pub(crate) ids: Ids,
     results: mpsc::Receiver<io::Result<Outcome>>,
     /// The server lives until this is dropped.
     hold: mpsc::Sender<()>,
@@ -51,10 +58,12 @@ impl Served {
         let (started, starts) = mpsc::channel();
         let (result, results) = mpsc::channel();
         let (hold, held) = mpsc::channel();
+        let ids = Ids::default();
+        let known = Arc::clone(&ids);
         let thread = thread::spawn(move || {
             let counts = Rc::<Counts>::default();
             let run = || {
-                let mut server = set_up(&counts)?;
+                let mut server = set_up(&counts, known)?;
                 // The receiver has not given up.
                 let _ = started.send((server.local_addr(), server.handle()));
                 server.run()?;
@@ -72,16 +81,19 @@ impl Served {
             }
         });
         let (address, handle) = starts.recv()?;
-        Ok(Self { address, handle, results, hold, thread })
+        Ok(Self { address, handle, ids, results, hold, thread })
     }
 
-    /// Waits for the end of the loop. Calls `heap` while the server still exists.
+    /// Waits for the end of the loop and of the thread that commands it. Calls `heap` while the server still exists.
     pub(crate) fn wait_for_end(
         self,
         patience: Duration,
+        commander: JoinHandle<()>,
         heap: impl FnOnce() -> i64,
     ) -> Result<Outcome, Box<dyn Error>> {
         let Ok(result) = self.results.recv_timeout(patience) else { return Err("the server does not end".into()) };
+        commander.join().map_err(|_| "the thread with the commands panicked")?;
+        drop(self.ids);
         let outcome = Outcome { heap: heap(), ..result? };
         drop((self.hold, self.handle));
         self.thread.join().map_err(|_| "the server panicked")?;
@@ -89,7 +101,7 @@ impl Served {
     }
 }
 
-fn set_up(counts: &Rc<Counts>) -> io::Result<Server> {
+fn set_up(counts: &Rc<Counts>, ids: Ids) -> io::Result<Server> {
     let mut config = Config::default();
     config.max_message_bytes = MAX_MESSAGE;
     config.opening_timeout = Some(Duration::from_secs(10));
@@ -97,20 +109,33 @@ fn set_up(counts: &Rc<Counts>) -> io::Result<Server> {
     // A crowd may keep a small machine busy for a long time.
     config.pong_timeout = Some(Duration::from_secs(60));
     config.closing_timeout = Some(Duration::from_secs(60));
-    let mut server = Server::bind("127.0.0.1:0", config)?;
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    // Accepted sockets inherit it on Linux. The less the system keeps, the more the server has to.
+    listener.set_send_buffer_size(32 << 10)?;
+    listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    // A full backlog makes Linux use SYN cookies, which may lose the first byte of a client that sends single bytes.
+    listener.listen(4096)?;
+    let mut server = Server::from_listener(listener.into(), config)?;
+    server.set_limits(Limits::default().with(|limits| limits.max_room_backlog = MAX_BACKLOG));
     let counts = Rc::clone(counts);
+    let members = Rc::clone(&counts);
     let factory = move || {
         counts.handlers.set(counts.handlers.get() + 1);
         Echo(Rc::clone(&counts))
     };
     server.route("/echo", factory).expect("the route is new");
+    let factory = move || {
+        members.handlers.set(members.handlers.get() + 1);
+        Member::new(Rc::clone(&members), Arc::clone(&ids))
+    };
+    server.route("/rooms/{room}", factory).expect("the route is new");
     Ok(server)
 }
 
 #[derive(Default)]
-struct Counts {
-    handlers: Cell<u64>,
-    told: Cell<u64>,
+pub(crate) struct Counts {
+    pub(crate) handlers: Cell<u64>,
+    pub(crate) told: Cell<u64>,
 }
 
 struct Echo(Rc<Counts>);
