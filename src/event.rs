@@ -202,7 +202,8 @@ impl Disconnect {
             | Cause::Handshake(_)
             | Cause::Protocol(_)
             | Cause::Aborted
-            | Cause::Unsent => false,
+            | Cause::Unsent
+            | Cause::Overloaded => false,
         }
     }
 }

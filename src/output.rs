@@ -50,6 +50,18 @@ impl Output {
         self.queue.as_ref().map_or(0, |queue| queue.len())
     }
 
+    /// The memory for the queued bytes, in bytes.
+    #[inline]
+    pub(crate) fn buffered(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.buffered())
+    }
+
+    /// How many of the queued bytes other connections may hold too, and the end of the last of them.
+    #[cfg(feature = "server")]
+    pub(crate) fn shared(&self) -> Option<(usize, *const u8)> {
+        self.queue.as_ref()?.shared()
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0

@@ -37,6 +37,7 @@ mod intake;
 mod life;
 mod limits;
 mod logging;
+mod memory;
 mod network;
 mod normal_path;
 mod openings;
@@ -46,6 +47,7 @@ mod pressure;
 mod queue;
 mod ready;
 mod refusal;
+mod relief;
 mod rest;
 mod rooms;
 mod routes;
@@ -164,7 +166,7 @@ impl Server {
             life: Life::Running(acceptor),
             config: Arc::new(config),
             shared: Shared::new(Handle::new(Arc::clone(&commands))),
-            sessions: Sessions::new(clock::now()),
+            sessions: Sessions::new(Limits::default().max_buffered_bytes, clock::now()),
             commands,
             allowance: Allowance::of_process(),
             warnings: Warnings::default(),
@@ -175,6 +177,7 @@ impl Server {
     pub fn set_limits(&mut self, limits: Limits) {
         self.commands.set_max_bytes(limits.max_command_bytes);
         self.shared.common.rooms.set_max_backlog(limits.max_room_backlog);
+        self.sessions.set_max_buffered(limits.max_buffered_bytes);
         self.shared.limits = limits;
         self.allowance = Allowance::of_process();
     }
@@ -254,6 +257,7 @@ impl Server {
         for _ in 0..self.sessions.ready_count() {
             if let Some(key) = self.sessions.take_ready() {
                 self.drive(key, now);
+                self.relieve(now);
             }
         }
         for key in self.sessions.take_due(now) {
@@ -261,6 +265,7 @@ impl Server {
         }
         self.call_timers(now);
         self.deliver_published(now);
+        self.relieve(now);
         if self.life.take_cut_off(now) {
             self.for_each_session(now, |mut view| view.cut());
         }
@@ -296,7 +301,10 @@ impl Server {
         }
         let accept = acceptor.and_then(Acceptor::paused_until);
         let (deadline, timer) = (self.sessions.next_deadline(), self.shared.common.timers.next());
-        let deadline = [deadline, timer, accept, self.life.cut_off()].into_iter().flatten().min();
+        let mut deadline = [deadline, timer, accept, self.life.cut_off()].into_iter().flatten().min();
+        if let Some(look) = self.sessions.next_look() {
+            deadline = deadline.map_or(look, |deadline| deadline.min(look)).into();
+        }
         let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         [max_wait, until_deadline].into_iter().flatten().min()
     }

@@ -39,6 +39,8 @@ pub(super) struct Clock {
     output: OutputTimes,
     keepalive: Keepalive,
     is_paused: bool,
+    /// The driver reads nothing for reasons of its own.
+    is_unread: bool,
     /// The pause in reading that `stamp` has not accounted for yet.
     paused_since: Option<Moment>,
     pending: Pending,
@@ -122,6 +124,7 @@ impl Clock {
             output: OutputTimes::NEW,
             keepalive,
             is_paused: false,
+            is_unread: false,
             paused_since: None,
             pending: Pending { any: false, phase: false, written: false, ping_written: false, ping_left: false },
         }
@@ -142,6 +145,20 @@ impl Clock {
     pub(super) const fn set_paused(&mut self, is_paused: bool) {
         self.is_paused = is_paused;
         self.pending.any = true;
+    }
+
+    #[inline]
+    pub(super) const fn is_unread(&self) -> bool {
+        self.is_unread
+    }
+
+    /// Once the driver reads again, the peer is silent since then.
+    #[cfg(feature = "server")]
+    pub(super) fn set_unread(&mut self, is_unread: bool, now: Instant) {
+        if mem::replace(&mut self.is_unread, is_unread) && !is_unread {
+            let now = self.heard.moment_of(now);
+            (self.last_sign_of_life, self.message_heard) = (now, now);
+        }
     }
 
     /// Records a new phase, in which the party at this end has the state `local`.
@@ -321,7 +338,7 @@ impl Clock {
         let keepalive = &self.keepalive;
         // The next Ping waits for an answer only while a missing one ends the connection. Otherwise it still finds a
         // transport that is gone.
-        let is_heard = !self.is_paused && !self.output.is_high();
+        let is_heard = !self.is_paused && !self.is_unread && !self.output.is_high();
         let is_answer_due = keepalive.is_unanswered && is_heard && config.pong_timeout.is_some();
         if can_ping && keepalive.unwritten == 0 && !is_answer_due {
             earliest.offer(Timer::Ping, keepalive.sent.max(self.since), config.ping_interval);

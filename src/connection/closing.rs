@@ -280,6 +280,22 @@ impl Connection {
         self.end_failed(frame, Cause::Unsent);
     }
 
+    /// Ends a connection that holds too much memory: with 503 before it is open, then with 1013.
+    #[cfg(feature = "server")]
+    pub(crate) fn fail_overloaded(&mut self) {
+        match self.phase() {
+            Phase::Idle | Phase::Requested => {
+                let response = Response::new(StatusCode::SERVICE_UNAVAILABLE);
+                self.end_refused(&response, Cause::Overloaded, Some(self.local_party()));
+            }
+            Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed => {
+                let frame = CloseFrame::fit(CloseCode::TRY_AGAIN_LATER, "the server is overloaded", self.role);
+                self.end_failed(frame, Cause::Overloaded);
+            }
+            Phase::Closed => {}
+        }
+    }
+
     /// Fails the opening handshake. A server answers with the status of the error. A client sends nothing.
     pub(super) fn fail_handshake(&mut self, error: HandshakeError) {
         let local = self.local_party();

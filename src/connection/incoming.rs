@@ -151,6 +151,36 @@ impl Incoming {
         self.0 = Stage::Discard;
     }
 
+    /// The memory for what the peer has sent and nobody has taken, in bytes.
+    #[inline]
+    pub(super) fn buffered(&self) -> usize {
+        if let Stage::Frames(reader) = &self.0 { reader.buffered() } else { self.buffered_elsewhere() }
+    }
+
+    #[inline(never)]
+    fn buffered_elsewhere(&self) -> usize {
+        match &self.0 {
+            Stage::Frames(reader) => reader.buffered(),
+            Stage::Request(reader) => reader.buffered(),
+            Stage::Decision(pending) => pending.early.capacity(),
+            Stage::Response(reader) => reader.buffered(),
+            Stage::EarlyFrames(early) => early.bytes.capacity() + early.reader.buffered(),
+            Stage::Discard => 0,
+        }
+    }
+
+    /// The most memory that the peer may still cause until something is handed out, in bytes.
+    #[cfg(feature = "server")]
+    pub(super) fn max_growth(&self, config: &Config) -> u64 {
+        match &self.0 {
+            Stage::Frames(reader) => reader.max_growth(config),
+            Stage::EarlyFrames(early) => early.reader.max_growth(config),
+            Stage::Request(_) | Stage::Response(_) => config.max_head_bytes as u64,
+            Stage::Decision(_) => config.max_early_bytes as u64,
+            Stage::Discard => 0,
+        }
+    }
+
     #[inline]
     pub(super) const fn reader(&self) -> Option<&Reader> {
         if let Stage::Frames(reader) = &self.0 { Some(reader) } else { None }

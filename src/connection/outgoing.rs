@@ -272,6 +272,18 @@ impl Outgoing {
         self.output.len()
     }
 
+    /// The memory for the queued bytes, in bytes.
+    #[inline]
+    pub(super) fn buffered(&self) -> usize {
+        self.output.buffered()
+    }
+
+    /// How many of the queued bytes other connections may hold too, and the end of the last of them.
+    #[cfg(feature = "server")]
+    pub(super) fn shared(&self) -> Option<(usize, *const u8)> {
+        self.output.shared()
+    }
+
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.output.is_empty()

@@ -39,6 +39,30 @@ impl Connection {
         self.outgoing.len()
     }
 
+    /// The memory, in bytes, for what the connection holds for others: queued output; what the peer has sent of a
+    /// message that is not complete; during the opening handshake the head, and what follows a request that waits for
+    /// its answer. A program with many connections can bound the sum, as `server::Limits::max_buffered_bytes` does.
+    ///
+    /// Memory that is reserved for a message counts, so it may be more than has come. Bytes that are
+    /// [shared](crate::SharedMessage) with other connections count in each of them. A waiting request and the
+    /// connection itself do not count, so an open connection on which nothing is unfinished has 0.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Role};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// let mut connection = Connection::established(Role::Client, Agreed::new(), config, now);
+    /// assert_eq!(connection.buffered_bytes(), 0);
+    /// let mut half = *b"\x81\x0AHello";
+    /// assert!(connection.receive(&mut &mut half[..], now).is_none());
+    /// assert_eq!(connection.buffered_bytes(), 10, "all of the message has its memory");
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn buffered_bytes(&self) -> usize {
+        self.outgoing.buffered() + self.incoming.buffered()
+    }
+
     /// Removes the first `n` queued bytes, which have been written. Call it before any other method that takes
     /// `&mut self`: a Pong may replace a queued one, and an end may drop all queued bytes.
     ///
@@ -131,5 +155,13 @@ impl Connection {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.transport.is_closed()
+    }
+}
+
+#[cfg(feature = "server")]
+impl Connection {
+    /// How many of the queued bytes other connections may hold too, and the end of the last of them.
+    pub(crate) fn shared_output(&self) -> Option<(usize, *const u8)> {
+        self.outgoing.shared()
     }
 }

@@ -140,7 +140,13 @@ impl Connection {
     pub fn wants_read(&self) -> bool {
         // As long as last bytes leave, unread ones must not pile up: closing the socket over them resets it.
         let is_closing = self.transport.is_closing() && self.outgoing.is_empty();
-        self.transport.is_open() && !is_closing && self.held_by().is_none()
+        self.transport.is_open() && !is_closing && self.held_by().is_none() && !self.is_left_unread()
+    }
+
+    /// Whether the driver reads nothing for reasons of its own. A Close by either end ends that.
+    #[inline]
+    fn is_left_unread(&self) -> bool {
+        self.clock.is_unread() && matches!(self.phase(), Phase::Idle | Phase::Requested | Phase::Open)
     }
 
     /// Sets the pending times, and says whether `receive` must hand out nothing of its input. Without input the general
@@ -171,6 +177,18 @@ impl Connection {
     #[cfg(feature = "server")]
     pub(crate) fn has_frames(&self) -> bool {
         self.incoming.has_frames()
+    }
+
+    /// Whether to read now, but for [`set_unread`](Self::set_unread).
+    #[cfg(feature = "server")]
+    pub(crate) fn is_only_left_unread(&self) -> bool {
+        self.transport.is_open() && self.held_by().is_none() && self.is_left_unread()
+    }
+
+    /// The most memory that reading may still cause until something is handed out, in bytes, besides what is reserved.
+    #[cfg(feature = "server")]
+    pub(crate) fn max_growth(&self) -> usize {
+        usize::try_from(self.incoming.max_growth(&self.config)).unwrap_or(usize::MAX)
     }
 
     /// Whether the driver has bytes that come before everything that follows, such as the end of the stream.

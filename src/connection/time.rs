@@ -106,6 +106,21 @@ impl Connection {
         self.clock.is_paused()
     }
 
+    /// Notes whether the driver reads nothing for reasons of its own, as [`wants_read`](Self::wants_read) says then.
+    /// What it has read is handed out. The timers see it as an output that is full: an unfinished message may not wait
+    /// for ever.
+    #[cfg(feature = "server")]
+    pub(crate) fn set_unread(&mut self, is_unread: bool, now: Instant) {
+        self.stamp(now);
+        self.clock.set_unread(is_unread, now);
+    }
+
+    /// Whether the driver reads nothing for reasons of its own.
+    #[cfg(feature = "server")]
+    pub(crate) const fn is_unread(&self) -> bool {
+        self.clock.is_unread()
+    }
+
     /// The time from the writing of the last keepalive Ping that was answered to its Pong, in microseconds at best;
     /// `None` before the first Pong.
     ///

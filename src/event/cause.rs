@@ -34,6 +34,9 @@ pub enum Cause {
     /// A server could not queue a message that another thread or session sent, and closed the connection with 1013
     /// rather than leave a hole in its stream.
     Unsent,
+    /// All connections of a server together held more than `server::Limits::max_buffered_bytes`, and this one the most
+    /// of it. The server closed it with 1013, as far as the system took the Close at once.
+    Overloaded,
 }
 
 /// A [`Cause`] without its details, for counting.
@@ -60,11 +63,13 @@ pub enum CauseKind {
     Aborted,
     /// [`Cause::Unsent`].
     Unsent,
+    /// [`Cause::Overloaded`].
+    Overloaded,
 }
 
 impl CauseKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::PeerClosed,
         Self::LocalClosed,
         Self::Rejected,
@@ -75,6 +80,7 @@ impl CauseKind {
         Self::TimedOut,
         Self::Aborted,
         Self::Unsent,
+        Self::Overloaded,
     ];
 }
 
@@ -100,6 +106,7 @@ impl Cause {
             Self::TimedOut(_) => CauseKind::TimedOut,
             Self::Aborted => CauseKind::Aborted,
             Self::Unsent => CauseKind::Unsent,
+            Self::Overloaded => CauseKind::Overloaded,
         }
     }
 }
@@ -117,6 +124,7 @@ impl fmt::Display for CauseKind {
             Self::TimedOut => "timed out",
             Self::Aborted => "aborted",
             Self::Unsent => "unsent message",
+            Self::Overloaded => "overloaded",
         })
     }
 }
@@ -133,6 +141,7 @@ impl fmt::Display for Cause {
             Self::TimedOut(timer) => write!(f, "timed out: {timer}"),
             Self::Aborted => f.write_str("aborted by us"),
             Self::Unsent => f.write_str("a message could not be queued"),
+            Self::Overloaded => f.write_str("the server held too much, and this connection the most of it"),
         }
     }
 }

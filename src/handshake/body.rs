@@ -57,6 +57,11 @@ impl Body {
         Self { bytes: Vec::new(), next }
     }
 
+    /// The memory of the bytes so far, in bytes.
+    pub(super) const fn buffered(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

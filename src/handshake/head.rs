@@ -54,6 +54,11 @@ impl<L: FirstLine> HeadReader<L> {
         self.bytes.is_empty()
     }
 
+    /// The memory of the bytes so far, in bytes.
+    pub(super) const fn buffered(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Whether the first line begins with [`FirstLine::START`].
     pub(super) const fn has_start(&self) -> bool {
         self.started == L::START.len()

@@ -17,6 +17,11 @@ impl RequestReader {
         !self.head.is_empty()
     }
 
+    /// The memory of the bytes so far, in bytes.
+    pub(crate) const fn buffered(&self) -> usize {
+        self.head.buffered()
+    }
+
     /// Whether the method is HEAD. This is known before the request is complete, and after it is refused.
     pub(crate) const fn is_head(&self) -> bool {
         self.is_head

@@ -51,6 +51,11 @@ impl ResponseReader {
         }
     }
 
+    /// The memory of the bytes so far, in bytes.
+    pub(crate) fn buffered(&self) -> usize {
+        self.head.buffered() + self.rejection.as_ref().map_or(0, |(_, body)| body.buffered())
+    }
+
     /// Whether the head of a rejection has come and its body has not ended.
     pub(crate) const fn has_rejection(&self) -> bool {
         self.rejection.is_some()

@@ -60,6 +60,14 @@ impl Assembly {
         Self::Binary(ReadBuffer::EMPTY)
     }
 
+    /// The memory for the payload, in bytes.
+    pub(super) const fn capacity(&self) -> usize {
+        match self {
+            Self::Text { held, .. } => held.capacity(),
+            Self::Binary(held) => held.capacity(),
+        }
+    }
+
     /// Keeps `piece`. Without memory for it, gives back what is held, of which the Close needs a little.
     pub(super) fn push(&mut self, piece: &[u8], growth: Growth<'_>) -> Result<(), ProtocolError> {
         match self {

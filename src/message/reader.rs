@@ -112,6 +112,25 @@ impl Reader {
         self.is_mid_message
     }
 
+    /// The memory for the unfinished message, in bytes.
+    #[inline]
+    pub(crate) fn buffered(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.assembly.capacity())
+    }
+
+    /// The most memory that the peer may still cause for one message, in bytes, besides that which is reserved.
+    #[cfg(feature = "server")]
+    pub(crate) fn max_growth(&self, config: &Config) -> u64 {
+        let buffered = self.buffered() as u64;
+        match (&self.message, &self.frame) {
+            _ if config.delivery == Delivery::Chunks => 0,
+            (Some(message), Some(frame)) if frame.is_final && !frame.opcode.is_control() => {
+                message.size.saturating_sub(buffered)
+            }
+            (Some(_) | None, Some(_) | None) => config.max_message_bytes.saturating_sub(buffered),
+        }
+    }
+
     /// Whether the whole payload of a frame has been [committed](Self::commit), and not been handed out.
     pub(crate) fn has_whole_frame(&self) -> bool {
         self.frame.as_ref().is_some_and(|frame| frame.remaining == 0)

@@ -19,6 +19,14 @@ impl Piece {
         Self::Shared(bytes, whole)
     }
 
+    /// The number of bytes that other connections may hold too.
+    pub(super) const fn shared_len(&self) -> usize {
+        match self {
+            Self::Shared(bytes, _) => bytes.len(),
+            Self::Own(..) => 0,
+        }
+    }
+
     pub(super) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Shared(bytes, _) => bytes,

@@ -21,6 +21,8 @@ pub(super) struct Queue {
     pieces: VecDeque<(usize, Piece)>,
     /// The number of queued bytes, those of the pieces included.
     len: usize,
+    /// The number of those that other connections may hold too.
+    shared: usize,
     /// The number of Pongs queued since the queue was last empty.
     pongs: u8,
     /// The last Pong in `bytes`, unless a part of it had been written when the bytes were moved.
@@ -50,6 +52,24 @@ impl Queue {
     #[inline]
     pub(super) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// The memory for the queued bytes, in bytes. That of a piece counts without what has been written of it, and lent
+    /// memory without what is unused.
+    #[inline]
+    pub(super) fn buffered(&self) -> usize {
+        if self.is_lent {
+            return self.len;
+        }
+        let in_pieces = self.len - (self.bytes.len() - self.head);
+        self.bytes.capacity() + in_pieces + self.pieces.len() * size_of::<(usize, Piece)>()
+    }
+
+    /// How many of the queued bytes other connections may hold too, and the end of the last of them.
+    #[cfg(feature = "server")]
+    pub(super) fn shared(&self) -> Option<(usize, *const u8)> {
+        let (_, last) = self.pieces.iter().rev().find(|(_, piece)| piece.shared_len() > 0)?;
+        Some((self.shared, last.as_slice().as_ptr_range().end))
     }
 
     #[inline]
@@ -138,7 +158,9 @@ impl Queue {
             self.bytes.shrink_to(needed);
         }
         if let Some((_, piece)) = self.pieces.front_mut() {
+            self.shared -= piece.shared_len();
             piece.trim(is_wasteful, spare);
+            self.shared += piece.shared_len();
         }
         if self.pieces.capacity() > KEPT / size_of::<(usize, Piece)>() && self.pieces.capacity() / 4 > self.pieces.len()
         {
@@ -151,6 +173,7 @@ impl Queue {
         match self.pieces.front_mut() {
             Some((before, piece)) if *before == self.head => {
                 let len = piece.as_slice().len();
+                self.shared -= piece.shared_len().min(n);
                 if n < len {
                     piece.advance(n);
                 } else if let Some((_, piece)) = self.pieces.pop_front() {
@@ -184,7 +207,7 @@ impl Queue {
         while let Some((_, piece)) = self.pieces.pop_front() {
             piece.recycle(&mut self.spare);
         }
-        (self.head, self.len, self.pongs, self.last_pong) = (0, 0, 0, None);
+        (self.head, self.len, self.shared, self.pongs, self.last_pong) = (0, 0, 0, 0, None);
     }
 
     /// Keeps at most `len` bytes of memory for the bytes, and as many for the pieces.
@@ -203,6 +226,7 @@ impl Queue {
             head: 0,
             pieces: mem::take(&mut self.pieces),
             len: self.len,
+            shared: self.shared,
             pongs: self.pongs,
             last_pong: self.last_pong,
             spare: None,
@@ -231,6 +255,7 @@ impl Queue {
     pub(super) fn push_piece(&mut self, mut piece: Piece) {
         piece.trim(is_wasteful_for_piece, &mut self.spare);
         self.len += piece.as_slice().len();
+        self.shared += piece.shared_len();
         self.pieces.push_back((self.bytes.len(), piece));
     }
 

@@ -97,6 +97,7 @@ impl Server {
         for id in ids {
             if let Some(key) = self.sessions.find(id) {
                 self.take_turn(key, now, |turn, _| turn.deliver());
+                self.relieve(now);
             }
         }
         self.shared.common.rooms.forget(last);

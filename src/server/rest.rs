@@ -18,6 +18,12 @@ impl Rest {
         self.0.is_none()
     }
 
+    /// The memory of the bytes, in bytes.
+    #[inline]
+    pub(super) fn capacity(&self) -> usize {
+        self.0.as_ref().map_or(0, |bytes| bytes.memory.capacity())
+    }
+
     /// Keeps `bytes`, behind those that it has. The client decides how many they are.
     ///
     /// # Errors

@@ -91,6 +91,21 @@ impl SessionCore {
         self.connection.poll_timeout(now).map(|(deadline, _)| deadline)
     }
 
+    /// The bytes that the session holds.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.connection.buffered_bytes() + self.rest.capacity()
+    }
+
+    pub(super) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Stops reading, or goes on.
+    pub(super) fn set_unread(&mut self, is_unread: bool, now: Instant) {
+        self.connection.set_unread(is_unread, now);
+    }
+
     /// Whether the session needs another turn at once.
     pub(super) fn has_work(&self, stream: &impl ByteStream) -> bool {
         self.may_read(stream) || self.may_deliver() || self.pressure.is_drained()
@@ -161,7 +176,15 @@ impl SessionCore {
 
     /// Whether nothing stands before new bytes of the stream.
     fn may_read(&self, stream: &impl ByteStream) -> bool {
-        stream.is_readable() && self.rest.is_empty() && self.connection.wants_read()
+        stream.is_readable() && self.rest.is_empty() && (self.connection.wants_read() || self.is_last_read(stream))
+    }
+
+    /// Whether only the end of the stream, and bytes that are in the socket already, can come of a session that is not
+    /// read.
+    #[cold]
+    #[inline(never)]
+    fn is_last_read(&self, stream: &impl ByteStream) -> bool {
+        stream.is_ending() && self.connection.is_only_left_unread()
     }
 
     /// Whether bytes that were held back can be handed out now: the rest of a read, or frames that the connection

@@ -1,9 +1,12 @@
 //! The sessions of a server with their sockets, counts and deadlines.
 
+mod look;
+
 use super::{
     accept::NODELAY_IS_INHERITED,
     deadlines::Deadlines,
     intake::Intake,
+    memory::Memory,
     network::Network,
     openings::{Group, Opening, Openings},
     ready::ReadyQueue,
@@ -62,10 +65,11 @@ pub(super) struct Sessions {
     refused_openings: Openings,
     /// The number of the newest session.
     generation: u32,
+    memory: Memory,
 }
 
 impl Sessions {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(max_buffered: usize, now: Instant) -> Self {
         Self {
             entries: Slab::new(),
             ready: ReadyQueue::default(),
@@ -75,6 +79,7 @@ impl Sessions {
             openings: Openings::default(),
             refused_openings: Openings::default(),
             generation: 0,
+            memory: Memory::new(max_buffered),
         }
     }
 
@@ -224,6 +229,9 @@ impl Sessions {
             self.remove(key);
             return TurnEnd::SessionEnded;
         }
+        if self.memory.note(key, session.held()) {
+            session.set_unread(true, now);
+        }
         self.deadlines.set_if_earlier(key, deadline, session.next_deadline(now));
         if session.has_work(socket) {
             self.ready.push(key);
@@ -233,6 +241,7 @@ impl Sessions {
 
     fn remove(&mut self, key: usize) {
         let Entry { session, mut deadline, .. } = self.entries.remove(key);
+        self.memory.note(key, 0);
         self.deadlines.remove(key, &mut deadline);
         let network = Network::of(session.address().ip());
         if session.is_refused() {
@@ -252,6 +261,7 @@ impl Sessions {
     fn release_memory(&mut self) {
         self.entries = Slab::with_capacity(KEPT_SLOTS);
         self.ready.reset(KEPT_SLOTS);
+        self.memory.reset(KEPT_SLOTS);
         self.served_by_address.shrink_to(KEPT_SLOTS);
     }
 }

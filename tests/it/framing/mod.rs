@@ -1,5 +1,6 @@
 //! Frames and messages, in both directions: RFC 6455 sections 5, 6, 8 and 10.4.
 
+mod buffered;
 mod chunks;
 mod messages;
 mod output;

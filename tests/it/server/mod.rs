@@ -12,6 +12,7 @@ mod handles;
 mod limits;
 mod listening;
 mod load;
+mod memory;
 mod order;
 mod pages;
 mod panics;

@@ -4,6 +4,7 @@ use super::{
     super::super::{
         logging::{DropCaught, LOG},
         refusal::Refusal,
+        rest::Rest,
         routes::Routed,
         session::Session,
         stream::ByteStream,
@@ -24,6 +25,25 @@ impl<S: ByteStream> Turn<'_, S> {
         self.session.connection.shutdown(CloseCode::TRY_AGAIN_LATER);
         self.flush();
         self.session.lend(self.stream, &mut self.shared.common, self.now).0.cut();
+        self.hand_out_pending();
+        self.act_on_stream();
+        self.shared.may_interrupt = may_interrupt;
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Ends the session, since all hold too much and this one the most. What the stream does not take at once is
+    /// dropped.
+    pub(crate) fn end_overloaded(mut self) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
+        let (id, address, held) = (self.session.id, self.session.address, self.session.held());
+        log::warn!(target: LOG, "{id} {address}: closed, since it holds {held} bytes, and all together too many");
+        self.session.connection.fail_overloaded();
+        self.flush();
+        if self.session.connection.output_len() > 0 {
+            self.session.lend(self.stream, &mut self.shared.common, self.now).0.cut();
+        }
+        self.session.rest = Rest::default();
         self.hand_out_pending();
         self.act_on_stream();
         self.shared.may_interrupt = may_interrupt;

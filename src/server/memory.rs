@@ -1,0 +1,299 @@
+//! The bytes that all sessions of a server hold, and which sessions hold most of them.
+
+use std::{
+    collections::{BinaryHeap, HashMap},
+    mem,
+    time::{Duration, Instant},
+};
+
+/// The time between two looks at all sessions, while they hold much and the sum hardly changes. What the sum does not
+/// show may have changed by then: who holds the bytes, and how many are shared.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The bytes of a session are kept in units of this size, which 4 bytes of memory can count. A part of one does not
+/// count.
+const UNIT: usize = 64;
+
+/// The bytes that all sessions hold.
+///
+/// The sum is kept turn by turn. Shared bytes count in it as often as they are queued, which may be too much; a look at
+/// all sessions finds out by how much. There are looks only while the sum is high.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// In bytes.
+    limit: usize,
+    /// A look may be due from this sum on, in units: 0 while [`next_look`](Self::next_look) is set.
+    watched: usize,
+    /// What each session holds, by its key, in units.
+    held: Vec<u32>,
+    /// In units.
+    sum: usize,
+    /// The sum at the last look, in bytes.
+    seen: usize,
+    /// The part of it that was counted more than once.
+    surplus: usize,
+    /// A session that comes to hold more than these units is not read.
+    level: u32,
+    /// The time of the next look, as long as the sum is high.
+    next_look: Option<Instant>,
+}
+
+/// What a session holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holding {
+    pub(super) key: usize,
+    pub(super) bytes: usize,
+    /// How many of them other sessions may hold too, and where the last of those ends.
+    pub(super) shared: Option<(usize, *const u8)>,
+}
+
+/// What a look at all sessions finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// All hold too much, and less than the limit without these, the largest first. Then look again.
+    TooMuch { largest: Vec<usize> },
+    /// These hold most, if it is necessary to stop reading from some, and all may hold so much more.
+    Room { most: Vec<usize>, room: usize },
+}
+
+/// Sessions that have queued the same shared bytes last. They share what came before too: together they hold as much of
+/// it as the one that lags most.
+#[derive(Default)]
+struct Sharers {
+    most: usize,
+    sum: usize,
+}
+
+impl Memory {
+    pub(super) fn new(limit: usize) -> Self {
+        let mut memory =
+            Self { limit, watched: 0, held: Vec::new(), sum: 0, seen: 0, surplus: 0, level: u32::MAX, next_look: None };
+        memory.set_limit(limit);
+        memory
+    }
+
+    /// Sets the limit, in bytes.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        self.watch(self.next_look);
+    }
+
+    /// Sets the time of the next look; `None` if the sum is low.
+    fn watch(&mut self, next_look: Option<Instant>) {
+        self.next_look = next_look;
+        self.watched = if next_look.is_some() { 0 } else { mark(self.limit) / UNIT + 1 };
+    }
+
+    /// The session `key` holds `bytes` now. Returns whether it has come to hold so many that it is not to be read.
+    #[inline]
+    pub(super) fn note(&mut self, key: usize, bytes: usize) -> bool {
+        let units = bytes / UNIT;
+        self.held.get(key).map_or(0, |held| *held as usize) != units && self.change(key, units)
+    }
+
+    #[inline(never)]
+    fn change(&mut self, key: usize, units: usize) -> bool {
+        if key >= self.held.len() {
+            self.held.resize(key + 1, 0);
+        }
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let before = mem::replace(&mut self.held[key], units);
+        self.sum = self.sum - before as usize + units as usize;
+        before <= self.level && units > self.level
+    }
+
+    /// The sum, in bytes.
+    const fn sum(&self) -> usize {
+        self.sum.saturating_mul(UNIT)
+    }
+
+    /// Whether a [look](Self::look) at all sessions is due: the sum is high, or was at the last one.
+    #[inline(always)]
+    pub(super) fn is_look_due(&self, now: Instant) -> bool {
+        self.sum >= self.watched && self.is_due_while_high(now)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_due_while_high(&self, now: Instant) -> bool {
+        self.next_look.is_none_or(|at| at <= now)
+            || self.sum().abs_diff(self.seen) > step(self.limit)
+            || self.sum().saturating_sub(self.surplus) > self.limit
+    }
+
+    /// The time at which a look is due even if nothing happens, since some sessions are not read.
+    #[inline]
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        if self.watched == 0 && self.level < u32::MAX { self.next_look } else { None }
+    }
+
+    /// Looks at all sessions.
+    pub(super) fn look(&mut self, mut holdings: Vec<Holding>, now: Instant) -> Finding {
+        let limit = self.limit;
+        divide_shared(&mut holdings);
+        let sum = holdings.iter().map(|holding| holding.bytes).sum::<usize>();
+        self.seen = self.sum();
+        self.surplus = self.seen.saturating_sub(sum);
+        if sum > limit {
+            self.watch(Some(now));
+            return Finding::TooMuch { largest: largest(holdings, sum - limit + step(limit)) };
+        }
+        self.watch((self.seen > mark(limit)).then(|| now + PAUSE));
+        let level = if sum > mark(limit) { level(&holdings, limit / 2) } else { usize::MAX };
+        self.level = u32::try_from(level / UNIT).unwrap_or(u32::MAX);
+        holdings.retain(|holding| holding.bytes > level);
+        Finding::Room { most: holdings.into_iter().map(|holding| holding.key).collect(), room: limit - sum }
+    }
+
+    /// Frees the memory for more than `capacity` sessions. None is left.
+    pub(super) fn reset(&mut self, capacity: usize) {
+        self.held.clear();
+        self.held.shrink_to(capacity);
+    }
+}
+
+/// Divides shared bytes among the sessions that hold them.
+fn divide_shared(holdings: &mut [Holding]) {
+    let mut all: HashMap<*const u8, Sharers> = HashMap::new();
+    for (shared, end) in holdings.iter().filter_map(|holding| holding.shared) {
+        let sharers = all.entry(end).or_default();
+        sharers.most = sharers.most.max(shared);
+        sharers.sum += shared;
+    }
+    for Holding { bytes, shared, .. } in holdings {
+        if let Some((shared, end)) = shared {
+            let Sharers { most, sum } = all[end];
+            // A product of two lengths may need more bits than a length.
+            let part = *shared as u128 * most as u128 / sum as u128;
+            *bytes = bytes.saturating_sub(*shared) + part as usize;
+        }
+    }
+}
+
+/// The sum above which some sessions are not read.
+const fn mark(limit: usize) -> usize {
+    limit - limit / 4
+}
+
+/// A change of the sum that is worth a look.
+const fn step(limit: usize) -> usize {
+    limit / 16
+}
+
+/// The keys of the largest, until they hold `excess` bytes together.
+fn largest(holdings: Vec<Holding>, mut excess: usize) -> Vec<usize> {
+    let mut heap: BinaryHeap<_> = holdings.into_iter().map(|holding| (holding.bytes, holding.key)).collect();
+    let mut keys = Vec::new();
+    while excess > 0
+        && let Some((bytes, key)) = heap.pop()
+    {
+        keys.push(key);
+        excess = excess.saturating_sub(bytes);
+    }
+    keys
+}
+
+/// The largest power of two, or 0, with which all together hold at most `sum` if none holds more.
+fn level(holdings: &[Holding], sum: usize) -> usize {
+    const SIZES: usize = usize::BITS as usize;
+    // By the number of bits.
+    let (mut counts, mut sums) = ([0; SIZES + 1], [0; SIZES + 1]);
+    for Holding { bytes, .. } in holdings {
+        let bits = (usize::BITS - bytes.leading_zeros()) as usize;
+        counts[bits] += 1;
+        sums[bits] += bytes;
+    }
+    let (mut below, mut above) = (0, holdings.len());
+    for bits in 0..SIZES {
+        below += sums[bits];
+        above -= counts[bits];
+        if above.saturating_mul(1 << bits).saturating_add(below) > sum {
+            return (1 << bits) >> 1;
+        }
+    }
+    usize::MAX
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "an `Instant` can only be made by asking for one")]
+mod tests {
+    use super::*;
+
+    fn holdings(bytes: &[usize]) -> Vec<Holding> {
+        bytes.iter().enumerate().map(|(key, bytes)| Holding { key, bytes: *bytes, shared: None }).collect()
+    }
+
+    #[test]
+    fn a11_the_level_leaves_half_of_the_limit_to_those_that_hold_little() {
+        for (bytes, sum, expected) in [
+            (&[][..], 0, usize::MAX),
+            (&[100], 100, usize::MAX),
+            (&[100], 99, 64),
+            (&[100, 100, 1], 129, 64),
+            (&[100, 100, 1], 128, 32),
+            (&[1 << 20, 8, 8, 8, 8], 1000, 512),
+            (&[5, 5], 0, 0),
+            (&[usize::MAX / 2, usize::MAX / 2], 1 << 40, 1 << 39),
+        ] {
+            assert_eq!(level(&holdings(bytes), sum), expected, "{bytes:?} and {sum}");
+        }
+    }
+
+    #[test]
+    fn a11_the_largest_end_until_the_rest_is_little_enough() {
+        assert_eq!(largest(holdings(&[10, 40, 30, 20]), 60), [1, 2]);
+        assert_eq!(largest(holdings(&[10, 40, 30, 20]), 1), [1]);
+        assert_eq!(largest(holdings(&[10, 40]), 100), [1, 0]);
+    }
+
+    #[test]
+    fn a11_shared_bytes_count_once_and_are_divided() {
+        let (one, two) = ([0; 2], [0; 2]);
+        let mut holdings = holdings(&[100, 60, 1000, 500, 7]);
+        for (key, shared) in [(0, (90, &one)), (1, (60, &one)), (2, (1000, &two))] {
+            holdings[key].shared = Some((shared.0, shared.1.as_ptr()));
+        }
+        divide_shared(&mut holdings);
+        // The first two share 90 bytes.
+        assert_eq!(holdings.iter().map(|holding| holding.bytes).collect::<Vec<_>>(), [10 + 54, 36, 1000, 500, 7]);
+    }
+
+    #[test]
+    fn a11_a_look_is_due_while_the_sum_is_high_and_not_at_each_change() {
+        const LIMIT: usize = 1 << 20;
+        let (mut memory, now) = (Memory::new(LIMIT), Instant::now());
+        let nobody = Finding::Room { most: vec![], room: LIMIT };
+        assert!(!memory.note(3, mark(LIMIT)) && !memory.is_look_due(now));
+        assert!(!memory.note(0, UNIT) && memory.is_look_due(now));
+
+        let all = [Holding { key: 3, bytes: mark(LIMIT), shared: None }, Holding { key: 0, bytes: 64, shared: None }];
+        let room = LIMIT - mark(LIMIT) - 64;
+        assert_eq!(memory.look(all.to_vec(), now), Finding::Room { most: vec![3], room });
+        assert!(!memory.is_look_due(now) && memory.is_look_due(now + PAUSE));
+        assert_eq!(memory.next_look(), Some(now + PAUSE));
+        let level = LIMIT / 4;
+        assert_eq!(
+            [1, level, level + UNIT, level + 2 * UNIT].map(|bytes| memory.note(1, bytes)),
+            [false, false, true, false]
+        );
+        assert!(memory.is_look_due(now), "it has grown by more than a step, and above the limit");
+        let too_much = [all.as_slice(), &[Holding { key: 1, bytes: level + 64, shared: None }]].concat();
+        assert_eq!(memory.look(too_much, now), Finding::TooMuch { largest: vec![3] });
+        assert!(memory.is_look_due(now));
+
+        for key in [0, 1, 3] {
+            memory.note(key, 0);
+        }
+        assert_eq!(memory.look(vec![], now), nobody);
+        assert!(!memory.is_look_due(now + PAUSE) && memory.next_look().is_none());
+        assert!(!memory.note(1, level + UNIT), "all are read again");
+        memory.note(1, LIMIT);
+        memory.set_limit(usize::MAX);
+        assert!(!memory.is_look_due(now));
+        memory.set_limit(0);
+        assert!(memory.is_look_due(now));
+        memory.note(1, 0);
+        memory.reset(1);
+        assert_eq!((memory.sum, memory.held.capacity() < 8), (0, true));
+    }
+}
