@@ -18,7 +18,7 @@ use super::{
     tally::Tally,
     view::View,
 };
-use crate::{CauseKind, Connection, Disconnect, Phase};
+use crate::{CauseKind, Connection, Disconnect, Hold, Phase};
 use std::{io, net::SocketAddr, time::Instant};
 
 /// Our end of one connection: the connection, the bytes that it holds back, its handler, the parameters of its route,
@@ -108,7 +108,7 @@ impl SessionCore {
 
     /// Whether the session needs another turn at once.
     pub(super) fn has_work(&self, stream: &impl ByteStream) -> bool {
-        self.may_read(stream) || self.may_deliver() || self.pressure.is_drained()
+        self.may_read(stream) || self.may_deliver() || self.pressure.is_drained() || self.must_look_for_the_end(stream)
     }
 
     /// How far the opening handshake was and is, if that has changed since the last call.
@@ -185,6 +185,11 @@ impl SessionCore {
     #[inline(never)]
     fn is_last_read(&self, stream: &impl ByteStream) -> bool {
         stream.is_ending() && self.connection.is_only_left_unread()
+    }
+
+    /// Whether your code has paused reading, and the system has reported an end that has not been found.
+    fn must_look_for_the_end(&self, stream: &impl ByteStream) -> bool {
+        stream.is_ending() && stream.is_readable() && self.connection.held_by() == Some(Hold::Pause)
     }
 
     /// Whether bytes that were held back can be handed out now: the rest of a read, or frames that the connection

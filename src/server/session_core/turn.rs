@@ -15,7 +15,7 @@ use super::{
     },
     SessionCore,
 };
-use crate::{BytesRead, Event, Hold, SocketAction};
+use crate::{BytesRead, Event, SocketAction};
 use std::{io::ErrorKind, time::Instant};
 
 /// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
@@ -125,14 +125,10 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     }
 
     /// Reads up to the end that the system has reported, although your code has paused reading. The bytes before the
-    /// end are kept. If they are more than the budget of a turn, the end is found after your code has resumed.
+    /// end are kept: no more than the system had for the stream.
     fn look_for_the_end(&mut self) {
-        if !self.session.rest.is_empty() {
-            return;
-        }
         for _ in 0..READS_PER_TURN {
-            let is_paused = self.session.connection.held_by() == Some(Hold::Pause);
-            if !(is_paused && self.stream.is_ending() && self.stream.is_readable()) || self.stream.is_closed() {
+            if self.stream.is_closed() || !self.session.must_look_for_the_end(self.stream) {
                 return;
             }
             self.read();

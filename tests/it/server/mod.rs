@@ -16,6 +16,7 @@ mod memory;
 mod order;
 mod pages;
 mod panics;
+mod pauses;
 mod places;
 mod readiness;
 mod rooms;
