@@ -178,6 +178,8 @@ impl Server {
         self.commands.set_max_bytes(limits.max_command_bytes);
         self.shared.common.rooms.set_max_backlog(limits.max_room_backlog);
         self.sessions.set_max_buffered(limits.max_buffered_bytes);
+        // Otherwise the server is full before an address is.
+        self.sessions.know_addresses(limits.max_connections_per_address < limits.max_connections);
         self.shared.limits = limits;
         self.allowance = Allowance::of_process();
     }

@@ -4,8 +4,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// Accepts it, and answers its request with 503. While 256 refused connections have been answered and are still
-    /// open, drops it instead.
+    /// Accepts it, and answers its request with 503. At most 256 such connections are open. The first of them that
+    /// makes room does so for the next one; if there is none, the next one is dropped.
     #[default]
     Refuse,
     /// Leaves it in the backlog of the operating system until another connection has ended.
@@ -16,10 +16,11 @@ pub enum WhenFull {
 ///
 /// Connections without a whole request hold no place against new ones. At `max_connections` and at `max_handshakes` the
 /// oldest connection that has sent nothing makes room for a new one; if there is none, the oldest whose request has
-/// begun, which is answered with 503 as far as the system takes the answer at once. The newest quarter makes no room
+/// begun, which is answered with 503 as far as the system takes the answer at once; if there is none either, at
+/// `max_connections`, the oldest that has ended and that its client has not closed. The newest quarter makes no room
 /// before older ones do. First the loop reads what has arrived from the connection. So a client that sends its request
-/// in time is served, however many others stay silent. [`Tally::evicted`](super::Tally::evicted) counts those that have
-/// made room.
+/// in time is served, however many others stay silent. [`Tally::evicted`](super::Tally::evicted) counts those without a
+/// request that have made room.
 ///
 /// ```
 /// use statesocket::{Config, server::{Limits, Server}};
@@ -44,9 +45,10 @@ pub struct Limits {
     pub max_connections: usize,
     /// The treatment of a connection beyond `max_connections`. Default [`WhenFull::Refuse`].
     pub when_full: WhenFull,
-    /// The most connections from one IP address. The request of a further one is answered with 429. All IPv6 addresses
-    /// of a /64 network count as one, since one host often has them all. Default 100,000, the same as
-    /// `max_connections`: behind a proxy all connections come from one address.
+    /// The most connections from one IP address. For a further one, the first connection of the same address that makes
+    /// room does so, in the order above; if there is none, its request is answered with 429. All IPv6 addresses of a
+    /// /64 network count as one, since one host often has them all. Default 100,000, the same as `max_connections`:
+    /// behind a proxy all connections come from one address.
     pub max_connections_per_address: usize,
     /// The most connections whose request has not come as a whole. The oldest makes room for a further one; with 0,
     /// connections wait in the backlog. Default 10,000: a server that gets 1,000 silent connections per second then

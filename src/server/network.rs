@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 /// An IPv4 address, or a /64 of IPv6: RFC 6177 gives a site at least as much, and one host often has all of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Network {
     V4(Ipv4Addr),
     V6([u16; 4]),

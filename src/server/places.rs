@@ -2,10 +2,10 @@
 
 use super::{
     Server, accept::Arrival, descriptors::Allowance, intake::Intake, limits::WhenFull, logging::LOG, openings::Group,
-    refusal::Refusal,
+    refusal::Refusal, session_id::LocalId, sessions::Sessions,
 };
 use crate::Connection;
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, net::IpAddr, sync::Arc, time::Instant};
 
 /// The most connections that one turn accepts, so that the sessions do not wait for new ones.
 const ACCEPTS_PER_TURN: usize = 256;
@@ -17,7 +17,7 @@ const MAX_REFUSED: usize = 256;
 struct Places {
     taken: usize,
     /// The places of those that can make room.
-    unfinished: usize,
+    dispensable: usize,
     max: usize,
 }
 
@@ -27,7 +27,7 @@ impl Places {
     }
 
     const fn may_have_room(&self) -> bool {
-        self.taken - self.unfinished < self.max
+        self.taken - self.dispensable < self.max
     }
 }
 
@@ -112,7 +112,7 @@ impl Server {
         arrival.refuse(refusal, self.config.date);
     }
 
-    /// Takes another descriptor in reserve, if need be that of the oldest session whose request has not come.
+    /// Takes another descriptor in reserve, if need be that of a session that makes room.
     fn replace_reserve(&mut self, now: Instant) -> bool {
         let count = self.sessions.len();
         loop {
@@ -122,7 +122,14 @@ impl Server {
             }
             let has_ended = |server: &Self| server.sessions.len() < count;
             // Another program or thread may have taken the descriptor of that session.
-            if has_ended(self) || !self.end_oldest(Group::All, &"no descriptor is left", has_ended, now) {
+            if has_ended(self)
+                || !self.end_first(
+                    |sessions| sessions.first_to_go(Group::All),
+                    &"no descriptor is left",
+                    has_ended,
+                    now,
+                )
+            {
                 return false;
             }
         }
@@ -130,8 +137,7 @@ impl Server {
 
     /// The reason to refuse a new connection, if there is no room for it and none can be made.
     fn refusal(&mut self, arrival: &Arrival, now: Instant) -> Option<Refusal> {
-        let limits = &self.shared.limits;
-        if self.sessions.served_from(arrival.address.ip()) < limits.max_connections_per_address {
+        if self.make_room_from(arrival.address.ip(), now) {
             if self.make_room(Group::Served, now) {
                 return None;
             }
@@ -143,12 +149,12 @@ impl Server {
             return Some(Refusal::ServerFull);
         }
         // Others wait behind a connection that waits, so this one does not.
-        let is_server_full = !self.places(Group::Served).has_room() && limits.when_full == WhenFull::Refuse;
+        let is_server_full = !self.places(Group::Served).has_room() && self.shared.limits.when_full == WhenFull::Refuse;
         Some(if is_server_full { Refusal::ServerFull } else { Refusal::AddressFull })
     }
 
-    /// Makes room for one more session of the group, if there is none: ends the oldest ones whose requests have not
-    /// come. Returns whether there is room.
+    /// Makes room for one more session of the group, if there is none: ends those that are the
+    /// [first to go](Sessions::first_to_go). Returns whether there is room.
     fn make_room(&mut self, group: Group, now: Instant) -> bool {
         loop {
             let places = self.places(group);
@@ -156,32 +162,54 @@ impl Server {
                 return true;
             }
             let has_room = |server: &Self| server.places(group).has_room();
-            if !places.may_have_room() || !self.end_oldest(group, &group, has_room, now) {
+            if !places.may_have_room() || !self.end_first(|sessions| sessions.first_to_go(group), &group, has_room, now)
+            {
                 return false;
             }
         }
     }
 
-    /// Ends the oldest session of the group whose request has not come. It gets a turn before, since its request may
-    /// just have arrived, and goes on if it does not stay the oldest or if that turn `is_enough`. Returns whether there
-    /// was one.
-    fn end_oldest(
+    /// Makes room for one more session of the address, if there is none, by ending sessions of the same address.
+    /// Returns whether there is room.
+    fn make_room_from(&mut self, address: IpAddr, now: Instant) -> bool {
+        loop {
+            let (served, max) = (self.sessions.served_from(address), self.shared.limits.max_connections_per_address);
+            if served < max {
+                return true;
+            }
+            let excess = served - max + 1;
+            let is_in_vain = self.sessions.first_to_go_from(address).take(excess).count() < excess
+                || !self.places(Group::Served).may_have_room();
+            let first = |sessions: &Sessions| sessions.first_to_go_from(address).next();
+            let has_room = |server: &Self| server.sessions.served_from(address) < max;
+            let reason = "as many connections of an address as allowed are open";
+            if is_in_vain || !self.end_first(first, &reason, has_room, now) {
+                return false;
+            }
+        }
+    }
+
+    /// Ends the `first` session to go. It gets a turn before, since its request may just have arrived, and goes on if
+    /// it does not stay the first or if that turn `is_enough`. Returns whether there was one.
+    fn end_first(
         &mut self,
-        group: Group,
+        first: impl Fn(&Sessions) -> Option<LocalId>,
         reason: &dyn fmt::Display,
         is_enough: impl Fn(&Self) -> bool,
         now: Instant,
     ) -> bool {
-        let Some(id) = self.sessions.first_to_go(group) else { return false };
+        let Some(id) = first(&self.sessions) else { return false };
         if let Some(entry) = self.sessions.get_mut(id.key()) {
             entry.socket_mut().assume_ready();
         }
         self.drive(id.key(), now);
-        if !is_enough(self) && self.sessions.first_to_go(group) == Some(id) {
-            if self.warnings.evicting.is_due(now) {
-                log::warn!(target: LOG, "{reason}: connections whose request has not come make room for new ones");
+        if !is_enough(self) && first(&self.sessions) == Some(id) {
+            if !self.sessions.has_ended(id) {
+                if self.warnings.evicting.is_due(now) {
+                    log::warn!(target: LOG, "{reason}: connections whose request has not come make room for new ones");
+                }
+                self.shared.tally.evicted += 1;
             }
-            self.shared.tally.evicted += 1;
             self.take_turn(id.key(), now, |turn, _| turn.evict());
         }
         true
@@ -197,6 +225,6 @@ impl Server {
             }
             Group::All => (unfinished, self.shared.limits.max_handshakes),
         };
-        Places { taken, unfinished, max }
+        Places { taken, dispensable: unfinished + self.sessions.lingering(group), max }
     }
 }

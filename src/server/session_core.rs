@@ -86,6 +86,11 @@ impl SessionCore {
         self.refusal.is_some()
     }
 
+    /// The last report of [`advance_opening`](Self::advance_opening).
+    pub(super) const fn opening(&self) -> Opening {
+        self.opening
+    }
+
     /// The earliest time at which the session needs a turn, whatever the stream does.
     pub(super) fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
         self.connection.poll_timeout(now).map(|(deadline, _)| deadline)
@@ -113,7 +118,7 @@ impl SessionCore {
 
     /// How far the opening handshake was and is, if that has changed since the last call.
     pub(super) fn advance_opening(&mut self, stream: &impl ByteStream) -> Option<[Opening; 2]> {
-        if self.opening == Opening::Over {
+        if self.opening == Opening::Over && self.phase() != Phase::Closed {
             return None;
         }
         let opening = match self.phase() {
@@ -121,6 +126,7 @@ impl SessionCore {
             Phase::Idle if self.connection.has_begun_request() => Opening::Head,
             Phase::Idle => Opening::Silent,
             Phase::Requested => Opening::Waiting,
+            Phase::Closed if self.connection.output_len() == 0 => Opening::Lingering,
             Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed => Opening::Over,
         };
         let before = std::mem::replace(&mut self.opening, opening);

@@ -53,6 +53,9 @@ impl SessionId {
 }
 
 impl LocalId {
+    pub(super) const MIN: Self = Self { generation: 0, key: 0 };
+    pub(super) const MAX: Self = Self { generation: u32::MAX, key: u32::MAX };
+
     pub(super) const fn new(key: usize, generation: u32) -> Self {
         Self { generation, key: key as u32 }
     }

@@ -8,7 +8,7 @@ use super::{
     intake::Intake,
     memory::Memory,
     network::Network,
-    openings::{Group, Opening, Openings},
+    openings::{ByAddress, Group, Opening, Openings},
     ready::ReadyQueue,
     refusal::Refusal,
     session_core::SessionCore,
@@ -18,7 +18,7 @@ use super::{
     socket::Socket,
     stream::ByteStream,
 };
-use crate::Connection;
+use crate::{Connection, Phase};
 use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
 use slab::Slab;
 use std::{
@@ -63,6 +63,7 @@ pub(super) struct Sessions {
     /// The opening handshakes of served sessions.
     openings: Openings,
     refused_openings: Openings,
+    by_address: ByAddress,
     /// The number of the newest session.
     generation: u32,
     memory: Memory,
@@ -78,6 +79,7 @@ impl Sessions {
             refused: 0,
             openings: Openings::default(),
             refused_openings: Openings::default(),
+            by_address: ByAddress::default(),
             generation: 0,
             memory: Memory::new(max_buffered),
         }
@@ -108,6 +110,9 @@ impl Sessions {
             Some(_) => self.refused += 1,
         }
         let id = LocalId::new(key, self.generation);
+        if refusal.is_none() {
+            self.by_address.advance(address.ip(), id, [Opening::Silent; 2]);
+        }
         if refusal.is_some() { &mut self.refused_openings } else { &mut self.openings }.insert(id);
         let session = SessionCore::new(id, address, connection, refusal);
         self.entries.insert(Entry { session, socket: Socket::new(stream), deadline: None });
@@ -145,12 +150,39 @@ impl Sessions {
         }
     }
 
-    /// The session of the group that makes room, if its request has not come: [`Openings::first_to_go`].
+    /// How many sessions of the group have ended, with a client that has not closed the stream. They hold places, but
+    /// are in no handshake.
+    pub(super) fn lingering(&self, group: Group) -> usize {
+        match group {
+            Group::Served => self.openings.lingering(),
+            Group::Refused => self.refused_openings.lingering(),
+            Group::All => 0,
+        }
+    }
+
+    /// The session of the group that makes room: [`Openings::first_to_go`].
     pub(super) fn first_to_go(&self, group: Group) -> Option<LocalId> {
         match group {
             Group::Served => Openings::first_to_go(&[&self.openings], self.generation),
             Group::Refused => Openings::first_to_go(&[&self.refused_openings], self.generation),
             Group::All => Openings::first_to_go(&[&self.openings, &self.refused_openings], self.generation),
+        }
+    }
+
+    /// The served sessions of an address that can make room, the first to go first. They are known only while
+    /// [`know_addresses`](Self::know_addresses) says so.
+    pub(super) fn first_to_go_from(&self, address: IpAddr) -> impl Iterator<Item = LocalId> {
+        self.by_address.of(address)
+    }
+
+    /// Whether to know the addresses of the sessions that can make room.
+    pub(super) fn know_addresses(&mut self, is_known: bool) {
+        if is_known == self.by_address.is_kept() {
+            return;
+        }
+        self.by_address.keep(is_known);
+        for (_, Entry { session, .. }) in self.entries.iter().filter(|(_, entry)| !entry.session.is_refused()) {
+            self.by_address.advance(session.address().ip(), session.id(), [session.opening(); 2]);
         }
     }
 
@@ -170,6 +202,11 @@ impl Sessions {
     /// The key of the session `id`, unless it has ended.
     pub(super) fn find(&self, id: LocalId) -> Option<usize> {
         self.entries.get(id.key()).filter(|entry| entry.session.id() == id).map(|_| id.key())
+    }
+
+    /// Whether the session `id` has been told its end.
+    pub(super) fn has_ended(&self, id: LocalId) -> bool {
+        self.entries.get(id.key()).is_none_or(|entry| entry.session.phase() == Phase::Closed)
     }
 
     /// The system reports that the socket of `key` can be read or written.
@@ -221,6 +258,9 @@ impl Sessions {
         if let Some(steps) = session.advance_opening(socket) {
             let openings = if session.is_refused() { &mut self.refused_openings } else { &mut self.openings };
             openings.advance(session.id(), steps);
+            if !session.is_refused() {
+                self.by_address.advance(session.address().ip(), session.id(), steps);
+            }
             if steps[1] == Opening::Waiting {
                 end = TurnEnd::BeganToWait;
             }

@@ -19,6 +19,7 @@ mod panics;
 mod pauses;
 mod places;
 mod readiness;
+mod room;
 mod rooms;
 mod route_configs;
 mod routes;

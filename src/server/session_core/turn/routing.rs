@@ -18,7 +18,7 @@ use crate::{
 
 impl<S: ByteStream> Turn<'_, S> {
     /// Ends the session, whose request has not come, to make room for another one. If the request has begun, answers it
-    /// with 503 as far as the stream takes the answer at once.
+    /// with 503 as far as the stream takes the answer at once. A session that has ended waits no longer for the client.
     pub(crate) fn evict(mut self) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
