@@ -24,7 +24,7 @@ pub(crate) struct Bench {
     lines: Option<JoinHandle<Vec<String>>>,
     pub(crate) address: SocketAddr,
     is_over: Arc<AtomicBool>,
-    neighbours: Option<JoinHandle<(u64, u64)>>,
+    neighbours: Option<JoinHandle<Echoes>>,
 }
 
 /// The results.
@@ -34,7 +34,16 @@ pub(crate) struct Figures {
     pub(crate) accepted: u64,
     pub(crate) heap_at_the_peak: u64,
     pub(crate) heap_left: u64,
-    pub(crate) echoes: (u64, u64),
+    pub(crate) echoes: Echoes,
+}
+
+/// The echoes of the neighbours.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Echoes {
+    pub(crate) sent: u64,
+    pub(crate) back: u64,
+    /// The longest wait for one.
+    pub(crate) longest: Duration,
 }
 
 impl Bench {
@@ -87,7 +96,7 @@ impl Drop for Bench {
     }
 }
 
-fn figures(lines: &[String], echoes: (u64, u64)) -> Result<Figures, Box<dyn Error>> {
+fn figures(lines: &[String], echoes: Echoes) -> Result<Figures, Box<dyn Error>> {
     let mut figures = Figures { ended: Vec::new(), accepted: 0, heap_at_the_peak: 0, heap_left: 0, echoes };
     for line in lines {
         let (name, count) = line.rsplit_once(' ').ok_or("a name and a number")?;
@@ -113,17 +122,19 @@ fn figures(lines: &[String], echoes: (u64, u64)) -> Result<Figures, Box<dyn Erro
     Ok(figures)
 }
 
-/// Neighbours that echo until it is over. Returns the number of echoes and the number of messages.
-fn start_neighbours(address: SocketAddr, is_over: Arc<AtomicBool>) -> io::Result<JoinHandle<(u64, u64)>> {
+/// Neighbours that echo until it is over.
+fn start_neighbours(address: SocketAddr, is_over: Arc<AtomicBool>) -> io::Result<JoinHandle<Echoes>> {
     let mut peers = (0..NEIGHBOURS).map(|_| Peer::open(address)).collect::<io::Result<Vec<_>>>()?;
     Ok(thread::spawn(move || {
-        let (mut back, mut sent) = (0, 0);
+        let mut echoes = Echoes::default();
         let mut is_last_round = false;
         while !is_last_round {
             is_last_round = is_over.load(Ordering::Relaxed);
             for peer in &mut peers {
-                sent += 1;
-                back += u64::from(peer.echoes("all is well"));
+                let begin = Instant::now();
+                echoes.sent += 1;
+                echoes.back += u64::from(peer.echoes("all is well"));
+                echoes.longest = echoes.longest.max(begin.elapsed());
             }
             thread::sleep(Duration::from_millis(1));
         }
@@ -131,6 +142,6 @@ fn start_neighbours(address: SocketAddr, is_over: Arc<AtomicBool>) -> io::Result
             // A neighbour that has lost its connection has also lost an echo.
             let _ = peer.write(&crate::peer::frame(0x88, &1000_u16.to_be_bytes())).and_then(|()| peer.close_code());
         }
-        (back, sent)
+        echoes
     }))
 }

@@ -5,11 +5,14 @@
 //! ```
 //!
 //! Each fault gets a server in a process with a heap of its own, and a few neighbours that echo all the time. The exit
-//! status is 1 if an echo is lost, a connection is unaccounted for, or the server reacts differently than expected.
+//! status is 1 if an echo is lost or late, a connection is unaccounted for, or the server reacts differently than
+//! expected.
 
 mod bench;
+mod crowds;
 mod faults;
 mod peer;
+mod rooms;
 mod serve;
 
 use clap::Parser;
@@ -28,6 +31,12 @@ struct Args {
     /// The number of Pings or fragments in a flood.
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     flood: usize,
+    /// The number of clients that together want more memory than the server has for them.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    bounded: usize,
+    /// Run only the faults whose names contain this.
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
     /// Run the server that suffers the faults.
     #[arg(long, hide = true)]
     serve: bool,

@@ -1,5 +1,6 @@
 //! A client that writes arbitrary bytes.
 
+use socket2::{Domain, Socket, Type};
 use std::{
     io::{self, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -15,7 +16,10 @@ pub(crate) struct Peer(BufReader<TcpStream>);
 impl Peer {
     /// A client that is connected and has sent nothing.
     pub(crate) fn dial(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?)
+    }
+
+    fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
@@ -32,9 +36,27 @@ impl Peer {
 
     /// A client that is open at the echo.
     pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
-        let mut peer = Self::ask(address, "/echo")?;
-        while peer.line()? != "\r\n" {}
-        Ok(peer)
+        Self::open_at(address, "/echo")
+    }
+
+    /// A client that is open at `path`.
+    pub(crate) fn open_at(address: SocketAddr, path: &str) -> io::Result<Self> {
+        Self::ask(address, path)?.opened()
+    }
+
+    /// A client that is open at the echo, and whose system takes little that it has not read.
+    pub(crate) fn open_with_small_buffer(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_recv_buffer_size(4 << 10)?;
+        socket.connect(&address.into())?;
+        let mut peer = Self::over(socket.into())?;
+        peer.write(request("/echo", "").as_bytes())?;
+        peer.opened()
+    }
+
+    fn opened(mut self) -> io::Result<Self> {
+        while self.line()? != "\r\n" {}
+        Ok(self)
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
@@ -71,6 +93,20 @@ impl Peer {
                 return Ok((header[0], payload));
             }
         }
+    }
+
+    /// The payload of the next frame, which has fewer than 64 KiB.
+    pub(crate) fn any_frame(&mut self) -> io::Result<Vec<u8>> {
+        let mut header = [0; 2];
+        self.0.read_exact(&mut header)?;
+        let mut len = usize::from(header[1]);
+        if len > 125 {
+            self.0.read_exact(&mut header)?;
+            len = u16::from_be_bytes(header).into();
+        }
+        let mut payload = vec![0; len];
+        self.0.read_exact(&mut payload)?;
+        Ok(payload)
     }
 
     /// Reads at most `len` bytes. Returns their number.

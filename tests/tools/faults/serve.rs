@@ -2,7 +2,7 @@
 
 use clap::Args;
 use statesocket::{
-    CauseKind, Config, Disconnect, Message,
+    CauseKind, Config, Disconnect, Message, SharedMessage,
     handshake::Request,
     server::{Handler, Limits, Server, Session, Tally, WhenFull},
 };
@@ -43,6 +43,9 @@ pub(crate) struct ServeArgs {
     /// `Limits::max_handshakes`.
     #[arg(long, hide = true)]
     max_handshakes: Option<usize>,
+    /// `Limits::max_buffered_bytes`, in MiB.
+    #[arg(long, hide = true)]
+    buffered_mib: Option<usize>,
     /// `WhenFull::Wait`.
     #[arg(long, hide = true)]
     wait: bool,
@@ -90,11 +93,14 @@ fn serve_measured(args: &ServeArgs) -> Result<(Tally, u64), Box<dyn Error>> {
     let mut server = Server::bind(&args.listen, config(args))?;
     server.set_limits(Limits::default().with(|limits| {
         limits.max_handshakes = args.max_handshakes.unwrap_or(limits.max_handshakes);
+        limits.max_buffered_bytes = args.buffered_mib.map_or(limits.max_buffered_bytes, |mib| mib << 20);
         limits.when_full = if args.wait { WhenFull::Wait } else { WhenFull::Refuse };
     }));
     for path in ["/echo", "/wait", "/panic"] {
         server.route(path, || Echo)?;
     }
+    server.route("/room", || Member { is_by_handle: false })?;
+    server.route("/room-by-handle", || Member { is_by_handle: true })?;
     let handle = server.handle();
     thread::spawn(move || {
         io::stdin().lock().lines().map_while(Result::ok).for_each(drop);
@@ -165,5 +171,26 @@ impl Handler for Echo {
     fn on_disconnect(&mut self, _: &mut Session<'_>, disconnect: &Disconnect) {
         // The parent process may have stopped reading.
         let _ = writeln!(io::stdout(), "disconnect {disconnect}");
+    }
+}
+
+/// Publishes each message to all members of a room, by its session or by a handle.
+struct Member {
+    is_by_handle: bool,
+}
+
+impl Handler for Member {
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.accept(Default::default()).expect("the request has just come");
+        session.join("room").expect("it is open");
+    }
+
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        let message = SharedMessage::from(&message);
+        if self.is_by_handle {
+            session.handle().publish("room", message).expect("the server is running");
+        } else {
+            session.publish("room", &message);
+        }
     }
 }
