@@ -1,20 +1,16 @@
 //! An event loop on [mio](https://docs.rs/mio) that drives any number of server connections on one thread.
 //!
 //! ```no_run
-//! use statesocket::{Config, Message, server::{Handler, Server, Session}};
+//! use statesocket::{Config, server::{Server, on_message}};
 //!
-//! struct Echo;
-//!
-//! impl Handler for Echo {
-//!     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+//! let mut server = Server::bind("127.0.0.1:8080", Config::default())?;
+//! server.route("/echo", || {
+//!     on_message(|session, message| {
 //!         if let Err(error) = session.send(message) {
 //!             session.ensure_closed(1011, &error.to_string());
 //!         }
-//!     }
-//! }
-//!
-//! let mut server = Server::bind("127.0.0.1:8080", Config::default())?;
-//! server.route("/echo", || Echo)?;
+//!     })
+//! })?;
 //! server.run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -66,7 +62,10 @@ mod view;
 
 pub use admission::{Admission, AdmissionError, OriginPolicy};
 pub use handle::Handle;
-pub use handler::{Handler, Unsent};
+pub use handler::{
+    Handler, Unsent,
+    closure::{OnMessage, on_message},
+};
 pub use limits::{Limits, WhenFull};
 pub use params::Params;
 pub use queue::HandleError;

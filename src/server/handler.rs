@@ -1,5 +1,8 @@
 //! `Handler`: your code for one session.
 
+mod boxed;
+pub(super) mod closure;
+
 use super::session::Session;
 use crate::{Disconnect, Message, handshake::Accept, handshake::Request};
 use std::any::Any;
@@ -27,7 +30,8 @@ pub enum Unsent {
 }
 
 /// Handles the events of one session. Each session has a handler of its own, made by the factory of its
-/// [route](super::Server::route), so its fields can hold the data of one client.
+/// [route](super::Server::route), so its fields can hold the data of one client. [`on_message`](super::on_message)
+/// makes a handler of a closure, and a `Box<dyn Handler>` is a handler.
 ///
 /// The loop calls the methods on its own thread. A method that takes long makes all other sessions wait. A handler that
 /// panics gets no further call but [`on_disconnect`](Self::on_disconnect), and its session ends with status 500 or

@@ -3,6 +3,7 @@
 mod admission;
 mod backlog;
 mod backpressure;
+mod boxes;
 mod broadcast;
 mod date;
 mod ending;
