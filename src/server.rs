@@ -27,6 +27,7 @@ mod commands;
 mod common;
 mod deadlines;
 mod descriptors;
+mod each;
 mod handle;
 mod handler;
 mod intake;
@@ -270,13 +271,7 @@ impl Server {
         if self.life.take_cut_off(now) {
             self.for_each_session(now, |mut view| view.cut());
         }
-        if self.sessions.is_empty() {
-            self.life.end();
-        }
-        if self.is_stopped() {
-            // Nobody shall wait for an answer that will not come.
-            self.commands.close();
-        }
+        self.end_if_empty();
         Ok(())
     }
 

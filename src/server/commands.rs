@@ -65,6 +65,7 @@ impl Server {
                     self.lend(id, now, act);
                 }
             }
+            Command::ForEach { act, except } => self.lend_each(except, now, |view, handle| act.call(view, handle)),
             Command::Send(id, message) => self.send(id, now, |turn| turn.send(&message)),
             Command::Notify(id, event) => {
                 if let Some(key) = self.find(id) {

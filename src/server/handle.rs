@@ -7,7 +7,12 @@ use super::{
     view::View,
 };
 use crate::{CloseCode, Message, SharedMessage};
-use std::{any::Any, fmt, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 /// What a command counts besides its message and ids, in bytes. It is more than the memory of a command, and bounds the
 /// number of short commands, all of which a turn executes.
@@ -16,6 +21,7 @@ const COMMAND_BYTES: usize = 1 << 10;
 /// A command of a handle to its loop.
 pub(super) enum Command {
     With(SessionId, DropCaught<Act>),
+    ForEach { act: ActOnEach, except: Option<SessionId> },
     Send(SessionId, Message<'static>),
     Notify(SessionId, DropCaught<Box<dyn Any + Send>>),
     Broadcast(Vec<SessionId>, SharedMessage),
@@ -27,6 +33,13 @@ pub(super) enum Command {
 
 /// A closure of your code. The loop calls it with a session and with its own handle.
 pub(super) type Act = Box<dyn FnOnce(View<'_>, &Handle) + Send>;
+
+/// A closure of your code that the loop calls with one session after another. A handler that has sent it may need it
+/// for its own session before the loop gets to it.
+#[derive(Clone)]
+pub(super) struct ActOnEach(Arc<Mutex<DropCaught<EachFn>>>);
+
+type EachFn = Box<dyn FnMut(View<'_>, &Handle) + Send>;
 
 /// Reaches the sessions of a [`Server`](super::Server) from any thread, and stops the server. Cheap to clone.
 ///
@@ -241,6 +254,7 @@ impl Command {
     fn bytes(&self) -> usize {
         match self {
             Self::With(_, act) => act.get().map_or(0, |act| size_of_val(&**act)),
+            Self::ForEach { act, .. } => act.lock().get().map_or(0, |act| size_of_val(&**act)),
             Self::Send(_, message) => message.len(),
             Self::Notify(_, event) => event.get().map_or(0, |event| size_of_val(&**event)),
             Self::Broadcast(ids, message) => size_of_val(&**ids).saturating_add(message.payload().len()),
@@ -262,8 +276,19 @@ impl Command {
                 *except = Some(id);
                 Part::Some(Self::Publish { room: room.clone(), message: message.clone(), except: None })
             }
+            Self::ForEach { act, except } if except.is_none() => {
+                *except = Some(id);
+                let act = act.clone();
+                let act: Act = Box::new(move |view, handle| {
+                    // The handler may have been told of the end.
+                    if view.connection.disconnected().is_none() {
+                        act.call(view, handle);
+                    }
+                });
+                Part::Some(Self::With(id, DropCaught::new(act)))
+            }
             // The handler is busy with this call.
-            Self::Notify(..) | Self::Publish { .. } => Part::Nothing,
+            Self::Notify(..) | Self::Publish { .. } | Self::ForEach { .. } => Part::Nothing,
             Self::With(..) | Self::Send(..) | Self::Close { .. } | Self::Shutdown { .. } | Self::Stop => Part::Nothing,
         }
     }
@@ -271,6 +296,23 @@ impl Command {
     /// Whether it is queued whatever waits.
     const fn is_urgent(&self) -> bool {
         matches!(self, Self::Shutdown { .. } | Self::Stop)
+    }
+}
+
+impl ActOnEach {
+    pub(super) fn new(act: EachFn) -> Self {
+        Self(Arc::new(Mutex::new(DropCaught::new(act))))
+    }
+
+    pub(super) fn call(&self, view: View<'_>, handle: &Handle) {
+        if let Some(act) = self.lock().get_mut() {
+            act(view, handle);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, DropCaught<EachFn>> {
+        // A closure that has panicked is called with the other sessions.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -91,6 +91,11 @@ impl SessionCore {
         self.opening
     }
 
+    /// Whether your code knows the session: it has a handler, which has not been told of the end.
+    pub(super) fn is_known(&self) -> bool {
+        self.handler.get().is_some() && self.connection.disconnected().is_none()
+    }
+
     /// The earliest time at which the session needs a turn, whatever the stream does.
     pub(super) fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
         self.connection.poll_timeout(now).map(|(deadline, _)| deadline)

@@ -191,6 +191,14 @@ impl Sessions {
         self.openings.waiting()
     }
 
+    /// The sessions that your code [knows](SessionCore::is_known), the oldest first.
+    pub(super) fn known(&self) -> Vec<LocalId> {
+        let known = self.entries.iter().filter(|(_, entry)| entry.session.is_known());
+        let mut ids: Vec<_> = known.map(|(_, entry)| entry.session.id()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     pub(super) fn keys(&self) -> Vec<usize> {
         self.entries.iter().map(|(key, _)| key).collect()
     }

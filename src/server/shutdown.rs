@@ -21,6 +21,17 @@ impl Server {
         self.for_each_session(now, |mut view| view.cut());
     }
 
+    /// Ends the life of a server that has been stopped, once its last session has ended.
+    pub(super) fn end_if_empty(&mut self) {
+        if self.sessions.is_empty() {
+            self.life.end();
+        }
+        if self.is_stopped() {
+            // Nobody shall wait for an answer that will not come.
+            self.commands.close();
+        }
+    }
+
     /// Closes the listener. The clients in its backlog, and those whose request is unread, are owed a 503: closing
     /// their sockets unread would reset them.
     fn accept_last(&mut self, now: Instant) {

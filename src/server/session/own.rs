@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        handle::{Act, Command, Handle},
+        handle::{Act, ActOnEach, Command, Handle},
         logging::{DropCaught, LOG, caught},
         queue::HandleError,
         session_id::SessionId,
@@ -41,6 +41,7 @@ impl Session<'_> {
                     return Ok(());
                 }
                 Command::With(..)
+                | Command::ForEach { .. }
                 | Command::Notify(..)
                 | Command::Publish { .. }
                 | Command::Shutdown { .. }
@@ -97,5 +98,31 @@ impl Handle {
     ) -> Result<(), HandleError> {
         let act: Act = Box::new(move |view, handle| act(&mut Session::new(view, handle)));
         self.command(Command::With(id, DropCaught::new(act)))
+    }
+
+    /// Calls `act` with every session that your code knows, on the thread of the loop, in the order of their ids. See
+    /// [`Server::for_each`](super::super::Server::for_each).
+    ///
+    /// All calls are in one turn, and everything else waits for them. For a message that is the same for all,
+    /// [rooms](Session::join) are cheaper; to close them all, see [`shutdown`](Self::shutdown).
+    ///
+    /// ```
+    /// use statesocket::server::{Handle, HandleError};
+    ///
+    /// /// Tells each member of a game how many messages wait for it.
+    /// fn announce(handle: &Handle) -> Result<(), HandleError> {
+    ///     handle.for_each(|session| {
+    ///         let queued = session.output_len();
+    ///         // A request may wait for its answer.
+    ///         let _ = session.send_text(&format!("{queued} bytes are on their way"));
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub fn for_each(&self, mut act: impl FnMut(&mut Session<'_>) + Send + 'static) -> Result<(), HandleError> {
+        let act = ActOnEach::new(Box::new(move |view, handle| act(&mut Session::new(view, handle))));
+        self.command(Command::ForEach { act, except: None })
     }
 }

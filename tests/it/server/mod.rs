@@ -6,6 +6,7 @@ mod backpressure;
 mod boxes;
 mod broadcast;
 mod date;
+mod each;
 mod ending;
 mod events;
 mod handlers;
