@@ -218,7 +218,8 @@ impl Server {
         self.shared.handle.clone()
     }
 
-    /// Runs until [`Handle::shutdown`] or [`Handle::stop`] has stopped the server and every connection has ended.
+    /// Runs until [`Handle::shutdown`], [`Handle::stop`] or [`Handle::stop_accepting`] has stopped the server and every
+    /// connection has ended.
     ///
     /// # Errors
     /// The error of the operating system, if it cannot wait for events any more. An error of one connection ends only

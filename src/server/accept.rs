@@ -91,6 +91,12 @@ impl Acceptor {
         self.is_ready = true;
     }
 
+    /// Whatever has been reported, connections may wait, and shall be accepted now.
+    pub(super) fn expect_more(&mut self) {
+        self.is_ready = true;
+        self.paused_until = None;
+    }
+
     /// A session has ended: there may be room again.
     pub(super) fn end_pause(&mut self) {
         self.paused_until = None;

@@ -1,4 +1,4 @@
-//! The life of a server: running, stopping, stopped.
+//! The life of a server: running, finishing, stopping, stopped.
 
 use super::{accept::Acceptor, intake::Intake};
 use std::{mem, time::Instant};
@@ -8,6 +8,8 @@ use std::{mem, time::Instant};
 pub(super) enum Life {
     /// The server accepts connections.
     Running(Acceptor),
+    /// The acceptor is gone, once it has accepted the backlog. The server serves its sessions until they end.
+    Finishing,
     /// The acceptor is gone, once it has accepted the backlog. The server refuses requests, waits for its sessions to
     /// end, and aborts those left at `cut_off`.
     Stopping { cut_off: Option<Instant> },
@@ -19,32 +21,41 @@ impl Life {
     pub(super) const fn acceptor_mut(&mut self) -> Option<&mut Acceptor> {
         match self {
             Self::Running(acceptor) => Some(acceptor),
-            Self::Stopping { .. } | Self::Stopped => None,
+            Self::Finishing | Self::Stopping { .. } | Self::Stopped => None,
         }
     }
 
     pub(super) const fn acceptor(&self) -> Option<&Acceptor> {
         match self {
             Self::Running(acceptor) => Some(acceptor),
-            Self::Stopping { .. } | Self::Stopped => None,
+            Self::Finishing | Self::Stopping { .. } | Self::Stopped => None,
         }
     }
 
     pub(super) const fn intake(&self) -> Intake {
         match self {
-            Self::Running(_) => Intake::Normal,
+            Self::Running(_) | Self::Finishing => Intake::Normal,
             Self::Stopping { .. } | Self::Stopped => Intake::RefuseAll,
         }
     }
 
-    /// Begins to stop. Returns the acceptor if the server was running: the caller may accept a last time.
-    pub(super) fn stop_accepting(&mut self) -> Option<Acceptor> {
-        match mem::replace(self, Self::Stopped) {
-            Self::Running(acceptor) => {
-                *self = Self::Stopping { cut_off: None };
-                Some(acceptor)
-            }
+    /// Begins to stop. Returns the acceptor if there is one: the caller may accept a last time.
+    pub(super) fn begin_stop(&mut self) -> Option<Acceptor> {
+        match mem::replace(self, Self::Stopping { cut_off: None }) {
+            Self::Running(acceptor) => Some(acceptor),
+            Self::Finishing => None,
             other @ (Self::Stopping { .. } | Self::Stopped) => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// Gives up the acceptor. The caller may accept a last time.
+    pub(super) fn take_acceptor(&mut self) -> Option<Acceptor> {
+        match mem::replace(self, Self::Finishing) {
+            Self::Running(acceptor) => Some(acceptor),
+            other @ (Self::Finishing | Self::Stopping { .. } | Self::Stopped) => {
                 *self = other;
                 None
             }
@@ -61,7 +72,7 @@ impl Life {
     pub(super) const fn cut_off(&self) -> Option<Instant> {
         match self {
             Self::Stopping { cut_off } => *cut_off,
-            Self::Running(_) | Self::Stopped => None,
+            Self::Running(_) | Self::Finishing | Self::Stopped => None,
         }
     }
 
@@ -69,13 +80,14 @@ impl Life {
     pub(super) fn take_cut_off(&mut self, now: Instant) -> bool {
         match self {
             Self::Stopping { cut_off } => cut_off.take_if(|at| *at <= now).is_some(),
-            Self::Running(_) | Self::Stopped => false,
+            Self::Running(_) | Self::Finishing | Self::Stopped => false,
         }
     }
 
-    /// Ends the life of a stopping server whose last session has ended. Does nothing while the server is running.
+    /// Ends the life of a server that accepts nothing more and whose last session has ended. Does nothing while the
+    /// server is running.
     pub(super) fn end(&mut self) {
-        if matches!(self, Self::Stopping { .. }) {
+        if matches!(self, Self::Finishing | Self::Stopping { .. }) {
             *self = Self::Stopped;
         }
     }
@@ -94,13 +106,26 @@ mod tests {
     #[test]
     fn a_stopping_server_refuses_is_cut_off_once_and_ends() {
         let mut life = Life::Stopping { cut_off: None };
-        assert_eq!((life.intake(), life.stop_accepting().is_none()), (Intake::RefuseAll, true));
+        assert_eq!((life.intake(), life.begin_stop().is_none()), (Intake::RefuseAll, true));
         let now = Instant::now();
         life.set_cut_off(Some(now));
         assert_eq!(life.cut_off(), Some(now));
         assert!(!life.take_cut_off(now - Duration::from_nanos(1)), "not before its time");
         assert!(life.take_cut_off(now) && !life.take_cut_off(now));
         assert!(!life.is_stopped());
+        life.end();
+        assert!(life.is_stopped());
+        assert!(life.begin_stop().is_none() && life.take_acceptor().is_none() && life.is_stopped());
+    }
+
+    #[test]
+    fn s15_a_finishing_server_serves_until_it_ends_or_begins_to_stop() {
+        let mut life = Life::Finishing;
+        assert!(life.take_acceptor().is_none() && matches!(life, Life::Finishing));
+        assert_eq!((life.intake(), life.cut_off(), life.is_stopped()), (Intake::Normal, None, false));
+        assert!(life.begin_stop().is_none() && matches!(life, Life::Stopping { cut_off: None }));
+        assert!(life.take_acceptor().is_none() && matches!(life, Life::Stopping { .. }), "it does not move up");
+        let mut life = Life::Finishing;
         life.end();
         assert!(life.is_stopped());
     }

@@ -34,7 +34,12 @@ impl Places {
 impl Server {
     /// Accepts waiting connections, within the budget of a turn.
     pub(super) fn accept(&mut self, now: Instant) {
-        for _ in 0..ACCEPTS_PER_TURN {
+        self.accept_at_most(ACCEPTS_PER_TURN, now);
+    }
+
+    /// Accepts waiting connections, as far as there is room.
+    pub(super) fn accept_at_most(&mut self, count: usize, now: Instant) {
+        for _ in 0..count {
             let may_admit = self.may_admit();
             // Your code may stop the server while room is made.
             let Some(acceptor) = self.life.acceptor_mut().filter(|_| may_admit) else { return };

@@ -44,6 +44,7 @@ impl Session<'_> {
                 | Command::ForEach { .. }
                 | Command::Notify(..)
                 | Command::Publish { .. }
+                | Command::StopAccepting
                 | Command::Shutdown { .. }
                 | Command::Stop => Ok(()),
             };

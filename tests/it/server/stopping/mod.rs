@@ -1,5 +1,6 @@
 //! The end of the loop, and of all its connections with it.
 
+mod accepting;
 mod graceful;
 mod load;
 mod requests;
