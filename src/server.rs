@@ -28,6 +28,7 @@ mod common;
 mod deadlines;
 mod descriptors;
 mod each;
+mod farewell;
 mod handle;
 mod handler;
 mod intake;
@@ -62,6 +63,7 @@ mod timers;
 mod view;
 
 pub use admission::{Admission, AdmissionError, OriginPolicy};
+pub use farewell::Shutdown;
 pub use handle::Handle;
 pub use handler::{
     Handler, Unsent,
@@ -268,6 +270,7 @@ impl Server {
         }
         self.call_timers(now);
         self.deliver_published(now);
+        self.say_goodbye(now);
         self.relieve(now);
         if self.life.take_cut_off(now) {
             self.for_each_session(now, |mut view| view.cut());
@@ -298,10 +301,8 @@ impl Server {
         }
         let accept = acceptor.and_then(Acceptor::paused_until);
         let (deadline, timer) = (self.sessions.next_deadline(), self.shared.common.timers.next());
-        let mut deadline = [deadline, timer, accept, self.life.cut_off()].into_iter().flatten().min();
-        if let Some(look) = self.sessions.next_look() {
-            deadline = deadline.map_or(look, |deadline| deadline.min(look)).into();
-        }
+        let (step, look) = (self.life.next_step(), self.sessions.next_look());
+        let deadline = [deadline, timer, accept, step, look].into_iter().flatten().min();
         let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
         [max_wait, until_deadline].into_iter().flatten().min()
     }

@@ -85,7 +85,7 @@ impl Server {
                 self.lend(id, now, |view, _| view.connection.ensure_closed(code, &reason));
             }
             Command::StopAccepting => self.accept_no_more(now),
-            Command::Shutdown { code, timeout } => self.shut_down(code, now.checked_add(timeout), now),
+            Command::Shutdown(shutdown) => self.shut_down(shutdown, now),
             Command::Stop => self.abort_all(now),
         }
     }

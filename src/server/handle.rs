@@ -1,6 +1,9 @@
 //! Handles: commands to a loop from other threads and from handlers.
 
+mod stopping;
+
 use super::{
+    farewell::Shutdown,
     logging::DropCaught,
     queue::{HandleError, Part, Queue, WhenNoRoom},
     session_id::SessionId,
@@ -11,7 +14,6 @@ use std::{
     any::Any,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 /// What a command counts besides its message and ids, in bytes. It is more than the memory of a command, and bounds the
@@ -28,7 +30,7 @@ pub(super) enum Command {
     Publish { room: String, message: SharedMessage, except: Option<SessionId> },
     Close { id: SessionId, code: CloseCode, reason: String },
     StopAccepting,
-    Shutdown { code: CloseCode, timeout: Duration },
+    Shutdown(Shutdown),
     Stop,
 }
 
@@ -194,49 +196,6 @@ impl Handle {
         self.command(Command::Close { id, code: code.into(), reason: reason.into() })
     }
 
-    /// Closes the listening socket, so that new clients reach whoever listens next, and keeps the sessions. The clients
-    /// in the backlog are served, or get 503 where the limits have no room for them, also with
-    /// [`WhenFull::Wait`](super::WhenFull::Wait). So are clients that have connected and not asked yet.
-    ///
-    /// [`run`](super::Server::run) returns once the last session has ended. Until then, [`shutdown`](Self::shutdown)
-    /// and [`stop`](Self::stop) work as usual. Does nothing if the server has stopped accepting before.
-    ///
-    /// ```no_run
-    /// use statesocket::server::{Handle, HandleError};
-    /// use std::{thread, time::Duration};
-    ///
-    /// /// The next process has begun to listen on the same port, with `SO_REUSEPORT`. Games end within ten minutes.
-    /// fn hand_over(handle: &Handle) -> Result<(), HandleError> {
-    ///     handle.stop_accepting()?;
-    ///     thread::sleep(Duration::from_secs(600));
-    ///     handle.shutdown(1012, Duration::from_secs(5))
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    /// [`HandleError::Stopped`].
-    pub fn stop_accepting(&self) -> Result<(), HandleError> {
-        self.command(Command::StopAccepting)
-    }
-
-    /// Stops the server gracefully. The loop answers the requests in the backlog with 503, closes the listener, and
-    /// closes every open session with `code`, usually 1001 (going away) or 1012 (service restart). It ends when all
-    /// sessions have ended, and aborts those that are left after `timeout`.
-    ///
-    /// # Errors
-    /// [`HandleError::Stopped`].
-    pub fn shutdown(&self, code: impl Into<CloseCode>, timeout: Duration) -> Result<(), HandleError> {
-        self.command(Command::Shutdown { code: code.into(), timeout })
-    }
-
-    /// Stops the server at once: closes the listener and aborts every session.
-    ///
-    /// # Errors
-    /// [`HandleError::Stopped`].
-    pub fn stop(&self) -> Result<(), HandleError> {
-        self.command(Command::Stop)
-    }
-
     /// Whether your code has sent the loop commands from its own thread that it has not begun with.
     pub(super) fn has_own(&self) -> bool {
         self.queue.has_own()
@@ -286,7 +245,8 @@ impl Command {
             Self::Broadcast(ids, message) => size_of_val(&**ids).saturating_add(message.payload().len()),
             Self::Publish { room, message, .. } => room.len().saturating_add(message.payload().len()),
             Self::Close { reason, .. } => reason.len(),
-            Self::StopAccepting | Self::Shutdown { .. } | Self::Stop => 0,
+            Self::Shutdown(shutdown) => shutdown.close.reason.len(),
+            Self::StopAccepting | Self::Stop => 0,
         }
     }
 
@@ -316,13 +276,13 @@ impl Command {
             // The handler is busy with this call.
             Self::Notify(..) | Self::Publish { .. } | Self::ForEach { .. } => Part::Nothing,
             Self::With(..) | Self::Send(..) | Self::Close { .. } => Part::Nothing,
-            Self::StopAccepting | Self::Shutdown { .. } | Self::Stop => Part::Nothing,
+            Self::StopAccepting | Self::Shutdown(_) | Self::Stop => Part::Nothing,
         }
     }
 
     /// Whether it is queued whatever waits.
     const fn is_urgent(&self) -> bool {
-        matches!(self, Self::StopAccepting | Self::Shutdown { .. } | Self::Stop)
+        matches!(self, Self::StopAccepting | Self::Shutdown(_) | Self::Stop)
     }
 }
 

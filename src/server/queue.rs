@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::CloseError;
 use std::{
     collections::VecDeque,
     fmt, io, mem,
@@ -28,6 +29,10 @@ pub enum HandleError {
     /// not queued.
     #[error("too many commands wait for the server")]
     Full,
+    /// A server may not send the Close of the command: see [`CloseFrame`](crate::CloseFrame). The command is not
+    /// queued.
+    #[error(transparent)]
+    InvalidClose(#[from] CloseError),
 }
 
 /// Ends the wait of a loop, so that it executes commands.

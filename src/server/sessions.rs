@@ -199,6 +199,10 @@ impl Sessions {
         ids
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &SessionCore)> {
+        self.entries.iter().map(|(key, entry)| (key, &entry.session))
+    }
+
     pub(super) fn keys(&self) -> Vec<usize> {
         self.entries.iter().map(|(key, _)| key).collect()
     }

@@ -1,7 +1,12 @@
 //! Stopping a server.
 
-use super::{Server, accept::Acceptor, clock};
-use crate::{CloseCode, Phase};
+use super::{
+    Server,
+    accept::Acceptor,
+    clock,
+    farewell::{Farewell, Shutdown},
+};
+use crate::{CloseCode, CloseFrame, Phase};
 use std::time::Instant;
 
 /// The most connections that are accepted before the listener closes: a full backlog.
@@ -27,11 +32,36 @@ impl Server {
         }
     }
 
-    /// Accepts the backlog, closes the listener and every session, and later aborts the sessions left at `cut_off`.
-    pub(super) fn shut_down(&mut self, code: CloseCode, cut_off: Option<Instant>, now: Instant) {
+    /// Accepts the backlog, closes the listener, refuses all requests, and begins to close the sessions.
+    pub(super) fn shut_down(&mut self, shutdown: Shutdown, now: Instant) {
         self.refuse_last(now);
-        self.life.set_cut_off(cut_off);
-        self.for_each_session(now, |view| view.connection.shutdown(code));
+        let Shutdown { close, spread, grace } = shutdown;
+        let (mut opening, mut open) = (Vec::new(), Vec::new());
+        for (key, session) in self.sessions.iter() {
+            match session.phase() {
+                Phase::Idle | Phase::Requested => opening.push(key),
+                Phase::Open | Phase::ClientClosed => open.push(session.id()),
+                Phase::ApplicationClosed | Phase::Closed => {}
+            }
+        }
+        let cut_off = now.checked_add(spread).and_then(|end| end.checked_add(grace));
+        // Your code may shut down the server anew, as soon as it is called.
+        self.life.say_goodbye(Farewell::new(close, open, spread, now), cut_off);
+        for key in opening {
+            self.take_turn(key, now, |turn, _| turn.lend(|view, _| view.connection.shutdown(CloseCode::GOING_AWAY)));
+        }
+        self.say_goodbye(now);
+    }
+
+    /// Closes the sessions of a stopping server whose time has come.
+    pub(super) fn say_goodbye(&mut self, now: Instant) {
+        while let Some((id, CloseFrame { code, reason })) = self.life.take_goodbye(now) {
+            if let Some(key) = self.sessions.find(id) {
+                self.take_turn(key, now, |turn, _| {
+                    turn.lend(|view, _| view.connection.ensure_closed(code, &reason));
+                });
+            }
+        }
     }
 
     /// Stops accepting and aborts every session.

@@ -45,7 +45,7 @@ impl Session<'_> {
                 | Command::Notify(..)
                 | Command::Publish { .. }
                 | Command::StopAccepting
-                | Command::Shutdown { .. }
+                | Command::Shutdown(_)
                 | Command::Stop => Ok(()),
             };
             match (sent, command) {

@@ -4,3 +4,4 @@ mod accepting;
 mod graceful;
 mod load;
 mod requests;
+mod spread;
