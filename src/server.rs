@@ -46,6 +46,7 @@ mod queue;
 mod ready;
 mod refusal;
 mod relief;
+mod report;
 mod rest;
 mod rooms;
 mod routes;
@@ -58,6 +59,7 @@ mod shared;
 mod shutdown;
 mod socket;
 mod stream;
+mod system;
 mod tally;
 mod timers;
 mod view;
@@ -84,8 +86,8 @@ use descriptors::Allowance;
 use handle::Command;
 use life::Life;
 use logging::Warnings;
-use mio::{Events, Poll, Token, Waker};
-use queue::{Queue, Wake};
+use mio::Token;
+use queue::Queue;
 use session_core::turn::Turn;
 use sessions::{Sessions, TurnEnd};
 use shared::Shared;
@@ -96,18 +98,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use system::System;
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
-
-/// The most events that one wait returns.
-const EVENTS_PER_TURN: usize = 1024;
-
-impl Wake for Waker {
-    fn wake(&self) -> io::Result<()> {
-        self.wake()
-    }
-}
 
 /// The event loop: a listening socket, the sessions of its connections, and the routes to their handlers.
 ///
@@ -117,8 +111,7 @@ impl Wake for Waker {
 /// Its responses have a `Date`, from the clock of the system unless [`Config::date`] has another.
 #[derive(Debug)]
 pub struct Server {
-    poll: Poll,
-    events: Events,
+    system: System,
     life: Life,
     config: Arc<Config>,
     shared: Shared,
@@ -156,22 +149,19 @@ impl Server {
             let error = "routes opt in to plain HTTP, by route_http or route_with: leave Config::plain_http off";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
         }
-        #[expect(clippy::disallowed_methods, reason = "the event loop waits on sockets")]
-        let poll = Poll::new()?;
-        acceptor.register(poll.registry(), LISTENER)?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
-        let commands = Arc::new(Queue::new(Box::new(waker), Limits::default().max_command_bytes));
+        let system = System::new()?;
+        acceptor.watch(&system, LISTENER)?;
+        let commands = Arc::new(Queue::new(system.waker(WAKER)?, Limits::default().max_command_bytes));
         Ok(Self {
             local_addr: acceptor.local_addr()?,
-            poll,
-            events: Events::with_capacity(EVENTS_PER_TURN),
             life: Life::Running(acceptor),
             config: Arc::new(config),
             shared: Shared::new(Handle::new(Arc::clone(&commands))),
-            sessions: Sessions::new(Limits::default().max_buffered_bytes, clock::now()),
+            sessions: Sessions::new(Limits::default().max_buffered_bytes, system.now()),
             commands,
-            allowance: Allowance::of_process(),
+            allowance: system.allowance(),
             warnings: Warnings::default(),
+            system,
         })
     }
 
@@ -183,7 +173,7 @@ impl Server {
         // Otherwise the server is full before an address is.
         self.sessions.know_addresses(limits.max_connections_per_address < limits.max_connections);
         self.shared.limits = limits;
-        self.allowance = Allowance::of_process();
+        self.allowance = self.system.allowance();
     }
 
     /// Sets the origins and hosts that the server serves, for new requests. Upper case, default ports and a slash at
@@ -249,11 +239,8 @@ impl Server {
             return Ok(());
         }
         let timeout = self.timeout(max_wait);
-        match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        let now = clock::now();
+        self.system.wait(timeout)?;
+        let now = self.system.now();
         self.take_events();
         self.execute_commands(now);
         self.accept(now);
@@ -280,14 +267,12 @@ impl Server {
     }
 
     fn take_events(&mut self) {
-        for event in &self.events {
-            match event.token() {
-                LISTENER => self.life.acceptor_mut().into_iter().for_each(Acceptor::set_ready),
-                // Every turn executes commands.
-                WAKER => {}
-                Token(key) => self.sessions.set_ready(key, event),
-            }
-        }
+        self.system.for_each_report(|report| match report.token {
+            LISTENER => self.life.acceptor_mut().into_iter().for_each(Acceptor::set_ready),
+            // Every turn executes commands.
+            WAKER => {}
+            Token(key) => self.sessions.set_ready(key, report),
+        });
     }
 
     /// The longest wait: none if there is work, else until the next deadline, and at most `max_wait`.
@@ -303,7 +288,7 @@ impl Server {
         let (deadline, timer) = (self.sessions.next_deadline(), self.shared.common.timers.next());
         let (step, look) = (self.life.next_step(), self.sessions.next_look());
         let deadline = [deadline, timer, accept, step, look].into_iter().flatten().min();
-        let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
+        let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(self.system.now()));
         [max_wait, until_deadline].into_iter().flatten().min()
     }
 

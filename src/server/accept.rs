@@ -4,9 +4,10 @@ use super::{
     descriptors::Reserve,
     logging::{LOG, Rarely},
     refusal::Refusal,
+    system::System,
 };
 use mio::{
-    Interest, Registry, Token,
+    Token,
     net::{TcpListener, TcpStream},
 };
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -82,8 +83,9 @@ impl Acceptor {
         self.listener.local_addr()
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.listener, token, Interest::READABLE)
+    /// Has `system` report waiting connections with `token`.
+    pub(super) fn watch(&mut self, system: &System, token: Token) -> io::Result<()> {
+        system.watch_listener(&mut self.listener, token)
     }
 
     /// The system reports that connections wait.

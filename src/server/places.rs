@@ -100,7 +100,7 @@ impl Server {
         }
         let connection = Connection::server(Arc::clone(&self.config), now);
         let Arrival { stream, address, .. } = arrival;
-        if let Err(error) = self.sessions.insert(connection, stream, address, refusal, self.poll.registry(), now) {
+        if let Err(error) = self.sessions.insert(connection, stream, address, refusal, &self.system, now) {
             if self.warnings.unregistered.is_due(now) {
                 log::warn!(target: LOG, "cannot wait for the connection from {address}: {error}");
             }

@@ -11,15 +11,17 @@ use super::{
     openings::{ByAddress, Group, Opening, Openings},
     ready::ReadyQueue,
     refusal::Refusal,
+    report::Report,
     session_core::SessionCore,
     session_core::turn::Turn,
     session_id::LocalId,
     shared::Shared,
     socket::Socket,
     stream::ByteStream,
+    system::System,
 };
 use crate::{Connection, Phase};
-use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
+use mio::{Token, net::TcpStream};
 use slab::Slab;
 use std::{
     collections::HashMap,
@@ -95,11 +97,11 @@ impl Sessions {
         mut stream: TcpStream,
         address: SocketAddr,
         refusal: Option<Refusal>,
-        registry: &Registry,
+        system: &System,
         now: Instant,
     ) -> io::Result<()> {
         let key = self.entries.vacant_key();
-        registry.register(&mut stream, Token(key), Interest::READABLE | Interest::WRITABLE)?;
+        system.watch_stream(&mut stream, Token(key))?;
         if !NODELAY_IS_INHERITED {
             // Without the option small messages are late, but they arrive.
             let _ = stream.set_nodelay(true);
@@ -222,9 +224,9 @@ impl Sessions {
     }
 
     /// The system reports that the socket of `key` can be read or written.
-    pub(super) fn set_ready(&mut self, key: usize, event: &Event) {
+    pub(super) fn set_ready(&mut self, key: usize, report: Report) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.socket.update(event);
+            entry.socket.update(report);
             self.ready.push(key);
         }
     }

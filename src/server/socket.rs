@@ -1,7 +1,7 @@
 //! The socket of a session, and what the system has reported about it.
 
-use super::stream::ByteStream;
-use mio::{event::Event, net::TcpStream};
+use super::{report::Report, stream::ByteStream};
+use mio::net::TcpStream;
 use std::{
     io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write},
     net::Shutdown,
@@ -48,9 +48,9 @@ impl Socket {
     }
 
     /// Takes over what the system reports.
-    pub(super) fn update(&mut self, event: &Event) {
-        self.is_ending |= event.is_read_closed() || event.is_error();
-        self.is_readable |= event.is_readable() || self.is_ending;
+    pub(super) const fn update(&mut self, report: Report) {
+        self.is_ending |= report.is_ending;
+        self.is_readable |= report.is_readable || self.is_ending;
         self.is_full = false;
     }
 
