@@ -5,8 +5,8 @@ mod look;
 use super::{
     accept::NODELAY_IS_INHERITED,
     deadlines::Deadlines,
+    holdings::Holdings,
     intake::Intake,
-    memory::Memory,
     network::Network,
     openings::{ByAddress, Group, Opening, Openings},
     ready::ReadyQueue,
@@ -68,7 +68,7 @@ pub(super) struct Sessions {
     by_address: ByAddress,
     /// The number of the newest session.
     generation: u32,
-    memory: Memory,
+    holdings: Holdings,
 }
 
 impl Sessions {
@@ -83,7 +83,7 @@ impl Sessions {
             refused_openings: Openings::default(),
             by_address: ByAddress::default(),
             generation: 0,
-            memory: Memory::new(max_buffered),
+            holdings: Holdings::new(max_buffered),
         }
     }
 
@@ -283,7 +283,7 @@ impl Sessions {
             self.remove(key);
             return TurnEnd::SessionEnded;
         }
-        if self.memory.note(key, session.held()) {
+        if self.holdings.note(key, session.held()) {
             session.set_unread(true, now);
         }
         self.deadlines.set_if_earlier(key, deadline, session.next_deadline(now));
@@ -295,7 +295,7 @@ impl Sessions {
 
     fn remove(&mut self, key: usize) {
         let Entry { session, mut deadline, .. } = self.entries.remove(key);
-        self.memory.note(key, 0);
+        self.holdings.note(key, 0);
         self.deadlines.remove(key, &mut deadline);
         let network = Network::of(session.address().ip());
         if session.is_refused() {
@@ -315,7 +315,7 @@ impl Sessions {
     fn release_memory(&mut self) {
         self.entries = Slab::with_capacity(KEPT_SLOTS);
         self.ready.reset(KEPT_SLOTS);
-        self.memory.reset(KEPT_SLOTS);
+        self.holdings.reset(KEPT_SLOTS);
         self.served_by_address.shrink_to(KEPT_SLOTS);
     }
 }

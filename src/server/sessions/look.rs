@@ -1,7 +1,7 @@
 //! A look at all sessions, because they hold much: which ones must end, and which ones are not read.
 
 use super::{
-    super::memory::{Finding, Holding},
+    super::holdings::{Finding, Holding},
     Sessions,
 };
 use std::{collections::HashSet, time::Instant};
@@ -10,17 +10,17 @@ impl Sessions {
     /// Whether a [look](Self::look) is due.
     #[inline(always)]
     pub(in super::super) fn is_look_due(&self, now: Instant) -> bool {
-        self.memory.is_look_due(now)
+        self.holdings.is_look_due(now)
     }
 
     /// Sets the most bytes that all sessions may hold.
     pub(in super::super) fn set_max_buffered(&mut self, limit: usize) {
-        self.memory.set_limit(limit);
+        self.holdings.set_limit(limit);
     }
 
     /// The time at which a look is due even if nothing happens.
     pub(in super::super) fn next_look(&self) -> Option<Instant> {
-        self.memory.next_look()
+        self.holdings.next_look()
     }
 
     /// Returns the keys of the sessions that must end, the largest first, so that all hold less than the limit. If
@@ -30,7 +30,7 @@ impl Sessions {
             let (bytes, shared) = (entry.session.held(), entry.session.connection().shared_output());
             (bytes > 0).then_some(Holding { key, bytes, shared })
         });
-        match self.memory.look(holdings.collect(), now) {
+        match self.holdings.look(holdings.collect(), now) {
             Finding::TooMuch { largest } => largest,
             Finding::Room { most, room } => {
                 self.leave_unread(&self.without_room(most, room), now);

@@ -19,7 +19,7 @@ const UNIT: usize = 64;
 /// The sum is kept turn by turn. Shared bytes count in it as often as they are queued, which may be too much; a look at
 /// all sessions finds out by how much. There are looks only while the sum is high.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct Holdings {
     /// In bytes.
     limit: usize,
     /// A look may be due from this sum on, in units: 0 while [`next_look`](Self::next_look) is set.
@@ -64,12 +64,12 @@ struct Sharers {
     sum: usize,
 }
 
-impl Memory {
+impl Holdings {
     pub(super) fn new(limit: usize) -> Self {
-        let mut memory =
+        let mut holdings =
             Self { limit, watched: 0, held: Vec::new(), sum: 0, seen: 0, surplus: 0, level: u32::MAX, next_look: None };
-        memory.set_limit(limit);
-        memory
+        holdings.set_limit(limit);
+        holdings
     }
 
     /// Sets the limit, in bytes.
@@ -261,39 +261,39 @@ mod tests {
     #[test]
     fn a11_a_look_is_due_while_the_sum_is_high_and_not_at_each_change() {
         const LIMIT: usize = 1 << 20;
-        let (mut memory, now) = (Memory::new(LIMIT), Instant::now());
+        let (mut holdings, now) = (Holdings::new(LIMIT), Instant::now());
         let nobody = Finding::Room { most: vec![], room: LIMIT };
-        assert!(!memory.note(3, mark(LIMIT)) && !memory.is_look_due(now));
-        assert!(!memory.note(0, UNIT) && memory.is_look_due(now));
+        assert!(!holdings.note(3, mark(LIMIT)) && !holdings.is_look_due(now));
+        assert!(!holdings.note(0, UNIT) && holdings.is_look_due(now));
 
         let all = [Holding { key: 3, bytes: mark(LIMIT), shared: None }, Holding { key: 0, bytes: 64, shared: None }];
         let room = LIMIT - mark(LIMIT) - 64;
-        assert_eq!(memory.look(all.to_vec(), now), Finding::Room { most: vec![3], room });
-        assert!(!memory.is_look_due(now) && memory.is_look_due(now + PAUSE));
-        assert_eq!(memory.next_look(), Some(now + PAUSE));
+        assert_eq!(holdings.look(all.to_vec(), now), Finding::Room { most: vec![3], room });
+        assert!(!holdings.is_look_due(now) && holdings.is_look_due(now + PAUSE));
+        assert_eq!(holdings.next_look(), Some(now + PAUSE));
         let level = LIMIT / 4;
         assert_eq!(
-            [1, level, level + UNIT, level + 2 * UNIT].map(|bytes| memory.note(1, bytes)),
+            [1, level, level + UNIT, level + 2 * UNIT].map(|bytes| holdings.note(1, bytes)),
             [false, false, true, false]
         );
-        assert!(memory.is_look_due(now), "it has grown by more than a step, and above the limit");
+        assert!(holdings.is_look_due(now), "it has grown by more than a step, and above the limit");
         let too_much = [all.as_slice(), &[Holding { key: 1, bytes: level + 64, shared: None }]].concat();
-        assert_eq!(memory.look(too_much, now), Finding::TooMuch { largest: vec![3] });
-        assert!(memory.is_look_due(now));
+        assert_eq!(holdings.look(too_much, now), Finding::TooMuch { largest: vec![3] });
+        assert!(holdings.is_look_due(now));
 
         for key in [0, 1, 3] {
-            memory.note(key, 0);
+            holdings.note(key, 0);
         }
-        assert_eq!(memory.look(vec![], now), nobody);
-        assert!(!memory.is_look_due(now + PAUSE) && memory.next_look().is_none());
-        assert!(!memory.note(1, level + UNIT), "all are read again");
-        memory.note(1, LIMIT);
-        memory.set_limit(usize::MAX);
-        assert!(!memory.is_look_due(now));
-        memory.set_limit(0);
-        assert!(memory.is_look_due(now));
-        memory.note(1, 0);
-        memory.reset(1);
-        assert_eq!((memory.sum, memory.held.capacity() < 8), (0, true));
+        assert_eq!(holdings.look(vec![], now), nobody);
+        assert!(!holdings.is_look_due(now + PAUSE) && holdings.next_look().is_none());
+        assert!(!holdings.note(1, level + UNIT), "all are read again");
+        holdings.note(1, LIMIT);
+        holdings.set_limit(usize::MAX);
+        assert!(!holdings.is_look_due(now));
+        holdings.set_limit(0);
+        assert!(holdings.is_look_due(now));
+        holdings.note(1, 0);
+        holdings.reset(1);
+        assert_eq!((holdings.sum, holdings.held.capacity() < 8), (0, true));
     }
 }
