@@ -24,6 +24,8 @@ mod role;
 pub mod server;
 mod spare;
 mod state;
+#[cfg(all(feature = "server", feature = "testing"))]
+pub mod testing;
 mod timer;
 mod utf8;
 

@@ -35,7 +35,10 @@ mod holdings;
 mod intake;
 mod life;
 mod limits;
+mod listener;
 mod logging;
+#[cfg(feature = "testing")]
+pub(crate) mod memory;
 mod network;
 mod normal_path;
 mod openings;
@@ -62,6 +65,7 @@ mod stream;
 mod system;
 mod tally;
 mod timers;
+mod transport;
 mod view;
 
 pub use admission::{Admission, AdmissionError, OriginPolicy};
@@ -130,7 +134,7 @@ impl Server {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `address` gives no socket address, or if
     /// [`plain_http`](Config::plain_http) is on.
     pub fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
-        Self::with_acceptor(Acceptor::bind(address)?, config)
+        Self::with_acceptor(Acceptor::bind(address)?, System::new()?, config)
     }
 
     /// Takes over a listening socket that the caller has set up. With `SO_REUSEPORT`, for example, several loops on
@@ -140,16 +144,24 @@ impl Server {
     /// The error of the operating system. [`InvalidInput`](io::ErrorKind::InvalidInput) if
     /// [`plain_http`](Config::plain_http) is on.
     pub fn from_listener(listener: TcpListener, config: Config) -> io::Result<Self> {
-        Self::with_acceptor(Acceptor::from_listener(listener)?, config)
+        Self::with_acceptor(Acceptor::from_listener(listener)?, System::new()?, config)
     }
 
-    fn with_acceptor(mut acceptor: Acceptor, mut config: Config) -> io::Result<Self> {
-        config.date.get_or_insert(clock::date);
+    /// A server on a network in memory.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if [`plain_http`](Config::plain_http) is on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn in_memory(net: memory::Net, config: Config) -> io::Result<Self> {
+        Self::with_acceptor(Acceptor::in_memory(&net), System::Memory { net, reports: Vec::new() }, config)
+    }
+
+    fn with_acceptor(mut acceptor: Acceptor, system: System, mut config: Config) -> io::Result<Self> {
+        config.date.get_or_insert_with(|| system.date());
         if std::mem::replace(&mut config.plain_http, true) {
             let error = "routes opt in to plain HTTP, by route_http or route_with: leave Config::plain_http off";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
         }
-        let system = System::new()?;
         acceptor.watch(&system, LISTENER)?;
         let commands = Arc::new(Queue::new(system.waker(WAKER)?, Limits::default().max_command_bytes));
         Ok(Self {
@@ -277,19 +289,27 @@ impl Server {
 
     /// The longest wait: none if there is work, else until the next deadline, and at most `max_wait`.
     fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
-        let acceptor = self.life.acceptor();
-        let may_accept = acceptor.is_some_and(Acceptor::has_work) && self.may_admit();
-        let has_commands =
-            self.commands.has_own() || self.commands.has_foreign() || self.shared.common.rooms.has_waiting();
-        if has_commands || self.sessions.ready_count() > 0 || may_accept {
+        if self.has_work() {
             return Some(Duration::ZERO);
         }
-        let accept = acceptor.and_then(Acceptor::paused_until);
+        let until_deadline = self.next_deadline().map(|deadline| deadline.saturating_duration_since(self.system.now()));
+        [max_wait, until_deadline].into_iter().flatten().min()
+    }
+
+    /// Whether the next turn has work, whatever the system reports.
+    pub(crate) fn has_work(&self) -> bool {
+        let may_accept = self.life.acceptor().is_some_and(Acceptor::has_work) && self.may_admit();
+        let has_commands =
+            self.commands.has_own() || self.commands.has_foreign() || self.shared.common.rooms.has_waiting();
+        has_commands || self.sessions.ready_count() > 0 || may_accept
+    }
+
+    /// The next time at which there is work, whatever the system reports.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let accept = self.life.acceptor().and_then(Acceptor::paused_until);
         let (deadline, timer) = (self.sessions.next_deadline(), self.shared.common.timers.next());
         let (step, look) = (self.life.next_step(), self.sessions.next_look());
-        let deadline = [deadline, timer, accept, step, look].into_iter().flatten().min();
-        let until_deadline = deadline.map(|deadline| deadline.saturating_duration_since(self.system.now()));
-        [max_wait, until_deadline].into_iter().flatten().min()
+        [deadline, timer, accept, step, look].into_iter().flatten().min()
     }
 
     /// Gives a session its turn.

@@ -2,18 +2,17 @@
 
 use super::{
     descriptors::Reserve,
+    listener::Listener,
     logging::{LOG, Rarely},
     refusal::Refusal,
     system::System,
+    transport::Transport,
 };
-use mio::{
-    Token,
-    net::{TcpListener, TcpStream},
-};
+use mio::{Token, net::TcpListener};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::{
     io::{self, Read, Write},
-    net::{Shutdown, SocketAddr, ToSocketAddrs},
+    net::{SocketAddr, ToSocketAddrs},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -32,7 +31,7 @@ const STARVED_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Acceptor {
-    listener: TcpListener,
+    listener: Listener,
     /// The listener has not returned `WouldBlock` since it was last reported ready.
     is_ready: bool,
     /// It was accepted, and there was no room for it.
@@ -46,7 +45,7 @@ pub(super) struct Acceptor {
 /// A new connection.
 #[derive(Debug)]
 pub(super) struct Arrival {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Transport,
     pub(super) address: SocketAddr,
     /// It was accepted in place of the reserve.
     pub(super) took_reserve: bool,
@@ -69,14 +68,19 @@ impl Acceptor {
         if NODELAY_IS_INHERITED {
             SockRef::from(&listener).set_tcp_nodelay(true)?;
         }
-        Ok(Self::new(TcpListener::from_std(listener)))
+        Ok(Self::new(Listener::Tcp(TcpListener::from_std(listener))))
     }
 
-    fn new(listener: TcpListener) -> Self {
-        let mut reserve = Reserve::default();
-        reserve.fill();
-        let starved = Rarely::default();
-        Self { listener, is_ready: true, put_back: None, paused_until: None, reserve, starved }
+    #[cfg(feature = "testing")]
+    pub(super) fn in_memory(net: &super::memory::Net) -> Self {
+        Self::new(Listener::Memory(net.listen()))
+    }
+
+    fn new(listener: Listener) -> Self {
+        let (reserve, starved) = (Reserve::default(), Rarely::default());
+        let mut acceptor = Self { listener, is_ready: true, put_back: None, paused_until: None, reserve, starved };
+        acceptor.fill_reserve();
+        acceptor
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -126,7 +130,7 @@ impl Acceptor {
         if !self.has_work() {
             return None;
         }
-        self.reserve.fill();
+        self.fill_reserve();
         let error = match self.accept(false) {
             Ok(arrival) => return arrival,
             Err(error) => error,
@@ -141,7 +145,7 @@ impl Acceptor {
         }
         let arrival = second.flatten();
         if arrival.is_none() {
-            self.reserve.fill();
+            self.fill_reserve();
         }
         arrival
     }
@@ -161,9 +165,10 @@ impl Acceptor {
         Ok(None)
     }
 
-    /// Takes a new descriptor in reserve, unless there is one. Returns whether there is.
+    /// Takes a new descriptor in reserve, unless there is one or connections need none. Returns whether another
+    /// connection can have one.
     pub(super) fn fill_reserve(&mut self) -> bool {
-        self.reserve.fill()
+        !self.listener.needs_descriptors() || self.reserve.fill()
     }
 
     /// Takes back a connection for which there is no room. It is the next one.
@@ -184,7 +189,7 @@ impl Arrival {
         let is_head = self.stream.read(&mut request).is_ok_and(|_| request.starts_with(b"HEAD "));
         let answer = refusal.response().encode(is_head, clock).expect("a final status without reserved headers");
         // The client may have left, or may not read.
-        let _ = self.stream.write(&answer).and_then(|_| self.stream.shutdown(Shutdown::Write));
+        let _ = self.stream.write(&answer).and_then(|_| self.stream.shut_down_writing());
         // Closing a socket with unread bytes resets it, and the client may lose the answer.
         for _ in 0..LAST_READS {
             if !self.stream.read(&mut request).is_ok_and(|count| count > 0) {
@@ -217,7 +222,10 @@ mod tests {
         let address = listener.local_addr().expect("it is bound");
         let acceptor = Acceptor::from_listener(listener).expect("it is a socket");
         let _client = std::net::TcpStream::connect(address).expect("it listens");
-        let (stream, _) = acceptor.listener.accept().expect("a client waits");
+        #[cfg_attr(not(feature = "testing"), expect(irrefutable_let_patterns, reason = "there is another transport"))]
+        let (Transport::Tcp(stream), _) = acceptor.listener.accept().expect("a client waits") else {
+            panic!("the listener is one of TCP")
+        };
         assert_eq!(stream.nodelay().expect("it is a socket"), NODELAY_IS_INHERITED);
     }
 }

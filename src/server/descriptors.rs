@@ -19,6 +19,10 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
+    /// As if the process had no limit.
+    #[cfg(feature = "testing")]
+    pub(super) const UNLIMITED: Self = Self { limit: usize::MAX, served: usize::MAX, served_and_refused: usize::MAX };
+
     /// With the present limit of the process.
     pub(super) fn of_process() -> Self {
         Self::of(soft_limit())

@@ -19,9 +19,10 @@ use super::{
     socket::Socket,
     stream::ByteStream,
     system::System,
+    transport::Transport,
 };
 use crate::{Connection, Phase};
-use mio::{Token, net::TcpStream};
+use mio::Token;
 use slab::Slab;
 use std::{
     collections::HashMap,
@@ -94,7 +95,7 @@ impl Sessions {
     pub(super) fn insert(
         &mut self,
         connection: Connection,
-        mut stream: TcpStream,
+        mut stream: Transport,
         address: SocketAddr,
         refusal: Option<Refusal>,
         system: &System,
@@ -104,7 +105,7 @@ impl Sessions {
         system.watch_stream(&mut stream, Token(key))?;
         if !NODELAY_IS_INHERITED {
             // Without the option small messages are late, but they arrive.
-            let _ = stream.set_nodelay(true);
+            let _ = stream.set_nodelay();
         }
         self.generation = self.generation.wrapping_add(1);
         match refusal {

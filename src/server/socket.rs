@@ -1,11 +1,7 @@
 //! The socket of a session, and what the system has reported about it.
 
-use super::{report::Report, stream::ByteStream};
-use mio::net::TcpStream;
-use std::{
-    io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write},
-    net::Shutdown,
-};
+use super::{report::Report, stream::ByteStream, transport::Transport};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
 /// Whether the system reports readiness again after a read or write of fewer bytes than asked for. epoll and kqueue do,
 /// since they report edges. Elsewhere mio reports again only after `WouldBlock`.
@@ -32,7 +28,7 @@ const SHORT_IS_LAST: bool = cfg!(all(
 /// read.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Transport,
     /// The system has reported input, and no read has emptied the socket since.
     is_readable: bool,
     /// The system has reported the end of the peer's direction, or a failure.
@@ -43,7 +39,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) const fn new(stream: TcpStream) -> Self {
+    pub(super) const fn new(stream: Transport) -> Self {
         Self { stream, is_readable: false, is_ending: false, is_full: false, is_closed: false }
     }
 
@@ -61,7 +57,7 @@ impl Socket {
     }
 
     /// Calls `read`, which has `room` bytes of memory, and notes whether it has emptied the socket.
-    fn read_by(&mut self, room: usize, read: impl FnOnce(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+    fn read_by(&mut self, room: usize, read: impl FnOnce(&mut Transport) -> io::Result<usize>) -> io::Result<usize> {
         let result = read(&mut self.stream);
         match &result {
             Ok(0) => {}
@@ -73,7 +69,7 @@ impl Socket {
     }
 
     /// Calls `write`, which has `len` bytes, unless the socket is full. Notes whether the write has filled it.
-    fn write_by(&mut self, len: usize, write: impl FnOnce(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+    fn write_by(&mut self, len: usize, write: impl FnOnce(&mut Transport) -> io::Result<usize>) -> io::Result<usize> {
         if self.is_full {
             return Err(ErrorKind::WouldBlock.into());
         }
@@ -122,7 +118,7 @@ impl ByteStream for Socket {
     }
 
     fn shut_down_writing(&mut self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
+        self.stream.shut_down_writing()
     }
 
     fn close(&mut self) {

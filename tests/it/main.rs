@@ -27,4 +27,6 @@ mod simulation;
 mod starlette;
 mod state;
 mod support;
+#[cfg(all(feature = "server", feature = "testing"))]
+mod testing;
 mod timers;
