@@ -61,6 +61,7 @@ mod sessions;
 mod shared;
 mod shutdown;
 mod socket;
+mod spawn;
 mod stream;
 mod system;
 mod tally;
@@ -81,6 +82,7 @@ pub use queue::HandleError;
 pub use routes::RouteError;
 pub use session::{JoinError, Session};
 pub use session_id::SessionId;
+pub use spawn::{SpawnError, Spawned};
 pub use tally::Tally;
 
 use crate::Config;
@@ -109,8 +111,8 @@ const WAKER: Token = Token(usize::MAX - 1);
 
 /// The event loop: a listening socket, the sessions of its connections, and the routes to their handlers.
 ///
-/// A server stays on the thread that made it, since its handlers need not be `Send`. To run several loops, make each on
-/// its own thread. See the [module](self) for an example.
+/// A server stays on the thread that made it, since its handlers need not be `Send`. [`spawn`](Self::spawn) makes one
+/// on a new thread. To run several loops, make each on its own thread. See the [module](self) for an example.
 ///
 /// Its responses have a `Date`, from the clock of the system unless [`Config::date`] has another.
 #[derive(Debug)]

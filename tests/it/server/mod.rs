@@ -26,6 +26,7 @@ mod rooms;
 mod route_configs;
 mod routes;
 mod slow_handlers;
+mod spawning;
 mod stopping;
 mod tally;
 mod timeouts;
