@@ -7,6 +7,10 @@
 //! Clients connect to `ws://127.0.0.1:8080/ws/{room}?token=secret&name=anna`. A text is a message to the room. The text
 //! `/close 4001 bye` asks the server to close with this code and reason.
 
+#[cfg(all(test, feature = "testing"))]
+#[path = "room_server/tests.rs"]
+mod tests;
+
 use serde_json::{Value, json};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -19,7 +23,7 @@ use statesocket::{
         StatusCode,
         header::{HeaderValue, WWW_AUTHENTICATE},
     },
-    server::{Handler, Server, Session},
+    server::{Handler, RouteError, Server, Session},
 };
 use std::{env, error::Error, thread, time::Duration};
 
@@ -86,11 +90,15 @@ impl Member {
     }
 }
 
+fn routes(server: &mut Server) -> Result<(), RouteError> {
+    server.route("/ws/{room}", || Member { room: String::new(), name: String::new() })
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     env_logger::init();
     let listen = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let mut server = Server::bind(&listen, Config::default())?;
-    server.route("/ws/{room}", || Member { room: String::new(), name: String::new() })?;
+    routes(&mut server)?;
     println!("listening on ws://{}/ws/{{room}}?token=secret&name=you", server.local_addr());
 
     let (clock, stopper) = (server.handle().blocking(), server.handle());
