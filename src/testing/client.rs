@@ -284,6 +284,12 @@ impl Client {
         self.endpoint.borrow_mut().send_raw(bytes);
     }
 
+    /// Takes the bytes that have come and that the connection of this client has not read, so that it never sees them.
+    /// After [`stop_reading`](Self::stop_reading) these are all bytes.
+    pub fn receive_raw(&mut self) -> Vec<u8> {
+        self.endpoint.borrow_mut().receive_raw()
+    }
+
     /// Reads nothing until [`resume_reading`](Self::resume_reading), so that the pipe fills: a slow client.
     pub fn stop_reading(&mut self) {
         self.endpoint.borrow_mut().is_reading = false;

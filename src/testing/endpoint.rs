@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{
     collections::VecDeque,
-    io::{ErrorKind, Write},
+    io::{ErrorKind, Read, Write},
     sync::Arc,
     time::Instant,
 };
@@ -78,6 +78,16 @@ impl Endpoint {
         }
         self.raw.extend(bytes);
         self.flush();
+    }
+
+    /// Takes the bytes that the connection has not read.
+    pub(super) fn receive_raw(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Some(end) = &mut self.end {
+            // An error comes again when the connection reads.
+            let _ = end.read_to_end(&mut bytes);
+        }
+        bytes
     }
 
     pub(super) fn shut_down_writing(&mut self) {

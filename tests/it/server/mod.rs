@@ -1,4 +1,4 @@
-//! The event loop, over sockets on the loopback interface.
+//! The event loop, in memory, or over sockets on the loopback interface where a test needs them.
 
 mod admission;
 mod backlog;
@@ -11,6 +11,7 @@ mod ending;
 mod events;
 mod handlers;
 mod handles;
+#[cfg(feature = "testing")]
 mod limits;
 mod listening;
 mod load;
@@ -19,8 +20,10 @@ mod order;
 mod pages;
 mod panics;
 mod pauses;
+#[cfg(feature = "testing")]
 mod places;
 mod readiness;
+mod real_time;
 mod room;
 mod rooms;
 mod route_configs;
@@ -29,7 +32,9 @@ mod slow_handlers;
 mod spawning;
 mod stopping;
 mod tally;
+#[cfg(feature = "testing")]
 mod timeouts;
+#[cfg(feature = "testing")]
 mod timers;
 mod turns;
 

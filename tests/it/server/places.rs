@@ -1,23 +1,18 @@
 //! Room for new clients: who makes it, and who does not.
 
-use crate::support::{
-    Raw,
-    loopback::{
-        LONG, dial,
-        turns::{Echo, ask, assert_waits, echo, open, turn_until, turn_until_answered},
-    },
-    request_head,
-};
+use crate::support::memory::{Echo, Guest};
 use statesocket::{
     CauseKind, Config,
     handshake::Request,
-    server::{Handler, Limits, Server, Session, WhenFull},
+    server::{Handler, Limits, Session, WhenFull},
+    testing::TestServer,
 };
-use std::{
-    io::{ErrorKind, Read, Write},
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
+
+/// A whole request.
+const ALL: usize = usize::MAX;
+
+const LONG: Duration = Duration::from_secs(600);
 
 /// Leaves each request without an answer.
 struct Waits;
@@ -26,50 +21,34 @@ impl Handler for Waits {
     fn on_request(&mut self, _: &mut Session<'_>, _: &Request) {}
 }
 
-fn server_at(address: &str, change: impl FnOnce(&mut Limits)) -> Server {
-    let mut server = Server::bind(address, Config::default()).expect("a free port");
+fn server(change: impl FnOnce(&mut Limits)) -> TestServer {
+    let mut server = TestServer::new(Config::default()).expect("the configuration is right");
     server.route("/ws", || Echo).expect("the route is new");
     server.route("/wait", || Waits).expect("the route is new");
     server.set_limits(Limits::default().with(change));
     server
 }
 
-fn server(change: impl FnOnce(&mut Limits)) -> Server {
-    server_at("127.0.0.1:0", change)
-}
-
-/// A client that has sent `bytes`, which the server has read.
-fn come(server: &mut Server, bytes: &[u8]) -> TcpStream {
-    let accepted = server.tally().accepted;
-    let mut client = dial(server.local_addr());
-    client.write_all(bytes).expect("the socket buffer has room");
-    client.set_nonblocking(true).expect("the socket is open");
-    turn_until(server, |server| server.tally().accepted > accepted);
-    assert_waits(server, &mut client);
-    client
-}
-
-/// Checks that the server has closed the connection, and returns what it sent before.
+/// A client that has sent `count` bytes of its request, which the server has read.
 #[track_caller]
-fn last_words(server: &mut Server, client: &mut TcpStream) -> String {
-    let mut words = Vec::new();
-    turn_until(server, |_| match client.read_to_end(&mut words) {
-        Ok(_) => true,
-        Err(error) => error.kind() == ErrorKind::ConnectionReset,
-    });
-    String::from_utf8(words).expect("a head is ASCII")
+fn come(server: &mut TestServer, target: &str, count: usize) -> Guest {
+    let (accepted, mut guest) = (server.tally().accepted, Guest::dial(server, target));
+    guest.ask_more(count);
+    guest.assert_waits(server);
+    assert_eq!(server.tally().accepted, accepted + 1);
+    guest
 }
 
 /// Completes the request of a client that is not evicted.
 #[track_caller]
-fn complete(server: &mut Server, client: &mut TcpStream, rest: &[u8]) {
-    client.write_all(rest).expect("the socket buffer has room");
-    assert_eq!(turn_until_answered(server, client), 101);
-    echo(server, client);
+fn complete(server: &mut TestServer, guest: &mut Guest) {
+    guest.ask_more(ALL);
+    guest.assert_answered(server, 101);
+    guest.echo(server);
 }
 
 #[track_caller]
-fn assert_adds_up(server: &Server, evicted: u64) {
+fn assert_adds_up(server: &TestServer, evicted: u64) {
     let tally = server.tally();
     assert_eq!((tally.evicted, tally.ended(CauseKind::Aborted)), (evicted, evicted), "{tally}");
     assert!(tally.total_ended() <= tally.accepted, "{tally}");
@@ -78,29 +57,27 @@ fn assert_adds_up(server: &Server, evicted: u64) {
 #[test]
 fn a4_the_oldest_silent_client_makes_room_for_a_connection() {
     for when_full in [WhenFull::Refuse, WhenFull::Wait] {
-        for address in ["127.0.0.1:0", "[::1]:0"] {
-            let mut server = server_at(address, |limits| (limits.max_connections, limits.when_full) = (3, when_full));
-            let mut inside = open(&mut server);
-            let [mut oldest, mut second] = [(); 2].map(|()| come(&mut server, b""));
-            let mut newcomer = open(&mut server);
-            assert_eq!(last_words(&mut server, &mut oldest), "");
-            complete(&mut server, &mut second, &request_head("/ws", &[]));
-            for client in [&mut inside, &mut newcomer] {
-                echo(&mut server, client);
-            }
-            assert_adds_up(&server, 1);
+        let mut server = server(|limits| (limits.max_connections, limits.when_full) = (3, when_full));
+        let mut inside = Guest::open(&mut server);
+        let [oldest, mut second] = [(); 2].map(|()| come(&mut server, "/ws", 0));
+        let mut newcomer = Guest::open(&mut server);
+        oldest.assert_ended(&mut server, None);
+        complete(&mut server, &mut second);
+        for client in [&mut inside, &mut newcomer] {
+            client.echo(&mut server);
         }
+        assert_adds_up(&server, 1);
     }
 }
 
 #[test]
 fn a4_the_oldest_silent_client_makes_room_for_a_handshake() {
     let mut server = server(|limits| limits.max_handshakes = 2);
-    let [mut oldest, mut second] = [(); 2].map(|()| come(&mut server, b""));
-    let mut newcomer = open(&mut server);
-    assert_eq!(last_words(&mut server, &mut oldest), "");
-    complete(&mut server, &mut second, &request_head("/ws", &[]));
-    echo(&mut server, &mut newcomer);
+    let [oldest, mut second] = [(); 2].map(|()| come(&mut server, "/ws", 0));
+    let mut newcomer = Guest::open(&mut server);
+    oldest.assert_ended(&mut server, None);
+    complete(&mut server, &mut second);
+    newcomer.echo(&mut server);
     assert_adds_up(&server, 1);
 }
 
@@ -112,21 +89,19 @@ fn a4_an_unfinished_request_makes_room_if_no_client_is_silent() {
         |limits: &mut Limits| limits.max_handshakes = 3,
     ] {
         let mut server = server(change);
-        let (head, rest) = (&request_head("/ws", &[])[..20], &request_head("/ws", &[])[20..]);
         // This one comes first and speaks last.
-        let mut first = come(&mut server, b"");
-        let mut second = come(&mut server, head);
-        first.write_all(head).expect("the socket buffer has room");
-        assert_waits(&mut server, &mut first);
-        let mut silent = come(&mut server, b"");
+        let mut first = come(&mut server, "/ws", 0);
+        let mut second = come(&mut server, "/ws", 20);
+        first.ask_more(20);
+        first.assert_waits(&mut server);
+        let silent = come(&mut server, "/ws", 0);
 
-        let mut third = come(&mut server, head);
-        assert_eq!(last_words(&mut server, &mut silent), "");
-        let _newcomer = open(&mut server);
-        let answer = last_words(&mut server, &mut first);
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        let mut third = come(&mut server, "/ws", 20);
+        silent.assert_ended(&mut server, None);
+        let _newcomer = Guest::open(&mut server);
+        first.assert_ended(&mut server, Some(503));
         for client in [&mut second, &mut third] {
-            complete(&mut server, client, rest);
+            complete(&mut server, client);
         }
         assert_adds_up(&server, 2);
     }
@@ -141,13 +116,11 @@ fn a4_the_newest_silent_client_stays_amid_half_requests() {
         |limits: &mut Limits| limits.max_handshakes = 8,
     ] {
         let mut server = server(change);
-        let head = &request_head("/ws", &[])[..20];
-        let mut crowd: Vec<_> = (0..7).map(|_| come(&mut server, head)).collect();
-        let mut silent = come(&mut server, b"");
-        crowd.push(come(&mut server, head));
-        let answer = last_words(&mut server, &mut crowd[0]);
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-        complete(&mut server, &mut silent, &request_head("/ws", &[]));
+        let mut crowd: Vec<_> = (0..7).map(|_| come(&mut server, "/ws", 20)).collect();
+        let mut silent = come(&mut server, "/ws", 0);
+        crowd.push(come(&mut server, "/ws", 20));
+        crowd[0].assert_ended(&mut server, Some(503));
+        complete(&mut server, &mut silent);
         assert_adds_up(&server, 1);
     }
 }
@@ -155,13 +128,12 @@ fn a4_the_newest_silent_client_stays_amid_half_requests() {
 #[test]
 fn a4_an_older_silent_client_makes_room_amid_half_requests() {
     let mut server = server(|limits| limits.max_handshakes = 8);
-    let head = &request_head("/ws", &[])[..20];
-    let mut crowd: Vec<_> = (0..5).map(|_| come(&mut server, head)).collect();
-    let mut silent = come(&mut server, b"");
-    crowd.extend((0..3).map(|_| come(&mut server, head)));
-    assert_eq!(last_words(&mut server, &mut silent), "");
+    let mut crowd: Vec<_> = (0..5).map(|_| come(&mut server, "/ws", 20)).collect();
+    let silent = come(&mut server, "/ws", 0);
+    crowd.extend((0..3).map(|_| come(&mut server, "/ws", 20)));
+    silent.assert_ended(&mut server, None);
     for client in &mut crowd {
-        complete(&mut server, client, &request_head("/ws", &[])[20..]);
+        complete(&mut server, client);
     }
     assert_adds_up(&server, 1);
 }
@@ -170,15 +142,15 @@ fn a4_an_older_silent_client_makes_room_amid_half_requests() {
 fn a4_open_clients_and_whole_requests_make_no_room() {
     for when_full in [WhenFull::Refuse, WhenFull::Wait] {
         let mut server = server(|limits| (limits.max_connections, limits.when_full) = (2, when_full));
-        let mut inside = open(&mut server);
-        let mut waiting = come(&mut server, &request_head("/wait", &[]));
-        let mut newcomer = ask(&server, &[]);
+        let mut inside = Guest::open(&mut server);
+        let waiting = come(&mut server, "/wait", ALL);
+        let newcomer = Guest::ask(&mut server);
         match when_full {
-            WhenFull::Wait => assert_waits(&mut server, &mut newcomer),
-            _ => assert_eq!(turn_until_answered(&mut server, &mut newcomer), 503),
+            WhenFull::Wait => newcomer.assert_waits(&mut server),
+            _ => newcomer.assert_answered(&mut server, 503),
         }
-        echo(&mut server, &mut inside);
-        assert_waits(&mut server, &mut waiting);
+        inside.echo(&mut server);
+        waiting.assert_waits(&mut server);
         assert_adds_up(&server, 0);
     }
 }
@@ -187,19 +159,19 @@ fn a4_open_clients_and_whole_requests_make_no_room() {
 fn a4_a_client_whose_request_has_just_arrived_is_served() {
     for when_full in [WhenFull::Refuse, WhenFull::Wait] {
         let mut server = server(|limits| (limits.max_connections, limits.when_full) = (1, when_full));
-        let mut first = come(&mut server, b"");
-        let mut newcomer = ask(&server, &[]);
-        first.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
-        assert_eq!(turn_until_answered(&mut server, &mut first), 101);
+        let mut first = come(&mut server, "/ws", 0);
+        let newcomer = Guest::ask(&mut server);
+        first.ask_more(ALL);
+        first.assert_answered(&mut server, 101);
         match when_full {
-            WhenFull::Wait => assert_waits(&mut server, &mut newcomer),
-            _ => assert_eq!(turn_until_answered(&mut server, &mut newcomer), 503),
+            WhenFull::Wait => newcomer.assert_waits(&mut server),
+            _ => newcomer.assert_answered(&mut server, 503),
         }
-        echo(&mut server, &mut first);
+        first.echo(&mut server);
         assert_adds_up(&server, 0);
         if when_full == WhenFull::Wait {
             drop(first);
-            assert_eq!(turn_until_answered(&mut server, &mut newcomer), 101);
+            newcomer.assert_answered(&mut server, 101);
         }
     }
 }
@@ -207,8 +179,8 @@ fn a4_a_client_whose_request_has_just_arrived_is_served() {
 #[test]
 fn a4_a_client_that_has_just_left_makes_room() {
     let mut server = server(|limits| limits.max_connections = 1);
-    drop(come(&mut server, b""));
-    let _newcomer = open(&mut server);
+    drop(come(&mut server, "/ws", 0));
+    let _newcomer = Guest::open(&mut server);
     assert_adds_up(&server, 0);
     assert_eq!(server.tally().ended(CauseKind::TransportLost), 1);
 }
@@ -221,14 +193,13 @@ fn a4_many_silent_clients_take_one_place_after_another_in_one_turn() {
         |limits: &mut Limits| limits.max_handshakes = 1,
     ] {
         let mut server = server(change);
-        let mut crowd: Vec<_> = (0..50).map(|_| dial(server.local_addr())).collect();
-        let mut last = ask(&server, &[]);
-        assert_eq!(turn_until_answered(&mut server, &mut last), 101);
+        let mut crowd: Vec<_> = (0..50).map(|_| Guest::dial(&mut server, "/ws")).collect();
+        let mut last = Guest::ask(&mut server);
+        last.assert_answered(&mut server, 101);
         for client in &mut crowd {
-            client.set_nonblocking(true).expect("the socket is open");
-            assert_eq!(last_words(&mut server, client), "");
+            client.assert_ended(&mut server, None);
         }
-        echo(&mut server, &mut last);
+        last.echo(&mut server);
         assert_adds_up(&server, 50);
     }
 }
@@ -236,37 +207,32 @@ fn a4_many_silent_clients_take_one_place_after_another_in_one_turn() {
 #[test]
 fn a4_a_silent_client_that_is_being_refused_makes_room_for_the_next() {
     let mut server = server(|limits| limits.max_connections = 1);
-    let mut inside = open(&mut server);
-    let mut crowd = Vec::new();
-    while crowd.len() < 256 {
-        crowd.extend((0..64).map(|_| dial(server.local_addr())));
-        turn_until(&mut server, |server| server.connections() == 1 + crowd.len());
-    }
-    let mut next = ask(&server, &[]);
-    assert_eq!(turn_until_answered(&mut server, &mut next), 503);
-    crowd[0].set_nonblocking(true).expect("the socket is open");
-    assert_eq!(last_words(&mut server, &mut crowd[0]), "");
-    echo(&mut server, &mut inside);
+    let mut inside = Guest::open(&mut server);
+    let crowd: Vec<_> = (0..256).map(|_| come(&mut server, "/ws", 0)).collect();
+    let next = Guest::ask(&mut server);
+    next.assert_answered(&mut server, 503);
+    crowd[0].assert_ended(&mut server, None);
+    inside.echo(&mut server);
     assert_eq!((server.tally().evicted, server.tally().dropped), (1, 0));
 }
 
 #[test]
 fn a4_nobody_makes_room_in_vain_below_a_lower_limit() {
     let mut server = server(|limits| limits.max_connections = 5);
-    let mut inside = [(); 3].map(|()| open(&mut server));
-    let mut silent = [(); 2].map(|()| come(&mut server, b""));
+    let mut inside = [(); 3].map(|()| Guest::open(&mut server));
+    let mut silent = [(); 2].map(|()| come(&mut server, "/ws", 0));
     server.set_limits(Limits::default().with(|limits| limits.max_connections = 3));
-    let mut refused = ask(&server, &[]);
-    assert_eq!(turn_until_answered(&mut server, &mut refused), 503);
+    let refused = Guest::ask(&mut server);
+    refused.assert_answered(&mut server, 503);
     assert_eq!(server.tally().evicted, 0, "even without them there is no room");
 
     server.set_limits(Limits::default().with(|limits| limits.max_connections = 4));
-    let _newcomer = open(&mut server);
+    let _newcomer = Guest::open(&mut server);
     for client in &mut silent {
-        assert_eq!(last_words(&mut server, client), "");
+        client.assert_ended(&mut server, None);
     }
     for client in &mut inside {
-        echo(&mut server, client);
+        client.echo(&mut server);
     }
     assert_adds_up(&server, 2);
 }
@@ -274,32 +240,31 @@ fn a4_nobody_makes_room_in_vain_below_a_lower_limit() {
 #[test]
 fn a4_a_client_without_room_is_answered_when_the_server_stops() {
     let mut server = server(|limits| (limits.max_connections, limits.when_full) = (1, WhenFull::Wait));
-    let mut first = come(&mut server, b"");
-    let mut newcomers = [ask(&server, &[]), ask(&server, &[])];
-    first.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
+    let mut first = come(&mut server, "/ws", 0);
+    let newcomers = [Guest::ask(&mut server), Guest::ask(&mut server)];
+    first.ask_more(ALL);
     // The first of them has been accepted when it turns out that nobody makes room.
-    assert_eq!(turn_until_answered(&mut server, &mut first), 101);
+    first.assert_answered(&mut server, 101);
     server.handle().shutdown(1001, LONG).expect("the server is running");
-    for newcomer in &mut newcomers {
-        assert_eq!(turn_until_answered(&mut server, newcomer), 503);
+    for newcomer in &newcomers {
+        newcomer.assert_answered(&mut server, 503);
     }
-    first.write_all(&Raw::close(1001, "").masked().bytes()).expect("the socket buffer has room");
-    drop((first, newcomers));
-    turn_until(&mut server, Server::is_stopped);
+    server.settle();
+    assert!(server.is_stopped());
     assert_eq!((server.tally().accepted, server.tally().total_ended(), server.tally().evicted), (3, 3, 0));
 }
 
 #[test]
 fn a4_a_server_that_waits_for_room_does_not_spin() {
     let mut server = server(|limits| (limits.max_connections, limits.when_full) = (1, WhenFull::Wait));
-    let mut first = come(&mut server, b"");
-    let mut newcomer = ask(&server, &[]);
-    first.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
-    assert_eq!(turn_until_answered(&mut server, &mut first), 101);
-    assert_waits(&mut server, &mut newcomer);
-    let begin = Instant::now();
+    let mut first = come(&mut server, "/ws", 0);
+    let newcomer = Guest::ask(&mut server);
+    first.ask_more(ALL);
+    first.assert_answered(&mut server, 101);
+    newcomer.assert_waits(&mut server);
+    let begin = server.now();
     server.turn(Some(Duration::from_millis(100))).expect("the loop does not fail");
-    assert!(begin.elapsed() >= Duration::from_millis(100), "there is nothing to do");
+    assert_eq!(server.now() - begin, Duration::from_millis(100), "there is nothing to do");
 }
 
 struct Stops;
@@ -314,9 +279,10 @@ impl Handler for Stops {
 fn a4_a_handler_may_stop_the_server_while_room_is_made() {
     let mut server = server(|limits| limits.max_connections = 1);
     server.route("/stop", || Stops).expect("the route is new");
-    let mut first = come(&mut server, b"");
-    let _newcomer = ask(&server, &[]);
-    first.write_all(&request_head("/stop", &[])).expect("the socket buffer has room");
-    turn_until(&mut server, Server::is_stopped);
+    let mut first = come(&mut server, "/stop", 0);
+    let _newcomer = Guest::ask(&mut server);
+    first.ask_more(ALL);
+    server.settle();
+    assert!(server.is_stopped());
     assert_eq!((server.tally().total_ended(), server.tally().ended(CauseKind::Aborted)), (server.tally().accepted, 1));
 }

@@ -1,16 +1,12 @@
 //! Timers and events of handlers.
 
-use crate::support::{
-    Raw,
-    loopback::{RawClient, Served},
-    request_head,
-};
 use statesocket::{
     Config, Disconnect, Message,
     handshake::{Accept, Request},
     server::{Handler, Session},
+    testing::TestServer,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const LOGIN: u64 = 1;
 const TICK: u64 = 2;
@@ -56,35 +52,46 @@ impl Handler for Feed {
     }
 }
 
-fn serve() -> Served {
-    Served::start(Config::default(), |server| server.route("/ws", || Feed).expect("the route is new"))
+fn server() -> TestServer {
+    let mut server = TestServer::new(Config::default()).expect("the configuration is right");
+    server.route("/ws", || Feed).expect("the route is new");
+    server
 }
 
 #[test]
 fn s10_a_timer_comes_again_and_again_and_never_early() {
-    let served = serve();
-    let mut client = served.open();
-    client.send(Raw::new(Raw::TEXT, "login"));
-    assert_eq!(client.frame(), Raw::new(Raw::TEXT, "tick"));
-    let first = Instant::now();
+    let mut server = server();
+    let mut client = server.connect("/ws");
+    client.send_text("login").expect("the client is open");
+    server.settle();
+    assert_eq!(client.receive_text(), "tick");
     for _ in 0..5 {
-        assert_eq!(client.frame(), Raw::new(Raw::TEXT, "tick"));
+        server.advance(SHORT - Duration::from_nanos(1));
+        assert_eq!(client.receive(), None);
+        server.advance(Duration::from_nanos(1));
+        assert_eq!(client.receive_text(), "tick");
     }
-    assert!(first.elapsed() >= 4 * SHORT, "the first may have been late");
-    client.send(Raw::close(1000, ""));
-    while client.frame() != Raw::close(1000, "") {}
-    assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
+    // After a jump of the clock a timer that is set again has come as often as without one.
+    server.advance(100 * SHORT);
+    client.close(1000, "").expect("the client is open");
+    server.settle();
+    assert_eq!([(); 100].map(|()| client.receive_text()), [(); 100].map(|()| "tick".to_owned()));
+    assert_eq!(client.receive_end().code, 1000);
 }
 
 #[test]
 fn s10_a_timer_closes_a_client_that_does_not_log_in() {
-    let served = serve();
-    let mut silent = served.open();
-    assert_eq!(silent.frame(), Raw::close(1008, "log in"));
-    let mut talker = served.open();
-    talker.echo("Hello");
-    assert_eq!(talker.frame(), Raw::close(1008, "log in"));
-    let mut waiting = RawClient::dial(served.address);
-    waiting.write(&request_head("/ws?wait", &[]));
-    assert!(waiting.rest_as_text().starts_with("HTTP/1.1 403 "), "the request was not accepted in time");
+    let mut server = server();
+    let (mut silent, mut talker) = (server.connect("/ws"), server.connect("/ws"));
+    let waiting = server.connect("/ws?wait");
+    talker.send_text("Hello").expect("the client is open");
+    server.advance(SHORT - Duration::from_nanos(1));
+    assert_eq!((talker.receive_text(), silent.receive(), waiting.response()), ("Hello".to_owned(), None, None));
+    server.advance(Duration::from_nanos(1));
+    for client in [&mut silent, &mut talker] {
+        let end = client.receive_end();
+        assert_eq!((u16::from(end.code), &*end.reason), (1008, "log in"));
+    }
+    let status = waiting.response().map(|response| response.status.as_u16());
+    assert_eq!(status, Some(403), "the request was not accepted in time");
 }

@@ -3,6 +3,8 @@
 mod fragments;
 pub(crate) mod handshake;
 pub(crate) mod loopback;
+#[cfg(all(feature = "server", feature = "testing"))]
+pub(crate) mod memory;
 mod pair;
 mod phases;
 #[cfg(feature = "server")]
