@@ -49,6 +49,11 @@ impl Session<'_> {
                 | Command::Stop => Ok(()),
             };
             match (sent, command) {
+                // The other members get it by the command that has been left.
+                (Err(error), Command::Publish { message, .. }) if leaves_hole(&error) => {
+                    self.handle.put_back_own(Command::Broadcast(vec![self.view.id], message));
+                    return Err(error);
+                }
                 (Err(error), command) if leaves_hole(&error) => {
                     self.handle.put_back_own(command);
                     return Err(error);

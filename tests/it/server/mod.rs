@@ -37,6 +37,8 @@ mod timeouts;
 #[cfg(feature = "testing")]
 mod timers;
 mod turns;
+#[cfg(feature = "testing")]
+mod unsent;
 
 use statesocket::Config;
 
