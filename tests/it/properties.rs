@@ -7,7 +7,11 @@ use crate::{
         strategies::{Defects, defects, frames},
     },
 };
+#[cfg(all(feature = "server", feature = "testing"))]
+use proof::server::Reached;
 use proptest::{collection::vec, prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
+#[cfg(all(feature = "server", feature = "testing"))]
+use statesocket::CauseKind;
 use statesocket::{Config, Phase, Role};
 use std::collections::{HashMap, HashSet};
 use tungstenite::handshake::derive_accept_key;
@@ -15,6 +19,12 @@ use tungstenite::handshake::derive_accept_key;
 /// Calls of any method at any time; `proof::script` interprets the bytes.
 fn script() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..300)
+}
+
+/// Acts of clients, and calls of handlers.
+#[cfg(all(feature = "server", feature = "testing"))]
+fn server_script() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..900)
 }
 
 /// Requests and responses, most of them right.
@@ -198,6 +208,12 @@ proptest! {
         holds("handshake_response", &[vec![choices], wire].concat());
     }
 
+    #[cfg(all(feature = "server", feature = "testing"))]
+    #[test]
+    fn i_33_a_server_ends_every_session_and_loses_no_message(script in server_script()) {
+        holds("server", &script);
+    }
+
     #[test]
     fn one_end_receives_what_the_other_sends(sends in script()) {
         holds("round_trip", &sends);
@@ -255,4 +271,22 @@ fn drawn_scripts_reach_every_phase_with_a_third_of_calls_refused() {
         }
     }
     assert_eq!(causes.len(), 9, "every kind of cause occurs");
+}
+
+/// So must the scripts of a server.
+#[cfg(all(feature = "server", feature = "testing"))]
+#[test]
+fn drawn_scripts_of_a_server_reach_every_kind_of_end() {
+    let mut runner = TestRunner::deterministic();
+    let (mut ended, mut counts) = (HashSet::new(), [0; 7]);
+    for _ in 0..200 {
+        let data = server_script().new_tree(&mut runner).expect("bytes can be drawn").current();
+        let reached = proof::server::run(&data);
+        ended.extend(CauseKind::ALL.into_iter().filter(|kind| reached.tally.ended(*kind) > 0));
+        let Reached { tally, got, heard, dropped, members, panicked } = reached;
+        let reached = [tally.clean, tally.evicted, got, heard, dropped, members as u64, panicked as u64];
+        counts.iter_mut().zip(reached).for_each(|(count, reached)| *count += reached);
+    }
+    assert_eq!(ended.len(), CauseKind::ALL.len(), "every kind of cause occurs: {ended:?}");
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
 }

@@ -1,4 +1,4 @@
-//! The properties of a connection, each written once, as a function of bytes.
+//! The properties of a connection and of a server, each written once, as a function of bytes.
 //!
 //! Three engines find bytes for them: proptest (`properties.rs`), libFuzzer (the package `fuzz`, which includes this
 //! folder), and the replay of libFuzzer's corpus (`corpus.rs`). Each property interprets the bytes: as a wire of the
@@ -14,6 +14,8 @@ mod peer;
 mod reference;
 mod round_trip;
 pub(crate) mod script;
+#[cfg(all(feature = "server", feature = "testing"))]
+pub(crate) mod server;
 mod settings;
 mod subject;
 pub(crate) mod trace;
@@ -28,7 +30,7 @@ pub(crate) struct Property {
     pub(crate) check: fn(&[u8]),
 }
 
-pub(crate) const ALL: [Property; 10] = [
+pub(crate) const ALL: &[Property] = &[
     Property { name: "frames_server", check: |data| frames::check(Role::Server, data) },
     Property { name: "frames_client", check: |data| frames::check(Role::Client, data) },
     Property { name: "handshake_request", check: handshakes::check_request },
@@ -39,4 +41,6 @@ pub(crate) const ALL: [Property; 10] = [
     Property { name: "differential", check: differential::differential },
     Property { name: "differential_handshake", check: differential::differential_handshake },
     Property { name: "differential_sending", check: differential::differential_sending },
+    #[cfg(all(feature = "server", feature = "testing"))]
+    Property { name: "server", check: server::check },
 ];
