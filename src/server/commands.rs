@@ -14,7 +14,8 @@ use std::{mem, time::Instant};
 /// commands must not keep the others waiting.
 const MAX_INTERRUPTIONS: usize = 16;
 
-/// The most commands that commands cause, per row of commands of your code on this thread. They may do so for ever.
+/// The most commands that commands cause, per row of commands of your code on this thread. They may do so for ever. The
+/// others wait for the next turn, with all that follow them.
 const MAX_CAUSED: usize = 1024;
 
 impl Server {
@@ -33,7 +34,8 @@ impl Server {
         for count in 1.. {
             self.execute_own_commands(now);
             let Some(entry) = self.sessions.get_mut(key) else { return };
-            if count > MAX_INTERRUPTIONS && entry.keeps_rest() {
+            let is_enough = count > MAX_INTERRUPTIONS || self.commands.has_deferred();
+            if is_enough && entry.keeps_rest() {
                 return;
             }
             entry.turn(&mut self.shared, self.life.intake(), now).resume();
@@ -48,7 +50,8 @@ impl Server {
             return;
         }
         let may_interrupt = mem::replace(&mut self.shared.may_interrupt, false);
-        for _ in 0..self.commands.own_len() + MAX_CAUSED {
+        let count = if self.commands.has_deferred() { 0 } else { self.commands.own_len() + MAX_CAUSED };
+        for _ in 0..count {
             let Some(command) = self.commands.pop_own() else { break };
             self.execute(command, now);
         }

@@ -74,6 +74,8 @@ pub(super) struct Queue<C> {
 struct Waiting<C> {
     /// The commands of the loop's thread.
     own: VecDeque<C>,
+    /// Those of them that wait for the next turn. All are older than `own`.
+    deferred: VecDeque<C>,
     /// How many of them [`take_own_part`](Queue::take_own_part) passes over.
     passed: usize,
     /// The commands of other threads.
@@ -91,6 +93,7 @@ impl<C> Queue<C> {
             waker,
             waiting: Mutex::new(Waiting {
                 own: VecDeque::new(),
+                deferred: VecDeque::new(),
                 passed: 0,
                 foreign: VecDeque::new(),
                 foreign_bytes: 0,
@@ -138,7 +141,7 @@ impl<C> Queue<C> {
     /// How many commands wait.
     pub(super) fn len(&self) -> usize {
         let waiting = self.lock();
-        waiting.own.len() + waiting.foreign.len()
+        waiting.own.len() + waiting.deferred.len() + waiting.foreign.len()
     }
 
     pub(super) fn set_max_bytes(&self, max_bytes: usize) {
@@ -217,18 +220,23 @@ impl<C> Queue<C> {
         self.has_own.store(true, Ordering::Relaxed);
     }
 
-    /// Puts the commands of the loop's thread before those of the others, for the next turn.
+    /// Leaves the commands of the loop's thread for the next turn.
     pub(super) fn defer_own(&self) {
         if !self.has_own() {
             return;
         }
         let mut waiting = self.lock();
-        waiting.passed = 0;
-        while let Some(command) = waiting.own.pop_back() {
-            waiting.foreign.push_front(command);
-        }
+        let Waiting { own, deferred, passed, .. } = &mut *waiting;
+        deferred.append(own);
+        *passed = 0;
         self.has_own.store(false, Ordering::Relaxed);
+        // The next turn comes without a wake-up.
         self.is_woken.store(true, Ordering::Release);
+    }
+
+    /// Whether commands of the loop's thread wait for the next turn. No later one may overtake them.
+    pub(super) fn has_deferred(&self) -> bool {
+        !self.lock().deferred.is_empty()
     }
 
     /// Whether commands of other threads, or deferred ones, wait.
@@ -236,7 +244,8 @@ impl<C> Queue<C> {
         self.is_woken.load(Ordering::Acquire)
     }
 
-    /// Takes all commands of other threads.
+    /// A turn begins: the deferred commands are the first of the loop's thread again. Takes all commands of other
+    /// threads.
     pub(super) fn take_foreign(&self) -> VecDeque<C> {
         if !self.has_foreign() {
             return VecDeque::new();
@@ -244,6 +253,10 @@ impl<C> Queue<C> {
         let mut waiting = self.lock();
         self.is_woken.store(false, Ordering::Release);
         waiting.foreign_bytes = 0;
+        let mut own = mem::take(&mut waiting.deferred);
+        own.append(&mut waiting.own);
+        self.has_own.store(!own.is_empty(), Ordering::Relaxed);
+        (waiting.own, waiting.passed) = (own, 0);
         let taken = mem::take(&mut waiting.foreign);
         drop(waiting);
         self.room.notify_all();
@@ -254,7 +267,8 @@ impl<C> Queue<C> {
     pub(super) fn close(&self) {
         let mut waiting = self.lock();
         waiting.is_closed = true;
-        let dropped = (mem::take(&mut waiting.own), mem::take(&mut waiting.foreign));
+        let own = (mem::take(&mut waiting.own), mem::take(&mut waiting.deferred));
+        let dropped = (own, mem::take(&mut waiting.foreign));
         self.has_own.store(false, Ordering::Relaxed);
         drop(waiting);
         self.room.notify_all();

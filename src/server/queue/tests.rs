@@ -77,6 +77,20 @@ fn s17_the_thread_of_the_loop_never_waits() {
     on_other_thread(|| queue.push(5, 0, WhenNoRoom::Fail)).expect("the queue is empty");
     assert_eq!([(); 2].map(|()| queue.pop_own()), [Some(0), Some(1)]);
     queue.defer_own();
-    assert_eq!((queue.has_own(), queue.pop_own()), (false, None));
-    assert_eq!((taken(&queue), wakes.0.load(Ordering::Relaxed)), (vec![2, 3, 4, 5], 1));
+    assert_eq!((queue.has_own(), queue.pop_own(), queue.has_deferred(), queue.len()), (false, None, true, 4));
+    queue.push(6, 0, WhenNoRoom::Fail).expect("the loop's thread never waits");
+    queue.defer_own();
+    queue.push(7, 0, WhenNoRoom::Fail).expect("the loop's thread never waits");
+    assert_eq!((taken(&queue), queue.has_deferred(), wakes.0.load(Ordering::Relaxed)), (vec![5], false, 1));
+    let own: Vec<_> = std::iter::from_fn(|| queue.pop_own()).collect();
+    assert_eq!((own, queue.has_own(), queue.has_foreign()), (vec![2, 3, 4, 6, 7], false, false));
+}
+
+#[test]
+fn s4_a_closed_queue_keeps_no_deferred_command() {
+    let (queue, _) = queue(0);
+    queue.push(1, 0, WhenNoRoom::Fail).expect("the queue is open");
+    queue.defer_own();
+    queue.close();
+    assert_eq!((queue.len(), queue.has_deferred()), (0, false));
 }

@@ -175,6 +175,35 @@ fn s4_commands_that_cause_commands_for_ever_keep_nobody_waiting() {
     }
 }
 
+/// A closure may have as many commands as a room has members. The loop does them in several turns.
+#[test]
+fn s4_no_command_overtakes_those_that_a_closure_has_sent_before() {
+    let served = serve(|members, session, text| {
+        let (id, handle, watcher) = (session.id(), session.handle().clone(), members.borrow()[0]);
+        let many = move |session: &mut Session<'_>| {
+            for number in 0..3000 {
+                session.handle().send_text(watcher, number.to_string()).expect("the server is running");
+            }
+        };
+        match text {
+            "many" => handle.with_session(id, many).expect("the server is running"),
+            "publish" => _ = session.publish_to_others("none", &SharedMessage::text(text)),
+            _ => handle.send_text(watcher, text).expect("the server is running"),
+        }
+    });
+    let mut watcher = enter(&served);
+    let mut client = enter(&served);
+    say(&mut client, &["many", "later", "many", "publish", "later still"]);
+    let mut other = enter(&served);
+    let numbers: Vec<_> = (0..3000).map(|number| number.to_string()).collect();
+    for after in ["later", "later still"] {
+        numbers.iter().for_each(|number| texts(&mut watcher, &[number]));
+        texts(&mut watcher, &[after]);
+    }
+    say(&mut other, &["the last"]);
+    texts(&mut watcher, &["the last"]);
+}
+
 #[test]
 fn s4_the_panic_of_a_closure_in_a_call_is_not_that_of_the_handler() {
     let served = serve(|_, session, text| {

@@ -1,21 +1,25 @@
 //! A busy connection does not keep the others waiting.
 
-use super::{Seen, idle, open, send_some, server};
+use super::{Seen, ask_for, idle, open, send_some, server};
 use crate::support::{
     Raw, accepted_head,
     loopback::{
         PATIENCE, Served, Witness, dial,
-        turns::{Echo, turn_until_received},
+        turns::{Echo, turn_until, turn_until_received},
     },
     request_head,
 };
 use statesocket::{
     Config,
-    server::{Handle, Session, SessionId},
+    handshake::{Accept, Request},
+    server::{Handle, Handler, Server, Session, SessionId},
 };
 use std::{
+    any::Any,
+    cell::Cell,
     io::{Read, Write},
     net::Shutdown,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -79,6 +83,40 @@ fn other_connections_echo_during_a_flood() {
         }
         flooder.stream().shutdown(Shutdown::Both).expect("the socket is open");
     });
+}
+
+/// Sends itself an event for each one that comes.
+struct Restless(Rc<Cell<usize>>);
+
+const EVENTS: usize = 3000;
+
+impl Handler for Restless {
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.accept(Accept::new()).expect("a request is pending");
+        for _ in 0..EVENTS {
+            self.on_event(session, Box::new(()));
+        }
+    }
+
+    fn on_event(&mut self, session: &mut Session<'_>, _: Box<dyn Any + Send>) {
+        self.0.set(self.0.get() + 1);
+        session.handle().notify(session.id(), ()).expect("the server is running");
+    }
+}
+
+#[test]
+fn s4_many_endless_chains_of_commands_make_no_turn_long() {
+    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    let calls = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&calls);
+    server.route("/ws", move || Restless(Rc::clone(&counted))).expect("the route is new");
+    let _client = ask_for(&server, &[]);
+    turn_until(&mut server, |_| calls.get() > 0);
+    for _ in 0..5 {
+        calls.set(0);
+        server.turn(Some(PATIENCE)).expect("the loop does not fail");
+        assert!((EVENTS..2 * EVENTS).contains(&calls.get()), "{} calls in one turn", calls.get());
+    }
 }
 
 /// Gives the loop an empty command again and again, until `is_enough`.
