@@ -35,7 +35,7 @@ impl Server {
             self.execute_own_commands(now);
             let Some(entry) = self.sessions.get_mut(key) else { return };
             let is_enough = count > MAX_INTERRUPTIONS || self.commands.has_deferred();
-            if is_enough && entry.keeps_rest() {
+            if is_enough && entry.may_go_on_later() {
                 return;
             }
             entry.turn(&mut self.shared, self.life.intake(), now).resume();

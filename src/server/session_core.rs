@@ -205,7 +205,7 @@ impl SessionCore {
 
     /// Whether bytes that were held back can be handed out now: the rest of a read, or frames that the connection
     /// itself keeps.
-    pub(super) fn may_deliver(&self) -> bool {
+    fn may_deliver(&self) -> bool {
         (!self.rest.is_empty() || self.connection.has_frames()) && self.connection.held_by().is_none()
     }
 

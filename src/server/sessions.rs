@@ -326,9 +326,9 @@ impl Entry {
         Turn::new(&mut self.session, &mut self.socket, shared, intake, now)
     }
 
-    /// Whether the session has bytes to hand out in a later turn.
-    pub(super) fn keeps_rest(&self) -> bool {
-        self.session.may_deliver() && !self.socket.is_closed()
+    /// Whether the session gets a later turn without a report of the system, in which it goes on.
+    pub(super) fn may_go_on_later(&self) -> bool {
+        !self.socket.is_closed() && self.session.has_work(&self.socket)
     }
 
     /// Whether a deadline may have come. The kept deadline is never later than that of the connection.

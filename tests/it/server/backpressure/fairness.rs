@@ -52,6 +52,20 @@ fn a_handler_with_endless_output_does_not_keep_others_waiting() {
 }
 
 #[test]
+fn s4_endless_output_with_commands_does_not_keep_others_waiting() {
+    fn send_and_command(seen: &Seen, session: &mut Session<'_>) {
+        seen.left.set(u32::MAX);
+        send_some(seen, session);
+        session.handle().notify(session.id(), "an event").expect("the server is running");
+    }
+    let (mut server, seen) = server(send_and_command, send_and_command);
+    let _client = ask_for(&server, &[]);
+    turn_until(&mut server, |_| !seen.drains.borrow().is_empty());
+    let in_one_turn = seen.drains.borrow().len();
+    assert!(in_one_turn <= 20, "{in_one_turn} calls of `on_drain` in one turn");
+}
+
+#[test]
 fn a_flood_of_one_peer_does_not_keep_others_waiting() {
     let (mut server, seen) = server(idle, idle);
     let mut flooder = open(&mut server);
