@@ -263,11 +263,13 @@ impl Server {
         for _ in 0..self.sessions.ready_count() {
             if let Some(key) = self.sessions.take_ready() {
                 self.drive(key, now);
+                self.limit_published(now);
                 self.relieve(now);
             }
         }
         for key in self.sessions.take_due(now) {
             self.drive(key, now);
+            self.limit_published(now);
         }
         self.call_timers(now);
         self.deliver_published(now);
@@ -319,12 +321,20 @@ impl Server {
         self.take_turn(key, now, |turn, may_be_due| turn.run(may_be_due));
     }
 
+    /// Delivers the messages of rooms before the end of the turn, if they are many.
+    fn limit_published(&mut self, now: Instant) {
+        if self.shared.common.rooms.is_full() {
+            self.deliver_published(now);
+        }
+    }
+
     /// Calls the handlers whose timers have come. What their clients have sent in time is handed out before.
     fn call_timers(&mut self, now: Instant) {
         for (id, token) in self.shared.common.timers.due(now) {
             if let Some(key) = self.sessions.find(id) {
                 self.sessions.assume_ready(key);
                 self.take_turn(key, now, |turn, _| turn.timer(token));
+                self.limit_published(now);
             }
         }
     }

@@ -7,13 +7,26 @@ use super::session_id::LocalId;
 use crate::{SharedMessage, SharedMessages};
 use slab::Slab;
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
-    fmt, mem,
+    collections::{BTreeMap, HashMap, VecDeque},
+    fmt,
 };
 
 /// The bytes of the copies that the messages of one session may cause per turn. Beyond it the session waits for the
 /// next turn, so that a member that floods a large room does not keep the others waiting.
 const MAX_COPIED_PER_TURN: usize = 32 << 20;
+
+/// The bytes of all messages that may wait for the end of a turn. Beyond it the members get them at once, so that the
+/// memory does not grow with the number of sessions that publish.
+const MAX_WAITING: usize = 32 << 20;
+
+/// The memory of a waiting message besides its payload, in bytes, at least.
+const MESSAGE_BYTES: usize = 128;
+
+/// What a copy for a member counts besides its payload, in bytes. Even an empty message is work.
+const COPY_BYTES: usize = 16;
+
+/// What a look for messages in one room counts, in bytes that could be copied in that time.
+const LOOK_BYTES: usize = 64;
 
 /// How many published messages there were when something happened. Messages have numbers from 1 on.
 type Sequence = u64;
@@ -23,6 +36,7 @@ type Sequence = u64;
 /// A message waits in its room until the end of the turn. Then each member gets all messages of its rooms together. A
 /// member whose session acts earlier, or is acted on, gets them before that. So each session gets everything in the
 /// order in which it was published and sent.
+#[derive(Default)]
 pub(super) struct Rooms {
     by_name: HashMap<Box<str>, usize>,
     rooms: Slab<Room>,
@@ -33,15 +47,20 @@ pub(super) struct Rooms {
     /// The sessions that have left a room with waiting messages.
     owed: Vec<LocalId>,
     published: Sequence,
+    /// The bytes of the waiting messages.
+    waiting_bytes: usize,
     /// The bytes of the copies that the session whose turn it is has caused.
     copied: usize,
+    /// The messages that wait for one session, if they are in several pieces.
+    listed: Option<Listed>,
     /// [`Limits::max_room_backlog`](super::Limits::max_room_backlog).
     max_backlog: usize,
 }
 
 struct Room {
     name: Box<str>,
-    members: BTreeSet<LocalId>,
+    /// The members, and when each has joined.
+    members: BTreeMap<LocalId, Sequence>,
     waiting: Vec<Published>,
     /// The waiting messages in one piece.
     joined: Option<SharedMessages>,
@@ -57,18 +76,20 @@ struct Published {
 /// What a session has in rooms.
 #[derive(Default)]
 struct Seats {
-    rooms: Vec<Membership>,
+    rooms: Vec<usize>,
     /// Messages of rooms that it has left.
     owed: VecDeque<(Sequence, SharedMessage)>,
     /// It has all messages up to this one.
     taken: Sequence,
 }
 
-#[derive(Clone, Copy)]
-struct Membership {
-    room: usize,
-    /// When the session has joined.
-    since: Sequence,
+/// All messages that wait for a session, in order.
+struct Listed {
+    id: LocalId,
+    /// The number of the last message when the list was made.
+    published: Sequence,
+    /// With the room in which each waits; those of a room that the session has left have none.
+    messages: VecDeque<(Sequence, Option<usize>)>,
 }
 
 /// The next of the messages that wait for a session.
@@ -80,16 +101,7 @@ pub(super) enum Next {
 
 impl Rooms {
     pub(super) fn new(max_backlog: usize) -> Self {
-        Self {
-            by_name: HashMap::new(),
-            rooms: Slab::new(),
-            seats: Vec::new(),
-            busy: Vec::new(),
-            owed: Vec::new(),
-            published: 0,
-            copied: 0,
-            max_backlog,
-        }
+        Self { max_backlog, ..Self::default() }
     }
 
     /// The most bytes that may be queued for a session when a message of a room comes.
@@ -106,18 +118,19 @@ impl Rooms {
         let key = match self.by_name.get(name) {
             Some(key) => *key,
             None => {
-                let room = Room { name: name.into(), members: BTreeSet::new(), waiting: Vec::new(), joined: None };
+                let room = Room { name: name.into(), members: BTreeMap::new(), waiting: Vec::new(), joined: None };
                 let key = self.rooms.insert(room);
                 self.by_name.insert(name.into(), key);
                 key
             }
         };
-        let is_new = self.rooms[key].members.insert(id);
+        let is_new = !self.rooms[key].members.contains_key(&id);
         if is_new {
+            self.rooms[key].members.insert(id, self.published);
             if self.seats.len() <= id.key() {
                 self.seats.resize_with(id.key() + 1, || None);
             }
-            self.seats[id.key()].get_or_insert_default().rooms.push(Membership { room: key, since: self.published });
+            self.seats[id.key()].get_or_insert_default().rooms.push(key);
         }
         is_new
     }
@@ -126,12 +139,10 @@ impl Rooms {
     pub(super) fn leave(&mut self, id: LocalId, name: &str) -> bool {
         let Some(&key) = self.by_name.get(name) else { return false };
         let room = &mut self.rooms[key];
-        if !room.members.remove(&id) {
-            return false;
-        }
+        let Some(joined) = room.members.remove(&id) else { return false };
+        self.listed = None;
         let seats = self.seats[id.key()].as_mut().expect("a member has a seat");
-        let index = seats.rooms.iter().position(|membership| membership.room == key);
-        let joined = seats.rooms.remove(index.expect("a member has a seat in the room")).since;
+        seats.rooms.retain(|room| *room != key);
         let since = joined.max(seats.taken);
         let missed = room.waiting.iter().filter(|published| published.number > since && published.except != Some(id));
         seats.owed.extend(missed.map(|published| (published.number, published.message.clone())));
@@ -148,16 +159,18 @@ impl Rooms {
     /// The session `id` has ended: it is no member of any room, and gets nothing more.
     pub(super) fn end(&mut self, id: LocalId) {
         let Some(seats) = self.seats.get_mut(id.key()).and_then(Option::take) else { return };
+        self.listed = None;
         self.owed.retain(|owed| *owed != id);
-        for Membership { room, .. } in seats.rooms {
-            self.rooms[room].members.remove(&id);
-            self.close_if_empty(room);
+        for key in seats.rooms {
+            self.rooms[key].members.remove(&id);
+            self.close_if_empty(key);
         }
     }
 
     fn close_if_empty(&mut self, key: usize) {
         if self.rooms[key].members.is_empty() {
             let room = self.rooms.remove(key);
+            self.waiting_bytes -= room.waiting.iter().map(Published::bytes).sum::<usize>();
             self.by_name.remove(&room.name);
             self.busy.retain(|busy| *busy != key);
             self.release_memory();
@@ -174,16 +187,19 @@ impl Rooms {
     pub(super) fn publish(&mut self, name: &str, message: &SharedMessage, except: Option<LocalId>) -> usize {
         let Some(&key) = self.by_name.get(name) else { return 0 };
         let room = &mut self.rooms[key];
-        let except = except.filter(|id| room.members.contains(id));
+        let except = except.filter(|id| room.members.contains_key(id));
         let count = room.members.len() - usize::from(except.is_some());
         if count > 0 {
             self.published += 1;
             if room.waiting.is_empty() {
                 self.busy.push(key);
             }
-            room.waiting.push(Published { number: self.published, message: message.clone(), except });
+            let published = Published { number: self.published, message: message.clone(), except };
+            self.waiting_bytes = self.waiting_bytes.saturating_add(published.bytes());
+            room.waiting.push(published);
             room.joined = None;
-            self.copied = self.copied.saturating_add(count.saturating_mul(message.payload().len()));
+            let copies = count.saturating_mul(message.payload().len().saturating_add(COPY_BYTES));
+            self.copied = self.copied.saturating_add(copies.saturating_add(MESSAGE_BYTES));
         }
         count
     }
@@ -194,12 +210,12 @@ impl Rooms {
     }
 
     pub(super) fn is_member(&self, id: LocalId, name: &str) -> bool {
-        self.room(name).is_some_and(|room| room.members.contains(&id))
+        self.room(name).is_some_and(|room| room.members.contains_key(&id))
     }
 
     /// The members, the oldest session first.
     pub(super) fn members(&self, name: &str) -> impl Iterator<Item = LocalId> {
-        self.room(name).into_iter().flat_map(|room| room.members.iter().copied())
+        self.room(name).into_iter().flat_map(|room| room.members.keys().copied())
     }
 
     fn room(&self, name: &str) -> Option<&Room> {
@@ -209,7 +225,7 @@ impl Rooms {
     /// The names of the rooms of the session `id`.
     pub(super) fn of(&self, id: LocalId) -> impl Iterator<Item = &str> {
         let seats = self.seats.get(id.key()).and_then(Option::as_deref);
-        seats.into_iter().flat_map(|seats| &seats.rooms).map(|membership| &*self.rooms[membership.room].name)
+        seats.into_iter().flat_map(|seats| &seats.rooms).map(|key| &*self.rooms[*key].name)
     }
 
     /// The number of the last message.
@@ -225,28 +241,59 @@ impl Rooms {
     /// The next messages that wait for the session `id`, and the number of the last one. [`took`](Self::took) says that
     /// it has them. If `may_join` is false, they are one message.
     pub(super) fn next_for(&mut self, id: LocalId, may_join: bool) -> Option<(Sequence, Next)> {
-        let seats = self.seats.get(id.key())?.as_deref()?;
+        let is_listed = self.listed.as_ref().is_some_and(|list| list.id == id && list.published == self.published);
+        if is_listed { self.next_listed(id) } else { self.look_for(id, may_join) }
+    }
+
+    /// Finds what waits for the session.
+    fn look_for(&mut self, id: LocalId, may_join: bool) -> Option<(Sequence, Next)> {
+        let seats = self.seats.get_mut(id.key())?.as_deref_mut()?;
         if seats.taken == self.published {
             return None;
         }
-        let of_room = |&Membership { room, since }: &Membership| {
-            let first = self.rooms[room].first_for(id, since.max(seats.taken))?;
-            Some((first.number, Some(room)))
+        let in_rooms = if self.busy.len() < seats.rooms.len() { &self.busy } else { &seats.rooms };
+        self.copied = self.copied.saturating_add(in_rooms.len().saturating_mul(LOOK_BYTES));
+        let in_room = |key: &usize| {
+            let key = *key;
+            self.rooms[key].all_for(id, seats.taken).map(move |number| (number, Some(key)))
         };
-        let owed = seats.owed.front().map(|(number, _)| (*number, None));
-        let mut sources = owed.into_iter().chain(seats.rooms.iter().filter_map(of_room));
-        let first = sources.next()?;
-        let (number, key, is_only) = match sources.min() {
-            Some(other) => (first.0.min(other.0), first.min(other).1, false),
-            None => (first.0, first.1, true),
-        };
-        let Some(key) = key else { return Some((number, Next::One(seats.owed.front()?.1.clone()))) };
-        let room = &mut self.rooms[key];
-        if may_join && is_only && room.waiting.len() > 1 && room.is_all_for(id, number) {
-            let last = room.waiting.last()?.number;
-            return Some((last, Next::All(room.join())));
+        let mut sources = in_rooms.iter().filter_map(|key| in_room(key).next());
+        match (sources.next(), sources.next()) {
+            (None, _) if seats.owed.is_empty() => {
+                // No later message is for it.
+                seats.taken = self.published;
+                return None;
+            }
+            (Some((first, Some(key))), None)
+                if may_join && seats.owed.is_empty() && self.rooms[key].is_all_for(id, first) =>
+            {
+                let room = &mut self.rooms[key];
+                return Some((room.waiting.last()?.number, room.join()));
+            }
+            _ => {}
         }
-        Some((number, Next::One(room.first_for(id, number - 1)?.message.clone())))
+        let owed = seats.owed.iter().map(|(number, _)| (*number, None));
+        let mut messages: Vec<_> = owed.chain(in_rooms.iter().flat_map(in_room)).collect();
+        messages.sort_unstable();
+        self.listed = Some(Listed { id, published: self.published, messages: messages.into() });
+        self.next_listed(id)
+    }
+
+    fn next_listed(&mut self, id: LocalId) -> Option<(Sequence, Next)> {
+        let seats = self.seats.get_mut(id.key())?.as_deref_mut()?;
+        let messages = &mut self.listed.as_mut()?.messages;
+        while messages.front().is_some_and(|(number, _)| *number <= seats.taken) {
+            messages.pop_front();
+        }
+        let Some((number, key)) = messages.front().copied() else {
+            seats.taken = self.published;
+            return None;
+        };
+        let message = match key {
+            Some(key) => self.rooms[key].message(number)?,
+            None => &seats.owed.front()?.1,
+        };
+        Some((number, Next::One(message.clone())))
     }
 
     /// The session `id` has its messages up to `number`.
@@ -262,29 +309,39 @@ impl Rooms {
     }
 
     /// The sessions for which messages wait, maybe more than once, and the number of the last message.
-    pub(super) fn waiting_sessions(&mut self) -> (Vec<LocalId>, Sequence) {
-        let mut sessions = mem::take(&mut self.owed);
+    pub(super) fn waiting_sessions(&self) -> (Vec<LocalId>, Sequence) {
+        let mut sessions = self.owed.clone();
         for key in &self.busy {
-            sessions.extend(&self.rooms[*key].members);
+            sessions.extend(self.rooms[*key].members.keys());
         }
         (sessions, self.published)
     }
 
     /// All sessions have the messages up to `number`.
     pub(super) fn forget(&mut self, number: Sequence) {
-        let rooms = &mut self.rooms;
+        let (rooms, seats) = (&mut self.rooms, &self.seats);
+        self.waiting_bytes = 0;
         self.busy.retain(|key| {
             let room = &mut rooms[*key];
             room.waiting.retain(|published| published.number > number);
             room.joined = None;
+            self.waiting_bytes += room.waiting.iter().map(Published::bytes).sum::<usize>();
             !room.waiting.is_empty()
         });
+        self.owed
+            .retain(|id| seats.get(id.key()).and_then(Option::as_deref).is_some_and(|seats| !seats.owed.is_empty()));
+        self.listed = None;
         self.release_memory();
     }
 
     /// The turn of a session begins.
     pub(super) const fn begin_turn(&mut self) {
         self.copied = 0;
+    }
+
+    /// Whether the waiting messages must not wait for the end of the turn.
+    pub(super) const fn is_full(&self) -> bool {
+        self.waiting_bytes > MAX_WAITING
     }
 
     /// Whether the messages of the session whose turn it is cause more copies than it may per turn.
@@ -294,10 +351,11 @@ impl Rooms {
 }
 
 impl Room {
-    /// The first waiting message after `since` for the member `id`.
-    fn first_for(&self, id: LocalId, since: Sequence) -> Option<&Published> {
+    /// The numbers of the waiting messages for the session `id`, which has those up to `taken`. None for a stranger.
+    fn all_for(&self, id: LocalId, taken: Sequence) -> impl Iterator<Item = Sequence> {
+        let since = self.members.get(&id).map_or(Sequence::MAX, |joined| taken.max(*joined));
         let first = self.waiting.partition_point(|published| published.number <= since);
-        self.waiting[first..].iter().find(|published| published.except != Some(id))
+        self.waiting[first..].iter().filter(move |published| published.except != Some(id)).map(|message| message.number)
     }
 
     /// Whether all waiting messages are for `id`, for which `first` is the number of the first one.
@@ -306,9 +364,25 @@ impl Room {
             && self.waiting.iter().all(|published| published.except != Some(id))
     }
 
-    fn join(&mut self) -> SharedMessages {
+    fn message(&self, number: Sequence) -> Option<&SharedMessage> {
+        let place = self.waiting.binary_search_by_key(&number, |published| published.number).ok()?;
+        Some(&self.waiting[place].message)
+    }
+
+    /// All waiting messages, in one piece if they are several.
+    fn join(&mut self) -> Next {
+        if let [published] = &self.waiting[..] {
+            return Next::One(published.message.clone());
+        }
         let waiting = &self.waiting;
-        self.joined.get_or_insert_with(|| waiting.iter().map(|published| &published.message).collect()).clone()
+        let joined = self.joined.get_or_insert_with(|| waiting.iter().map(|published| &published.message).collect());
+        Next::All(joined.clone())
+    }
+}
+
+impl Published {
+    fn bytes(&self) -> usize {
+        MESSAGE_BYTES.saturating_add(self.message.payload().len())
     }
 }
 

@@ -36,7 +36,7 @@ fn deliver(rooms: &mut Rooms, mut took: impl FnMut(LocalId, Vec<String>)) {
 
 #[test]
 fn a_burst_comes_in_one_piece_and_an_exception_is_left_out() {
-    let mut rooms = Rooms::new(usize::MAX);
+    let mut rooms = Rooms::default();
     assert_eq!([1, 2, 3].map(|number| rooms.join(id(number), "a")), [true; 3]);
     assert!(!rooms.join(id(1), "a"), "it is a member");
     let news = ["1", "2", "3"].map(SharedMessage::text);
@@ -52,7 +52,7 @@ fn a_burst_comes_in_one_piece_and_an_exception_is_left_out() {
 
 #[test]
 fn only_members_of_the_time_of_a_message_get_it() {
-    let mut rooms = Rooms::new(usize::MAX);
+    let mut rooms = Rooms::default();
     rooms.join(id(1), "a");
     rooms.join(id(2), "a");
     rooms.publish("a", &SharedMessage::text("before"), None);
@@ -70,15 +70,74 @@ fn only_members_of_the_time_of_a_message_get_it() {
 
 #[test]
 fn a_session_floods_with_the_bytes_of_all_copies() {
-    let mut rooms = Rooms::new(usize::MAX);
+    let mut rooms = Rooms::default();
     (0..4).for_each(|number| assert!(rooms.join(id(number), "a")));
-    let quarter = SharedMessage::binary(&[0; MAX_COPIED_PER_TURN / 4]);
+    let quarter = SharedMessage::binary(&[0; (MAX_COPIED_PER_TURN - MESSAGE_BYTES) / 4 - COPY_BYTES]);
     rooms.publish("a", &quarter, None);
     assert!(!rooms.is_flooded());
     rooms.publish("a", &SharedMessage::text("x"), None);
     assert!(rooms.is_flooded());
     rooms.begin_turn();
     assert!(!rooms.is_flooded());
+}
+
+#[test]
+fn s15_empty_messages_flood_and_fill_too() {
+    let mut rooms = Rooms::default();
+    rooms.join(id(1), "a");
+    let empty = SharedMessage::text("");
+    let count = (1..MAX_WAITING).find(|_| {
+        rooms.publish("a", &empty, None);
+        rooms.is_flooded()
+    });
+    assert!(count.is_some_and(|count| (100_000..300_000).contains(&count)), "{count:?}");
+    assert!(!rooms.is_full());
+    rooms.begin_turn();
+    (0..100_000).for_each(|_| assert_eq!(rooms.publish("a", &empty, None), 1));
+    assert!(rooms.is_full());
+    deliver(&mut rooms, |_, _| {});
+    assert_eq!((rooms.is_full(), rooms.waiting_bytes), (false, 0));
+    rooms.publish("a", &empty, None);
+    rooms.end(id(1));
+    assert_eq!((rooms.has_waiting(), rooms.waiting_bytes), (false, 0), "the messages of a room that closes are gone");
+}
+
+#[test]
+fn s15_the_work_for_a_member_of_many_rooms_is_linear() {
+    const ROOMS: usize = 2_000;
+    let names: Vec<_> = (0..ROOMS).map(|number| number.to_string()).collect();
+    let mut rooms = Rooms::default();
+    for name in &names {
+        assert!(rooms.join(id(1), name) && rooms.join(id(2), name));
+    }
+    names.iter().for_each(|name| assert_eq!(rooms.publish(name, &SharedMessage::text(name), None), 2));
+    rooms.begin_turn();
+    assert_eq!(take(&mut rooms, id(1)), (names.clone(), ROOMS));
+    assert!(rooms.copied <= 2 * ROOMS * LOOK_BYTES, "{} bytes", rooms.copied);
+    // Nobody has published since.
+    rooms.begin_turn();
+    assert_eq!((take(&mut rooms, id(1)).1, rooms.copied), (0, 0));
+    rooms.forget(rooms.published());
+    rooms.publish("7", &SharedMessage::text("again"), None);
+    rooms.begin_turn();
+    assert_eq!(take(&mut rooms, id(2)).0, ["again"]);
+    assert!(rooms.copied <= 2 * LOOK_BYTES, "only the room with a message is looked at: {} bytes", rooms.copied);
+}
+
+#[test]
+fn s15_a_session_that_has_left_gets_its_messages_though_all_rooms_close() {
+    let mut rooms = Rooms::default();
+    assert!(rooms.join(id(1), "a") && rooms.join(id(2), "a") && rooms.join(id(1), "b"));
+    rooms.publish("a", &SharedMessage::text("to both"), None);
+    assert!(rooms.leave(id(1), "a") && rooms.leave(id(2), "a"));
+    let mut got = Vec::new();
+    let (ids, last) = rooms.waiting_sessions();
+    for session in ids {
+        got.extend(take(&mut rooms, session).0);
+        rooms.end(id(1));
+    }
+    rooms.forget(last);
+    assert_eq!((got, rooms.has_waiting(), rooms.seats.len()), (vec!["to both".to_owned(); 2], false, 0));
 }
 
 #[derive(Clone, Debug)]
@@ -108,7 +167,7 @@ proptest! {
     #[test]
     fn every_session_gets_what_is_published_while_it_is_a_member(steps in proptest::collection::vec(step(), 0..60)) {
         let names = ["a", "b", "c"];
-        let mut rooms = Rooms::new(usize::MAX);
+        let mut rooms = Rooms::default();
         let mut members = [[false; 3]; 5];
         let mut expected = vec![Vec::new(); 5];
         let mut got = vec![Vec::new(); 5];

@@ -2,6 +2,7 @@
 
 mod fairness;
 mod marks;
+mod rooms;
 mod unread;
 
 use crate::support::loopback::{
