@@ -88,9 +88,10 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.shared.may_interrupt && self.shared.handle.has_own()
     }
 
-    /// Whether more of the peer's bytes can be handed out in this turn.
+    /// Whether more of the peer's bytes can be handed out in this turn. What cannot be interrupted has no later turn.
     fn may_go_on(&self) -> bool {
-        !self.is_interrupted() && !self.shared.common.rooms.is_flooded()
+        let is_enough = self.shared.handle.has_own() || self.shared.common.rooms.is_flooded();
+        !(self.shared.may_interrupt && is_enough)
     }
 
     fn may_read(&self) -> bool {
@@ -216,7 +217,6 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     fn receive_last(&mut self) {
         // The stream ends after this, whatever your code commands.
         let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
-        self.shared.common.rooms.begin_turn();
         for _ in 0..READS_PER_TURN {
             match self.read_and_hand_out() {
                 ReadOutcome::HandedOut => {}

@@ -51,6 +51,23 @@ fn x2_bytes_that_are_read_after_a_failed_write_come_behind_the_rest() {
     assert!(matches!(&calls[3..], [Call::Disconnect { cause: Cause::PeerClosed, .. }]), "{calls:?}");
 }
 
+/// It has no later turn in which they could be handed out.
+#[test]
+fn s15_the_last_messages_of_a_member_that_floods_are_not_lost() {
+    let mut scene = Scene::open(Config::default());
+    scene.shared.common.rooms.join(LocalId::new(5, 2), "room");
+    for text in ["flood", "flood", "flood"] {
+        scene.client.send_text(text).expect("the client is open");
+    }
+    scene.client.close(4001, "bye").expect("the client is open");
+    scene.client.write_to(&mut scene.pipe.input).expect("memory");
+    scene.pipe.is_broken = true;
+    scene.next_turn().lend(|view, _| view.connection.send_text("to nobody").expect("there is room"));
+    let calls = scene.take_calls();
+    assert_eq!(calls[..3], [(); 3].map(|()| message("flood")));
+    assert!(matches!(&calls[3..], [Call::Disconnect { cause: Cause::PeerClosed, .. }]), "{calls:?}");
+}
+
 #[test]
 fn a8_an_end_behind_more_than_a_turn_reads_is_found_during_a_pause() {
     let mut scene = Scene::open(Config::default());

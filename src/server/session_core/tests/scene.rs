@@ -1,7 +1,7 @@
 //! A session, a byte stream in memory, and a client at the other end.
 
 use crate::{
-    Cause, Config, Connection, Disconnect, Event, Message, SendError,
+    Cause, Config, Connection, Disconnect, Event, Message, SendError, SharedMessage,
     handshake::{Accept, Connect, Request},
     server::{
         handle::Handle,
@@ -152,6 +152,7 @@ impl Handler for Recorder {
         match message.as_text() {
             Some("panic") => give_up(),
             Some("abort") => session.abort(),
+            Some("flood") => assert_eq!(session.publish("room", &SharedMessage::binary(&[0; 33 << 20])), 1),
             text => {
                 if text.is_some_and(|text| text.starts_with("pause")) {
                     session.pause_reading();
