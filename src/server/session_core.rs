@@ -180,7 +180,7 @@ impl SessionCore {
             params: &self.params,
             common,
             now,
-            is_nested: false,
+            depth: 1,
         };
         (view, self.handler.get_mut().map(|handler| &mut **handler))
     }

@@ -15,8 +15,8 @@ pub(super) struct View<'l> {
     pub(super) common: &'l mut Common,
     /// The time of the turn.
     pub(super) now: Instant,
-    /// It is lent to a command, in the middle of a call that has the session too.
-    pub(super) is_nested: bool,
+    /// How many calls have the session, each in the middle of the one before.
+    pub(super) depth: u8,
 }
 
 /// Whether a message that could not be sent leaves a hole in the stream. After the end there is no stream.
@@ -35,7 +35,7 @@ impl View<'_> {
             params: self.params,
             common: self.common,
             now: self.now,
-            is_nested: true,
+            depth: self.depth + 1,
         }
     }
 

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::SendError;
 
+/// The most closures of a session in the middle of each other. Beyond it their place among the commands is lost.
+const MAX_DEPTH: u8 = 16;
+
 impl Session<'_> {
     /// Executes the commands for this session that this call of your code has sent by a handle.
     ///
@@ -36,7 +39,7 @@ impl Session<'_> {
                     Ok(())
                 }
                 // A closure that sends itself a closure for ever must end in the loop, not here.
-                Command::With(..) if self.view.is_nested => {
+                Command::With(..) if self.view.depth == MAX_DEPTH => {
                     self.handle.put_back_own(command);
                     return Ok(());
                 }

@@ -175,6 +175,24 @@ fn s4_commands_that_cause_commands_for_ever_keep_nobody_waiting() {
     }
 }
 
+#[test]
+fn s4_closures_in_closures_keep_their_places() {
+    fn nest(session: &mut Session<'_>, depth: usize) {
+        let (id, handle) = (session.id(), session.handle().clone());
+        session.send_text(&format!("{depth} a")).expect("the session is open");
+        if depth < 10 {
+            handle.with_session(id, move |session| nest(session, depth + 1)).expect("the server is running");
+        }
+        handle.send_text(id, format!("{depth} b")).expect("the server is running");
+        session.send_text(&format!("{depth} c")).expect("the session is open");
+    }
+    let served = serve(|_, session, _| nest(session, 0));
+    let mut client = served.open();
+    say(&mut client, &["nest"]);
+    (0..=10).for_each(|depth| texts(&mut client, &[&format!("{depth} a")]));
+    (0..=10).rev().for_each(|depth| texts(&mut client, &[&format!("{depth} b"), &format!("{depth} c")]));
+}
+
 /// A closure may have as many commands as a room has members. The loop does them in several turns.
 #[test]
 fn s4_no_command_overtakes_those_that_a_closure_has_sent_before() {
