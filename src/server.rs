@@ -109,6 +109,9 @@ use system::System;
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 
+/// The longest wait. Older versions of mio pass on only 32 bits of the milliseconds.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 /// The event loop: a listening socket, the sessions of its connections, and the routes to their handlers.
 ///
 /// A server stays on the thread that made it, since its handlers need not be `Send`. [`spawn`](Self::spawn) makes one
@@ -243,8 +246,9 @@ impl Server {
         self.life.is_stopped()
     }
 
-    /// Runs one turn: waits for events, at most `max_wait`, and handles them. `None` waits until there is work. For
-    /// programs with a loop of their own. Returns at once if the server has [stopped](Self::is_stopped).
+    /// Runs one turn: waits for events, at most `max_wait` and at most a day, and handles them. `None` waits until there
+    /// is work or a day is over. For programs with a loop of their own. Returns at once if the server has
+    /// [stopped](Self::is_stopped).
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -291,13 +295,13 @@ impl Server {
         });
     }
 
-    /// The longest wait: none if there is work, else until the next deadline, and at most `max_wait`.
+    /// How long to wait: not at all if there is work, else until the next deadline, and at most `max_wait`.
     fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
         if self.has_work() {
             return Some(Duration::ZERO);
         }
         let until_deadline = self.next_deadline().map(|deadline| deadline.saturating_duration_since(self.system.now()));
-        [max_wait, until_deadline].into_iter().flatten().min()
+        [max_wait, until_deadline].into_iter().flatten().min().map(|wait| wait.min(MAX_WAIT))
     }
 
     /// Whether the next turn has work, whatever the system reports.

@@ -9,7 +9,11 @@ use crate::support::{
     request_head,
 };
 use statesocket::{Config, server::Server};
-use std::{io::Write, thread, time::Duration};
+use std::{
+    io::Write,
+    thread,
+    time::{Duration, Instant},
+};
 
 #[test]
 fn a_program_may_turn_the_loop_itself() {
@@ -30,6 +34,23 @@ fn a_program_may_turn_the_loop_itself() {
     stream.write_all(&Raw::close(1001, "").masked().bytes()).expect("the socket buffer has room");
     drop(stream);
     turn_until(&mut server, Server::is_stopped);
+}
+
+/// The system takes 32 bits of milliseconds.
+#[test]
+fn s10_a_wait_of_weeks_is_not_cut_to_a_moment() {
+    for weeks in [1u64 << 32, (1 << 32) + 1, 5 << 32].map(Duration::from_millis) {
+        let mut server = server(Config::default());
+        server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
+        let (handle, began) = (server.handle(), Instant::now());
+        let waker = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            handle.stop()
+        });
+        server.turn(Some(weeks)).expect("the loop does not fail");
+        assert!(began.elapsed() >= Duration::from_millis(100), "{weeks:?} were over after {:?}", began.elapsed());
+        assert_eq!((waker.join().expect("the thread does not panic"), server.is_stopped()), (Ok(()), true));
+    }
 }
 
 #[test]
