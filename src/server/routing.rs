@@ -73,7 +73,8 @@ impl Server {
 
     /// Like [`route`](Self::route), with a configuration for this route: that of the server, as `change` changes it.
     /// Its connections get it before [`on_request`](Handler::on_request) is called, as by
-    /// [`Connection::set_config`](crate::Connection::set_config).
+    /// [`Connection::set_config`](crate::Connection::set_config). A configuration without a [`date`](Config::date) gets
+    /// that of the server.
     ///
     /// With `config.plain_http = true` the handlers of this route get requests of plain HTTP, too. They tell them by
     /// [`Request::is_websocket`], and answer with [`Session::respond`](super::Session::respond), now or later.
@@ -109,7 +110,8 @@ impl Server {
         change: impl FnOnce(&mut Config),
         factory: impl FnMut() -> H + 'static,
     ) -> Result<(), RouteError> {
-        let config = Config::clone(&self.config).with(|config| config.plain_http = false).with(change);
+        let mut config = Config::clone(&self.config).with(|config| config.plain_http = false).with(change);
+        config.date = config.date.or(self.config.date);
         if let Some(field) = field_without_effect(&self.config, &config) {
             let reason = format!("{field} has no effect on one route");
             return Err(RouteError { path: path.to_owned(), reason });

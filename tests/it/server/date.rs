@@ -11,7 +11,7 @@ use statesocket::{
     Config,
     handshake::{Request, Response},
     http::{HeaderValue, StatusCode, header::DATE},
-    server::{Admission, Limits, Server, Session},
+    server::{Admission, Handler, Limits, Server, Session},
 };
 use std::{
     net::TcpListener,
@@ -163,4 +163,31 @@ fn s21_a_server_takes_the_clock_of_its_configuration() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let mut server = Server::from_listener(listener, Config::default()).expect("a listening socket");
     assert_dated_now(&turned(&mut server), 404);
+}
+
+/// The configuration of a route may be one that your code has made as a whole.
+#[test]
+fn s21_a_route_with_its_own_configuration_answers_with_a_date() {
+    let clock: fn() -> SystemTime = || SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    let served = Served::start(Config::default(), move |server| {
+        let whole: fn(&mut Config) = |config| *config = Config::default();
+        let without: fn(&mut Config) = |config| (config.date, config.plain_http) = (None, true);
+        let own = |config: &mut Config| config.date = Some(clock);
+        server.route_with("/whole", whole, || Refusing).expect("the route is new");
+        server.route_with("/without", without, || Refusing).expect("the route is new");
+        server.route_with("/own", own, || Refusing).expect("the route is new");
+    });
+    for path in ["/whole", "/without"] {
+        assert_dated_now(&asked(&served, &request_head(path, &[])), 403);
+    }
+    assert_dated_now(&asked(&served, b"GET /without HTTP/1.1\r\nHost: server.example.com\r\n\r\n"), 403);
+    assert_eq!(date(&asked(&served, &request_head("/own", &[])), 403), clock());
+}
+
+struct Refusing;
+
+impl Handler for Refusing {
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request waits");
+    }
 }
