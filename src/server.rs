@@ -246,8 +246,8 @@ impl Server {
         self.life.is_stopped()
     }
 
-    /// Runs one turn: waits for events, at most `max_wait` and at most a day, and handles them. `None` waits until there
-    /// is work or a day is over. For programs with a loop of their own. Returns at once if the server has
+    /// Runs one turn: waits for events, for at most `max_wait` and at most a day, and handles them. `None` waits until
+    /// there is work, or a day is over. For programs with a loop of their own. Returns at once if the server has
     /// [stopped](Self::is_stopped).
     ///
     /// # Errors
@@ -364,6 +364,10 @@ impl Server {
             if self.sessions.is_empty() {
                 self.shared.release_memory();
             }
+        }
+        // The drop of a handler may have sent commands, for which the next session would stop.
+        if self.commands.has_own() && self.shared.may_interrupt {
+            self.execute_own_commands(now);
         }
     }
 }

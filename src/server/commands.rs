@@ -45,7 +45,7 @@ impl Server {
         }
     }
 
-    fn execute_own_commands(&mut self, now: Instant) {
+    pub(super) fn execute_own_commands(&mut self, now: Instant) {
         if !self.commands.has_own() {
             return;
         }

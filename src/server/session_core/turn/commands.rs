@@ -74,6 +74,11 @@ impl<S: ByteStream> Turn<'_, S> {
         self.catch_up();
         self.flush();
         self.deliver_rest();
+        // Most timers find nothing to read. They leave the late reads to those that do.
+        if self.may_read() {
+            self.read();
+            self.flush();
+        }
         if self.read_late(|_| true) && self.shared.common.timers.take(self.session.id, token, self.now) {
             self.call(|handler, session| handler.on_timer(session, token));
         }

@@ -10,7 +10,7 @@ use crate::support::{
     request_head,
 };
 use statesocket::{
-    Config,
+    Config, Message,
     handshake::{Accept, Request},
     server::{Handle, Handler, Server, Session, SessionId},
 };
@@ -18,13 +18,15 @@ use std::{
     any::Any,
     cell::Cell,
     io::{Read, Write},
-    net::Shutdown,
+    net::{Shutdown, TcpStream},
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread,
+    time::Duration,
 };
 
 #[test]
@@ -131,6 +133,77 @@ fn s4_many_endless_chains_of_commands_make_no_turn_long() {
         server.turn(Some(PATIENCE)).expect("the loop does not fail");
         assert!((EVENTS..2 * EVENTS).contains(&calls.get()), "{} calls in one turn", calls.get());
     }
+}
+
+/// Counts its calls. Sends a command when it is dropped.
+struct Counting {
+    calls: Rc<Cell<usize>>,
+    sender: mpsc::Sender<SessionId>,
+    last: Option<(Handle, SessionId)>,
+}
+
+impl Handler for Counting {
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.accept(Accept::new()).expect("a request is pending");
+        self.sender.send(session.id()).expect("the test is waiting");
+        self.last = Some((session.handle().clone(), session.id()));
+    }
+
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        self.calls.set(self.calls.get() + 1);
+        if message.as_text() == Some("abort") {
+            session.abort();
+        }
+    }
+
+    fn on_timer(&mut self, _: &mut Session<'_>, _: u64) {
+        self.calls.set(self.calls.get() + 1);
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        if let Some((handle, id)) = self.last.take() {
+            // The server may have ended.
+            let _ = handle.send_text(id, "to nobody");
+        }
+    }
+}
+
+/// A server with `count` clients, the ids of their sessions, and how many calls their handlers have got.
+fn counting(count: usize) -> (Server, Vec<(TcpStream, SessionId)>, Rc<Cell<usize>>) {
+    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    let calls = Rc::new(Cell::new(0));
+    let (counted, (sender, ids)) = (Rc::clone(&calls), mpsc::channel());
+    let factory = move || Counting { calls: Rc::clone(&counted), sender: sender.clone(), last: None };
+    server.route("/ws", factory).expect("the route is new");
+    let clients = (0..count).map(|_| (open(&mut server), ids.try_recv().expect("the session is open"))).collect();
+    (server, clients, calls)
+}
+
+#[test]
+fn s10_all_timers_of_a_moment_come_in_one_turn() {
+    let (mut server, clients, calls) = counting(200);
+    for (_, id) in &clients {
+        let set = |session: &mut Session<'_>| session.set_timer(Duration::from_millis(20), 1);
+        server.handle().with_session(*id, set).expect("the server is running");
+    }
+    server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
+    thread::sleep(Duration::from_millis(30));
+    server.turn(Some(PATIENCE)).expect("the loop does not fail");
+    assert_eq!(calls.get(), clients.len());
+}
+
+#[test]
+fn s4_a_command_of_the_drop_of_a_handler_stops_no_other_session() {
+    let (mut server, mut clients, calls) = counting(8);
+    for (number, (client, _)) in clients.iter_mut().enumerate() {
+        let text = if number % 2 == 0 { "abort" } else { "Hello" };
+        client.write_all(&Raw::new(Raw::TEXT, text).masked().bytes()).expect("the socket buffer has room");
+    }
+    thread::sleep(Duration::from_millis(50));
+    server.turn(Some(PATIENCE)).expect("the loop does not fail");
+    assert_eq!((server.connections(), calls.get()), (4, 8));
 }
 
 /// Gives the loop an empty command again and again, until `is_enough`.
