@@ -80,7 +80,7 @@ pub use limits::{Limits, WhenFull};
 pub use params::Params;
 pub use queue::HandleError;
 pub use routes::RouteError;
-pub use session::{JoinError, Session};
+pub use session::{Answer, AskError, JoinError, Session};
 pub use session_id::SessionId;
 pub use spawn::{SpawnError, Spawned};
 pub use tally::Tally;

@@ -48,7 +48,8 @@ type EachFn = Box<dyn FnMut(View<'_>, &Handle) + Send>;
 ///
 /// Every method sends the loop a command. The loop executes the commands of each thread in the order in which that
 /// thread sent them, and all that wait when a turn begins in that turn. It drops a command for an ended session: the
-/// handler of that session knows the end from [`on_disconnect`](super::Handler::on_disconnect).
+/// handler of that session knows the end from [`on_disconnect`](super::Handler::on_disconnect), and the caller of
+/// [`ask`](Self::ask) is told.
 ///
 /// The commands of a handler come in the order in which it sends them, by a handle or by its [`Session`]: all are done
 /// before the next event of that session.
@@ -199,6 +200,16 @@ impl Handle {
     /// Whether your code has sent the loop commands from its own thread that it has not begun with.
     pub(super) fn has_own(&self) -> bool {
         self.queue.has_own()
+    }
+
+    /// Whether this is the thread of the loop.
+    pub(super) fn is_on_loop(&self) -> bool {
+        self.queue.is_own_thread()
+    }
+
+    /// Whether the loop takes no further commands.
+    pub(super) fn is_closed(&self) -> bool {
+        self.queue.is_closed()
     }
 
     pub(super) fn own_len(&self) -> usize {

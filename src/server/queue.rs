@@ -112,7 +112,7 @@ impl<C> Queue<C> {
     /// [`HandleError`]. The command is dropped.
     pub(super) fn push(&self, command: C, bytes: usize, when_no_room: WhenNoRoom) -> Result<(), HandleError> {
         let mut waiting = self.lock();
-        if thread::current().id() == self.owner {
+        if self.is_own_thread() {
             if waiting.is_closed {
                 return Err(HandleError::Stopped);
             }
@@ -136,6 +136,11 @@ impl<C> Queue<C> {
             self.is_woken.store(false, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Whether this is the thread of the loop.
+    pub(super) fn is_own_thread(&self) -> bool {
+        thread::current().id() == self.owner
     }
 
     /// How many commands wait.
@@ -273,6 +278,10 @@ impl<C> Queue<C> {
         drop(waiting);
         self.room.notify_all();
         drop(dropped);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().is_closed
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<C>> {

@@ -1,9 +1,11 @@
 //! A session in the hands of its handler.
 
+mod ask;
 mod own;
 mod rooms;
 mod timers;
 
+pub use ask::{Answer, AskError};
 pub use rooms::JoinError;
 
 use super::{handle::Handle, logging::LOG, params::Params, refusal::Refusal, session_id::SessionId, view::View};

@@ -1,6 +1,7 @@
 //! The event loop, in memory, or over sockets on the loopback interface where a test needs them.
 
 mod admission;
+mod asks;
 mod backlog;
 mod backpressure;
 mod boxes;
