@@ -118,6 +118,13 @@ const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// on a new thread. To run several loops, make each on its own thread. See the [module](self) for an example.
 ///
 /// Its responses have a `Date`, from the clock of the system unless [`Config::date`] has another.
+///
+/// # Dropping a server
+/// Stop a server before you drop it: [`Handle::shutdown`] lets every client and handler know. A server that is dropped
+/// closes all its sockets at once, without a Close or an answer. Its clients see 1006. Its handlers are dropped without
+/// a call of [`on_disconnect`](Handler::on_disconnect). Commands that wait are dropped, and later ones fail with
+/// [`HandleError::Stopped`]; so do the threads that wait in a [`blocking`](Handle::blocking) handle, and those that
+/// wait for an [`Answer`] get [`AskError::Stopped`].
 #[derive(Debug)]
 pub struct Server {
     system: System,
