@@ -194,8 +194,10 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         }
         if self.session.connection.output_len() > 0 || !self.session.pressure.is_low() {
             self.write();
-            // Commands of your code may drain the output again and again: then `on_drain` waits for their end.
-            if self.shared.may_interrupt && self.session.pressure.take_drained() {
+            // Commands of your code may drain the output again and again: `on_drain` waits for their end. Those that
+            // your code has sent before this room come first.
+            let may_announce = self.shared.may_interrupt && !self.shared.handle.has_own();
+            if may_announce && self.session.pressure.take_drained() {
                 self.announce_room();
                 // If this drains the output again, `on_drain` waits for the next turn: a handler that always has more
                 // must not keep the other sessions waiting.

@@ -7,6 +7,8 @@ mod backpressure;
 mod boxes;
 mod broadcast;
 mod date;
+#[cfg(feature = "testing")]
+mod drained;
 mod each;
 mod ending;
 mod events;
