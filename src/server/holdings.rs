@@ -84,18 +84,22 @@ impl Holdings {
         self.watched = if next_look.is_some() { 0 } else { mark(self.limit) / UNIT + 1 };
     }
 
+    /// Makes a place for the session `key`, so that no message has to.
+    pub(super) fn make_place(&mut self, key: usize) {
+        if key >= self.held.len() {
+            self.held.resize(key + 1, 0);
+        }
+    }
+
     /// The session `key` holds `bytes` now. Returns whether it has come to hold so many that it is not to be read.
     #[inline]
     pub(super) fn note(&mut self, key: usize, bytes: usize) -> bool {
         let units = bytes / UNIT;
-        self.held.get(key).map_or(0, |held| *held as usize) != units && self.change(key, units)
+        self.held[key] as usize != units && self.change(key, units)
     }
 
     #[inline(never)]
     fn change(&mut self, key: usize, units: usize) -> bool {
-        if key >= self.held.len() {
-            self.held.resize(key + 1, 0);
-        }
         let units = u32::try_from(units).unwrap_or(u32::MAX);
         let before = mem::replace(&mut self.held[key], units);
         self.sum = self.sum - before as usize + units as usize;
@@ -262,6 +266,7 @@ mod tests {
     fn a11_a_look_is_due_while_the_sum_is_high_and_not_at_each_change() {
         const LIMIT: usize = 1 << 20;
         let (mut holdings, now) = (Holdings::new(LIMIT), Instant::now());
+        holdings.make_place(3);
         let nobody = Finding::Room { most: vec![], room: LIMIT };
         assert!(!holdings.note(3, mark(LIMIT)) && !holdings.is_look_due(now));
         assert!(!holdings.note(0, UNIT) && holdings.is_look_due(now));

@@ -118,6 +118,7 @@ impl Sessions {
         }
         if refusal.is_some() { &mut self.refused_openings } else { &mut self.openings }.insert(id);
         let session = SessionCore::new(id, address, connection, refusal);
+        self.holdings.make_place(key);
         self.entries.insert(Entry { session, socket: Socket::new(stream), deadline: None });
         self.finish_turn(key, now);
         Ok(())
