@@ -193,12 +193,14 @@ impl World {
         let any = |usual: usize| self.source.one_of(&[usual, usual, 1, 3]);
         let (connections, handshakes, waiting, address) = (any(1_000), any(1_000), any(1_000), any(1_000));
         let when_full = self.source.one_of(&[WhenFull::Refuse, WhenFull::Wait]);
+        let buffered = self.source.one_of(&[1 << 30, 1 << 30, 20_000, 5_000]);
         self.server.set_limits(Limits::default().with(|limits| {
             limits.max_connections = connections;
             limits.max_handshakes = handshakes;
             limits.max_waiting_requests = waiting;
             limits.max_connections_per_address = address;
             limits.when_full = when_full;
+            limits.max_buffered_bytes = buffered;
         }));
     }
 
