@@ -175,13 +175,29 @@ impl Handler for Recorder {
         self.calls.borrow_mut().push(Call::Timer(token));
     }
 
-    fn on_unsent(&mut self, _: &mut Session<'_>, message: Message<'_>) -> Unsent {
+    fn on_unsent(&mut self, session: &mut Session<'_>, message: Message<'_>) -> Unsent {
         self.calls.borrow_mut().push(Call::Unsent(message.clone().into_owned()));
         match message.as_text() {
             Some("may be lost") => Unsent::Drop,
             Some("panic") => {
                 give_up();
                 Unsent::Drop
+            }
+            Some("abort") => {
+                session.abort();
+                Unsent::Close
+            }
+            Some("finish") => {
+                session.finish();
+                Unsent::Close
+            }
+            Some("fail") => {
+                session.fail(4001, "").expect("the session is open");
+                Unsent::Close
+            }
+            Some("close") => {
+                session.close(4000, "").expect("the session is open");
+                Unsent::Close
             }
             _ => Unsent::Close,
         }

@@ -67,6 +67,34 @@ fn s1_a_handler_that_panics_over_it_ends_its_session_with_1011() {
 }
 
 #[test]
+fn s1_a_handler_may_end_its_session_over_it() {
+    for (how, is_shared, code, cause) in [
+        ("abort", false, None, Cause::Aborted),
+        ("abort", true, None, Cause::Aborted),
+        ("finish", false, None, Cause::Aborted),
+        ("fail", false, Some(4001), Cause::Aborted),
+        ("close", true, Some(4000), Cause::LocalClosed),
+    ] {
+        let mut scene = full(100);
+        scene.next_turn().send(&Message::from(vec![0; 84]));
+        if is_shared {
+            scene.next_turn().send_shared(&SharedMessage::text(how));
+        } else {
+            scene.next_turn().send(&Message::from(how));
+        }
+        scene.pipe.room = UNLIMITED;
+        let code_of = |event: &Event<'_>| {
+            if let Event::Disconnect(disconnect) = event { Some(u16::from(disconnect.code)) } else { None }
+        };
+        assert_eq!(scene.exchange().last().and_then(code_of), code, "{how}");
+        scene.exchange();
+        let calls = scene.take_calls();
+        assert_eq!(calls[0], Call::Unsent(Message::from(how)));
+        assert!(matches!(&calls[1..], [Call::Disconnect { cause: found, .. }] if *found == cause), "{how}: {calls:?}");
+    }
+}
+
+#[test]
 fn s1_a_session_that_is_not_open_has_no_stream_with_a_hole() {
     let mut scene = Scene::new("ws://server.example.com/?wait");
     scene.client_writes();

@@ -108,7 +108,8 @@ impl<S: ByteStream> Turn<'_, S> {
         self.shared.tally.unsent += 1;
         let mut unsent = Unsent::Close;
         self.call(|handler, session| unsent = handler.on_unsent(session, message));
-        if unsent == Unsent::Close && !self.session.has_panicked {
+        // Your code may have ended the session in this call.
+        if unsent == Unsent::Close && self.session.connection.can_send() {
             log::warn!(target: LOG, "{} {}: closed, {error}", self.session.id, self.session.address);
             self.session.connection.fail_unsent();
         }
