@@ -6,6 +6,7 @@ mod backlog;
 mod backpressure;
 mod boxes;
 mod broadcast;
+mod careless;
 mod date;
 #[cfg(feature = "testing")]
 mod drained;
