@@ -12,17 +12,11 @@
 mod tests;
 
 use serde_json::{Value, json};
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    iterator::Signals,
-};
+use signal_hook::{consts, iterator::Signals};
 use statesocket::{
     CloseCode, Config, Disconnect, Message, SharedMessage,
     handshake::{Accept, Request, Response},
-    http::{
-        StatusCode,
-        header::{HeaderValue, WWW_AUTHENTICATE},
-    },
+    http::{HeaderValue, StatusCode, header},
     server::{Handler, RouteError, Server, Session},
 };
 use std::{env, error::Error, thread, time::Duration};
@@ -41,9 +35,9 @@ impl Handler for Member {
             Some("secret") => None,
             Some(_) => Some(Response::new(StatusCode::FORBIDDEN).body("wrong token\n")),
             None => {
-                let challenge = HeaderValue::from_static("Bearer");
                 let response = Response::new(StatusCode::UNAUTHORIZED).body("a token is missing\n");
-                Some(response.header(WWW_AUTHENTICATE, challenge).expect("not a reserved header"))
+                let response = response.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                Some(response.expect("not a reserved header"))
             }
         };
         if let Some(response) = refusal {
@@ -100,16 +94,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut server = Server::bind(&listen, Config::default())?;
     routes(&mut server)?;
     println!("listening on ws://{}/ws/{{room}}?token=secret&name=you", server.local_addr());
-
     let (clock, stopper) = (server.handle().blocking(), server.handle());
     thread::spawn(move || {
         // It fails once the server has stopped.
-        for tick in (1..).take_while(|tick| clock.publish(ALL, SharedMessage::text(&format!("tick {tick}"))).is_ok()) {
-            log::debug!("tick {tick}");
+        for _ in (1..).take_while(|tick| clock.publish(ALL, SharedMessage::text(&format!("tick {tick}"))).is_ok()) {
             thread::sleep(Duration::from_secs(1));
         }
     });
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([consts::SIGINT, consts::SIGTERM])?;
     thread::spawn(move || {
         signals.forever().next();
         stopper.shutdown(CloseCode::GOING_AWAY, Duration::from_secs(5))
