@@ -20,6 +20,7 @@
 //! reading from a peer while the output for that peer is above the high-water mark.
 
 mod accept;
+mod address;
 mod admission;
 mod budget;
 mod clock;

@@ -41,7 +41,7 @@ impl<'l> Session<'l> {
     /// The address of the client, or of the proxy in front of the server.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.view.address
+        self.view.address.get()
     }
 
     /// The value of a parameter of the route, percent-decoded: `room_id` for the route `/ws/{room_id}`.

@@ -5,6 +5,7 @@ mod tests;
 pub(super) mod turn;
 
 use super::{
+    address::Address,
     common::Common,
     handler::Handler,
     logging::{DropCaught, LOG},
@@ -30,7 +31,7 @@ use std::{io, net::SocketAddr, time::Instant};
 /// [next deadline](Self::next_deadline), and whether the session [has work](Self::has_work) without waiting.
 pub(super) struct SessionCore {
     id: LocalId,
-    address: SocketAddr,
+    address: Address,
     connection: Connection,
     rest: Rest,
     handler: DropCaught<Box<dyn Handler>>,
@@ -55,7 +56,7 @@ impl SessionCore {
     pub(super) fn new(id: LocalId, address: SocketAddr, connection: Connection, refusal: Option<Refusal>) -> Self {
         Self {
             id,
-            address,
+            address: Address::new(address),
             connection,
             rest: Rest::default(),
             handler: DropCaught::NONE,
@@ -75,7 +76,7 @@ impl SessionCore {
     }
 
     pub(super) const fn address(&self) -> SocketAddr {
-        self.address
+        self.address.get()
     }
 
     pub(super) const fn phase(&self) -> Phase {

@@ -50,7 +50,7 @@ pub(super) enum TurnEnd {
 
 /// A server may have a hundred thousand idle sessions, so every byte counts. The socket is larger when mio checks its
 /// use, in debug builds.
-const _: () = assert!(size_of::<Entry>() - size_of::<Socket>() <= 416);
+const _: () = assert!(size_of::<Entry>() - size_of::<Socket>() <= 408);
 
 /// Slots that an empty server keeps memory for.
 const KEPT_SLOTS: usize = 64;

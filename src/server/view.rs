@@ -1,16 +1,16 @@
 //! A session as it is lent to your code for one call.
 
-use super::{common::Common, params::Params, rooms::Next, session_id::SessionId};
+use super::{address::Address, common::Common, params::Params, rooms::Next, session_id::SessionId};
 use crate::{CloseCode, Connection, Message, Phase, SendError};
 use http::StatusCode;
-use std::{fmt, io, net::SocketAddr, time::Instant};
+use std::{fmt, io, time::Instant};
 
 /// A session, without its handler, lent for one call.
 pub(super) struct View<'l> {
     pub(super) connection: &'l mut Connection,
     pub(super) stream: &'l mut (dyn io::Write + Send + Sync + 'static),
     pub(super) id: SessionId,
-    pub(super) address: SocketAddr,
+    pub(super) address: Address,
     pub(super) params: &'l Params,
     pub(super) common: &'l mut Common,
     /// The time of the turn.
