@@ -183,6 +183,12 @@ impl Handler for Recorder {
                 give_up();
                 Unsent::Drop
             }
+            Some("again") => {
+                if self.calls.borrow().len() < 100 {
+                    assert_eq!(session.publish("room", &SharedMessage::text("again")), 1);
+                }
+                Unsent::Drop
+            }
             Some("abort") => {
                 session.abort();
                 Unsent::Close

@@ -1,7 +1,7 @@
 //! Messages of handles that cannot be queued (row S1).
 
 use super::scene::{Call, Scene, UNLIMITED};
-use crate::{Cause, CloseCode, Config, Event, Message, Phase, SharedMessage};
+use crate::{Cause, CloseCode, Config, Event, Message, Phase, SharedMessage, server::session_id::LocalId};
 
 /// A session whose client reads nothing, and in whose output a message of `len` bytes fits once.
 fn full(len: usize) -> Scene {
@@ -91,6 +91,18 @@ fn s1_a_handler_may_end_its_session_over_it() {
         let calls = scene.take_calls();
         assert_eq!(calls[0], Call::Unsent(Message::from(how)));
         assert!(matches!(&calls[1..], [Call::Disconnect { cause: found, .. }] if *found == cause), "{how}: {calls:?}");
+    }
+}
+
+#[test]
+fn s15_what_is_published_for_an_unsent_message_waits_for_the_next_turn() {
+    let mut scene = full(100);
+    scene.next_turn().send(&Message::from(vec![0; 84]));
+    assert!(scene.shared.common.rooms.join(LocalId::new(0, 1), "room"));
+    scene.shared.common.rooms.publish("room", &SharedMessage::text("again"), None);
+    for _ in 0..3 {
+        scene.next_turn().deliver();
+        assert_eq!(scene.take_calls(), [Call::Unsent(Message::from("again"))]);
     }
 }
 
