@@ -84,7 +84,8 @@ impl Handle {
 
     /// A handle whose methods wait while too many commands wait for the loop, instead of failing with
     /// [`HandleError::Full`]. For a thread that produces messages as fast as the loop takes them, not for an async
-    /// task. On the thread of the loop, as in a handler, no method waits or fails with `Full`.
+    /// task. On the thread of the loop, as in a handler, no method waits or fails with `Full`. In a handler of another
+    /// server, whose loop has a thread of its own, it waits and stops that loop.
     ///
     /// ```no_run
     /// use statesocket::server::{Handle, HandleError, SessionId};
