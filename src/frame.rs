@@ -84,6 +84,8 @@ impl OpCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) is_final: bool,
+    /// The reserved bits, each of which an extension defines. Zero on every frame that begins no message.
+    pub(crate) reserved: u8,
     pub(crate) opcode: OpCode,
     pub(crate) len: u64,
     pub(crate) key: MaskKey,

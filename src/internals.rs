@@ -9,7 +9,7 @@ use crate::{
 
 /// The lengths of the payload and the header of the frame at the front of `bytes`.
 pub fn decode_header(bytes: &[u8], local: Role) -> Result<Option<(u64, usize)>, ProtocolError> {
-    decode::decode(bytes, local).map(|whole| whole.map(|(header, used)| (header.len, used)))
+    decode::decode(bytes, local, 0).map(|whole| whole.map(|(header, used)| (header.len, used)))
 }
 
 /// Unmasks `bytes` in place.

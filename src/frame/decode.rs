@@ -16,13 +16,15 @@ const MASK: u8 = 0x80;
 const LEN: u8 = 0x7F;
 
 /// Reads the header at the front of `bytes`, which an endpoint of role `local` has received. Returns it and its length;
-/// `Ok(None)` if it is not complete.
+/// `Ok(None)` if it is not complete. `defined` has the reserved bits that an extension defines for the first frame of a
+/// message.
 ///
 /// Checks every rule at the first byte that can break it, in the order of the bytes. So a header breaks the same rule
 /// however its bytes are cut.
-pub(crate) fn decode(bytes: &[u8], local: Role) -> Result<Option<(Header, usize)>, ProtocolError> {
+pub(crate) fn decode(bytes: &[u8], local: Role, defined: u8) -> Result<Option<(Header, usize)>, ProtocolError> {
     let Some(&first) = bytes.first() else { return Ok(None) };
-    if first & RESERVED != 0 {
+    let reserved = first & RESERVED;
+    if reserved != 0 && (reserved & !defined != 0 || !begins_message(first)) {
         return Err(ProtocolError::ReservedBits);
     }
     let opcode = OpCode::from_bits(first & OPCODE).ok_or(ProtocolError::UnknownOpCode(first & OPCODE))?;
@@ -67,10 +69,15 @@ pub(crate) fn decode(bytes: &[u8], local: Role) -> Result<Option<(Header, usize)
     };
 
     if !masked {
-        return Ok(Some((Header { is_final, opcode, len, key: [0; 4] }, after_len)));
+        return Ok(Some((Header { is_final, reserved, opcode, len, key: [0; 4] }, after_len)));
     }
     let Some(&key) = bytes[after_len..].first_chunk() else { return Ok(None) };
-    Ok(Some((Header { is_final, opcode, len, key }, after_len + key.len())))
+    Ok(Some((Header { is_final, reserved, opcode, len, key }, after_len + key.len())))
+}
+
+/// Whether a frame with this first byte begins a message.
+const fn begins_message(first: u8) -> bool {
+    matches!(OpCode::from_bits(first & OPCODE), Some(OpCode::Text | OpCode::Binary))
 }
 
 /// The first bytes of a header that is not complete.
@@ -88,9 +95,14 @@ impl PartialHeader {
     }
 
     /// Takes a header off the front of `input`, or all of `input` if the header is not complete.
-    pub(crate) fn decode(&mut self, input: &mut &mut [u8], local: Role) -> Result<Option<Header>, ProtocolError> {
+    pub(crate) fn decode(
+        &mut self,
+        input: &mut &mut [u8],
+        local: Role,
+        defined: u8,
+    ) -> Result<Option<Header>, ProtocolError> {
         if self.len == 0
-            && let Some((header, used)) = decode(input, local)?
+            && let Some((header, used)) = decode(input, local, defined)?
         {
             skip(input, used);
             return Ok(Some(header));
@@ -98,7 +110,7 @@ impl PartialHeader {
         let held = usize::from(self.len);
         let taken = input.len().min(MAX_HEADER - held);
         self.bytes[held..held + taken].copy_from_slice(&input[..taken]);
-        match decode(&self.bytes[..held + taken], local)? {
+        match decode(&self.bytes[..held + taken], local, defined)? {
             Some((header, used)) => {
                 skip(input, used - held);
                 self.len = 0;
@@ -133,7 +145,7 @@ mod tests {
                 bytes.extend(tail);
                 for local in [Role::Server, Role::Client] {
                     let theirs = FrameHeader::parse(&mut Cursor::new(&bytes));
-                    match decode(&bytes, local) {
+                    match decode(&bytes, local, 0) {
                         Ok(Some((header, used))) => {
                             let (their_header, their_len) = theirs.unwrap().unwrap();
                             assert_eq!(header.is_final, their_header.is_final);
@@ -151,16 +163,41 @@ mod tests {
         }
     }
 
+    /// RFC 7692 section 6: an extension defines a bit for the first frame of a message, and for no other frame.
+    #[test]
+    fn a_defined_bit_is_read_on_the_first_frame_of_a_message_only() {
+        for (first, defined) in (0..=u8::MAX).flat_map(|first| (0..8).map(move |bits| (first, bits << 4))) {
+            let (reserved, plain) = (first & RESERVED, first & !RESERVED);
+            let (read, of_plain) = [first, plain].map(|first| decode(&[first, 0], Role::Client, defined)).into();
+            let may_be_set = reserved & !defined == 0 && matches!(plain & OPCODE, 0x1 | 0x2);
+            match read {
+                Err(ProtocolError::ReservedBits) => assert!(reserved != 0 && !may_be_set, "{first:#x}, {defined:#x}"),
+                Ok(Some((header, _))) => {
+                    assert_eq!(header.reserved, reserved);
+                    assert_eq!(of_plain, Ok(Some((Header { reserved: 0, ..header }, 2))));
+                }
+                read => assert_eq!(read, of_plain, "{first:#x}, {defined:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_reserved_bit_is_refused_at_the_first_byte() {
+        for first in [0xC9, 0xC0, 0x48, 0xA1, 0xD1, 0xC3] {
+            assert_eq!(decode(&[first], Role::Server, 0x40), Err(ProtocolError::ReservedBits), "{first:#x}");
+        }
+    }
+
     #[test]
     fn a_header_in_pieces_reads_as_the_whole() {
         let whole = [0x82, 0xFF, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4, 0xAA];
-        let (expected, used) = decode(&whole, Role::Server).unwrap().unwrap();
+        let (expected, used) = decode(&whole, Role::Server, 0).unwrap().unwrap();
         for split in 0..used {
             let mut partial = PartialHeader::EMPTY;
             let (mut first, mut second) = (whole[..split].to_vec(), whole[split..].to_vec());
-            assert_eq!(partial.decode(&mut first.as_mut_slice(), Role::Server), Ok(None));
+            assert_eq!(partial.decode(&mut first.as_mut_slice(), Role::Server, 0), Ok(None));
             let mut rest = second.as_mut_slice();
-            assert_eq!(partial.decode(&mut rest, Role::Server), Ok(Some(expected)));
+            assert_eq!(partial.decode(&mut rest, Role::Server, 0), Ok(Some(expected)));
             assert_eq!(rest, [0xAA]);
         }
     }

@@ -39,7 +39,7 @@ pub(crate) fn decode(bytes: &[u8], local: Role) -> Option<(Header, usize)> {
     };
     let (key, used) =
         if is_masked { (*bytes.get(after_len..)?.first_chunk()?, after_len + 4) } else { ([0; 4], after_len) };
-    Some((Header { is_final: true, opcode, len, key }, used))
+    Some((Header { is_final: true, reserved: 0, opcode, len, key }, used))
 }
 
 /// Fast path of [`encode`](super::encode::encode) for a server's whole message of up to 65,535 bytes. Asks `room` once
@@ -99,7 +99,7 @@ mod tests {
                 let bytes = [&first_two.to_be_bytes()[..], &tail].concat();
                 for (len, local) in (0..=14).flat_map(|len| [(len, Role::Server), (len, Role::Client)]) {
                     let bytes = &bytes[..len];
-                    let expected = frame::decode::decode(bytes, local).ok().flatten().filter(|(header, _)| {
+                    let expected = frame::decode::decode(bytes, local, 0).ok().flatten().filter(|(header, _)| {
                         matches!(header.opcode, OpCode::Text | OpCode::Binary) && header.is_final
                     });
                     assert_eq!(decode(bytes, local), expected, "{bytes:x?} to a {local:?}");

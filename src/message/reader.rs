@@ -44,6 +44,8 @@ impl Item<'_> {
 pub(crate) struct Reader {
     /// The role of the local party.
     role: Role,
+    /// The reserved bits that an extension defines.
+    defined: u8,
     header: PartialHeader,
     /// The frame whose payload is not complete.
     frame: Option<OpenFrame>,
@@ -97,6 +99,7 @@ impl Reader {
         let has_fast_path = config.delivery == Delivery::Messages && config.max_fragments > 0;
         Self {
             role,
+            defined: 0,
             header: PartialHeader::EMPTY,
             frame: None,
             message: None,
@@ -186,7 +189,7 @@ impl Reader {
         loop {
             let frame = match &mut self.frame {
                 Some(frame) => frame,
-                None => match self.header.decode(input, self.role)? {
+                None => match self.header.decode(input, self.role, self.defined)? {
                     Some(header) => self.begin_frame(&header, config)?,
                     None => return Ok(None),
                 },
@@ -250,7 +253,7 @@ impl Reader {
             };
             message.admit_frame(header.len, config)?;
         }
-        let &Header { opcode, is_final, len: remaining, key } = header;
+        let &Header { opcode, is_final, len: remaining, key, .. } = header;
         Ok(self.frame.insert(OpenFrame { opcode, is_final, remaining, key }))
     }
 
