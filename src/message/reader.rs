@@ -55,8 +55,9 @@ pub(crate) struct Reader {
     control: Option<Box<ControlPart>>,
     /// `header`, `frame` or `message` is in progress.
     is_mid_message: bool,
-    /// Payloads shorter than this may take the fast path; 0 switches it off.
-    fast_path_below: u64,
+    /// Payloads shorter than this may take the fast path; 0 switches it off. In 4 bytes, to save memory: a longer
+    /// payload gains nothing by it.
+    fast_path_below: u32,
 }
 
 /// Boxed: few control frames straddle two inputs.
@@ -105,7 +106,7 @@ impl Reader {
             message: None,
             control: None,
             is_mid_message: false,
-            fast_path_below: if has_fast_path { limit.saturating_add(1) } else { 0 },
+            fast_path_below: if has_fast_path { u32::try_from(limit.saturating_add(1)).unwrap_or(u32::MAX) } else { 0 },
         }
     }
 
@@ -152,7 +153,7 @@ impl Reader {
             return None;
         }
         let (header, used) = fast::decode(input, self.role)?;
-        if header.len >= self.fast_path_below || header.len > (input.len() - used) as u64 {
+        if header.len >= u64::from(self.fast_path_below) || header.len > (input.len() - used) as u64 {
             return None;
         }
         let payload = &mut input.split_off_mut(..used + header.len as usize)?[used..];
