@@ -6,6 +6,8 @@ mod close_frame;
 mod config;
 mod connection;
 mod conversions;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod error;
 mod event;
 mod frame;

@@ -1,0 +1,266 @@
+//! Plain messages to compressed ones: RFC 7692 section 7.2.1.
+
+use super::{
+    compressor::{Compressor, Kind, Owner},
+    engines::{Engines, MAX_PIECE},
+    history::History,
+};
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// The sending direction of a connection: what its messages may refer back to.
+///
+/// Memory: with context takeover the history, at most 2^bits bytes, and none without.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    history: History,
+    /// Messages refer to earlier ones.
+    has_takeover: bool,
+    /// The level of compression, 1 to 9.
+    level: u8,
+    /// The bits of the window that the peer has, 8 to 15.
+    window: u8,
+    /// The compressor that has seen exactly the messages of this connection.
+    owner: Owner,
+}
+
+/// The longest payload for which a compressor goes on with what it has seen. For a longer one it is reset: it would
+/// search its whole window, which costs more than the history is worth.
+const MAX_GOING_ON: usize = 4 << 10;
+
+/// Of a longer payload than [`MAX_PIECE`], so much is compressed first. The rest is not if this part does not lose a
+/// sixteenth.
+const SAMPLE: usize = 16 << 10;
+
+/// What the result of a flush ends with. The last frame of a message goes without it.
+const MARKER: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+
+/// The room for the end of a flush. With fewer than 6 bytes the library writes one marker after the other.
+const MIN_ROOM: usize = 64;
+
+/// The most bytes in a stored block.
+const MAX_STORED: usize = u16::MAX as usize;
+
+impl Sending {
+    /// `level` is 1 to 9. `window`, 8 to 15, is that of the peer. 2^`history` bytes are kept; `None` is no context
+    /// takeover.
+    pub(crate) fn new(level: u8, window: u8, history: Option<u8>) -> Self {
+        // A number for each connection: it may move between loops, which have compressors of their own.
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let sender = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            history: history.map_or(History::NONE, |bits| History::new(bits.min(window))),
+            has_takeover: history.is_some(),
+            level,
+            window,
+            owner: Owner { sender, messages: 0 },
+        }
+    }
+
+    /// The memory on the heap, in bytes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.history.held_bytes()
+    }
+
+    /// Compresses the payload of a whole message, which is to be sent in one frame with RSV1. `None` if it is not
+    /// shorter, or if there is no memory for a compressor: then send it as it is, and nothing has changed.
+    ///
+    /// The result is in the memory of `engines`, or its own if it is longer than 64 KiB.
+    pub(crate) fn compress<'e>(&mut self, engines: &'e mut Engines, payload: &[u8]) -> Option<Cow<'e, [u8]>> {
+        let (compressor, scratch) = self.compressor(engines, payload.len())?;
+        let mut result = compress(compressor, payload, scratch)?;
+        cut_marker(&mut result);
+        self.push(payload);
+        if self.has_takeover {
+            compressor.set_owner(self.owner);
+        }
+        Some(result)
+    }
+
+    /// Compresses the payload of one fragment of a message whose first frame has RSV1. Random bytes become a little
+    /// longer: 5 bytes per 64 KiB.
+    pub(crate) fn compress_fragment<'e>(
+        &mut self,
+        engines: &'e mut Engines,
+        payload: &[u8],
+        is_last: bool,
+    ) -> Cow<'e, [u8]> {
+        if payload.is_empty() {
+            // Section 7.2.3.6: an empty block, of which only the marker was cut.
+            return Cow::Borrowed(if is_last { &[0] } else { &[] });
+        }
+        let compressed = self
+            .compressor(engines, payload.len())
+            .and_then(|(compressor, scratch)| Some((compress(compressor, payload, scratch)?, compressor)));
+        self.push(payload);
+        let Some((mut result, compressor)) = compressed else {
+            return Cow::Owned(stored(payload, is_last));
+        };
+        if self.has_takeover {
+            compressor.set_owner(self.owner);
+        }
+        if is_last {
+            cut_marker(&mut result);
+        }
+        result
+    }
+
+    /// Whether the peer can inflate what [`compress_alone`] has made of a payload of `len` bytes.
+    pub(crate) fn can_take_shared(&self, len: usize) -> bool {
+        self.window == 15 || len <= 1 << self.window
+    }
+
+    /// Notes that a message has been sent that [`compress_alone`] has compressed.
+    pub(crate) fn push(&mut self, payload: &[u8]) {
+        self.owner.messages += 1;
+        // Without memory it has forgotten all, and need not refer to anything.
+        let _ = self.history.push(payload);
+    }
+
+    /// Forgets what has been sent, and gives back its memory: no message need refer to an earlier one.
+    pub(crate) fn forget(&mut self) {
+        self.history.clear();
+    }
+
+    /// A compressor for a payload of `len` bytes, and memory for the result. It has seen nothing that the peer has not,
+    /// and refers to nothing that is out of the window of the peer.
+    fn compressor<'e>(&self, engines: &'e mut Engines, len: usize) -> Option<(&'e mut Compressor, &'e mut [u8])> {
+        if self.has_takeover && len <= MAX_GOING_ON {
+            let goes_on = engines.position(|compressor| {
+                let (kind, seen) = (compressor.kind(), compressor.seen() + len as u64);
+                let fits = kind.bits == self.window.max(9) || self.is_in_window(seen);
+                compressor.is_of(self.owner) && kind.level == self.level && fits
+            });
+            if let Some(at) = goes_on {
+                return engines.compressor(at);
+            }
+        }
+        // A smaller window is one more compressor. Text that is not longer than the window does without.
+        let is_short = self.is_in_window((self.history.len() + len) as u64);
+        let bits = if is_short { 15 } else { self.window.max(9) };
+        let at = engines.position_of(Kind { level: self.level, bits })?;
+        let (compressor, scratch) = engines.compressor(at)?;
+        compressor.prime(&self.history);
+        Some((compressor, scratch))
+    }
+
+    /// Whether no two of `len` bytes in a row are farther apart than the window of the peer.
+    ///
+    /// A compressor of w bits keeps to 2^w - 262, so that one of 9 bits serves a window of 8.
+    fn is_in_window(&self, len: u64) -> bool {
+        len <= 1 << self.window
+    }
+}
+
+/// Compresses the payload of a message that many connections send, without a history. `None` as with
+/// [`Sending::compress`].
+///
+/// Each of them may send the result if [`Sending::can_take_shared`], and has to [note](Sending::push) it.
+pub(crate) fn compress_alone<'e>(engines: &'e mut Engines, level: u8, payload: &[u8]) -> Option<Cow<'e, [u8]>> {
+    let at = engines.position_of(Kind { level, bits: 15 })?;
+    let (compressor, scratch) = engines.compressor(at)?;
+    compressor.prime(&History::NONE);
+    let mut result = compress(compressor, payload, scratch)?;
+    cut_marker(&mut result);
+    Some(result)
+}
+
+/// Compresses `payload`, with the marker of a flush at the end. `None` if the result without the marker is not shorter,
+/// or if there is no memory for it.
+fn compress<'e>(compressor: &mut Compressor, payload: &[u8], scratch: &'e mut [u8]) -> Option<Cow<'e, [u8]>> {
+    let most = payload.len() + MARKER.len();
+    let mut output = Output { scratch, memory: Vec::new(), len: 0, most };
+    if payload.len() > MAX_PIECE {
+        let (sample, rest) = payload.split_at(SAMPLE);
+        output.compress(compressor, sample)?;
+        if output.len > SAMPLE / 16 * 15 {
+            return None;
+        }
+        output.compress(compressor, rest)?;
+    } else {
+        output.compress(compressor, payload)?;
+    }
+    Some(output.into_result())
+}
+
+/// The result of a compressor so far.
+struct Output<'e> {
+    scratch: &'e mut [u8],
+    /// Used instead of `scratch` once that is too small.
+    memory: Vec<u8>,
+    len: usize,
+    /// A result of this length is not shorter than the payload.
+    most: usize,
+}
+
+impl<'e> Output<'e> {
+    /// Compresses and flushes `payload`. `None` if the result is not shorter, or if there is no memory for it.
+    fn compress(&mut self, compressor: &mut Compressor, mut payload: &[u8]) -> Option<()> {
+        loop {
+            let end = self.room_for_flush()?;
+            let output = if self.memory.is_empty() { &mut *self.scratch } else { &mut self.memory };
+            self.len += compressor.compress(&mut payload, &mut output[self.len..end])?;
+            if self.len >= self.most {
+                return None;
+            }
+            // What is exactly full may be the beginning of more.
+            if payload.is_empty() && self.len < end {
+                return Some(());
+            }
+        }
+    }
+
+    /// The end of the room for a part of the result, which is moved if that is too small; `None` without memory.
+    fn room_for_flush(&mut self) -> Option<usize> {
+        let room = if self.memory.is_empty() { self.scratch.len() } else { self.memory.len() };
+        let useful = self.most + MIN_ROOM;
+        if room - self.len >= MIN_ROOM {
+            return Some(room.min(useful));
+        }
+        let longer = (2 * room).min(useful);
+        if self.memory.is_empty() {
+            self.memory.try_reserve_exact(longer).ok()?;
+            self.memory.extend_from_slice(&self.scratch[..self.len]);
+        } else {
+            self.memory.try_reserve_exact(longer - room).ok()?;
+        }
+        self.memory.resize(longer, 0);
+        Some(longer)
+    }
+
+    fn into_result(mut self) -> Cow<'e, [u8]> {
+        if self.memory.is_empty() {
+            return Cow::Borrowed(&self.scratch[..self.len]);
+        }
+        self.memory.truncate(self.len);
+        Cow::Owned(self.memory)
+    }
+}
+
+/// Section 7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
+fn cut_marker(result: &mut Cow<'_, [u8]>) {
+    debug_assert!(result.ends_with(&MARKER), "a flush ends with its marker");
+    let len = result.len() - MARKER.len();
+    match result {
+        Cow::Borrowed(bytes) => *bytes = &bytes[..len],
+        Cow::Owned(bytes) => bytes.truncate(len),
+    }
+}
+
+/// `payload` in stored blocks.
+fn stored(payload: &[u8], is_last: bool) -> Vec<u8> {
+    let blocks = payload.len().div_ceil(MAX_STORED);
+    let mut result = Vec::with_capacity(payload.len() + 5 * blocks + usize::from(is_last));
+    for block in payload.chunks(MAX_STORED) {
+        let len = block.len() as u16;
+        result.push(0);
+        result.extend(len.to_le_bytes());
+        result.extend((!len).to_le_bytes());
+        result.extend(block);
+    }
+    // An empty block behind them, without its marker.
+    result.extend(is_last.then_some(0));
+    result
+}

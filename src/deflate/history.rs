@@ -1,0 +1,62 @@
+//! The last plain text of one direction.
+
+use std::collections::{TryReserveError, VecDeque};
+
+/// The last bytes of the plain text of one direction: what a message may refer back to. It holds as many bytes as have
+/// passed, at most those of the window, and its memory is the next power of two.
+#[derive(Debug)]
+pub(crate) struct History {
+    bytes: VecDeque<u8>,
+    /// The size of the window in bytes: a power of two, or 0, with which nothing is kept.
+    window: u16,
+}
+
+/// The smallest memory, in bytes.
+const MIN_MEMORY: usize = 64;
+
+impl History {
+    /// Keeps nothing.
+    pub(crate) const NONE: Self = Self { bytes: VecDeque::new(), window: 0 };
+
+    /// Keeps 2^`bits` bytes, which are 8 to 15. Takes no memory yet.
+    pub(crate) const fn new(bits: u8) -> Self {
+        assert!(8 <= bits && bits <= 15, "RFC 7692 has windows of 8 to 15 bits");
+        Self { bytes: VecDeque::new(), window: 1 << bits }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The bytes, oldest first.
+    pub(crate) fn as_slices(&self) -> [&[u8]; 2] {
+        let (first, second) = self.bytes.as_slices();
+        [first, second]
+    }
+
+    /// The memory on the heap, in bytes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Appends `text`. Without memory for it, forgets everything.
+    pub(crate) fn push(&mut self, text: &[u8]) -> Result<(), TryReserveError> {
+        let window = usize::from(self.window);
+        let text = &text[text.len().saturating_sub(window)..];
+        let excess = (self.bytes.len() + text.len()).saturating_sub(window);
+        self.bytes.drain(..excess);
+        let needed = self.bytes.len() + text.len();
+        if needed > self.bytes.capacity() {
+            let memory = needed.next_power_of_two().max(MIN_MEMORY);
+            self.bytes.try_reserve_exact(memory - self.bytes.len()).inspect_err(|_| self.clear())?;
+            debug_assert_eq!(self.bytes.capacity(), memory, "an exact reservation takes what was asked for");
+        }
+        self.bytes.extend(text);
+        Ok(())
+    }
+
+    /// Forgets everything, and gives back the memory.
+    pub(crate) fn clear(&mut self) {
+        self.bytes = VecDeque::new();
+    }
+}

@@ -1,0 +1,299 @@
+//! Compressed messages to plain ones: RFC 7692 section 7.2.2.
+
+use super::{
+    engines::{Engines, INFLATER, MAX_PIECE, prime},
+    history::History,
+};
+use std::{collections::TryReserveError, fmt, mem};
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+/// The receiving direction of a connection: what messages may refer back to, and the message in progress.
+///
+/// Memory: between messages the history, at most 2^bits bytes with context takeover and none without. In a message, up
+/// to 4 KiB of compressed bytes as they came; with more, an inflater of 46 KiB, and without takeover 2^bits bytes of
+/// the message so far.
+pub(crate) struct Receiving {
+    /// The plain text that the next block may refer to. It grows as pieces are handed out.
+    history: History,
+    /// Messages may refer to earlier ones.
+    has_takeover: bool,
+    /// Compressed bytes, of which `fed` have been inflated.
+    held: Vec<u8>,
+    fed: usize,
+    /// Belongs to the message from its first inflated byte to its end.
+    inflater: Option<Box<Inflate>>,
+    stage: Stage,
+    /// The last call of the inflater has left room, so that nothing more comes of what it has taken.
+    is_drained: bool,
+    /// The plain bytes of the message so far.
+    size: u64,
+    /// What ends the connection, once the bytes before it have been handed out.
+    error: Option<InflateError>,
+}
+
+/// What ends with the bytes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing: more will come, and these bytes can wait for it.
+    Later,
+    /// Nothing that the inflater knows, but their plain text is wanted: the frame ends, and chunks are handed out.
+    Now,
+    /// The message.
+    Last,
+}
+
+/// What comes of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step<'e> {
+    /// Plain text: 1 to 65,536 bytes. More may come of the same input.
+    Piece(&'e [u8]),
+    /// All input has been taken, and what comes of it has been handed out.
+    NeedsInput,
+    /// The last plain text of the message, which may be empty: the message is whole.
+    End(&'e [u8]),
+}
+
+/// Why a message cannot be inflated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InflateError {
+    /// The payload is not DEFLATE, refers to what was never sent, or ends within a block.
+    Corrupt,
+    /// The plain text has more bytes than the limit: this many at least.
+    TooLarge {
+        /// The bytes that have been inflated.
+        size: u64,
+    },
+    /// There is no memory for it.
+    NoMemory,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// No byte of the message has been inflated.
+    Empty,
+    Blocks,
+    /// A final block has ended with the last byte. Section 7.2.3.4 allows more blocks.
+    Ended,
+    /// All payload has been taken, and this many bytes of [`TAIL`].
+    Tail(usize),
+}
+
+/// Section 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message." The final
+/// block behind them ends the stream, but only if a block can begin there: if the message is whole.
+const TAIL: [u8; 6] = [0x00, 0x00, 0xFF, 0xFF, 0x03, 0x00];
+
+/// So many compressed bytes make an inflater worth its memory, unless the message ends before.
+pub(crate) const MAX_HELD: usize = 4 << 10;
+
+impl Receiving {
+    /// `bits`, 8 to 15, is the window that the peer keeps to.
+    pub(crate) const fn new(bits: u8, has_takeover: bool) -> Self {
+        Self {
+            history: History::new(bits),
+            has_takeover,
+            held: Vec::new(),
+            fed: 0,
+            inflater: None,
+            stage: Stage::Empty,
+            is_drained: true,
+            size: 0,
+            error: None,
+        }
+    }
+
+    /// The memory on the heap, in bytes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let inflater = if self.inflater.is_some() { INFLATER } else { 0 };
+        self.history.held_bytes() + self.held.capacity() + inflater
+    }
+
+    /// The plain bytes of the message in progress so far.
+    pub(crate) const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Keeps compressed bytes for the next [`step`](Self::step): the rest of an input after a
+    /// [piece](Step::Piece), if the input cannot wait for the next piece to be wanted.
+    pub(crate) fn hold(&mut self, bytes: &[u8]) -> Result<(), InflateError> {
+        self.held.try_reserve(bytes.len())?;
+        self.held.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Inflates from what is held and the front of `input`, until there are 64 KiB, the input is used up, or the
+    /// message ends. `due` says what ends with the input. `limit` is the most bytes of plain text in a message.
+    ///
+    /// Call it again with the rest of the input and the same `due` after a [`Step::Piece`]. Pieces and errors are the
+    /// same for any division of the payload into inputs, apart from where a piece ends. After an error no further
+    /// message can be inflated.
+    pub(crate) fn step<'e>(
+        &mut self,
+        engines: &'e mut Engines,
+        input: &mut &[u8],
+        due: Due,
+        limit: u64,
+    ) -> Result<Step<'e>, InflateError> {
+        if let Some(error) = self.error {
+            if let Some(inflater) = self.inflater.take() {
+                engines.give_back(inflater);
+            }
+            return Err(error);
+        }
+        if self.inflater.is_none() && due == Due::Later && self.held.len() + input.len() < MAX_HELD {
+            self.hold(mem::take(input))?;
+            return Ok(Step::NeedsInput);
+        }
+        let mut inflater = match self.inflater.take() {
+            Some(inflater) => inflater,
+            // An empty payload is no DEFLATE, yet peers send it for an empty message.
+            None if self.held.is_empty() && input.is_empty() => {
+                return Ok(if due == Due::Last { Step::End(&[]) } else { Step::NeedsInput });
+            }
+            None => engines.take_inflater(&self.history).ok_or(InflateError::NoMemory)?,
+        };
+        let scratch = engines.scratch().ok_or(InflateError::NoMemory)?;
+        let (len, pause) = self.inflate(&mut inflater, &mut scratch[..MAX_PIECE], input, due == Due::Last, limit);
+        if pause == Pause::End {
+            engines.give_back(inflater);
+            let piece = engines.filled(len);
+            self.end(piece)?;
+            return Ok(Step::End(piece));
+        }
+        self.inflater = Some(inflater);
+        if len > 0 {
+            let piece = engines.filled(len);
+            self.history.push(piece)?;
+            return Ok(Step::Piece(piece));
+        }
+        match pause {
+            Pause::Failed => self.step(engines, input, due, limit),
+            Pause::Full | Pause::NeedsInput | Pause::End => Ok(Step::NeedsInput),
+        }
+    }
+
+    /// Inflates to the front of `output`. Returns the number of bytes there, and why it stops.
+    fn inflate(
+        &mut self,
+        inflater: &mut Inflate,
+        output: &mut [u8],
+        input: &mut &[u8],
+        is_last: bool,
+        limit: u64,
+    ) -> (usize, Pause) {
+        let mut len = 0;
+        while len < output.len() {
+            if self.is_drained && self.next_bytes(input).is_empty() {
+                match self.stage {
+                    _ if !is_last => return (len, Pause::NeedsInput),
+                    Stage::Empty | Stage::Ended => return (len, Pause::End),
+                    Stage::Blocks => self.stage = Stage::Tail(0),
+                    Stage::Tail(_) => return (len, self.fail(InflateError::Corrupt)),
+                }
+                continue;
+            }
+            if self.stage == Stage::Ended {
+                // The blocks behind may refer to those before, which are in the history once they are handed out.
+                if len > 0 {
+                    return (len, Pause::Full);
+                }
+                prime(inflater, &self.history);
+                self.stage = Stage::Blocks;
+            }
+            // One byte over the limit is enough to know.
+            let allowed = limit.saturating_sub(self.size).saturating_add(1);
+            let room = usize::try_from(allowed).unwrap_or(usize::MAX).min(output.len() - len);
+            let (taken, made) = (inflater.total_in(), inflater.total_out());
+            let bytes = self.next_bytes(input);
+            let result = inflater.decompress(bytes, &mut output[len..len + room], InflateFlush::NoFlush);
+            let (taken, made) = ((inflater.total_in() - taken) as usize, (inflater.total_out() - made) as usize);
+            self.is_drained = made < room;
+            self.advance(taken, input);
+            len += made;
+            self.size += made as u64;
+            if self.size > limit {
+                // All that is allowed is handed out, however the payload came.
+                return (len - 1, self.fail(InflateError::TooLarge { size: self.size }));
+            }
+            match (result, self.stage) {
+                (Ok(Status::StreamEnd), Stage::Tail(taken)) if taken == TAIL.len() => return (len, Pause::End),
+                (Err(_), _) | (Ok(Status::StreamEnd), Stage::Tail(_)) => {
+                    return (len, self.fail(InflateError::Corrupt));
+                }
+                (Ok(Status::StreamEnd), _) => (self.stage, self.is_drained) = (Stage::Ended, true),
+                (Ok(Status::Ok | Status::BufError), Stage::Empty) => self.stage = Stage::Blocks,
+                (Ok(Status::Ok | Status::BufError), _) => {}
+            }
+        }
+        (len, Pause::Full)
+    }
+
+    /// The compressed bytes to inflate next.
+    fn next_bytes<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
+        match self.stage {
+            Stage::Tail(taken) => &TAIL[taken..],
+            Stage::Empty | Stage::Blocks | Stage::Ended if self.held.is_empty() => input,
+            Stage::Empty | Stage::Blocks | Stage::Ended => &self.held[self.fed..],
+        }
+    }
+
+    /// Takes off the first `n` bytes of [`next_bytes`](Self::next_bytes).
+    fn advance(&mut self, n: usize, input: &mut &[u8]) {
+        match &mut self.stage {
+            Stage::Tail(taken) => *taken += n,
+            Stage::Empty | Stage::Blocks | Stage::Ended if self.held.is_empty() => *input = &input[n..],
+            Stage::Empty | Stage::Blocks | Stage::Ended => {
+                self.fed += n;
+                if self.fed == self.held.len() {
+                    (self.held, self.fed) = (Vec::new(), 0);
+                }
+            }
+        }
+    }
+
+    const fn fail(&mut self, error: InflateError) -> Pause {
+        self.error = Some(error);
+        Pause::Failed
+    }
+
+    /// Ends the message with `piece`.
+    fn end(&mut self, piece: &[u8]) -> Result<(), InflateError> {
+        (self.stage, self.is_drained, self.size) = (Stage::Empty, true, 0);
+        if self.has_takeover {
+            self.history.push(piece)?;
+        } else {
+            self.history.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Why the inflater stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    /// The output has to be handed out first.
+    Full,
+    NeedsInput,
+    End,
+    /// An error is due, behind the output.
+    Failed,
+}
+
+impl From<TryReserveError> for InflateError {
+    fn from(_: TryReserveError) -> Self {
+        Self::NoMemory
+    }
+}
+
+/// Without the text of the peer.
+impl fmt::Debug for Receiving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiving")
+            .field("history", &self.history.len())
+            .field("has_takeover", &self.has_takeover)
+            .field("held", &(self.held.len() - self.fed))
+            .field("stage", &self.stage)
+            .field("size", &self.size)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
