@@ -1,5 +1,7 @@
 //! The configuration of a connection: limits, timeouts, choices.
 
+#[cfg(feature = "deflate")]
+use crate::deflate::Deflate;
 use std::time::{Duration, SystemTime};
 
 /// The form in which messages are handed out.
@@ -139,6 +141,9 @@ pub struct Config {
     /// assert!(answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"));
     /// ```
     pub date: Option<fn() -> SystemTime>,
+    /// Compression by permessage-deflate: a server agrees to it, a client offers it. Default `None`.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<Deflate>,
     /// How long the peer's part of the opening handshake may take, counted from the beginning of the connection: the
     /// request on a server, the response on a client. Then a server answers 408, if a request has begun. Default 10 s.
     pub opening_timeout: Option<Duration>,
@@ -222,6 +227,8 @@ impl Default for Config {
             close_reply: CloseReply::Automatic,
             plain_http: false,
             date: None,
+            #[cfg(feature = "deflate")]
+            deflate: None,
             opening_timeout: Some(Duration::from_secs(10)),
             accept_timeout: Some(Duration::from_secs(30)),
             ping_interval: Some(Duration::from_secs(20)),

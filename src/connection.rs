@@ -21,10 +21,12 @@ pub use read::BytesRead;
 pub use receive::Hold;
 pub use transport::SocketAction;
 
+#[cfg(feature = "deflate")]
+use crate::deflate::AgreedDeflate;
 use crate::{
     config::Config,
     event::Disconnect,
-    handshake::{Connect, response_reader::ResponseReader},
+    handshake::{Connect, Terms, response_reader::ResponseReader},
     random::Random,
     role::Role,
     state::{Action, Party, Phase, State, Transition, TransitionError},
@@ -63,6 +65,8 @@ pub struct Connection {
     role: Role,
     config: Arc<Config>,
     subprotocol: Option<Box<str>>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<AgreedDeflate>,
     /// The phase.
     progress: Progress,
     /// From the peer's bytes to events.
@@ -85,7 +89,7 @@ impl Connection {
     /// The server's end of a new connection. The request comes in as bytes.
     #[must_use]
     pub fn server(config: Arc<Config>, now: Instant) -> Self {
-        Self::new(Role::Server, Phase::Idle, Incoming::request(), None, None, config, now)
+        Self::new(Role::Server, Phase::Idle, Incoming::request(), None, Terms::default(), config, now)
     }
 
     /// The client's end of a new connection. The request is queued.
@@ -109,8 +113,9 @@ impl Connection {
         let mut random = connect.random();
         let key = data_encoding::BASE64.encode(&random.nonce());
         let incoming = Incoming::response(ResponseReader::new(connect, &key));
-        let mut connection = Self::new(Role::Client, Phase::Idle, incoming, Some(random), None, config, now);
-        connection.outgoing.write_head(|head| connect.encode(&key, head));
+        let mut connection =
+            Self::new(Role::Client, Phase::Idle, incoming, Some(random), Terms::default(), config, now);
+        connection.outgoing.write_head(|head| connect.encode(&key, &connection.config, head));
         connection.transition(Party::Client, Action::Open);
         connection.stamp(now);
         connection
@@ -122,14 +127,16 @@ impl Connection {
         phase: Phase,
         incoming: Incoming,
         random: Option<Random>,
-        subprotocol: Option<Box<str>>,
+        terms: Terms,
         config: Arc<Config>,
         now: Instant,
     ) -> Self {
         Self {
             role,
             config,
-            subprotocol,
+            subprotocol: terms.subprotocol.map(String::into_boxed_str),
+            #[cfg(feature = "deflate")]
+            deflate: terms.deflate,
             progress: Progress::new(phase),
             incoming,
             outgoing: Outgoing::new(random),
@@ -206,6 +213,20 @@ impl Connection {
         self.subprotocol.as_deref()
     }
 
+    /// What both parties agreed on for permessage-deflate; `None` before the answer, or if nothing is compressed.
+    ///
+    /// ```
+    /// # use statesocket::{Config, Connection};
+    /// # use std::{sync::Arc, time::Instant};
+    /// let connection = Connection::server(Arc::new(Config::default()), Instant::now());
+    /// assert_eq!(connection.deflate(), None);
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn deflate(&self) -> Option<AgreedDeflate> {
+        self.deflate
+    }
+
     /// The end of the connection, once its [`Event::Disconnect`](crate::Event::Disconnect) has been handed out. With
     /// [`CloseReply::Manual`](crate::CloseReply::Manual) it gets our own Close as soon as that is sent.
     #[must_use]
@@ -265,6 +286,15 @@ impl Connection {
     /// Checks that the table allows the local party `action`; changes nothing.
     const fn check(&self, action: Action) -> Result<(), TransitionError> {
         self.progress.check(self.local_party(), action)
+    }
+
+    /// Keeps what the opening handshake has agreed on.
+    fn adopt(&mut self, terms: Terms) {
+        self.subprotocol = terms.subprotocol.map(String::into_boxed_str);
+        #[cfg(feature = "deflate")]
+        {
+            self.deflate = terms.deflate;
+        }
     }
 
     /// The marks of the output.

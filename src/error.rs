@@ -4,10 +4,14 @@
 //! fault of the peer is never an `Err`. It is a [`ProtocolError`] or a [`HandshakeError`] in the
 //! [`Cause`](crate::Cause) of the one [`Disconnect`](crate::Disconnect).
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod handshake;
 mod local;
 mod protocol;
 
+#[cfg(feature = "deflate")]
+pub use deflate::InvalidDeflate;
 pub use handshake::HandshakeError;
 #[cfg(feature = "serde")]
 pub use local::SendJsonError;

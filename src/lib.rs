@@ -36,6 +36,10 @@ pub use close_code::CloseCode;
 pub use close_frame::CloseFrame;
 pub use config::{CloseReply, Config, Delivery};
 pub use connection::{Agreed, BytesRead, Connection, Hold, SocketAction};
+#[cfg(feature = "deflate")]
+pub use deflate::{AgreedDeflate, Deflate, Window};
+#[cfg(feature = "deflate")]
+pub use error::InvalidDeflate;
 #[cfg(feature = "serde")]
 pub use error::SendJsonError;
 pub use error::{

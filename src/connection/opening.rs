@@ -1,11 +1,13 @@
 //! Opening: the application's answer to a request, and handshakes that were done elsewhere.
 
 use super::{Connection, Incoming, transport::Ending};
+#[cfg(feature = "deflate")]
+use crate::deflate::AgreedDeflate;
 use crate::{
     config::Config,
     error::{AcceptError, HandshakeError, RejectError, SetConfigError},
     event::Cause,
-    handshake::{Accept, Request, Response},
+    handshake::{Accept, Request, Response, Terms},
     message::reader::Reader,
     random::Random,
     role::Role,
@@ -13,8 +15,7 @@ use crate::{
 };
 use std::{sync::Arc, time::Instant};
 
-/// The result of an opening handshake that was done elsewhere. The default is no subprotocol. Extensions cannot be
-/// agreed on.
+/// The result of an opening handshake that was done elsewhere. The default is no subprotocol and no extension.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Agreed {
@@ -22,10 +23,14 @@ pub struct Agreed {
     pub subprotocol: Option<String>,
     /// The seed of all randomness, for tests; see [`Connect::seed`](crate::handshake::Connect::seed).
     pub seed: Option<[u8; 32]>,
+    /// What is agreed on for permessage-deflate, if it is; see [`handshake::deflate`](crate::handshake::deflate).
+    /// [`Config::deflate`] has the choices of this end; the default ones if it is `None`.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<AgreedDeflate>,
 }
 
 impl Agreed {
-    /// No subprotocol.
+    /// No subprotocol, no extension.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -42,6 +47,14 @@ impl Agreed {
     #[must_use]
     pub const fn seed(mut self, seed: [u8; 32]) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Sets what is agreed on for permessage-deflate.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn deflate(mut self, deflate: AgreedDeflate) -> Self {
+        self.deflate = Some(deflate);
         self
     }
 }
@@ -70,8 +83,12 @@ impl Connection {
             Role::Client => Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed)),
             Role::Server => None,
         };
-        let subprotocol = agreed.subprotocol.map(String::into_boxed_str);
-        Self::new(role, Phase::Open, incoming, random, subprotocol, config, now)
+        let terms = Terms {
+            subprotocol: agreed.subprotocol,
+            #[cfg(feature = "deflate")]
+            deflate: agreed.deflate,
+        };
+        Self::new(role, Phase::Open, incoming, random, terms, config, now)
     }
 
     /// The request that waits for its answer, on a server; `None` if there is none.
@@ -154,8 +171,8 @@ impl Connection {
             return Err(AcceptError::TransportLost);
         }
         let request = self.incoming.pending_request().expect("a request waits in phase Requested");
-        let subprotocol = self.outgoing.write_head(|head| accept.respond(request, head))?;
-        self.subprotocol = subprotocol.map(String::into_boxed_str);
+        let terms = self.outgoing.write_head(|head| accept.respond(request, &self.config, head))?;
+        self.adopt(terms);
         self.incoming.open(Reader::new(self.role, &self.config));
         self.transition(Party::Application, Action::Accept);
         Ok(())

@@ -266,9 +266,9 @@ impl Connection {
     #[cold]
     fn on_answer(&mut self, answer: Answer) -> Event<'static> {
         match answer {
-            Answer::Accepted { response, subprotocol } => {
+            Answer::Accepted { response, terms } => {
                 self.incoming.open(Reader::new(self.role, &self.config));
-                self.subprotocol = subprotocol.map(String::into_boxed_str);
+                self.adopt(terms);
                 self.transition(Party::Application, Action::Accept);
                 Event::Accepted(Box::new(response))
             }

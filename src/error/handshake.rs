@@ -1,5 +1,7 @@
 //! Faults of the peer in the opening handshake.
 
+#[cfg(feature = "deflate")]
+use super::deflate::InvalidDeflate;
 use http::{StatusCode, header::HeaderName};
 
 /// An opening handshake that breaks RFC 6455 section 4, HTTP, or a limit of [`Config`](crate::Config).
@@ -98,6 +100,10 @@ pub enum HandshakeError {
     /// Section 4.1, response item 5: the response has an extension "that was not present in the client's handshake".
     #[error("the server chose an extension that was not offered")]
     ExtensionNotOffered,
+    /// RFC 7692 section 7: the response accepts permessage-deflate with parameters that the client cannot take.
+    #[cfg(feature = "deflate")]
+    #[error("the answer to the offer of permessage-deflate is invalid")]
+    InvalidDeflate(#[from] InvalidDeflate),
     /// Section 4.1, response item 6: the response has "a subprotocol that was not present in the client's handshake".
     #[error("the server chose a subprotocol that was not offered")]
     SubprotocolNotOffered,
@@ -128,6 +134,8 @@ impl HandshakeError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired | Self::UnsupportedWebSocketVersion => StatusCode::UPGRADE_REQUIRED,
+            #[cfg(feature = "deflate")]
+            Self::InvalidDeflate(_) => StatusCode::BAD_GATEWAY,
             Self::UpgradeMissing | Self::InvalidAccept | Self::ExtensionNotOffered | Self::SubprotocolNotOffered => {
                 StatusCode::BAD_GATEWAY
             }

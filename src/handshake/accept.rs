@@ -1,18 +1,19 @@
 //! How a server accepts a request.
 
 use super::{
+    Terms,
     head::{write_header, write_headers},
     is_reserved,
     request::Request,
 };
-use crate::error::AcceptError;
+use crate::{config::Config, error::AcceptError};
 use http::{
     HeaderMap,
     header::{HeaderName, HeaderValue},
 };
 
 /// The parts of a 101 response that the application chooses: the subprotocol and extra headers. By default there are
-/// none.
+/// none. Compression is a choice of [`Config`](crate::Config), which the answer to one request can go without.
 ///
 /// If the client offers subprotocols and the answer names none, RFC 6455 lets the client go on without one, but a
 /// browser fails the connection (WHATWG WebSockets Standard, "establish a WebSocket connection"). The server then sees
@@ -29,6 +30,8 @@ use http::{
 pub struct Accept {
     subprotocol: Option<String>,
     headers: HeaderMap,
+    #[cfg(feature = "deflate")]
+    is_without_deflate: bool,
 }
 
 impl Accept {
@@ -91,8 +94,34 @@ impl Accept {
         Ok(self)
     }
 
-    /// Appends the 101 response to `request` (RFC 6455 section 4.2.2 item 5). Returns the subprotocol.
-    pub(crate) fn respond(self, request: &Request, output: &mut Vec<u8>) -> Result<Option<String>, AcceptError> {
+    /// Does not compress this connection, although [`Config::deflate`](crate::Config::deflate) would allow it.
+    ///
+    /// ```
+    /// use statesocket::{Connection, handshake::{Accept, Request}};
+    ///
+    /// fn answer(connection: &mut Connection, request: &Request) {
+    ///     let mut accept = Accept::new();
+    ///     if request.path() == "/photos" {
+    ///         accept = accept.without_deflate();
+    ///     }
+    ///     connection.accept(accept).expect("the request has just come");
+    /// }
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn without_deflate(mut self) -> Self {
+        self.is_without_deflate = true;
+        self
+    }
+
+    /// Appends the 101 response to `request` (RFC 6455 section 4.2.2 item 5).
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only extensions depend on `config`"))]
+    pub(crate) fn respond(
+        self,
+        request: &Request,
+        config: &Config,
+        output: &mut Vec<u8>,
+    ) -> Result<Terms, AcceptError> {
         let accept_key = request.accept_key().ok_or(AcceptError::NotWebSocket)?;
         if let Some(name) = &self.subprotocol
             && !request.subprotocols().contains(name)
@@ -104,8 +133,18 @@ impl Accept {
         if let Some(name) = &self.subprotocol {
             write_header(output, "Sec-WebSocket-Protocol", name.as_bytes());
         }
+        #[cfg(feature = "deflate")]
+        let deflate = config.deflate.as_ref().filter(|_| !self.is_without_deflate).and_then(|deflate| {
+            let (header, agreed) = super::deflate::answer(request.extensions(), deflate)?;
+            write_header(output, "Sec-WebSocket-Extensions", header.as_bytes());
+            Some(agreed)
+        });
         write_headers(output, &self.headers);
         output.extend_from_slice(b"\r\n");
-        Ok(self.subprotocol)
+        Ok(Terms {
+            subprotocol: self.subprotocol,
+            #[cfg(feature = "deflate")]
+            deflate,
+        })
     }
 }

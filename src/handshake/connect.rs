@@ -6,7 +6,7 @@ use super::{
     is_reserved,
     request::is_origin,
 };
-use crate::{error::ConnectError, random::Random};
+use crate::{config::Config, error::ConnectError, random::Random};
 use http::{
     HeaderMap, Uri,
     header::{HOST, HeaderName, HeaderValue, ORIGIN},
@@ -34,6 +34,8 @@ pub struct Connect {
     subprotocols: Vec<String>,
     headers: HeaderMap,
     seed: Option<[u8; 32]>,
+    #[cfg(feature = "deflate")]
+    is_without_deflate: bool,
 }
 
 impl Connect {
@@ -61,7 +63,14 @@ impl Connect {
         if !is_host_and_port(authority) || !is_escaped(resource) {
             return Err(invalid());
         }
-        Ok(Self { uri: parsed, subprotocols: Vec::new(), headers: HeaderMap::new(), seed: None })
+        Ok(Self {
+            uri: parsed,
+            subprotocols: Vec::new(),
+            headers: HeaderMap::new(),
+            seed: None,
+            #[cfg(feature = "deflate")]
+            is_without_deflate: false,
+        })
     }
 
     /// Offers a subprotocol, behind those already offered.
@@ -104,6 +113,28 @@ impl Connect {
     #[must_use]
     pub const fn seed(mut self, seed: [u8; 32]) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Does not offer compression, although [`Config::deflate`](crate::Config::deflate) would.
+    ///
+    /// ```
+    /// use statesocket::{Config, Connection, Deflate, handshake::Connect};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let config = Arc::new(Config::default().with(|config| config.deflate = Some(Deflate::default())));
+    /// let offers = |connect: &Connect| {
+    ///     let connection = Connection::client(connect, Arc::clone(&config), Instant::now());
+    ///     connection.output().windows(18).any(|bytes| bytes == b"permessage-deflate")
+    /// };
+    /// let connect = Connect::new("ws://example.com/photos")?;
+    /// assert!(offers(&connect) && !offers(&connect.without_deflate()));
+    /// # Ok::<(), statesocket::ConnectError>(())
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn without_deflate(mut self) -> Self {
+        self.is_without_deflate = true;
         self
     }
 
@@ -158,8 +189,15 @@ impl Connect {
         self.seed.map_or_else(Random::from_system, Random::from_seed)
     }
 
+    /// Whether the request does without compression, whatever the configuration says.
+    #[cfg(feature = "deflate")]
+    pub(super) const fn is_without_deflate(&self) -> bool {
+        self.is_without_deflate
+    }
+
     /// Appends the request (section 4.1) with the given `Sec-WebSocket-Key`.
-    pub(crate) fn encode(&self, key: &str, output: &mut Vec<u8>) {
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only extensions depend on `config`"))]
+    pub(crate) fn encode(&self, key: &str, config: &Config, output: &mut Vec<u8>) {
         // Section 3: "/" if the path is empty, else the path; the query if it is not empty.
         let query = self.uri.query().filter(|query| !query.is_empty());
         let (mark, query) = query.map_or(("", ""), |query| ("?", query));
@@ -174,6 +212,10 @@ impl Connect {
         write_header(output, "Sec-WebSocket-Key", key.as_bytes());
         if !self.subprotocols.is_empty() {
             write_header(output, "Sec-WebSocket-Protocol", self.subprotocols.join(", ").as_bytes());
+        }
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = config.deflate.as_ref().filter(|_| !self.is_without_deflate) {
+            write_header(output, "Sec-WebSocket-Extensions", super::deflate::offer(deflate).as_bytes());
         }
         write_headers(output, &self.headers);
         output.extend_from_slice(b"\r\n");

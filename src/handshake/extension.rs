@@ -1,6 +1,7 @@
 //! `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
 
 use super::grammar::{Budget, ListFault, Malformed, is_token, trim};
+use crate::error::HandshakeError;
 use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
 
 /// One element of a `Sec-WebSocket-Extensions` header: a name and its parameters.
@@ -13,8 +14,32 @@ pub struct Extension {
     pub params: Vec<(String, Option<String>)>,
 }
 
-/// The extensions in the header, all its lines in order.
-pub(crate) fn parse_all(headers: &HeaderMap, mut budget: Budget) -> Result<Vec<Extension>, ListFault> {
+impl Extension {
+    /// The extensions in the `Sec-WebSocket-Extensions` of `headers`, all its lines in order. A
+    /// [`Request`](super::Request) has them in [`extensions`](super::Request::extensions).
+    ///
+    /// ```
+    /// use statesocket::{handshake::Extension, http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS}};
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.append(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static("foo; bar=\"2\", foo"));
+    /// let [first, second] = &Extension::all(&headers, 100)?[..] else { panic!() };
+    /// assert_eq!((first.name.as_str(), second.name.as_str()), ("foo", "foo"));
+    /// assert_eq!(first.params, [("bar".to_owned(), Some("2".to_owned()))]);
+    /// # Ok::<(), statesocket::HandshakeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`HandshakeError::InvalidExtensions`] if the header does not follow the grammar, and
+    /// [`HandshakeError::TooManyElements`] if there are more than `max_elements`, as for
+    /// [`Config::max_list_elements`](crate::Config::max_list_elements).
+    pub fn all(headers: &HeaderMap, max_elements: usize) -> Result<Vec<Self>, HandshakeError> {
+        parse_all(headers, Budget(max_elements))
+            .map_err(|fault| fault.into_error(max_elements, HandshakeError::InvalidExtensions))
+    }
+}
+
+fn parse_all(headers: &HeaderMap, mut budget: Budget) -> Result<Vec<Extension>, ListFault> {
     let (mut extensions, mut has_lines) = (Vec::new(), false);
     for value in headers.get_all(SEC_WEBSOCKET_EXTENSIONS) {
         has_lines = true;

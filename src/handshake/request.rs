@@ -1,7 +1,7 @@
 //! The request of a client, as a server reads it.
 
 use super::{
-    extension::{self, Extension},
+    extension::Extension,
     first_line::RequestLine,
     grammar::{self, Budget, is_host_and_port, lists_token},
     head::Head,
@@ -146,7 +146,7 @@ impl Request {
         &self.subprotocols
     }
 
-    /// The extensions offered. This crate negotiates none.
+    /// The extensions offered. Of these, this crate knows permessage-deflate, with the feature `deflate`.
     #[must_use]
     pub fn extensions(&self) -> &[Extension] {
         &self.extensions
@@ -224,8 +224,7 @@ impl Request {
         if self.subprotocols.len() > 1 && !self.subprotocols.iter().all(|name| seen.insert(name)) {
             return Err(HandshakeError::InvalidSubprotocol);
         }
-        self.extensions = extension::parse_all(&self.headers, Budget(limit))
-            .map_err(|fault| fault.into_error(limit, HandshakeError::InvalidExtensions))?;
+        self.extensions = Extension::all(&self.headers, limit)?;
         self.is_websocket = true;
         Ok(())
     }

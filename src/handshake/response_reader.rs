@@ -1,10 +1,12 @@
 //! The opening handshake of a client: bytes to a response.
 
+#[cfg(feature = "deflate")]
+use super::deflate;
 use super::{
-    Response,
+    Response, Terms,
     body::Body,
     connect::Connect,
-    extension,
+    extension::Extension,
     first_line::StatusLine,
     grammar::{self, Budget, is_token, lists_token},
     head::{Head, HeadReader},
@@ -22,7 +24,7 @@ use tungstenite::handshake::derive_accept_key;
 pub(crate) enum Answer {
     Accepted {
         response: Response,
-        subprotocol: Option<String>,
+        terms: Terms,
     },
     Rejected(Response),
     /// A 101 that breaks a rule.
@@ -39,6 +41,8 @@ pub(crate) struct ResponseReader {
     accept_key: String,
     offered: Vec<String>,
     rejection: Option<(Response, Body)>,
+    #[cfg(feature = "deflate")]
+    is_without_deflate: bool,
 }
 
 impl ResponseReader {
@@ -48,6 +52,8 @@ impl ResponseReader {
             accept_key: derive_accept_key(key.as_bytes()),
             offered: connect.subprotocols().to_vec(),
             rejection: None,
+            #[cfg(feature = "deflate")]
+            is_without_deflate: connect.is_without_deflate(),
         }
     }
 
@@ -68,7 +74,7 @@ impl ResponseReader {
             let response = parse(&head)?;
             if response.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(Some(match self.verify(&head.first_line, &response, config) {
-                    Ok(subprotocol) => Answer::Accepted { response, subprotocol },
+                    Ok(terms) => Answer::Accepted { response, terms },
                     Err(error) => Answer::Invalid { response, error },
                 }));
             }
@@ -93,14 +99,8 @@ impl ResponseReader {
         Some(response)
     }
 
-    /// Checks items 2 to 6 of section 4.1: "The client MUST validate the server's response as follows". Returns the
-    /// subprotocol.
-    fn verify(
-        &self,
-        line: &StatusLine,
-        response: &Response,
-        config: &Config,
-    ) -> Result<Option<String>, HandshakeError> {
+    /// Checks items 2 to 6 of section 4.1: "The client MUST validate the server's response as follows".
+    fn verify(&self, line: &StatusLine, response: &Response, config: &Config) -> Result<Terms, HandshakeError> {
         if line.minor_version == 0 {
             return Err(HandshakeError::VersionNotSupported);
         }
@@ -124,17 +124,27 @@ impl ResponseReader {
             return Err(HandshakeError::InvalidAccept);
         }
         single(&SEC_WEBSOCKET_EXTENSIONS)?;
-        let extensions = extension::parse_all(headers, Budget(limit))
-            .map_err(|fault| fault.into_error(limit, HandshakeError::InvalidExtensions))?;
+        let extensions = Extension::all(headers, limit)?;
+        #[cfg(feature = "deflate")]
+        let offered = config.deflate.as_ref().filter(|_| !self.is_without_deflate);
+        #[cfg(feature = "deflate")]
+        let deflate = deflate::agree_on_own(offered, &extensions)?;
+        #[cfg(not(feature = "deflate"))]
         if !extensions.is_empty() {
             return Err(HandshakeError::ExtensionNotOffered);
         }
-        match single(&SEC_WEBSOCKET_PROTOCOL)? {
-            None => Ok(None),
-            Some(name) if !is_token(name) => Err(HandshakeError::InvalidSubprotocol),
-            Some(name) if !self.offered.iter().any(|offer| offer == name) => Err(HandshakeError::SubprotocolNotOffered),
-            Some(name) => Ok(Some(name.to_owned())),
-        }
+        let subprotocol = match single(&SEC_WEBSOCKET_PROTOCOL)? {
+            Some(name) if !is_token(name) => return Err(HandshakeError::InvalidSubprotocol),
+            Some(name) if !self.offered.iter().any(|offer| offer == name) => {
+                return Err(HandshakeError::SubprotocolNotOffered);
+            }
+            subprotocol => subprotocol.map(str::to_owned),
+        };
+        Ok(Terms {
+            subprotocol,
+            #[cfg(feature = "deflate")]
+            deflate,
+        })
     }
 }
 

@@ -92,8 +92,8 @@ fn numbers(defaults: &impl Debug) -> Vec<(String, String)> {
     let text = format!("{defaults:?}").replace("Some(", "").replace(')', "");
     let (_, fields) = text.split_once(" { ").expect("a struct with fields");
     let pairs = fields.trim_end_matches(" }").split(", ").filter_map(|field| field.split_once(": "));
-    // A clock is off by default, but no limit.
-    let pairs = pairs.filter(|(name, _)| *name != "date");
+    // A clock and compression are off by default, but no limits.
+    let pairs = pairs.filter(|(name, _)| !["date", "deflate"].contains(name));
     pairs.filter_map(|(name, value)| Some((name.to_owned(), as_written(value)?))).collect()
 }
 
