@@ -3,6 +3,7 @@
 mod abort;
 mod clock;
 mod closing;
+mod compression;
 mod incoming;
 mod opening;
 mod outcome;
@@ -64,7 +65,8 @@ use transport::Transport;
 pub struct Connection {
     role: Role,
     config: Arc<Config>,
-    subprotocol: Option<Box<str>>,
+    /// In 8 bytes, to save memory: few connections have one.
+    subprotocol: Option<Box<Box<str>>>,
     #[cfg(feature = "deflate")]
     deflate: Option<AgreedDeflate>,
     /// The phase.
@@ -131,15 +133,21 @@ impl Connection {
         config: Arc<Config>,
         now: Instant,
     ) -> Self {
+        #[cfg_attr(not(feature = "deflate"), expect(unused_mut, reason = "only compression changes it"))]
+        let mut outgoing = Outgoing::new(random);
+        #[cfg(feature = "deflate")]
+        if terms.deflate.is_some() {
+            outgoing.leave_fast_path();
+        }
         Self {
             role,
             config,
-            subprotocol: terms.subprotocol.map(String::into_boxed_str),
+            subprotocol: terms.subprotocol.map(|name| Box::new(name.into_boxed_str())),
             #[cfg(feature = "deflate")]
             deflate: terms.deflate,
             progress: Progress::new(phase),
             incoming,
-            outgoing: Outgoing::new(random),
+            outgoing,
             transport: Transport::NEW,
             outcome: Outcome::default(),
             clock: Clock::new(now),
@@ -210,7 +218,7 @@ impl Connection {
     /// The subprotocol that both parties agreed on; `None` before the answer, or if there is none.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+        self.subprotocol.as_deref().map(|name| &**name)
     }
 
     /// What both parties agreed on for permessage-deflate; `None` before the answer, or if nothing is compressed.
@@ -288,12 +296,14 @@ impl Connection {
         self.progress.check(self.local_party(), action)
     }
 
-    /// Keeps what the opening handshake has agreed on.
-    fn adopt(&mut self, terms: Terms) {
-        self.subprotocol = terms.subprotocol.map(String::into_boxed_str);
+    /// Reads frames from now on, as the opening handshake has agreed.
+    fn open(&mut self, terms: Terms) {
+        self.incoming.open(opening::reader(self.role, &self.config, &terms));
+        self.subprotocol = terms.subprotocol.map(|name| Box::new(name.into_boxed_str()));
         #[cfg(feature = "deflate")]
-        {
+        if terms.deflate.is_some() {
             self.deflate = terms.deflate;
+            self.outgoing.leave_fast_path();
         }
     }
 

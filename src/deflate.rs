@@ -1,12 +1,10 @@
 //! permessage-deflate (RFC 7692): the choices of an end, and what both ends have agreed on.
 
-#![allow(dead_code)]
-
-mod compress;
+pub(crate) mod compress;
 mod compressor;
-mod engines;
+pub(crate) mod engines;
 mod history;
-mod inflate;
+pub(crate) mod inflate;
 
 use crate::role::Role;
 use std::num::NonZeroU8;
@@ -235,17 +233,11 @@ impl AgreedDeflate {
     #[inline]
     #[must_use]
     pub const fn history(self, sender: Role) -> Window {
-        if !self.has_takeover(sender) {
-            return Window::None;
-        }
-        match Window::from_bits(self.window_bits(sender)) {
-            Some(window) => window,
-            None => Window::KiB32,
-        }
+        self.of(sender).history()
     }
 
     #[inline]
-    const fn of(self, sender: Role) -> Direction {
+    pub(crate) const fn of(self, sender: Role) -> Direction {
         match sender {
             Role::Client => self.client,
             Role::Server => self.server,
@@ -277,13 +269,21 @@ impl Direction {
     }
 
     #[inline]
-    const fn bits(self) -> u8 {
+    pub(crate) const fn bits(self) -> u8 {
         self.0.get() & 0x0F
     }
 
     #[inline]
-    const fn has_takeover(self) -> bool {
+    pub(crate) const fn has_takeover(self) -> bool {
         self.0.get() & Self::TAKEOVER != 0
+    }
+
+    /// The text before a message that it may refer to.
+    pub(crate) const fn history(self) -> Window {
+        match Window::from_bits(self.bits()) {
+            Some(window) if self.has_takeover() => window,
+            Some(_) | None => Window::None,
+        }
     }
 }
 

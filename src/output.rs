@@ -7,6 +7,8 @@ mod queue;
 mod tests;
 mod waste;
 
+#[cfg(feature = "deflate")]
+use crate::frame::{RSV1, encode::EncodedHeader, mask};
 use crate::{
     frame::{MaskKey, OpCode},
     spare::Spare,
@@ -198,6 +200,28 @@ impl Output {
     /// Queues a frame.
     pub(crate) fn frame(&mut self, is_final: bool, opcode: OpCode, payload: &[u8], key: Option<MaskKey>) {
         self.queue_mut().frame(is_final, opcode, payload, key);
+    }
+
+    /// Queues the first frame of a compressed message.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn compressed_frame(
+        &mut self,
+        is_final: bool,
+        opcode: OpCode,
+        payload: Cow<'_, [u8]>,
+        key: Option<MaskKey>,
+    ) {
+        let header = EncodedHeader::new(is_final, opcode, payload.len(), key).with_reserved(RSV1);
+        let queue = self.queue_mut();
+        queue.extend(&header);
+        match (payload, key) {
+            (Cow::Borrowed(bytes), key) => queue.extend_masked(bytes, key),
+            (Cow::Owned(bytes), None) => self.payload(Cow::Owned(bytes), 0),
+            (Cow::Owned(mut bytes), Some(key)) => {
+                mask::apply(&mut bytes, key);
+                self.payload(Cow::Owned(bytes), 0);
+            }
+        }
     }
 
     /// Fast path of [`frame`](Self::frame) for a server's whole message. Queues it if it fits the memory of the queue.

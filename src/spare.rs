@@ -1,7 +1,11 @@
-//! Recycled memory: from a large message that was sent to one that is received.
+//! What a loop lends: recycled memory, from a large message that was sent to one that is received, and the engines of
+//! compression.
 //!
 //! The operating system clears each page that it hands out. For a large message that costs more than all other work on
 //! it.
+
+#[cfg(feature = "deflate")]
+use crate::deflate::engines::Engines;
 
 /// The smallest block that is kept, in bytes. Allocating a smaller one is faster than searching for it.
 const MIN_KEPT: usize = 64 << 10;
@@ -9,23 +13,39 @@ const MIN_KEPT: usize = 64 << 10;
 /// The most memory that is kept, in bytes.
 const MAX_KEPT: usize = 4 << 20;
 
-/// Unused blocks of memory. A loop lends them to the connection that it drives.
+/// What a loop lends to the connection that it drives, besides the memory for output: unused blocks of memory, and
+/// engines for compression.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Spare(Vec<Vec<u8>>);
+pub(crate) struct Spare {
+    blocks: Vec<Vec<u8>>,
+    #[cfg(feature = "deflate")]
+    engines: Option<Box<Engines>>,
+}
 
 impl Spare {
     /// Keeps `memory`, unless it is small or the limit is reached.
     pub(crate) fn put(&mut self, memory: Vec<u8>) {
-        let kept: usize = self.0.iter().map(Vec::capacity).sum();
+        let kept: usize = self.blocks.iter().map(Vec::capacity).sum();
         if memory.capacity() >= MIN_KEPT && kept + memory.capacity() <= MAX_KEPT {
-            self.0.push(memory);
+            self.blocks.push(memory);
         }
     }
 
     /// A block with a capacity of `min` to `max` bytes, and its old content.
     pub(crate) fn take(&mut self, min: usize, max: usize) -> Option<Vec<u8>> {
-        let at = self.0.iter().position(|memory| (min..=max).contains(&memory.capacity()))?;
-        Some(self.0.swap_remove(at))
+        let at = self.blocks.iter().position(|memory| (min..=max).contains(&memory.capacity()))?;
+        Some(self.blocks.swap_remove(at))
+    }
+
+    /// The engines. [Put](Self::put_engines) them back after use.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn take_engines(&mut self) -> Box<Engines> {
+        self.engines.take().unwrap_or_default()
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(crate) fn put_engines(&mut self, engines: Box<Engines>) {
+        self.engines = Some(engines);
     }
 }
 

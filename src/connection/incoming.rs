@@ -216,7 +216,7 @@ impl Incoming {
     pub(super) fn has_frames(&self) -> bool {
         match &self.0 {
             Stage::EarlyFrames(_) => true,
-            Stage::Frames(reader) => reader.has_whole_frame(),
+            Stage::Frames(reader) => reader.has_more(),
             Stage::Request(_) | Stage::Decision(_) | Stage::Response(_) | Stage::Discard => false,
         }
     }

@@ -78,7 +78,6 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn established(role: Role, agreed: Agreed, config: Arc<Config>, now: Instant) -> Self {
-        let incoming = Incoming::frames(Reader::new(role, &config));
         let random = match role {
             Role::Client => Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed)),
             Role::Server => None,
@@ -88,6 +87,7 @@ impl Connection {
             #[cfg(feature = "deflate")]
             deflate: agreed.deflate,
         };
+        let incoming = Incoming::frames(reader(role, &config, &terms));
         Self::new(role, Phase::Open, incoming, random, terms, config, now)
     }
 
@@ -172,8 +172,7 @@ impl Connection {
         }
         let request = self.incoming.pending_request().expect("a request waits in phase Requested");
         let terms = self.outgoing.write_head(|head| accept.respond(request, &self.config, head))?;
-        self.adopt(terms);
-        self.incoming.open(Reader::new(self.role, &self.config));
+        self.open(terms);
         self.transition(Party::Application, Action::Accept);
         Ok(())
     }
@@ -232,4 +231,15 @@ impl Connection {
         self.end_answered(cause, Ending::Drain);
         Ok(())
     }
+}
+
+/// The reader of a peer that has agreed on `terms`.
+#[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only compression concerns a reader"))]
+pub(super) fn reader(role: Role, config: &Config, terms: &Terms) -> Reader {
+    let reader = Reader::new(role, config);
+    #[cfg(feature = "deflate")]
+    if let Some(agreed) = terms.deflate {
+        return reader.with_compression(agreed.of(role.peer()));
+    }
+    reader
 }

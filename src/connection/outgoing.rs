@@ -1,5 +1,7 @@
 //! Our bytes: frames in the order in which they leave.
 
+#[cfg(feature = "deflate")]
+mod compression;
 mod level;
 
 use crate::{
@@ -13,6 +15,10 @@ use crate::{
     random::Random,
     spare::Spare,
 };
+#[cfg(feature = "deflate")]
+pub(super) use compression::Compression;
+#[cfg(feature = "deflate")]
+use compression::Deflater;
 pub(super) use level::{Level, Marks};
 use std::{
     borrow::Cow,
@@ -51,6 +57,10 @@ pub(super) struct Outgoing {
     output: Output,
     /// The source of masking keys; `None` on a server, and after the end.
     random: Option<Random>,
+    #[cfg(feature = "deflate")]
+    deflater: Option<Box<Deflater>>,
+    /// Messages are neither masked nor compressed.
+    has_fast_path: bool,
     /// The kind of the fragmented message in progress.
     fragmented: Option<Kind>,
     /// The level at the last [`settle`](Self::settle).
@@ -67,7 +77,10 @@ impl Outgoing {
     pub(super) fn new(random: Option<Random>) -> Self {
         Self {
             output: Output::default(),
+            has_fast_path: random.is_none(),
             random,
+            #[cfg(feature = "deflate")]
+            deflater: None,
             fragmented: None,
             level: Level::Low,
             may_have_risen: false,
@@ -109,18 +122,25 @@ impl Outgoing {
         self.output.pong(payload, key);
     }
 
-    /// Queues a message.
+    /// Fast path of [`message`](Self::message). Returns whether it has queued the message.
     #[inline(always)]
-    pub(super) fn message(&mut self, kind: Kind, payload: &[u8]) {
-        if self.is_masked() || !self.output.try_message(kind.opcode(), payload) {
-            self.message_by_general_path(kind, payload);
-        }
+    pub(super) fn try_message(&mut self, kind: Kind, payload: &[u8]) -> bool {
+        self.has_fast_path && self.output.try_message(kind.opcode(), payload)
     }
 
-    // Out of line, so that callers of `message` stay small.
-    #[inline(never)]
-    fn message_by_general_path(&mut self, kind: Kind, payload: &[u8]) {
+    /// Queues a message.
+    pub(super) fn message(&mut self, kind: Kind, payload: &[u8]) {
         self.frame(true, kind.opcode(), payload);
+    }
+
+    /// Queues a message.
+    #[cfg(feature = "deflate")]
+    pub(super) fn whole_message(&mut self, message: Message<'_>) {
+        let kind = Kind::of(&message);
+        match message.into_bytes() {
+            Cow::Borrowed(bytes) => self.message(kind, bytes),
+            Cow::Owned(bytes) => self.owned_message(kind, bytes),
+        }
     }
 
     /// Queues a message. A large one is not copied.
@@ -262,9 +282,13 @@ impl Outgoing {
         }
     }
 
-    /// Drops the source of masking keys: no frame follows.
+    /// Drops what only frames need: none follows.
     pub(super) fn end(&mut self) {
         self.random = None;
+        #[cfg(feature = "deflate")]
+        {
+            self.deflater = None;
+        }
     }
 
     #[inline]

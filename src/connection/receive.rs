@@ -9,10 +9,7 @@ use super::{
 use crate::{
     event::{Cause, Event},
     handshake::{Request, response_reader::Answer},
-    message::{
-        Message,
-        reader::{Item, Reader},
-    },
+    message::{Message, reader::Item},
     state::{Action, Party, Phase, State},
 };
 use std::{sync::Arc, time::Instant};
@@ -267,8 +264,7 @@ impl Connection {
     fn on_answer(&mut self, answer: Answer) -> Event<'static> {
         match answer {
             Answer::Accepted { response, terms } => {
-                self.incoming.open(Reader::new(self.role, &self.config));
-                self.adopt(terms);
+                self.open(terms);
                 self.transition(Party::Application, Action::Accept);
                 Event::Accepted(Box::new(response))
             }

@@ -97,6 +97,9 @@ impl Connection {
             return self.send(message);
         }
         self.check_message(message.len())?;
+        if self.try_compressed(Kind::of(&message), message.as_bytes()) {
+            return Ok(());
+        }
         let written = self.outgoing.write_message(message, writer);
         if written > 0 {
             self.clock.bytes_written(written, self.outgoing.is_empty());
@@ -275,21 +278,33 @@ impl Connection {
     fn send_message(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
         self.check_message(payload.len())?;
         // A message never changes the phase, so there is no transition to make.
-        self.outgoing.message(kind, payload);
+        if !self.outgoing.try_message(kind, payload) {
+            self.send_by_general_path(kind, payload);
+        }
         Ok(())
+    }
+
+    // Out of line, so that callers of `send_message` stay small.
+    #[inline(never)]
+    fn send_by_general_path(&mut self, kind: Kind, payload: &[u8]) {
+        if !self.try_compressed(kind, payload) {
+            self.outgoing.message(kind, payload);
+        }
     }
 
     #[inline(never)]
     fn send_owned(&mut self, kind: Kind, payload: Vec<u8>) -> Result<(), SendError> {
         self.check_message(payload.len())?;
-        self.outgoing.owned_message(kind, payload);
+        if !self.try_compressed(kind, &payload) {
+            self.outgoing.owned_message(kind, payload);
+        }
         Ok(())
     }
 
     #[inline]
     fn begin(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
         self.check_message(payload.len())?;
-        self.outgoing.fragment(kind, payload, false);
+        self.queue_fragment(kind, payload, false);
         self.transition(self.local_party(), Action::Message);
         Ok(())
     }
@@ -303,9 +318,16 @@ impl Connection {
             Some(_) => {}
         }
         self.check_room(payload.len())?;
-        self.outgoing.fragment(kind, payload, is_last);
+        self.queue_fragment(kind, payload, is_last);
         self.transition(self.local_party(), Action::Message);
         Ok(())
+    }
+
+    #[inline]
+    fn queue_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) {
+        if !self.try_compressed_fragment(kind, payload, is_last) {
+            self.outgoing.fragment(kind, payload, is_last);
+        }
     }
 
     #[inline]

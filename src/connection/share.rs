@@ -18,7 +18,7 @@ impl Connection {
     /// As [`send_text`](Self::send_text).
     pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
         self.check_message(message.payload().len())?;
-        self.outgoing.shared_message(message);
+        self.queue_shared(message);
         Ok(())
     }
 
@@ -45,7 +45,17 @@ impl Connection {
         if messages.len() > 1 && bytes > limit {
             return Err(SendError::OutputFull { queued: self.outgoing.len(), limit });
         }
-        self.outgoing.shared_messages(messages);
+        if self.may_compress() {
+            messages.iter().for_each(|message| self.queue_shared(message));
+        } else {
+            self.outgoing.shared_messages(messages);
+        }
         Ok(())
+    }
+
+    fn queue_shared(&mut self, message: &SharedMessage) {
+        if !self.try_shared_compressed(message) {
+            self.outgoing.shared_message(message);
+        }
     }
 }

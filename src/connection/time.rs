@@ -216,6 +216,8 @@ impl Connection {
     }
 
     fn send_keepalive(&mut self, now: Instant) {
+        #[cfg(feature = "deflate")]
+        self.outgoing.forget_if_unused();
         let payload = self.clock.ping_sent(now, !self.outgoing.is_empty());
         self.clock.mark(self.outgoing.marked_frame(OpCode::Ping, &payload));
         self.outgoing.note_growth();

@@ -60,6 +60,7 @@ impl Sending {
     }
 
     /// The memory on the heap, in bytes.
+    #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         self.history.held_bytes()
     }
@@ -107,21 +108,11 @@ impl Sending {
         result
     }
 
-    /// Whether the peer can inflate what [`compress_alone`] has made of a payload of `len` bytes.
-    pub(crate) fn can_take_shared(&self, len: usize) -> bool {
-        self.window == 15 || len <= 1 << self.window
-    }
-
     /// Notes that a message has been sent that [`compress_alone`] has compressed.
     pub(crate) fn push(&mut self, payload: &[u8]) {
         self.owner.messages += 1;
         // Without memory it has forgotten all, and need not refer to anything.
         let _ = self.history.push(payload);
-    }
-
-    /// Forgets what has been sent, and gives back its memory: no message need refer to an earlier one.
-    pub(crate) fn forget(&mut self) {
-        self.history.clear();
     }
 
     /// A compressor for a payload of `len` bytes, and memory for the result. It has seen nothing that the peer has not,
@@ -157,7 +148,7 @@ impl Sending {
 /// Compresses the payload of a message that many connections send, without a history. `None` as with
 /// [`Sending::compress`].
 ///
-/// Each of them may send the result if [`Sending::can_take_shared`], and has to [note](Sending::push) it.
+/// Each of them may send the result if it [can be shared](can_share), and has to [note](Sending::push) it.
 pub(crate) fn compress_alone<'e>(engines: &'e mut Engines, level: u8, payload: &[u8]) -> Option<Cow<'e, [u8]>> {
     let at = engines.position_of(Kind { level, bits: 15 })?;
     let (compressor, scratch) = engines.compressor(at)?;
@@ -165,6 +156,11 @@ pub(crate) fn compress_alone<'e>(engines: &'e mut Engines, level: u8, payload: &
     let mut result = compress(compressor, payload, scratch)?;
     cut_marker(&mut result);
     Some(result)
+}
+
+/// Whether a peer with a window of `bits` can inflate what [`compress_alone`] has made of `len` bytes.
+pub(crate) const fn can_share(bits: u8, len: usize) -> bool {
+    bits == 15 || len <= 1 << bits
 }
 
 /// Compresses `payload`, with the marker of a flush at the end. `None` if the result without the marker is not shorter,

@@ -35,6 +35,7 @@ impl History {
     }
 
     /// The memory on the heap, in bytes.
+    #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         self.bytes.capacity()
     }

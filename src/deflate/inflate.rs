@@ -101,15 +101,10 @@ impl Receiving {
         }
     }
 
-    /// The memory on the heap, in bytes.
-    pub(crate) fn held_bytes(&self) -> usize {
+    /// The memory for the message in progress, in bytes. The history does not count.
+    pub(crate) fn buffered(&self) -> usize {
         let inflater = if self.inflater.is_some() { INFLATER } else { 0 };
-        self.history.held_bytes() + self.held.capacity() + inflater
-    }
-
-    /// The plain bytes of the message in progress so far.
-    pub(crate) const fn size(&self) -> u64 {
-        self.size
+        self.held.capacity() + inflater
     }
 
     /// Keeps compressed bytes for the next [`step`](Self::step): the rest of an input after a

@@ -45,6 +45,11 @@ pub enum ProtocolError {
     /// fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_."
     #[error("a text message is not UTF-8")]
     InvalidText,
+    /// RFC 7692 section 7.2.2: the payload of a compressed message is not DEFLATE, refers to bytes that were never
+    /// sent, or ends within a block.
+    #[cfg(feature = "deflate")]
+    #[error("the payload of a compressed message is corrupt")]
+    CorruptDeflate,
     /// Section 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer".
     #[error("the body of a close frame is one byte long")]
     CloseBodyTooShort,
@@ -102,6 +107,8 @@ impl ProtocolError {
             | Self::InterleavedMessage
             | Self::CloseBodyTooShort
             | Self::InvalidCloseCode(_) => CloseCode::PROTOCOL_ERROR,
+            #[cfg(feature = "deflate")]
+            Self::CorruptDeflate => CloseCode::INVALID_PAYLOAD,
             Self::InvalidText | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,

@@ -44,6 +44,13 @@ impl EncodedHeader {
         header
     }
 
+    /// The same header with `reserved` bits, which an extension defines.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn with_reserved(mut self, reserved: u8) -> Self {
+        self.bytes[0] |= reserved;
+        self
+    }
+
     fn push<const LEN: usize>(&mut self, bytes: [u8; LEN]) {
         self.bytes[self.len..self.len + LEN].copy_from_slice(&bytes);
         self.len += LEN;

@@ -1,9 +1,14 @@
 //! Frames to messages: RFC 6455 sections 5.4, 5.5 and 6.2 on the receiving side.
 
+#[cfg(feature = "deflate")]
+mod compressed;
+
 use super::{
     Message,
     assembly::{Assembly, Growth},
 };
+#[cfg(feature = "deflate")]
+use crate::deflate::Direction;
 use crate::{
     close_frame::CloseFrame,
     config::{Config, Delivery},
@@ -12,6 +17,8 @@ use crate::{
     role::Role,
     spare::Spare,
 };
+#[cfg(feature = "deflate")]
+use compressed::Compressed;
 use std::{borrow::Cow, mem};
 
 /// A message, a chunk of one, or a control frame.
@@ -39,8 +46,9 @@ impl Item<'_> {
     }
 }
 
-/// Reads the frames of the peer. Between messages it holds no memory on the heap.
-#[derive(Clone, Debug)]
+/// Reads the frames of the peer. Between messages it holds no memory on the heap, but for the history of compressed
+/// ones.
+#[derive(Debug)]
 pub(crate) struct Reader {
     /// The role of the local party.
     role: Role,
@@ -55,6 +63,12 @@ pub(crate) struct Reader {
     control: Option<Box<ControlPart>>,
     /// `header`, `frame` or `message` is in progress.
     is_mid_message: bool,
+    /// How the peer may compress; `None` without an agreement.
+    #[cfg(feature = "deflate")]
+    peer: Option<Direction>,
+    /// `None` before the first compressed message and, without context takeover, between two.
+    #[cfg(feature = "deflate")]
+    compressed: Option<Box<Compressed>>,
     /// Payloads shorter than this may take the fast path; 0 switches it off. In 4 bytes, to save memory: a longer
     /// payload gains nothing by it.
     fast_path_below: u32,
@@ -87,11 +101,21 @@ struct Part<'b> {
 #[derive(Clone, Debug)]
 struct OpenMessage {
     assembly: Assembly,
+    handling: Handling,
     /// The payload bytes that the headers so far have announced.
     size: u64,
     fragments: u32,
     /// A part has been kept since [`take_part`](Reader::take_part).
     has_part: bool,
+}
+
+/// What happens to the payload of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handling {
+    Assemble,
+    HandOn,
+    #[cfg(feature = "deflate")]
+    Inflate,
 }
 
 impl Reader {
@@ -106,6 +130,10 @@ impl Reader {
             message: None,
             control: None,
             is_mid_message: false,
+            #[cfg(feature = "deflate")]
+            peer: None,
+            #[cfg(feature = "deflate")]
+            compressed: None,
             fast_path_below: if has_fast_path { u32::try_from(limit.saturating_add(1)).unwrap_or(u32::MAX) } else { 0 },
         }
     }
@@ -119,7 +147,10 @@ impl Reader {
     /// The memory for the unfinished message, in bytes.
     #[inline]
     pub(crate) fn buffered(&self) -> usize {
-        self.message.as_ref().map_or(0, |message| message.assembly.capacity())
+        let buffered = self.message.as_ref().map_or(0, |message| message.assembly.capacity());
+        #[cfg(feature = "deflate")]
+        let buffered = buffered + self.compressed.as_ref().map_or(0, |compressed| compressed.buffered());
+        buffered
     }
 
     /// The most memory that the peer may still cause for one message, in bytes, besides that which is reserved.
@@ -128,15 +159,20 @@ impl Reader {
         let buffered = self.buffered() as u64;
         match (&self.message, &self.frame) {
             _ if config.delivery == Delivery::Chunks => 0,
-            (Some(message), Some(frame)) if frame.is_final && !frame.opcode.is_control() => {
+            (Some(message), Some(frame)) if frame.is_final && message.is_plain() && !frame.opcode.is_control() => {
                 message.size.saturating_sub(buffered)
             }
             (Some(_) | None, Some(_) | None) => config.max_message_bytes.saturating_sub(buffered),
         }
     }
 
-    /// Whether the whole payload of a frame has been [committed](Self::commit), and not been handed out.
-    pub(crate) fn has_whole_frame(&self) -> bool {
+    /// Whether something may be handed out without more input: a frame whose whole payload has been
+    /// [committed](Self::commit), or the rest of a compressed message.
+    pub(crate) fn has_more(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        if self.has_rest() {
+            return true;
+        }
         self.frame.as_ref().is_some_and(|frame| frame.remaining == 0)
     }
 
@@ -174,8 +210,14 @@ impl Reader {
         &mut self,
         input: &mut &'b mut [u8],
         config: &Config,
-        spare: Option<&mut Spare>,
+        #[cfg_attr(not(feature = "deflate"), expect(unused_mut))] mut spare: Option<&mut Spare>,
     ) -> Result<Option<Item<'b>>, ProtocolError> {
+        #[cfg(feature = "deflate")]
+        if self.has_rest()
+            && let Some(chunk) = self.inflate_rest(config, spare.as_deref_mut())?
+        {
+            return Ok(Some(chunk));
+        }
         let item = self.read_frames(input, config, spare);
         self.is_mid_message = self.message.is_some() || self.frame.is_some() || !self.header.is_empty();
         item
@@ -222,8 +264,9 @@ impl Reader {
     /// `least` bytes. Call [`commit`](Self::commit) with the number of bytes read.
     pub(crate) fn spare_mut(&mut self, least: u64) -> Option<&mut [u8]> {
         let missing = self.frame.as_ref()?.remaining;
-        match &mut self.message.as_mut()?.assembly {
-            Assembly::Binary(held) if missing >= least => {
+        let message = self.message.as_mut()?;
+        match &mut message.assembly {
+            Assembly::Binary(held) if missing >= least && message.handling == Handling::Assemble => {
                 let room = held.spare_mut(usize::try_from(missing).unwrap_or(usize::MAX));
                 (!room.is_empty()).then_some(room)
             }
@@ -250,7 +293,7 @@ impl Reader {
                 (OpCode::Continuation, Some(message)) => message,
                 (OpCode::Continuation, None) => return Err(ProtocolError::UnexpectedContinuation),
                 (_, Some(_)) => return Err(ProtocolError::InterleavedMessage),
-                (opcode, None) => self.message.insert(OpenMessage::new(opcode)),
+                (opcode, None) => self.message.insert(OpenMessage::new(opcode, handling(header, config))),
             };
             message.admit_frame(header.len, config)?;
         }
@@ -285,6 +328,7 @@ impl Reader {
         &mut self,
         part: Part<'b>,
         behind: usize,
+        #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only compression needs it"))]
         config: &Config,
         spare: Option<&mut Spare>,
     ) -> Result<Option<Item<'b>>, ProtocolError> {
@@ -292,13 +336,15 @@ impl Reader {
         let message = self.message.as_mut().expect("the header of a data frame has begun a message or belongs to one");
         let is_last = part.is_final && part.ends_frame;
         let growth = Growth { announced: message.size, behind: (!part.is_final).then_some(behind), spare };
-        let item = match config.delivery {
-            Delivery::Chunks => {
+        let item = match message.handling {
+            Handling::HandOn => {
                 let data = message.assembly.pass_on(payload, is_last, message.size)?;
                 (is_last || !data.is_empty()).then_some(Item::Chunk { data, is_last })
             }
-            Delivery::Messages if is_last => Some(Item::Message(message.assembly.finish(payload, growth)?)),
-            Delivery::Messages => {
+            #[cfg(feature = "deflate")]
+            Handling::Inflate => return self.inflate(&part, config, growth.spare),
+            Handling::Assemble if is_last => Some(Item::Message(message.assembly.finish(payload, growth)?)),
+            Handling::Assemble => {
                 message.assembly.push(payload, growth)?;
                 message.has_part = true;
                 None
@@ -327,27 +373,51 @@ impl ControlPart {
 }
 
 impl OpenMessage {
-    const fn new(opcode: OpCode) -> Self {
+    const fn new(opcode: OpCode, handling: Handling) -> Self {
         let assembly = if matches!(opcode, OpCode::Text) { Assembly::text() } else { Assembly::binary() };
-        Self { assembly, size: 0, fragments: 0, has_part: false }
+        Self { assembly, handling, size: 0, fragments: 0, has_part: false }
+    }
+
+    /// Whether the payload is the message itself.
+    const fn is_plain(&self) -> bool {
+        matches!(self.handling, Handling::Assemble | Handling::HandOn)
+    }
+
+    /// The bytes of payload for `limit` bytes of text. Random bytes grow when they are compressed: by 6 % at level 1 of
+    /// zlib.
+    const fn payload_limit(&self, limit: u64) -> u64 {
+        if self.is_plain() { limit } else { limit.saturating_add(limit / 8 + 64) }
     }
 
     /// Section 10.4: "Implementations that have implementation- and/or platform-specific limitations regarding the
     /// frame size or total message size after reassembly from multiple frames MUST protect themselves against
     /// exceeding those limits."
     fn admit_frame(&mut self, frame_len: u64, config: &Config) -> Result<(), ProtocolError> {
-        if frame_len > config.max_frame_bytes {
-            return Err(ProtocolError::FrameTooLarge { size: frame_len, limit: config.max_frame_bytes });
+        let limit = self.payload_limit(config.max_frame_bytes);
+        if frame_len > limit {
+            return Err(ProtocolError::FrameTooLarge { size: frame_len, limit });
         }
         self.size = self.size.saturating_add(frame_len);
-        if self.size > config.max_message_bytes {
-            return Err(ProtocolError::MessageTooLarge { size: self.size, limit: config.max_message_bytes });
+        let limit = self.payload_limit(config.max_message_bytes);
+        if self.size > limit {
+            return Err(ProtocolError::MessageTooLarge { size: self.size, limit });
         }
         if self.fragments == config.max_fragments {
             return Err(ProtocolError::TooManyFragments { limit: config.max_fragments });
         }
         self.fragments += 1;
         Ok(())
+    }
+}
+
+/// What happens to the payload of the message that `header` begins.
+fn handling(header: &Header, config: &Config) -> Handling {
+    debug_assert!(cfg!(feature = "deflate") || header.reserved == 0, "an extension must define a reserved bit");
+    match config.delivery {
+        #[cfg(feature = "deflate")]
+        _ if header.reserved != 0 => Handling::Inflate,
+        Delivery::Messages => Handling::Assemble,
+        Delivery::Chunks => Handling::HandOn,
     }
 }
 

@@ -2,7 +2,12 @@
 
 use super::Message;
 use crate::frame::{OpCode, encode::encode};
+#[cfg(feature = "deflate")]
+use crate::frame::{RSV1, encode::EncodedHeader};
 use bytes::Bytes;
+use std::hash::{Hash, Hasher};
+#[cfg(feature = "deflate")]
+use std::sync::{Arc, OnceLock};
 
 /// A message for many connections. Its frame is made once. A server queues one of 1 KiB or more without a copy.
 ///
@@ -19,11 +24,15 @@ use bytes::Bytes;
 /// }
 /// # Ok::<(), statesocket::SendError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub struct SharedMessage {
     frame: Bytes,
     payload_start: usize,
     is_text: bool,
+    /// The compressed frame, once a connection has needed it, if it is shorter; `None` if the message is never
+    /// compressed.
+    #[cfg(feature = "deflate")]
+    compressed: Option<Arc<OnceLock<Option<CompressedFrame>>>>,
 }
 
 impl SharedMessage {
@@ -74,8 +83,30 @@ impl SharedMessage {
 
     fn new(payload: &[u8], is_text: bool) -> Self {
         let mut frame = Vec::new();
-        encode(&mut frame, true, if is_text { OpCode::Text } else { OpCode::Binary }, payload, None);
-        Self { payload_start: frame.len() - payload.len(), frame: frame.into(), is_text }
+        encode(&mut frame, true, opcode(is_text), payload, None);
+        Self {
+            payload_start: frame.len() - payload.len(),
+            frame: frame.into(),
+            is_text,
+            #[cfg(feature = "deflate")]
+            compressed: Some(Arc::default()),
+        }
+    }
+
+    /// The same message, which no connection compresses; see
+    /// [`send_uncompressed`](crate::Connection::send_uncompressed). Other messages are compressed once, without
+    /// reference to earlier ones, for all connections that have agreed on compression.
+    ///
+    /// ```
+    /// use statesocket::SharedMessage;
+    ///
+    /// let token = SharedMessage::text("the token is 5d41402abc4b2a76").uncompressed();
+    /// assert_eq!(token, SharedMessage::text("the token is 5d41402abc4b2a76"));
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn uncompressed(self) -> Self {
+        Self { compressed: None, ..self }
     }
 
     /// Whether it is a text message.
@@ -92,12 +123,57 @@ impl SharedMessage {
 
     /// The message of a frame that lies in a larger piece of memory.
     pub(super) fn with_frame(&self, frame: Bytes) -> Self {
-        Self { frame, ..*self }
+        Self { frame, ..self.clone() }
     }
 
     /// The unmasked frame.
     pub(crate) const fn frame(&self) -> &Bytes {
         &self.frame
+    }
+
+    /// The compressed frame, if it is shorter. The first call makes it of the payload that `compress` returns.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn compressed(&self, compress: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Option<&CompressedFrame> {
+        let frame = self.compressed.as_ref()?.get_or_init(|| {
+            let payload = compress(self.payload())?;
+            let header = EncodedHeader::new(true, opcode(self.is_text), payload.len(), None).with_reserved(RSV1);
+            Some(CompressedFrame { payload_start: header.len(), frame: [&header[..], &payload].concat().into() })
+        });
+        frame.as_ref()
+    }
+}
+
+/// An unmasked compressed frame.
+#[cfg(feature = "deflate")]
+#[derive(Clone, Debug)]
+pub(crate) struct CompressedFrame {
+    pub(crate) frame: Bytes,
+    payload_start: usize,
+}
+
+#[cfg(feature = "deflate")]
+impl CompressedFrame {
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.frame[self.payload_start..]
+    }
+}
+
+const fn opcode(is_text: bool) -> OpCode {
+    if is_text { OpCode::Text } else { OpCode::Binary }
+}
+
+/// The frame has the kind and the payload.
+impl PartialEq for SharedMessage {
+    fn eq(&self, other: &Self) -> bool {
+        self.frame == other.frame
+    }
+}
+
+impl Eq for SharedMessage {}
+
+impl Hash for SharedMessage {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.frame.hash(state);
     }
 }
 

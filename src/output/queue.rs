@@ -264,6 +264,12 @@ impl Queue {
         let header = EncodedHeader::new(is_final, opcode, payload.len(), key);
         self.bytes.reserve(header.len() + payload.len());
         self.extend(&header);
+        self.extend_masked(payload, key);
+    }
+
+    /// Queues a payload, masked if there is a key.
+    #[inline]
+    pub(super) fn extend_masked(&mut self, payload: &[u8], key: Option<MaskKey>) {
         self.len += payload.len();
         match (key, self.bytes.try_append(payload.len())) {
             (Some(key), Some(room)) => mask::copy(room, payload, key),

@@ -3,6 +3,8 @@
 mod advisories;
 mod closing;
 mod corpus;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod differential;
 mod errors;
 #[cfg(feature = "server")]

@@ -1,0 +1,160 @@
+//! Messages of ours that leave compressed: RFC 7692 section 6.1.
+
+use super::{Kind, Outgoing};
+use crate::{
+    deflate::{
+        Deflate, Direction, Window,
+        compress::{Sending, can_share, compress_alone},
+        engines::Engines,
+    },
+    frame::OpCode,
+    message::SharedMessage,
+    spare::Spare,
+};
+use std::borrow::Cow;
+
+/// How this end compresses: what it may, and what it chooses.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::connection) struct Compression {
+    pub(in crate::connection) local: Direction,
+    pub(in crate::connection) options: Deflate,
+}
+
+impl Compression {
+    /// The text of its messages that this end keeps, to refer to it.
+    fn history(self) -> Window {
+        self.local.history().min(self.options.send_history)
+    }
+
+    fn is_worth(self, payload: &[u8]) -> bool {
+        !payload.is_empty() && payload.len() >= self.options.threshold(self.history())
+    }
+}
+
+/// What a connection keeps to compress its messages; there is none before the first one.
+#[derive(Debug)]
+pub(super) struct Deflater {
+    sending: Sending,
+    /// The engines, if the driver lends none.
+    own: Option<Box<Engines>>,
+    /// The fragmented message in progress is compressed.
+    is_mid_message: bool,
+    /// A message has been compressed since the last [`forget_if_unused`](Outgoing::forget_if_unused).
+    is_used: bool,
+}
+
+impl Outgoing {
+    /// Has each message go by the general path, since it may be compressed.
+    pub(in crate::connection) const fn leave_fast_path(&mut self) {
+        self.has_fast_path = false;
+    }
+
+    /// Queues a message compressed, if that makes it shorter. Returns whether it did.
+    pub(in crate::connection) fn try_compressed(&mut self, kind: Kind, payload: &[u8], how: Compression) -> bool {
+        if !how.is_worth(payload) {
+            return false;
+        }
+        let (mut deflater, mut engines) = self.take_deflater(how);
+        let result = deflater.sending.compress(&mut engines, payload);
+        let is_shorter = result.is_some();
+        if let Some(bytes) = result {
+            let key = self.mask_key();
+            self.output.compressed_frame(true, kind.opcode(), bytes, key);
+            deflater.is_used = true;
+        }
+        self.put_deflater(deflater, engines);
+        is_shorter
+    }
+
+    /// Queues a message that was compressed for all, if that makes it shorter. Returns whether it did.
+    pub(in crate::connection) fn try_shared_compressed(&mut self, message: &SharedMessage, how: Compression) -> bool {
+        let payload = message.payload();
+        if payload.len() < how.options.threshold(Window::None) || !can_share(how.local.bits(), payload.len()) {
+            return false;
+        }
+        let compressed = message.compressed(|payload| {
+            let mut engines = self.output.spare().map(Spare::take_engines).unwrap_or_default();
+            let bytes = compress_alone(&mut engines, how.options.level(), payload).map(Cow::into_owned);
+            if let Some(spare) = self.output.spare() {
+                spare.put_engines(engines);
+            }
+            bytes
+        });
+        let Some(compressed) = compressed else { return false };
+        let kind = if message.is_text() { Kind::Text } else { Kind::Binary };
+        match self.mask_key() {
+            None => self.output.share(&compressed.frame),
+            key => self.output.compressed_frame(true, kind.opcode(), Cow::Borrowed(compressed.payload()), key),
+        }
+        // Without a deflater no text is kept that a later message would refer to.
+        if let Some(deflater) = &mut self.deflater {
+            deflater.sending.push(payload);
+            deflater.is_used = true;
+        }
+        true
+    }
+
+    /// Queues a fragment compressed, if its message is: the first one decides for all. Returns whether it did.
+    ///
+    /// Section 6.1: "Note that the "Per-Message Compressed" bit [...] is set only on the first fragment".
+    pub(in crate::connection) fn try_compressed_fragment(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        is_last: bool,
+        how: Compression,
+    ) -> bool {
+        let begins = !self.is_mid_message();
+        let is_compressed =
+            if begins { how.options.fragments } else { self.deflater.as_ref().is_some_and(|it| it.is_mid_message) };
+        if !is_compressed {
+            return false;
+        }
+        let (mut deflater, mut engines) = self.take_deflater(how);
+        let bytes = deflater.sending.compress_fragment(&mut engines, payload, is_last);
+        let key = self.mask_key();
+        if begins {
+            self.output.compressed_frame(false, kind.opcode(), bytes, key);
+        } else {
+            self.output.frame(is_last, OpCode::Continuation, &bytes, key);
+        }
+        (deflater.is_mid_message, deflater.is_used) = (!is_last, true);
+        self.put_deflater(deflater, engines);
+        self.fragmented = (!is_last).then_some(kind);
+        true
+    }
+
+    /// Gives back the text of earlier messages if none has been compressed since the last call. The peer does not
+    /// notice.
+    ///
+    /// Section 7.2.1 lets a message refer to earlier ones, and none has to.
+    pub(in crate::connection) fn forget_if_unused(&mut self) {
+        if let Some(deflater) = &mut self.deflater
+            && !std::mem::take(&mut deflater.is_used)
+            && !deflater.is_mid_message
+        {
+            self.deflater = None;
+        }
+    }
+
+    fn take_deflater(&mut self, how: Compression) -> (Box<Deflater>, Box<Engines>) {
+        let mut deflater = self.deflater.take().unwrap_or_else(|| {
+            let sending = Sending::new(how.options.level(), how.local.bits(), how.history().bits());
+            Box::new(Deflater { sending, own: None, is_mid_message: false, is_used: false })
+        });
+        let own = deflater.own.take();
+        let engines = match self.output.spare() {
+            Some(spare) => spare.take_engines(),
+            None => own.unwrap_or_default(),
+        };
+        (deflater, engines)
+    }
+
+    fn put_deflater(&mut self, mut deflater: Box<Deflater>, engines: Box<Engines>) {
+        match self.output.spare() {
+            Some(spare) => spare.put_engines(engines),
+            None => deflater.own = Some(engines),
+        }
+        self.deflater = Some(deflater);
+    }
+}
