@@ -298,7 +298,7 @@ impl Connection {
 
     /// Reads frames from now on, as the opening handshake has agreed.
     fn open(&mut self, terms: Terms) {
-        self.incoming.open(opening::reader(self.role, &self.config, &terms));
+        self.incoming.open(self.role, &self.config, &terms);
         self.subprotocol = terms.subprotocol.map(|name| Box::new(name.into_boxed_str()));
         #[cfg(feature = "deflate")]
         if terms.deflate.is_some() {

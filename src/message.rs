@@ -1,6 +1,10 @@
 //! Messages, and their assembly from frames.
 
 mod assembly;
+#[cfg(feature = "deflate")]
+mod compressed;
+pub(crate) mod item;
+mod open;
 mod read_buffer;
 pub(crate) mod reader;
 mod shared;

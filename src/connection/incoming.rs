@@ -4,11 +4,12 @@ use crate::{
     config::Config,
     error::{HandshakeError, ProtocolError},
     handshake::{
-        Request,
+        Request, Terms,
         request_reader::{Pending, RequestReader},
         response_reader::{Answer, ResponseReader},
     },
-    message::reader::{Item, Reader},
+    message::{item::Item, reader::Reader},
+    role::Role,
     spare::Spare,
 };
 use http::Method;
@@ -69,8 +70,8 @@ impl Incoming {
     }
 
     /// For a connection that is open.
-    pub(super) const fn frames(reader: Reader) -> Self {
-        Self(Stage::Frames(reader))
+    pub(super) fn frames(role: Role, config: &Config, terms: &Terms) -> Self {
+        Self(Stage::Frames(reader(role, config, terms)))
     }
 
     /// Takes the next arrival off the front of `input`. Takes all of `input` if it returns `None`. `is_last` says that
@@ -132,7 +133,8 @@ impl Incoming {
     }
 
     /// Reads frames from now on, the held ones first.
-    pub(super) fn open(&mut self, reader: Reader) {
+    pub(super) fn open(&mut self, role: Role, config: &Config, terms: &Terms) {
+        let reader = reader(role, config, terms);
         let bytes = match &mut self.0 {
             Stage::Decision(pending) => mem::take(&mut pending.early),
             Stage::Request(_) | Stage::Response(_) | Stage::Frames(_) | Stage::EarlyFrames(_) | Stage::Discard => {
@@ -255,4 +257,15 @@ impl EarlyFrames {
         self.read = self.bytes.len() - left;
         Ok(item)
     }
+}
+
+/// The reader of a peer that has agreed on `terms`.
+#[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only compression concerns a reader"))]
+fn reader(role: Role, config: &Config, terms: &Terms) -> Reader {
+    let reader = Reader::new(role, config);
+    #[cfg(feature = "deflate")]
+    if let Some(agreed) = terms.deflate {
+        return reader.with_compression(agreed.of(role.peer()));
+    }
+    reader
 }

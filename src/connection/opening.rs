@@ -8,7 +8,6 @@ use crate::{
     error::{AcceptError, HandshakeError, RejectError, SetConfigError},
     event::Cause,
     handshake::{Accept, Request, Response, Terms},
-    message::reader::Reader,
     random::Random,
     role::Role,
     state::{Action, Party, Phase},
@@ -87,7 +86,7 @@ impl Connection {
             #[cfg(feature = "deflate")]
             deflate: agreed.deflate,
         };
-        let incoming = Incoming::frames(reader(role, &config, &terms));
+        let incoming = Incoming::frames(role, &config, &terms);
         Self::new(role, Phase::Open, incoming, random, terms, config, now)
     }
 
@@ -231,15 +230,4 @@ impl Connection {
         self.end_answered(cause, Ending::Drain);
         Ok(())
     }
-}
-
-/// The reader of a peer that has agreed on `terms`.
-#[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only compression concerns a reader"))]
-pub(super) fn reader(role: Role, config: &Config, terms: &Terms) -> Reader {
-    let reader = Reader::new(role, config);
-    #[cfg(feature = "deflate")]
-    if let Some(agreed) = terms.deflate {
-        return reader.with_compression(agreed.of(role.peer()));
-    }
-    reader
 }

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "deflate")]
 mod compression;
+#[cfg(feature = "deflate")]
+mod deflater;
 mod level;
 
 use crate::{
@@ -16,9 +18,9 @@ use crate::{
     spare::Spare,
 };
 #[cfg(feature = "deflate")]
-pub(super) use compression::Compression;
+pub(super) use deflater::Compression;
 #[cfg(feature = "deflate")]
-use compression::Deflater;
+use deflater::Deflater;
 pub(super) use level::{Level, Marks};
 use std::{
     borrow::Cow,

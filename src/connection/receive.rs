@@ -9,7 +9,7 @@ use super::{
 use crate::{
     event::{Cause, Event},
     handshake::{Request, response_reader::Answer},
-    message::{Message, reader::Item},
+    message::{Message, item::Item},
     state::{Action, Party, Phase, State},
 };
 use std::{sync::Arc, time::Instant};

@@ -101,6 +101,11 @@ impl Receiving {
         }
     }
 
+    /// Whether messages may refer to earlier ones.
+    pub(crate) const fn has_takeover(&self) -> bool {
+        self.has_takeover
+    }
+
     /// The memory for the message in progress, in bytes. The history does not count.
     pub(crate) fn buffered(&self) -> usize {
         let inflater = if self.inflater.is_some() { INFLATER } else { 0 };

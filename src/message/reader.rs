@@ -1,11 +1,15 @@
 //! Frames to messages: RFC 6455 sections 5.4, 5.5 and 6.2 on the receiving side.
 
 #[cfg(feature = "deflate")]
-mod compressed;
+mod compression;
 
+#[cfg(feature = "deflate")]
+use super::compressed::Compressed;
 use super::{
     Message,
     assembly::{Assembly, Growth},
+    item::Item,
+    open::{Handling, OpenFrame, OpenMessage, Part},
 };
 #[cfg(feature = "deflate")]
 use crate::deflate::Direction;
@@ -13,38 +17,11 @@ use crate::{
     close_frame::CloseFrame,
     config::{Config, Delivery},
     error::ProtocolError,
-    frame::{Header, MAX_CONTROL_PAYLOAD, MaskKey, OpCode, decode::PartialHeader, fast, mask},
+    frame::{Header, MAX_CONTROL_PAYLOAD, OpCode, decode::PartialHeader, fast, mask},
     role::Role,
     spare::Spare,
 };
-#[cfg(feature = "deflate")]
-use compressed::Compressed;
 use std::{borrow::Cow, mem};
-
-/// A message, a chunk of one, or a control frame.
-#[derive(Debug)]
-pub(crate) enum Item<'b> {
-    Message(Message<'b>),
-    Chunk { data: Message<'b>, is_last: bool },
-    Ping(Cow<'b, [u8]>),
-    Pong(Cow<'b, [u8]>),
-    Close(CloseFrame),
-}
-
-impl Item<'_> {
-    /// The same item with bytes of its own, if there is memory for them.
-    pub(crate) fn try_into_owned(self) -> Result<Item<'static>, ProtocolError> {
-        let no_memory = |len: usize| ProtocolError::OutOfMemory { size: len as u64 };
-        Ok(match self {
-            Self::Message(message) => Item::Message(message.try_into_owned().map_err(no_memory)?),
-            Self::Chunk { data, is_last } => Item::Chunk { data: data.try_into_owned().map_err(no_memory)?, is_last },
-            // These have at most 125 bytes, as has the Pong that answers.
-            Self::Ping(payload) => Item::Ping(Cow::Owned(payload.into_owned())),
-            Self::Pong(payload) => Item::Pong(Cow::Owned(payload.into_owned())),
-            Self::Close(frame) => Item::Close(frame),
-        })
-    }
-}
 
 /// Reads the frames of the peer. Between messages it holds no memory on the heap, but for the history of compressed
 /// ones.
@@ -79,43 +56,6 @@ pub(crate) struct Reader {
 struct ControlPart {
     payload: [u8; MAX_CONTROL_PAYLOAD],
     len: usize,
-}
-
-#[derive(Clone, Debug)]
-struct OpenFrame {
-    opcode: OpCode,
-    is_final: bool,
-    remaining: u64,
-    /// The key for the next byte of payload.
-    key: MaskKey,
-}
-
-/// A part of a frame's payload, unmasked.
-struct Part<'b> {
-    payload: &'b [u8],
-    opcode: OpCode,
-    is_final: bool,
-    ends_frame: bool,
-}
-
-#[derive(Clone, Debug)]
-struct OpenMessage {
-    assembly: Assembly,
-    handling: Handling,
-    /// The payload bytes that the headers so far have announced.
-    size: u64,
-    fragments: u32,
-    /// A part has been kept since [`take_part`](Reader::take_part).
-    has_part: bool,
-}
-
-/// What happens to the payload of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Handling {
-    Assemble,
-    HandOn,
-    #[cfg(feature = "deflate")]
-    Inflate,
 }
 
 impl Reader {
@@ -293,7 +233,7 @@ impl Reader {
                 (OpCode::Continuation, Some(message)) => message,
                 (OpCode::Continuation, None) => return Err(ProtocolError::UnexpectedContinuation),
                 (_, Some(_)) => return Err(ProtocolError::InterleavedMessage),
-                (opcode, None) => self.message.insert(OpenMessage::new(opcode, handling(header, config))),
+                (_, None) => self.message.insert(OpenMessage::new(header, config)),
             };
             message.admit_frame(header.len, config)?;
         }
@@ -369,55 +309,6 @@ impl ControlPart {
         self.payload[self.len..][..bytes.len()].copy_from_slice(bytes);
         self.len += bytes.len();
         self
-    }
-}
-
-impl OpenMessage {
-    const fn new(opcode: OpCode, handling: Handling) -> Self {
-        let assembly = if matches!(opcode, OpCode::Text) { Assembly::text() } else { Assembly::binary() };
-        Self { assembly, handling, size: 0, fragments: 0, has_part: false }
-    }
-
-    /// Whether the payload is the message itself.
-    const fn is_plain(&self) -> bool {
-        matches!(self.handling, Handling::Assemble | Handling::HandOn)
-    }
-
-    /// The bytes of payload for `limit` bytes of text. Random bytes grow when they are compressed: by 6 % at level 1 of
-    /// zlib.
-    const fn payload_limit(&self, limit: u64) -> u64 {
-        if self.is_plain() { limit } else { limit.saturating_add(limit / 8 + 64) }
-    }
-
-    /// Section 10.4: "Implementations that have implementation- and/or platform-specific limitations regarding the
-    /// frame size or total message size after reassembly from multiple frames MUST protect themselves against
-    /// exceeding those limits."
-    fn admit_frame(&mut self, frame_len: u64, config: &Config) -> Result<(), ProtocolError> {
-        let limit = self.payload_limit(config.max_frame_bytes);
-        if frame_len > limit {
-            return Err(ProtocolError::FrameTooLarge { size: frame_len, limit });
-        }
-        self.size = self.size.saturating_add(frame_len);
-        let limit = self.payload_limit(config.max_message_bytes);
-        if self.size > limit {
-            return Err(ProtocolError::MessageTooLarge { size: self.size, limit });
-        }
-        if self.fragments == config.max_fragments {
-            return Err(ProtocolError::TooManyFragments { limit: config.max_fragments });
-        }
-        self.fragments += 1;
-        Ok(())
-    }
-}
-
-/// What happens to the payload of the message that `header` begins.
-fn handling(header: &Header, config: &Config) -> Handling {
-    debug_assert!(cfg!(feature = "deflate") || header.reserved == 0, "an extension must define a reserved bit");
-    match config.delivery {
-        #[cfg(feature = "deflate")]
-        _ if header.reserved != 0 => Handling::Inflate,
-        Delivery::Messages => Handling::Assemble,
-        Delivery::Chunks => Handling::HandOn,
     }
 }
 

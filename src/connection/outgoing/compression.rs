@@ -1,10 +1,13 @@
 //! Messages of ours that leave compressed: RFC 7692 section 6.1.
 
-use super::{Kind, Outgoing};
+use super::{
+    Kind, Outgoing,
+    deflater::{Compression, Deflater},
+};
 use crate::{
     deflate::{
-        Deflate, Direction, Window,
-        compress::{Sending, can_share, compress_alone},
+        Window,
+        compress::{can_share, compress_alone},
         engines::Engines,
     },
     frame::OpCode,
@@ -12,36 +15,6 @@ use crate::{
     spare::Spare,
 };
 use std::borrow::Cow;
-
-/// How this end compresses: what it may, and what it chooses.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::connection) struct Compression {
-    pub(in crate::connection) local: Direction,
-    pub(in crate::connection) options: Deflate,
-}
-
-impl Compression {
-    /// The text of its messages that this end keeps, to refer to it.
-    fn history(self) -> Window {
-        self.local.history().min(self.options.send_history)
-    }
-
-    fn is_worth(self, payload: &[u8]) -> bool {
-        !payload.is_empty() && payload.len() >= self.options.threshold(self.history())
-    }
-}
-
-/// What a connection keeps to compress its messages; there is none before the first one.
-#[derive(Debug)]
-pub(super) struct Deflater {
-    sending: Sending,
-    /// The engines, if the driver lends none.
-    own: Option<Box<Engines>>,
-    /// The fragmented message in progress is compressed.
-    is_mid_message: bool,
-    /// A message has been compressed since the last [`forget_if_unused`](Outgoing::forget_if_unused).
-    is_used: bool,
-}
 
 impl Outgoing {
     /// Has each message go by the general path, since it may be compressed.
@@ -138,10 +111,7 @@ impl Outgoing {
     }
 
     fn take_deflater(&mut self, how: Compression) -> (Box<Deflater>, Box<Engines>) {
-        let mut deflater = self.deflater.take().unwrap_or_else(|| {
-            let sending = Sending::new(how.options.level(), how.local.bits(), how.history().bits());
-            Box::new(Deflater { sending, own: None, is_mid_message: false, is_used: false })
-        });
+        let mut deflater = self.deflater.take().unwrap_or_else(|| Box::new(Deflater::new(how)));
         let own = deflater.own.take();
         let engines = match self.output.spare() {
             Some(spare) => spare.take_engines(),

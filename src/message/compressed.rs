@@ -1,6 +1,6 @@
 //! The payload of compressed messages to plain text: RFC 7692 section 6.2.
 
-use super::{Item, OpenMessage, Part, Reader};
+use super::{assembly::Growth, item::Item, open::OpenMessage};
 use crate::{
     config::{Config, Delivery},
     deflate::{
@@ -9,8 +9,6 @@ use crate::{
         inflate::{Due, InflateError, Receiving, Step},
     },
     error::ProtocolError,
-    frame::RSV1,
-    message::assembly::Growth,
     spare::Spare,
 };
 
@@ -20,76 +18,13 @@ pub(super) struct Compressed {
     receiving: Receiving,
     /// What is held may give a chunk without more input.
     rest: Option<Due>,
-}
-
-impl Reader {
-    /// The same reader, for a peer that may compress like this.
-    pub(crate) const fn with_compression(mut self, peer: Direction) -> Self {
-        (self.peer, self.defined) = (Some(peer), RSV1);
-        self
-    }
-
-    /// Whether a compressed message may give a chunk without more input.
-    pub(super) fn has_rest(&self) -> bool {
-        self.compressed.as_ref().is_some_and(|compressed| compressed.rest.is_some())
-    }
-
-    /// Takes a part of a compressed message. Returns the message if it ends with it, or a chunk.
-    pub(super) fn inflate(
-        &mut self,
-        part: &Part<'_>,
-        config: &Config,
-        spare: Option<&mut Spare>,
-    ) -> Result<Option<Item<'static>>, ProtocolError> {
-        let due = match (part.ends_frame, config.delivery) {
-            (true, _) if part.is_final => Due::Last,
-            (true, Delivery::Chunks) => Due::Now,
-            (true, Delivery::Messages) | (false, _) => Due::Later,
-        };
-        self.inflate_until(due, part.payload, config, spare)
-    }
-
-    /// The chunk that needs no more input, if there is one.
-    pub(super) fn inflate_rest(
-        &mut self,
-        config: &Config,
-        spare: Option<&mut Spare>,
-    ) -> Result<Option<Item<'static>>, ProtocolError> {
-        match self.compressed.as_mut().and_then(|compressed| compressed.rest.take()) {
-            Some(due) => self.inflate_until(due, &[], config, spare),
-            None => Ok(None),
-        }
-    }
-
-    fn inflate_until(
-        &mut self,
-        due: Due,
-        payload: &[u8],
-        config: &Config,
-        spare: Option<&mut Spare>,
-    ) -> Result<Option<Item<'static>>, ProtocolError> {
-        let peer = self.peer.expect("a compressed frame needs an agreement");
-        let message = self.message.as_mut().expect("the header of a data frame has begun a message or belongs to one");
-        let compressed = self.compressed.get_or_insert_with(|| Compressed::new(peer));
-        let mut own = Spare::default();
-        let spare = spare.unwrap_or(&mut own);
-        let mut engines = spare.take_engines();
-        let item = match config.delivery {
-            Delivery::Messages => compressed.message(due, payload, message, config, &mut engines, spare),
-            Delivery::Chunks => compressed.chunk(due, payload, message, config, &mut engines),
-        };
-        spare.put_engines(engines);
-        if matches!(item, Ok(Some(Item::Message(_) | Item::Chunk { is_last: true, .. }))) {
-            self.message = None;
-            self.compressed.take_if(|_| !peer.has_takeover());
-        }
-        item
-    }
+    /// The engines, if the driver lends none.
+    own: Option<Box<Spare>>,
 }
 
 impl Compressed {
-    fn new(peer: Direction) -> Box<Self> {
-        Box::new(Self { receiving: Receiving::new(peer.bits(), peer.has_takeover()), rest: None })
+    pub(super) fn new(peer: Direction) -> Self {
+        Self { receiving: Receiving::new(peer.bits(), peer.has_takeover()), rest: None, own: None }
     }
 
     /// The memory for the message in progress, in bytes.
@@ -97,8 +32,53 @@ impl Compressed {
         self.receiving.buffered()
     }
 
-    /// Inflates `payload`. Returns the message if it ends.
-    fn message(
+    /// Whether a chunk may come without more input.
+    pub(super) const fn has_rest(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Whether nothing is kept between two messages.
+    pub(super) const fn is_idle(&self) -> bool {
+        !self.receiving.has_takeover() && self.own.is_none()
+    }
+
+    /// Inflates `payload`, a part of `message`. Returns the message if it ends with it, or a chunk.
+    pub(super) fn inflate(
+        &mut self,
+        due: Due,
+        payload: &[u8],
+        message: &mut OpenMessage,
+        config: &Config,
+        spare: Option<&mut Spare>,
+    ) -> Result<Option<Item<'static>>, ProtocolError> {
+        let Some(spare) = spare else {
+            let mut own = self.own.take().unwrap_or_default();
+            let item = self.inflate(due, payload, message, config, Some(&mut own));
+            self.own = Some(own);
+            return item;
+        };
+        self.own = None;
+        let mut engines = spare.take_engines();
+        let item = match config.delivery {
+            Delivery::Messages => self.whole(due, payload, message, config, &mut engines, spare),
+            Delivery::Chunks => self.chunk(due, payload, message, config, &mut engines),
+        };
+        spare.put_engines(engines);
+        item
+    }
+
+    /// The next chunk of what is held.
+    pub(super) fn inflate_rest(
+        &mut self,
+        message: &mut OpenMessage,
+        config: &Config,
+        spare: Option<&mut Spare>,
+    ) -> Result<Option<Item<'static>>, ProtocolError> {
+        self.rest.take().map_or(Ok(None), |due| self.inflate(due, &[], message, config, spare))
+    }
+
+    /// Inflates all of `payload`.
+    fn whole(
         &mut self,
         due: Due,
         mut payload: &[u8],

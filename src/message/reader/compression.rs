@@ -1,0 +1,63 @@
+//! Compressed messages on their way through the reader: RFC 7692 section 6.
+
+use super::Reader;
+use crate::{
+    config::{Config, Delivery},
+    deflate::{Direction, inflate::Due},
+    error::ProtocolError,
+    frame::RSV1,
+    message::{compressed::Compressed, item::Item, open::Part},
+    spare::Spare,
+};
+
+impl Reader {
+    /// The same reader, for a peer that may compress like this.
+    pub(crate) const fn with_compression(mut self, peer: Direction) -> Self {
+        (self.peer, self.defined) = (Some(peer), RSV1);
+        self
+    }
+
+    /// Whether a compressed message may give a chunk without more input.
+    pub(super) fn has_rest(&self) -> bool {
+        self.compressed.as_ref().is_some_and(|compressed| compressed.has_rest())
+    }
+
+    /// Takes a part of a compressed message. Returns the message if it ends with it, or a chunk.
+    pub(super) fn inflate(
+        &mut self,
+        part: &Part<'_>,
+        config: &Config,
+        spare: Option<&mut Spare>,
+    ) -> Result<Option<Item<'static>>, ProtocolError> {
+        let due = match (part.ends_frame, config.delivery) {
+            (true, _) if part.is_final => Due::Last,
+            (true, Delivery::Chunks) => Due::Now,
+            (true, Delivery::Messages) | (false, _) => Due::Later,
+        };
+        let peer = self.peer.expect("a compressed frame needs an agreement");
+        let message = self.message.as_mut().expect("the header of a data frame has begun a message or belongs to one");
+        let compressed = self.compressed.get_or_insert_with(|| Box::new(Compressed::new(peer)));
+        let item = compressed.inflate(due, part.payload, message, config, spare)?;
+        self.after_inflating(item.as_ref());
+        Ok(item)
+    }
+
+    /// The next chunk of what is held.
+    pub(super) fn inflate_rest(
+        &mut self,
+        config: &Config,
+        spare: Option<&mut Spare>,
+    ) -> Result<Option<Item<'static>>, ProtocolError> {
+        let (Some(compressed), Some(message)) = (&mut self.compressed, &mut self.message) else { return Ok(None) };
+        let item = compressed.inflate_rest(message, config, spare)?;
+        self.after_inflating(item.as_ref());
+        Ok(item)
+    }
+
+    fn after_inflating(&mut self, item: Option<&Item<'_>>) {
+        if matches!(item, Some(Item::Message(_) | Item::Chunk { is_last: true, .. })) {
+            self.message = None;
+            self.compressed.take_if(|compressed| compressed.is_idle());
+        }
+    }
+}
