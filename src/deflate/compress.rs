@@ -65,11 +65,15 @@ impl Sending {
         self.history.held_bytes()
     }
 
-    /// Compresses the payload of a whole message, which is to be sent in one frame with RSV1. `None` if it is not
-    /// shorter, or if there is no memory for a compressor: then send it as it is, and nothing has changed.
+    /// Compresses the payload of a whole message, which is to be sent in one frame with RSV1. `None` if it does not become
+    /// shorter, as an empty one does not, or if there is no memory for a compressor: then send it as it is. Nothing has
+    /// changed.
     ///
     /// The result is in the memory of `engines`, or its own if it is longer than 64 KiB.
     pub(crate) fn compress<'e>(&mut self, engines: &'e mut Engines, payload: &[u8]) -> Option<Cow<'e, [u8]>> {
+        if payload.is_empty() {
+            return None;
+        }
         let (compressor, scratch) = self.compressor(engines, payload.len())?;
         let mut result = compress(compressor, payload, scratch)?;
         cut_marker(&mut result);
@@ -165,7 +169,11 @@ pub(crate) const fn can_share(bits: u8, len: usize) -> bool {
 
 /// Compresses `payload`, with the marker of a flush at the end. `None` if the result without the marker is not shorter,
 /// or if there is no memory for it.
-fn compress<'e>(compressor: &mut Compressor, payload: &[u8], scratch: &'e mut [u8]) -> Option<Cow<'e, [u8]>> {
+pub(super) fn compress<'e>(
+    compressor: &mut Compressor,
+    payload: &[u8],
+    scratch: &'e mut [u8],
+) -> Option<Cow<'e, [u8]>> {
     let most = payload.len() + MARKER.len();
     let mut output = Output { scratch, memory: Vec::new(), len: 0, most };
     if payload.len() > MAX_PIECE {

@@ -78,9 +78,12 @@ enum Stage {
     Tail(usize),
 }
 
-/// Section 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message." The final
+/// Section 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message." The empty final
 /// block behind them ends the stream, but only if a block can begin there: if the message is whole.
 const TAIL: [u8; 6] = [0x00, 0x00, 0xFF, 0xFF, 0x03, 0x00];
+
+/// The length of what section 7.2.2 appends.
+const MARKER: usize = 4;
 
 /// So many compressed bytes make an inflater worth its memory, unless the message ends before.
 pub(crate) const MAX_HELD: usize = 4 << 10;
@@ -204,8 +207,13 @@ impl Receiving {
             let room = usize::try_from(allowed).unwrap_or(usize::MAX).min(output.len() - len);
             let (taken, made) = (inflater.total_in(), inflater.total_out());
             let bytes = self.next_bytes(input);
+            let is_behind = matches!(self.stage, Stage::Tail(MARKER..));
             let result = inflater.decompress(bytes, &mut output[len..len + room], InflateFlush::NoFlush);
             let (taken, made) = ((inflater.total_in() - taken) as usize, (inflater.total_out() - made) as usize);
+            if is_behind && made > 0 {
+                // The final block of the tail has become text: it came within a block.
+                return (len, self.fail(InflateError::Corrupt));
+            }
             self.is_drained = made < room;
             self.advance(taken, input);
             len += made;
@@ -230,6 +238,7 @@ impl Receiving {
     /// The compressed bytes to inflate next.
     fn next_bytes<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
         match self.stage {
+            Stage::Tail(taken) if taken < MARKER => &TAIL[taken..MARKER],
             Stage::Tail(taken) => &TAIL[taken..],
             Stage::Empty | Stage::Blocks | Stage::Ended if self.held.is_empty() => input,
             Stage::Empty | Stage::Blocks | Stage::Ended => &self.held[self.fed..],
