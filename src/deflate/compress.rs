@@ -65,9 +65,9 @@ impl Sending {
         self.history.held_bytes()
     }
 
-    /// Compresses the payload of a whole message, which is to be sent in one frame with RSV1. `None` if it does not become
-    /// shorter, as an empty one does not, or if there is no memory for a compressor: then send it as it is. Nothing has
-    /// changed.
+    /// Compresses the payload of a whole message, which is to be sent in one frame with RSV1. `None` if it does not
+    /// become shorter, as an empty one does not, or if there is no memory for a compressor: then send it as it is.
+    /// Nothing has changed.
     ///
     /// The result is in the memory of `engines`, or its own if it is longer than 64 KiB.
     pub(crate) fn compress<'e>(&mut self, engines: &'e mut Engines, payload: &[u8]) -> Option<Cow<'e, [u8]>> {

@@ -10,6 +10,8 @@ pub(super) struct Compressor {
     owner: Option<Owner>,
     /// The number of bytes in and before its window since it was reset.
     seen: u64,
+    /// A part of the last result is still to come.
+    has_rest: bool,
 }
 
 /// What a compressor is made with.
@@ -50,7 +52,7 @@ impl Compressor {
                 mem_level: MEMORY_LEVEL.into(),
                 strategy: Strategy::Default,
             });
-            Self { engine, kind, owner: None, seen: 0 }
+            Self { engine, kind, owner: None, seen: 0, has_rest: false }
         })
     }
 
@@ -66,8 +68,15 @@ impl Compressor {
         self.owner == Some(owner)
     }
 
-    /// Forgets all it has seen, and begins behind `history`.
+    /// Whether it can be reset. With a rest of a result in its memory, the library resets it to less memory, and panics
+    /// when the next result does not fit.
+    pub(super) const fn can_be_reset(&self) -> bool {
+        !self.has_rest
+    }
+
+    /// Forgets all it has seen, and begins behind `history`. It must be [able to](Self::can_be_reset).
     pub(super) fn prime(&mut self, history: &History) {
+        debug_assert!(self.can_be_reset());
         self.engine.reset();
         (self.owner, self.seen) = (None, history.len() as u64);
         for part in history.as_slices().into_iter().filter(|part| !part.is_empty()) {
@@ -80,17 +89,19 @@ impl Compressor {
         self.owner = Some(owner);
     }
 
-    /// Compresses from the front of `input` to the front of `output`, which has room for a few bytes at least. Returns
-    /// the number of bytes there. The input is flushed once it is empty and a call has left room.
+    /// Compresses from the front of `input` to the front of `output`, which has room for 64 bytes at least. Returns the
+    /// number of bytes there. The input is flushed once it is empty and a call has left room.
     ///
     /// `None` would be a fault of the library; then no message of it is used.
     pub(super) fn compress(&mut self, input: &mut &[u8], output: &mut [u8]) -> Option<usize> {
-        self.owner = None;
+        (self.owner, self.has_rest) = (None, true);
         let (taken, made) = (self.engine.total_in(), self.engine.total_out());
         self.engine.compress(input, output, DeflateFlush::SyncFlush).ok()?;
         let taken = self.engine.total_in() - taken;
         self.seen += taken;
         *input = &input[taken as usize..];
-        Some((self.engine.total_out() - made) as usize)
+        let made = (self.engine.total_out() - made) as usize;
+        self.has_rest = made == output.len();
+        Some(made)
     }
 }

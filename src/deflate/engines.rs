@@ -66,10 +66,13 @@ impl Engines {
         self.compressors.iter().position(is_wanted)
     }
 
-    /// The place of the compressor of a kind; `None` without memory for it.
+    /// The place of the compressor of a kind, which can be reset; `None` without memory for it.
     pub(super) fn position_of(&mut self, kind: Kind) -> Option<usize> {
         if let Some(at) = self.position(|compressor| compressor.kind() == kind) {
-            return Some(at);
+            if self.compressors[at].can_be_reset() {
+                return Some(at);
+            }
+            self.compressors.swap_remove(at);
         }
         self.compressors.try_reserve(1).ok()?;
         self.compressors.push(Compressor::new(kind)?);

@@ -78,8 +78,8 @@ enum Stage {
     Tail(usize),
 }
 
-/// Section 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message." The empty final
-/// block behind them ends the stream, but only if a block can begin there: if the message is whole.
+/// Section 7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message." The empty
+/// final block behind them ends the stream, but only if a block can begin there: if the message is whole.
 const TAIL: [u8; 6] = [0x00, 0x00, 0xFF, 0xFF, 0x03, 0x00];
 
 /// The length of what section 7.2.2 appends.
