@@ -1,6 +1,6 @@
 //! A compressor that connections share.
 
-use super::{engines::has_memory_for, history::History};
+use super::{history::History, memory::has_memory_for};
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Method, Strategy};
 
 /// A compressor, and whose messages it has in its window.

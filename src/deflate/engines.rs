@@ -3,8 +3,9 @@
 use super::{
     compressor::{Compressor, Kind},
     history::History,
+    memory::has_memory_for,
 };
-use std::{fmt, hint};
+use std::fmt;
 use zlib_rs::Inflate;
 
 /// Engines, lent from message to message: no connection has one of its own. Each is made when it is first needed.
@@ -109,13 +110,4 @@ pub(super) fn prime(inflater: &mut Inflate, history: &History) {
     for part in history.as_slices().into_iter().filter(|part| !part.is_empty()) {
         inflater.set_dictionary(part).expect("a raw stream takes a dictionary at any time");
     }
-}
-
-/// Whether there are `len` bytes of memory. The library panics if it gets none for an engine.
-pub(super) fn has_memory_for(len: usize) -> bool {
-    let mut memory = Vec::<u8>::new();
-    let has_memory = memory.try_reserve_exact(len).is_ok();
-    // Or else the compiler leaves out memory that nothing uses.
-    hint::black_box(&mut memory);
-    has_memory
 }

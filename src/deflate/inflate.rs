@@ -109,6 +109,12 @@ impl Receiving {
         self.has_takeover
     }
 
+    /// The memory on the heap, in bytes.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.history.held_bytes() + self.buffered()
+    }
+
     /// The memory for the message in progress, in bytes. The history does not count.
     pub(crate) fn buffered(&self) -> usize {
         let inflater = if self.inflater.is_some() { INFLATER } else { 0 };
