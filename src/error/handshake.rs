@@ -102,7 +102,7 @@ pub enum HandshakeError {
     ExtensionNotOffered,
     /// RFC 7692 section 7: the response accepts permessage-deflate with parameters that the client cannot take.
     #[cfg(feature = "deflate")]
-    #[error("the answer to the offer of permessage-deflate is invalid")]
+    #[error(transparent)]
     InvalidDeflate(#[from] InvalidDeflate),
     /// Section 4.1, response item 6: the response has "a subprotocol that was not present in the client's handshake".
     #[error("the server chose a subprotocol that was not offered")]

@@ -29,13 +29,13 @@
 //! # Ok::<(), statesocket::HandshakeError>(())
 //! ```
 
-use super::extension::Extension;
+use super::{extension::Extension, grammar::is_digits};
 use crate::{
-    deflate::{AgreedDeflate, Deflate, Direction, MAX_BITS, Window},
+    deflate::{AgreedDeflate, Deflate, Direction, MAX_BITS, MIN_BITS, Window},
     error::{HandshakeError, InvalidDeflate},
 };
 use http::HeaderValue;
-use std::mem;
+use std::{fmt, mem};
 
 const NAME: &str = "permessage-deflate";
 const SERVER_NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
@@ -57,7 +57,7 @@ const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
 /// ```
 #[must_use]
 pub fn offer(deflate: &Deflate) -> HeaderValue {
-    let offers: Vec<_> = offers(deflate).map(Params::text).collect();
+    let offers: Vec<_> = offers(deflate).map(|offer| offer.to_string()).collect();
     header(offers.join(", "))
 }
 
@@ -83,11 +83,11 @@ pub fn answer(offered: &[Extension], deflate: &Deflate) -> Option<(HeaderValue, 
         server_window: offer.server_window,
         client_window,
     };
-    Some((header(answer.text()), answer.agreed()))
+    Some((header(answer.to_string()), answer.agreed()))
 }
 
-/// What is agreed on by the extensions that a server has `answered` to those that its client has `offered`; `None` if it
-/// answered with none.
+/// What is agreed on by the extensions that a server has `answered` to those that its client has `offered`; `None` if
+/// it answered with none.
 ///
 /// # Errors
 /// [`HandshakeError::InvalidDeflate`] if the answer is wrong, or fits none of the offers, and
@@ -195,8 +195,7 @@ impl Params {
                 }
                 other => return Err(InvalidDeflate::UnknownParameter(other.to_owned())),
             };
-            let has_value = value.is_some();
-            if has_value && matches!(name, SERVER_NO_CONTEXT_TAKEOVER | CLIENT_NO_CONTEXT_TAKEOVER) {
+            if value.is_some() && matches!(name, SERVER_NO_CONTEXT_TAKEOVER | CLIENT_NO_CONTEXT_TAKEOVER) {
                 return Err(InvalidDeflate::InvalidValue(name));
             }
             if !is_first {
@@ -212,7 +211,7 @@ impl Params {
             return Err(InvalidDeflate::ClientWindowNotOffered);
         }
         if offer.server_forgets && !self.server_forgets {
-            return Err(InvalidDeflate::ServerTakeoverKept);
+            return Err(InvalidDeflate::ServerTakesOver);
         }
         if offer.server_window.is_some_and(|limit| self.server_window.is_none_or(|bits| bits > limit)) {
             return Err(InvalidDeflate::ServerWindowTooLarge);
@@ -226,23 +225,34 @@ impl Params {
         let server = Direction::new(self.server_window.unwrap_or(MAX_BITS), !self.server_forgets);
         AgreedDeflate::new(client, server)
     }
+}
 
-    /// One element of `Sec-WebSocket-Extensions`.
-    fn text(self) -> String {
-        let value = |bits: Option<u8>| bits.map_or_else(String::new, |bits| format!("={bits}"));
-        let params = [
-            self.server_forgets.then(|| SERVER_NO_CONTEXT_TAKEOVER.to_owned()),
-            self.server_window.map(|bits| format!("{SERVER_MAX_WINDOW_BITS}={bits}")),
-            self.client_window.map(|bits| CLIENT_MAX_WINDOW_BITS.to_owned() + &value(bits)),
-            self.client_forgets.then(|| CLIENT_NO_CONTEXT_TAKEOVER.to_owned()),
-        ];
-        params.into_iter().flatten().fold(NAME.to_owned(), |text, param| text + "; " + &param)
+/// One element of `Sec-WebSocket-Extensions`.
+impl fmt::Display for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAME)?;
+        if self.server_forgets {
+            write!(f, "; {SERVER_NO_CONTEXT_TAKEOVER}")?;
+        }
+        if let Some(bits) = self.server_window {
+            write!(f, "; {SERVER_MAX_WINDOW_BITS}={bits}")?;
+        }
+        match self.client_window {
+            None => {}
+            Some(None) => write!(f, "; {CLIENT_MAX_WINDOW_BITS}")?,
+            Some(Some(bits)) => write!(f, "; {CLIENT_MAX_WINDOW_BITS}={bits}")?,
+        }
+        if self.client_forgets {
+            write!(f, "; {CLIENT_NO_CONTEXT_TAKEOVER}")?;
+        }
+        Ok(())
     }
 }
 
-/// Section 7.1.2: "a decimal integer value without leading zeroes between 8 to 15, inclusive".
+/// Section 7.1.2.1: "a decimal integer value without leading zeroes between 8 to 15, inclusive".
 fn parse_bits(value: &str) -> Option<u8> {
-    (8..=MAX_BITS).find(|bits| bits.to_string() == value)
+    let is_number = is_digits(value) && !value.starts_with('0');
+    value.parse().ok().filter(|bits| is_number && (MIN_BITS..=MAX_BITS).contains(bits))
 }
 
 fn header(text: String) -> HeaderValue {

@@ -1,7 +1,7 @@
 //! The tables of requirements and the names of the tests match, in both directions.
 //!
-//! `tests/rfc6455.md` has the rows of RFC 6455 (a test of row C5 begins with `c5_`), `tests/README.md` the invariants
-//! (`i_5_`), and `tests/starlette.md` the tests of Starlette.
+//! `tests/rfc6455.md` and `tests/rfc7692.md` have the rows of these RFCs (a test of row C5 begins with `c5_`),
+//! `tests/README.md` the invariants (`i_5_`), and `tests/starlette.md` the tests of Starlette.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,9 +13,13 @@ use std::{
 const MAX_NAME: usize = 72;
 
 #[test]
-fn every_row_of_rfc_6455_has_a_test_and_every_id_is_a_row() {
+fn every_row_of_an_rfc_has_a_test_and_every_id_is_a_row() {
     let tested = tests("").iter().flat_map(|(_, name)| row_ids(name)).collect();
-    compare("rfc6455.md", &rows("rfc6455.md"), &tested);
+    let mut all = rows("rfc6455.md");
+    for (id, shown_by) in rows("rfc7692.md") {
+        assert_eq!(all.insert(id.clone(), shown_by), None, "{id} is a row of both");
+    }
+    compare("rfc6455.md and rfc7692.md", &all, &tested);
 }
 
 #[test]

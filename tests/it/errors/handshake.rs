@@ -131,6 +131,51 @@ fn every_error_of_a_response_has_its_message() {
     }
 }
 
+#[cfg(feature = "deflate")]
+#[test]
+fn every_reason_of_an_invalid_answer_for_deflate_has_its_message() {
+    use statesocket::{Deflate, InvalidDeflate as Reason, Window};
+
+    let deflating = |history| {
+        config(|config| {
+            config.deflate = Some(Deflate::default().with(|deflate| deflate.client_receive_history = history));
+        })
+    };
+    let snct = "server_no_context_takeover";
+    for (history, answer, reason, words) in [
+        (Window::KiB32, "; foo=1", Reason::UnknownParameter("foo".to_owned()), "has the unknown parameter foo"),
+        (
+            Window::KiB32,
+            "; server_no_context_takeover; server_no_context_takeover",
+            Reason::DuplicateParameter(snct),
+            "has the parameter server_no_context_takeover more than once",
+        ),
+        (
+            Window::KiB32,
+            "; server_no_context_takeover=1",
+            Reason::InvalidValue(snct),
+            "has an invalid value of server_no_context_takeover",
+        ),
+        (Window::None, "", Reason::ServerTakesOver, "has not the offered server_no_context_takeover"),
+    ] {
+        let (client, request) = asking(deflating(history), &[]);
+        let answer = format!("permessage-deflate{answer}");
+        let error = failure(client, &accepted_head(&request, &[("Sec-WebSocket-Extensions", &answer)]));
+        assert_eq!((&error, error.status().as_u16()), (&HandshakeError::InvalidDeflate(reason), 502));
+        assert_words(&error, &format!("the answer for permessage-deflate {words}"));
+    }
+    for (reason, words) in [
+        (
+            Reason::ClientWindowNotOffered,
+            "the answer for permessage-deflate has client_max_window_bits, which was not offered",
+        ),
+        (Reason::ServerWindowTooLarge, "the answer for permessage-deflate has not the offered server_max_window_bits"),
+        (Reason::Repeated, "the answer has permessage-deflate more than once"),
+    ] {
+        assert_words(&HandshakeError::from(reason), words);
+    }
+}
+
 #[test]
 fn every_accept_error_has_its_message_and_changes_nothing() {
     let plain = || {

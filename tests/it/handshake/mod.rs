@@ -1,6 +1,8 @@
 //! The opening handshake: RFC 6455 sections 3, 4 and 9.
 
 mod client;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod elsewhere;
 mod negotiation;
 mod opaque;

@@ -113,7 +113,8 @@ fn e2_neither_end_chooses_what_was_not_offered() {
     assert_eq!(failure(client, &extended), HandshakeError::ExtensionNotOffered);
 }
 
-/// The crate negotiates no extension, so the only order that a response may have is the empty one.
+/// By default the crate negotiates no extension, so the only order that a response may have is the empty one. With
+/// `Config::deflate` it negotiates one: `deflate/`.
 #[test]
 fn e3_no_order_of_extensions_is_needed_since_none_is_agreed_on() {
     for offer in ["foo, bar", "bar, foo", "permessage-deflate, permessage-deflate; client_no_context_takeover"] {
@@ -203,8 +204,8 @@ fn e5_a_connection_without_a_common_subprotocol_is_open() {
     assert!(matches!(pair.to_server().as_slice(), [Event::Message(_)]));
 }
 
-/// A client cannot require an extension, since it cannot even offer one: the header is reserved for the handshake. So
-/// no client closes with 1010 by itself; the code is for applications whose subprotocol needs an extension.
+/// A client cannot require an extension: the header is reserved for the handshake, and `Config::deflate` only offers
+/// one. So no client closes with 1010 by itself; the code is for applications whose subprotocol needs an extension.
 #[test]
 fn e6_no_extension_can_be_required_and_only_a_client_may_send_1010() {
     use statesocket::http::{HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
