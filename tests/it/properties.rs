@@ -54,6 +54,37 @@ fn heads() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// What two ends keep, the header of a client and that of a server, most of them nearly right.
+#[cfg(feature = "deflate")]
+fn extension_headers() -> impl Strategy<Value = Vec<u8>> {
+    let values = ["", "", "=8", "=9", "=10", "=12", "=15", "=\"1\\0\"", "=7", "=16", "=08", "=1", "="];
+    let names = [
+        "server_no_context_takeover",
+        "client_no_context_takeover",
+        "server_max_window_bits",
+        "client_max_window_bits",
+        "server_max_window_bits=12",
+        "client_max_window_bits=11",
+        "foo",
+    ];
+    let param = prop_oneof![
+        4 => select(names[..6].to_vec()).prop_map(str::to_owned),
+        1 => (select(names.to_vec()), select(values.to_vec())).prop_map(|(name, value)| name.to_owned() + value),
+    ];
+    let name = prop_oneof![9 => Just("permessage-deflate"), 1 => Just("foo")];
+    let element = (name, vec(param, 0..3))
+        .prop_map(|(name, params)| params.into_iter().fold(name.to_owned(), |element, param| element + "; " + &param));
+    let answer = prop_oneof![4 => vec(element.clone(), 1), 1 => vec(element.clone(), 0..3)];
+    let header = |elements: Vec<String>| elements.join(", ").into_bytes();
+    (any::<[u8; 2]>(), vec(element, 1..4), answer, prop::option::weighted(0.3, defects())).prop_map(
+        move |(choices, offers, answer, defects)| {
+            let mut headers = [header(offers), b"\n".to_vec(), header(answer)].concat();
+            defects.iter().for_each(|defects| defects.apply(&mut headers));
+            [&choices[..], &headers].concat()
+        },
+    )
+}
+
 /// The input for an endpoint of role `role`.
 fn wire(role: Role, mut bytes: Vec<u8>, stream: &[Vec<Raw>], defects: &Defects) -> Vec<u8> {
     bytes.extend(stream.concat().into_iter().flat_map(|frame| frame.for_endpoint(role)));
@@ -208,6 +239,12 @@ proptest! {
         holds("handshake_response", &[vec![choices], wire].concat());
     }
 
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn d1_d2_both_ends_agree_on_what_the_rfc_allows(headers in extension_headers()) {
+        holds("extensions_header", &headers);
+    }
+
     #[cfg(all(feature = "server", feature = "testing"))]
     #[test]
     fn i_33_a_server_ends_every_session_and_loses_no_message(script in server_script()) {
@@ -234,6 +271,19 @@ fn drawn_heads_are_often_plainly_valid() {
         answers += usize::from(handshakes::is_plainly_right_answer(&wire, &accept, &config));
     }
     assert!(requests >= 50 && answers >= 50, "{requests} requests, and {answers} answers");
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn drawn_extensions_are_often_valid() {
+    let mut runner = TestRunner::deterministic();
+    let mut counts = [0; 2];
+    for _ in 0..1_000 {
+        let headers = extension_headers().new_tree(&mut runner).expect("headers can be drawn").current();
+        let reached = proof::extensions::reaches(&headers);
+        counts.iter_mut().zip(reached).for_each(|(count, reached)| *count += u32::from(reached));
+    }
+    assert!(counts.iter().all(|count| *count >= 100), "{counts:?}");
 }
 
 /// The key of the client that the responses answer.

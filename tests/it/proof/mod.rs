@@ -6,6 +6,8 @@
 
 pub(crate) mod chunking;
 pub(crate) mod differential;
+#[cfg(feature = "deflate")]
+pub(crate) mod extensions;
 mod frames;
 pub(crate) mod handshakes;
 pub(crate) mod invariants;
@@ -41,6 +43,8 @@ pub(crate) const ALL: &[Property] = &[
     Property { name: "differential", check: differential::differential },
     Property { name: "differential_handshake", check: differential::differential_handshake },
     Property { name: "differential_sending", check: differential::differential_sending },
+    #[cfg(feature = "deflate")]
+    Property { name: "extensions_header", check: extensions::check },
     #[cfg(all(feature = "server", feature = "testing"))]
     Property { name: "server", check: server::check },
 ];
