@@ -13,5 +13,5 @@ mod tests;
 
 pub use agreed::AgreedDeflate;
 pub(crate) use agreed::Direction;
-pub(crate) use options::MAX_BITS;
 pub use options::{Deflate, Window};
+pub(crate) use options::{MAX_BITS, MIN_BITS};

@@ -1,7 +1,7 @@
 //! The choices of an end, and windows.
 
 /// The fewest bits of a window (RFC 7692 section 7.1.2.1).
-pub(super) const MIN_BITS: u8 = 8;
+pub(crate) const MIN_BITS: u8 = 8;
 /// The most bits of a window, and those without an agreement.
 pub(crate) const MAX_BITS: u8 = 15;
 
@@ -43,9 +43,9 @@ pub(crate) const MAX_BITS: u8 = 15;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Deflate {
-    /// How hard the compressor tries, from 1, the fastest, to 9. 0 counts as 1, and more than 9 as 9. Default 6. Level 1
-    /// needs a half to a quarter of the CPU, and its messages are a third to a half longer; 2 to 5 save little, and 9
-    /// gains less than 1 %.
+    /// How hard the compressor tries, from 1, the fastest, to 9. 0 counts as 1, and more than 9 as 9. Default 6. Level
+    /// 1 needs a half to a quarter of the CPU, and its messages are a third to a half longer; 2 to 5 save little, and
+    /// 9 gains less than 1 %.
     pub level: u8,
     /// The fewest bytes of a message that is worth compressing; shorter ones leave as they are. An empty message is
     /// never compressed. Default `None`: 32 bytes if the message may refer to earlier ones, else 256, below which
@@ -55,10 +55,10 @@ pub struct Deflate {
     /// connection. The peer can make it less. With [`Window::None`] each message is compressed by itself, and a short
     /// one saves little. Default 4 KiB, which saves nearly as much as 32 KiB, at less than half of the CPU.
     pub send_history: Window,
-    /// How much of what a client sends its server keeps, so that later messages may refer to it: the memory of the other
-    /// direction, per connection. It has to be kept as long as the connection is open. With [`Window::None`] the client
-    /// must compress each message by itself. So it must if it does not let the server choose a window, as Firefox and
-    /// Safari do not, and this is less than 32 KiB. Default 4 KiB.
+    /// How much of what a client sends is kept by its server, so that later messages may refer to it: the memory of the
+    /// other direction, per connection. It is kept as long as the connection is open. With [`Window::None`] the client
+    /// must compress each message by itself. It also must if this is less than 32 KiB and the client lets no server
+    /// choose its window, as Firefox and Safari do not. Default 4 KiB.
     pub receive_history: Window,
     /// The same for a client. With [`Window::None`] it offers compression only if the server compresses each message by
     /// itself. With less than 32 KiB it offers a window of that size and, for a server that knows no windows, the same
@@ -88,6 +88,12 @@ impl Deflate {
         self.level.clamp(1, 9)
     }
 
+    /// What an end keeps of what it sends, if it may use this `agreed` history. Section 7.2.1: the sender may use what
+    /// it has agreed on, and need not.
+    pub(crate) fn sent_history(&self, agreed: Window) -> Window {
+        agreed.min(self.send_history)
+    }
+
     /// The fewest bytes of a message to compress, with this `history` of what was sent before.
     pub(crate) const fn threshold(&self, history: Window) -> usize {
         match self.threshold {
@@ -111,8 +117,8 @@ impl Default for Deflate {
     }
 }
 
-/// How far back a message may refer to the plain text before it, in the same direction. RFC 7692 section 7.1.2 has these
-/// windows, from 8 bits, 256 bytes, to 15 bits, 32 KiB. The list is complete.
+/// How far back a message may refer to the plain text before it, in the same direction. RFC 7692 section 7.1.2 has
+/// these windows, from 8 bits, 256 bytes, to 15 bits, 32 KiB. The list is complete.
 ///
 /// ```
 /// use statesocket::Window;
@@ -127,7 +133,7 @@ impl Default for Deflate {
 pub enum Window {
     /// A message refers to no other: no context takeover (section 7.1.1).
     None,
-    /// 256 bytes, 8 bits.
+    /// 256 bytes, 8 bits. Some peers cannot use it: they decline it, or fail the connection.
     Bytes256,
     /// 512 bytes, 9 bits.
     Bytes512,
@@ -200,5 +206,20 @@ mod tests {
         let threshold = |threshold, history| Deflate { threshold, ..Deflate::default() }.threshold(history);
         assert_eq!([Window::None, Window::Bytes256].map(|history| threshold(None, history)), [256, 32]);
         assert_eq!([Window::None, Window::KiB4].map(|history| threshold(Some(0), history)), [0, 0]);
+    }
+
+    #[test]
+    fn d6_d10_an_end_sends_as_it_has_chosen_and_no_further_than_agreed() {
+        for (chosen, agreed, kept) in [
+            (Window::KiB4, Window::KiB32, Window::KiB4),
+            (Window::KiB4, Window::KiB4, Window::KiB4),
+            (Window::KiB4, Window::Bytes512, Window::Bytes512),
+            (Window::KiB1, Window::KiB4, Window::KiB1),
+            (Window::KiB4, Window::None, Window::None),
+            (Window::None, Window::KiB32, Window::None),
+        ] {
+            let deflate = Deflate { send_history: chosen, ..Deflate::default() };
+            assert_eq!(deflate.sent_history(agreed), kept, "{chosen:?}, {agreed:?}");
+        }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Compression {
 impl Compression {
     /// The text of its messages that this end keeps, to refer to it.
     pub(super) fn history(self) -> Window {
-        self.local.history().min(self.options.send_history)
+        self.options.sent_history(self.local.history())
     }
 
     pub(super) fn is_worth(self, payload: &[u8]) -> bool {
