@@ -124,9 +124,9 @@ impl Sending {
     fn compressor<'e>(&self, engines: &'e mut Engines, len: usize) -> Option<(&'e mut Compressor, &'e mut [u8])> {
         if self.has_takeover && len <= MAX_GOING_ON {
             let goes_on = engines.position(|compressor| {
-                let (kind, seen) = (compressor.kind(), compressor.seen() + len as u64);
-                let fits = kind.bits == self.window.max(9) || self.is_in_window(seen);
-                compressor.is_of(self.owner) && kind.level == self.level && fits
+                let has_window = compressor.kind().bits == self.window.max(9);
+                let fits = has_window || self.is_in_window(compressor.seen() + len as u64);
+                compressor.is_of(self.owner) && fits
             });
             if let Some(at) = goes_on {
                 return engines.compressor(at);

@@ -51,12 +51,10 @@ struct Bits<'a> {
 
 impl Bits<'_> {
     fn take(&mut self, n: usize) -> Result<u32, Fault> {
-        let mut value = 0;
-        for bit in 0..n {
-            let byte = self.bytes.get(self.at / 8).ok_or(Fault::Short)?;
-            value |= u32::from(byte >> (self.at % 8) & 1) << bit;
-            self.at += 1;
-        }
+        let bytes = self.bytes.get(self.at / 8..(self.at + n).div_ceil(8)).ok_or(Fault::Short)?;
+        let value = bytes.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte));
+        let value = value >> (self.at % 8) & ((1 << n) - 1);
+        self.at += n;
         Ok(value)
     }
 
