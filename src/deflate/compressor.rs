@@ -78,7 +78,7 @@ impl Compressor {
     pub(super) fn prime(&mut self, history: &History) {
         debug_assert!(self.can_be_reset());
         self.engine.reset();
-        (self.owner, self.seen) = (None, history.len() as u64);
+        self.seen = history.len() as u64;
         for part in history.as_slices().into_iter().filter(|part| !part.is_empty()) {
             self.engine.set_dictionary(part).expect("a raw stream takes a dictionary before its first byte");
         }

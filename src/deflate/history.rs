@@ -61,3 +61,53 @@ impl History {
         self.bytes = VecDeque::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{collection::vec, prelude::*};
+
+    fn bytes(history: &History) -> Vec<u8> {
+        history.as_slices().concat()
+    }
+
+    #[test]
+    fn the_memory_is_the_next_power_of_two_and_at_most_the_window() {
+        for bits in 8..=15 {
+            let mut history = History::new(bits);
+            assert_eq!(history.held_bytes(), 0);
+            for len in 1..=3_usize << bits {
+                history.push(&[7]).unwrap();
+                let kept = len.min(1 << bits);
+                assert_eq!((history.len(), history.held_bytes()), (kept, kept.next_power_of_two().max(MIN_MEMORY)));
+            }
+            history.clear();
+            assert_eq!((history.len(), history.held_bytes()), (0, 0));
+        }
+        let mut history = History::new(15);
+        history.push(&[0; 100_000]).unwrap();
+        assert_eq!((history.len(), history.held_bytes()), (32 << 10, 32 << 10), "all at once");
+    }
+
+    #[test]
+    fn a_history_of_nothing_takes_no_memory() {
+        let mut history = History::NONE;
+        history.push(b"text").unwrap();
+        assert_eq!((history.len(), history.held_bytes()), (0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn it_has_the_last_bytes(bits in 8..=11_u8, texts in vec((any::<u8>(), 0..5_000_usize), 0..20)) {
+            let (mut history, mut all) = (History::new(bits), Vec::new());
+            for (first, len) in texts {
+                let text: Vec<u8> = (0..len).map(|n| first.wrapping_add(n as u8)).collect();
+                history.push(&text).unwrap();
+                all.extend(text);
+                prop_assert!(all.ends_with(&bytes(&history)));
+                prop_assert_eq!(history.len(), all.len().min(1 << bits));
+                prop_assert!(history.held_bytes() <= 1 << bits);
+            }
+        }
+    }
+}
