@@ -4,6 +4,7 @@ mod abort;
 mod clock;
 mod closing;
 mod compression;
+mod ending;
 mod incoming;
 mod opening;
 mod outcome;

@@ -3,7 +3,7 @@
 use super::{Connection, transport::Ending};
 use crate::{
     event::Cause,
-    state::{Action, Party, Phase},
+    state::{Action, Phase},
 };
 
 /// # C: commands that do not wait for the peer
@@ -76,20 +76,5 @@ impl Connection {
             }
             Phase::Closed => self.transport.skip_to_close(),
         }
-    }
-}
-
-impl Connection {
-    /// Ends without sending anything more.
-    pub(super) fn end_aborted(&mut self, party: Party, cause: Cause, initiator: Option<Party>) {
-        self.outgoing.clear();
-        self.transition(party, Action::Abort);
-        self.end(cause, initiator, Ending::Close);
-    }
-
-    /// Drops the queued bytes and has the driver close the socket at once.
-    pub(super) fn skip_to_close(&mut self) {
-        self.outgoing.clear();
-        self.transport.skip_to_close();
     }
 }

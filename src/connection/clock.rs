@@ -3,6 +3,7 @@
 //! A deadline is computed on demand from the times of past events. Nothing is set or reset as messages pass.
 
 mod earliest;
+mod keepalive;
 mod output;
 
 use super::outgoing::Level;
@@ -13,10 +14,10 @@ use crate::{
     timer::Timer,
 };
 use earliest::Earliest;
+use keepalive::Keepalive;
 use output::OutputTimes;
 use std::{
     mem,
-    num::NonZero,
     time::{Duration, Instant},
 };
 
@@ -44,27 +45,6 @@ pub(super) struct Clock {
     /// The pause in reading that `stamp` has not accounted for yet.
     paused_since: Option<Moment>,
     pending: Pending,
-}
-
-/// The Pings that the connection sends by itself.
-#[derive(Clone, Debug)]
-struct Keepalive {
-    /// The last one was written.
-    sent: Moment,
-    /// The payload of the last one, which its Pong repeats.
-    number: u32,
-    /// No byte has come since the last one was written.
-    is_unanswered: bool,
-    /// The Pong of the last one has not come.
-    awaits_pong: bool,
-    /// The number of queued bytes up to the mark: the end of the last one; after our Close, the end of that.
-    unwritten: u32,
-    /// The first unanswered one has not been written yet.
-    is_first_unwritten: bool,
-    /// The last one was queued behind other bytes.
-    is_behind: bool,
-    /// In microseconds, and at least one: precise enough, and smaller than a `Duration`.
-    round_trip: Option<NonZero<u32>>,
 }
 
 /// The times that the next [`stamp`](Clock::stamp) sets.
@@ -105,16 +85,6 @@ impl Clock {
     pub(super) const fn new(now: Instant) -> Self {
         let heard = Anchor::new(now);
         let now = heard.moment();
-        let keepalive = Keepalive {
-            sent: now,
-            number: 0,
-            is_unanswered: false,
-            awaits_pong: false,
-            unwritten: 0,
-            is_first_unwritten: false,
-            is_behind: false,
-            round_trip: None,
-        };
         Self {
             heard,
             since: now,
@@ -122,7 +92,7 @@ impl Clock {
             message_heard: now,
             incomplete_since: None,
             output: OutputTimes::NEW,
-            keepalive,
+            keepalive: Keepalive::new(now),
             is_paused: false,
             is_unread: false,
             paused_since: None,
@@ -135,7 +105,7 @@ impl Clock {
     }
 
     pub(super) fn round_trip(&self) -> Option<Duration> {
-        self.keepalive.round_trip.map(|micros| Duration::from_micros(micros.get().into()))
+        self.keepalive.round_trip()
     }
 
     pub(super) const fn is_paused(&self) -> bool {
@@ -170,17 +140,15 @@ impl Clock {
 
     #[inline]
     pub(super) fn bytes_came(&mut self, now: Instant) {
-        if now != self.heard.instant() || self.keepalive.is_unanswered {
+        if now != self.heard.instant() || self.keepalive.is_unanswered() {
             self.note_sign_of_life(now);
         }
     }
 
-    /// Any byte answers the keepalive Ping, once that has been written: section 5.5.3 lets a peer answer "only the most
-    /// recently processed Ping frame", which may be one of the program's.
     fn note_sign_of_life(&mut self, now: Instant) {
         self.heard.move_to(now);
         self.last_sign_of_life = self.heard.moment();
-        self.keepalive.is_unanswered &= self.keepalive.unwritten > 0;
+        self.keepalive.bytes_came();
     }
 
     #[inline]
@@ -208,13 +176,7 @@ impl Clock {
     }
 
     pub(super) fn pong_came(&mut self, payload: &[u8]) {
-        let keepalive = &mut self.keepalive;
-        if keepalive.awaits_pong && keepalive.unwritten == 0 && payload == keepalive.number.to_be_bytes() {
-            keepalive.awaits_pong = false;
-            let round_trip = self.heard.moment().saturating_since(keepalive.sent);
-            let micros = u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX);
-            keepalive.round_trip = Some(NonZero::new(micros).unwrap_or(NonZero::<u32>::MIN));
-        }
+        self.keepalive.pong_came(payload, self.heard.moment());
     }
 
     /// Records a keepalive Ping, which is queued then and [marked](Self::mark). `is_behind` says that other bytes are
@@ -223,28 +185,21 @@ impl Clock {
     /// If the Ping before it is unanswered, the peer is silent since that one, and not only since this one.
     pub(super) fn ping_sent(&mut self, now: Instant, is_behind: bool) -> [u8; 4] {
         let now = self.heard.moment_of(now);
-        let keepalive = &mut self.keepalive;
-        if !keepalive.is_unanswered {
+        if !self.keepalive.is_unanswered() {
             self.last_sign_of_life = now;
-            keepalive.is_first_unwritten = true;
         }
-        keepalive.is_behind = is_behind;
-        keepalive.sent = now;
-        keepalive.number = keepalive.number.wrapping_add(1);
-        keepalive.is_unanswered = true;
-        keepalive.awaits_pong = true;
-        keepalive.number.to_be_bytes()
+        self.keepalive.ping_sent(now, is_behind)
     }
 
     /// Marks the end of the `queued` bytes: a keepalive Ping or our Close has just been queued, or no byte follows. No
     /// byte before the mark may be taken out of the output again.
     pub(super) fn mark(&mut self, queued: usize) {
-        self.keepalive.unwritten = u32::try_from(queued).unwrap_or(u32::MAX);
+        self.keepalive.mark(queued);
     }
 
     /// Whether the bytes before the [mark](Self::mark) have been written. Bytes that were dropped never are.
     pub(super) const fn is_mark_written(&self) -> bool {
-        self.keepalive.unwritten == 0
+        self.keepalive.is_mark_written()
     }
 
     /// Records that `count` bytes were written. A wait for an answer begins when the last byte of the question has been
@@ -252,14 +207,12 @@ impl Clock {
     pub(super) fn bytes_written(&mut self, count: usize, is_output_empty: bool) {
         self.pending.any = true;
         self.pending.written = true;
-        let before = self.keepalive.unwritten;
-        let left = if is_output_empty { 0 } else { before.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)) };
-        self.keepalive.unwritten = left;
-        let has_left = before > 0 && left == 0;
+        let has_left = self.keepalive.bytes_written(count, is_output_empty);
         self.pending.phase |= self.output.bytes_written(count, is_output_empty || has_left);
         if has_left {
-            self.pending.ping_written |= mem::replace(&mut self.keepalive.is_first_unwritten, false);
-            self.pending.ping_left |= mem::replace(&mut self.keepalive.is_behind, false);
+            let (is_first, was_behind) = self.keepalive.take_left();
+            self.pending.ping_written |= is_first;
+            self.pending.ping_left |= was_behind;
         }
     }
 
@@ -287,7 +240,7 @@ impl Clock {
             None | Some(_) => {}
         }
         if pending.ping_left {
-            self.keepalive.sent = now;
+            self.keepalive.left(now);
         }
         if pending.ping_written {
             self.last_sign_of_life = now;
@@ -339,12 +292,12 @@ impl Clock {
         // The next Ping waits for an answer only while a missing one ends the connection. Otherwise it still finds a
         // transport that is gone.
         let is_heard = !self.is_paused && !self.is_unread && !self.output.is_high();
-        let is_answer_due = keepalive.is_unanswered && is_heard && config.pong_timeout.is_some();
-        if can_ping && keepalive.unwritten == 0 && !is_answer_due {
-            earliest.offer(Timer::Ping, keepalive.sent.max(self.since), config.ping_interval);
+        let is_answer_due = keepalive.is_unanswered() && is_heard && config.pong_timeout.is_some();
+        if can_ping && keepalive.is_mark_written() && !is_answer_due {
+            earliest.offer(Timer::Ping, keepalive.sent().max(self.since), config.ping_interval);
         }
         if is_heard {
-            if keepalive.is_unanswered && !keepalive.is_first_unwritten {
+            if keepalive.is_silence_counted() {
                 earliest.offer(Timer::Pong, self.last_sign_of_life, config.pong_timeout);
             }
             earliest.offer(Timer::Idle, self.message_heard.max(self.since), config.idle_timeout);

@@ -4,7 +4,9 @@
 mod compression;
 #[cfg(feature = "deflate")]
 mod deflater;
+mod kind;
 mod level;
+mod write;
 
 use crate::{
     frame::{
@@ -12,7 +14,7 @@ use crate::{
         encode::{EncodedHeader, max_encoded_len},
         mask,
     },
-    message::{Message, SharedMessage, SharedMessages},
+    message::{SharedMessage, SharedMessages},
     output::{Output, OutputBuffer},
     random::Random,
     spare::Spare,
@@ -21,37 +23,9 @@ use crate::{
 pub(super) use deflater::Compression;
 #[cfg(feature = "deflate")]
 use deflater::Deflater;
+pub(super) use kind::Kind;
 pub(super) use level::{Level, Marks};
-use std::{
-    borrow::Cow,
-    io::{self, IoSlice},
-};
-
-/// The kind of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    Binary,
-}
-
-impl Kind {
-    pub(super) const fn of(message: &Message<'_>) -> Self {
-        match message {
-            Message::Text(_) => Self::Text,
-            Message::Binary(_) => Self::Binary,
-        }
-    }
-
-    const fn opcode(self) -> OpCode {
-        match self {
-            Self::Text => OpCode::Text,
-            Self::Binary => OpCode::Binary,
-        }
-    }
-}
-
-/// The slices of one vectored write: enough for a broadcast and the messages around it.
-const SLICES: usize = 16;
+use std::{borrow::Cow, io::IoSlice};
 
 /// Queues frames: masked on a client, one message at a time, within the limit.
 #[derive(Debug)]
@@ -186,45 +160,6 @@ impl Outgoing {
         let opcode = if self.is_mid_message() { OpCode::Continuation } else { kind.opcode() };
         self.frame(is_last, opcode, payload);
         self.fragmented = (!is_last).then_some(kind);
-    }
-
-    /// Writes a server's message once, behind the queued bytes, and queues the part that `writer` does not take.
-    /// Returns the number of bytes written, those of the queue included.
-    pub(super) fn write_message(&mut self, message: Message<'_>, mut writer: impl io::Write) -> usize {
-        let header = EncodedHeader::new(true, Kind::of(&message).opcode(), message.len(), None);
-        // Nothing is queued before the write, so a writer that panics leaves no half frame.
-        let written = self.write_behind_queue(&header, message.as_bytes(), &mut writer);
-        let of_queue = written.min(self.output.len());
-        let of_message = written - of_queue;
-        self.output.advance(of_queue);
-        if of_message < header.len() {
-            self.output.extend(&header[of_message..]);
-        }
-        self.output.payload(message.into_bytes(), of_message.saturating_sub(header.len()));
-        written
-    }
-
-    /// Writes the queued bytes and a frame behind them, in one call. The queue keeps its bytes.
-    fn write_behind_queue(&self, header: &[u8], payload: &[u8], writer: &mut impl io::Write) -> usize {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = self.output.slices_into(&mut slices[..SLICES - 2]);
-        let in_slices: usize = slices[..count].iter().map(|slice| slice.len()).sum();
-        if in_slices < self.output.len() {
-            return 0;
-        }
-        (slices[count], slices[count + 1]) = (IoSlice::new(header), IoSlice::new(payload));
-        writer.write_vectored(&slices[..count + 2]).unwrap_or(0)
-    }
-
-    /// Writes queued bytes in one call. The queue keeps its bytes until [`advance`](Self::advance).
-    pub(super) fn write_once(&self, writer: &mut impl io::Write) -> io::Result<usize> {
-        let first = self.output.as_slice();
-        if first.len() == self.output.len() {
-            return writer.write(first);
-        }
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = self.output.slices_into(&mut slices);
-        writer.write_vectored(&slices[..count])
     }
 
     /// Removes the first `n` bytes.

@@ -1,6 +1,8 @@
 //! Frames as they are queued.
 
 use super::*;
+use crate::message::Message;
+use std::io;
 
 const MARKS: Marks = Marks { low: 20, high: 50, limit: 200 };
 
