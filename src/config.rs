@@ -97,9 +97,10 @@ pub struct Config {
     /// stops it. Default 131,072, as in npm `ws` 8.21.0.
     pub max_fragments: u32,
     /// The most queued bytes. A `send_*`, `ping` or `pong` that could exceed them fails; it counts the header of its
-    /// frame as 14 bytes. Answers to Pings, keepalive Pings and Closes ignore this limit and have small bounds of their
-    /// own. One message of any length may be queued while nothing else is. Default 4 MiB, so that a few large messages
-    /// fit, and a peer that does not read cannot hold much memory.
+    /// frame as 14 bytes. One message of any length may be queued while no other frame of your code is. Answers to
+    /// Pings, keepalive Pings, Closes and the head of the handshake ignore this limit and have small bounds of their
+    /// own, so they leave room for that message. Default 4 MiB, so that a few large messages fit, and a peer that does
+    /// not read cannot hold much memory.
     pub max_output_bytes: usize,
     /// A server with more queued bytes than this hands out nothing more, since further messages may queue more: see
     /// [`held_by`](crate::Connection::held_by). It goes on at `low_water`. `None` never holds. Capped at half of

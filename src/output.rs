@@ -235,6 +235,27 @@ impl Output {
         is_queued
     }
 
+    /// The number of queued bytes up to the last one that a command has queued. Behind it are only bytes that the
+    /// connection has queued by itself.
+    pub(crate) fn backlog(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.backlog())
+    }
+
+    /// Notes that the connection has queued the last `len` bytes by itself. A [`pong`](Self::pong) says so without
+    /// this.
+    pub(crate) fn note_automatic(&mut self, len: usize) {
+        if let Some(queue) = &mut self.queue {
+            queue.note_automatic(len);
+        }
+    }
+
+    /// Notes that a command queues the next bytes.
+    pub(crate) fn note_command(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.note_command();
+        }
+    }
+
     /// Keeps the queued Pongs: no later one replaces them.
     pub(crate) fn fix_pongs(&mut self) {
         if let Some(queue) = &mut self.queue {

@@ -8,7 +8,6 @@ use crate::{
     close_frame::CloseFrame,
     error::{HandshakeError, ProtocolError},
     event::Cause,
-    frame::OpCode,
     handshake::Response,
     role::Role,
     state::{Action, Party, Phase},
@@ -145,7 +144,7 @@ impl Connection {
     }
 
     pub(super) fn queue_close(&mut self, frame: CloseFrame) {
-        self.clock.mark(self.outgoing.marked_frame(OpCode::Close, &frame.encode()));
+        self.clock.mark(self.outgoing.close(&frame.encode()));
         self.outcome.close_sent(frame, self.local_party());
         if self.transport.has_failed() {
             self.outgoing.clear();

@@ -14,7 +14,7 @@ use crate::{
         encode::{EncodedHeader, max_encoded_len},
         mask,
     },
-    message::{SharedMessage, SharedMessages},
+    message::{Message, SharedMessage, SharedMessages},
     output::{Output, OutputBuffer},
     random::Random,
     spare::Spare,
@@ -43,8 +43,8 @@ pub(super) struct Outgoing {
     level: Level,
     /// The level may have risen since.
     may_have_risen: bool,
-    /// Up to this number of queued bytes neither the level nor the limit needs a look. In 4 bytes, to save memory: a
-    /// ceiling that is too low costs a look.
+    /// Up to this number of queued bytes neither the level nor the limit needs a look; 0 behind bytes that no command
+    /// has queued. In 4 bytes, to save memory: a ceiling that is too low costs a look.
     ceiling: u32,
 }
 
@@ -66,9 +66,11 @@ impl Outgoing {
     }
 
     /// Queues the HTTP head that `write` appends.
-    pub(super) fn write_head<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    pub(super) fn write_head<T>(&mut self, marks: Marks, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let before = self.len();
         let result = self.output.write(write);
-        self.note_growth();
+        self.output.note_automatic(self.len() - before);
+        self.look_at_growth(marks);
         result
     }
 
@@ -84,18 +86,29 @@ impl Outgoing {
         self.output.frame(is_final, opcode, payload, key);
     }
 
-    /// Queues a control frame, and keeps everything before it as it is. Returns the number of queued bytes.
-    pub(super) fn marked_frame(&mut self, opcode: OpCode, payload: &[u8]) -> usize {
-        self.frame(true, opcode, payload);
+    /// Queues a Close, and keeps everything before it as it is. Returns the number of queued bytes.
+    pub(super) fn close(&mut self, payload: &[u8]) -> usize {
+        self.frame(true, OpCode::Close, payload);
         self.output.fix_pongs();
+        self.len()
+    }
+
+    /// Queues a keepalive Ping, and keeps everything before it as it is. Returns the number of queued bytes.
+    pub(super) fn keepalive(&mut self, payload: &[u8], marks: Marks) -> usize {
+        let before = self.len();
+        self.frame(true, OpCode::Ping, payload);
+        self.output.fix_pongs();
+        self.output.note_automatic(self.len() - before);
+        self.look_at_growth(marks);
         self.len()
     }
 
     /// Queues a Pong, or replaces the last one if 16 are queued.
     #[inline]
-    pub(super) fn pong(&mut self, payload: &[u8]) {
+    pub(super) fn pong(&mut self, payload: &[u8], marks: Marks) {
         let key = self.mask_key();
         self.output.pong(payload, key);
+        self.look_at_growth(marks);
     }
 
     /// Fast path of [`message`](Self::message). Returns whether it has queued the message.
@@ -198,7 +211,7 @@ impl Outgoing {
     pub(super) fn settle(&mut self, marks: Marks) {
         self.level = self.level_now(marks);
         self.may_have_risen = false;
-        self.ceiling = ceiling(self.level, marks);
+        self.ceiling = if self.output.backlog() == self.len() { ceiling(self.level, marks) } else { 0 };
     }
 
     /// The level at the last [`settle`](Self::settle).
@@ -211,12 +224,14 @@ impl Outgoing {
         self.level.at(self.len(), marks)
     }
 
-    /// Notes that a frame without a [check](Self::check_room) may have raised the level.
-    pub(super) fn note_growth(&mut self) {
-        if self.len() > self.ceiling as usize {
+    /// Looks whether bytes without a [check](Self::check_room) have raised the level. The next check has a look of its
+    /// own, since they are not of its backlog.
+    fn look_at_growth(&mut self, marks: Marks) {
+        if self.len() > self.level.ceiling(marks) {
             self.may_have_risen = true;
             self.output.set_edge(true);
         }
+        self.ceiling = 0;
     }
 
     /// Drops what only frames need: none follows.
@@ -294,7 +309,12 @@ impl Outgoing {
         self.fragmented.is_some()
     }
 
-    /// Checks that a frame fits under the limit, or that it is the only one. The caller queues it then.
+    /// The number of queued bytes up to the last one that a command has queued.
+    pub(super) fn backlog(&self) -> usize {
+        self.output.backlog()
+    }
+
+    /// Checks that a frame fits under the limit, or that no other of a command is queued. The caller queues it then.
     ///
     /// # Errors
     /// [`Full`] if it does not.
@@ -307,12 +327,16 @@ impl Outgoing {
     #[cold]
     fn check_room_above(&mut self, with_frame: usize, marks: Marks) -> Result<(), Full> {
         let queued = self.len();
-        if queued > 0 && with_frame > marks.limit {
+        if self.backlog() > 0 && with_frame > marks.limit {
             return Err(Full { queued, limit: marks.limit });
         }
-        self.may_have_risen = true;
-        self.ceiling = ceiling(self.level.at(with_frame, marks), marks);
-        self.output.set_edge(true);
+        self.output.note_command();
+        self.ceiling = ceiling(self.level, marks);
+        if with_frame > self.ceiling as usize {
+            self.may_have_risen = true;
+            self.ceiling = ceiling(self.level.at(with_frame, marks), marks);
+            self.output.set_edge(true);
+        }
         Ok(())
     }
 

@@ -160,6 +160,12 @@ impl Connection {
 
 #[cfg(feature = "server")]
 impl Connection {
+    /// The number of queued bytes up to the last one that your code has queued. Pongs, keepalive Pings and the head of
+    /// the handshake may follow.
+    pub(crate) fn backlog(&self) -> usize {
+        self.outgoing.backlog()
+    }
+
     /// How many of the queued bytes other connections may hold too, and the end of the last of them.
     pub(crate) fn shared_output(&self) -> Option<(usize, *const u8)> {
         self.outgoing.shared()

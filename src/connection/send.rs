@@ -254,8 +254,7 @@ impl Connection {
         if self.transport.has_failed() {
             return;
         }
-        self.outgoing.pong(payload);
-        self.outgoing.note_growth();
+        self.outgoing.pong(payload, self.marks());
         self.transition(self.local_party(), Action::Pong);
     }
 
@@ -332,11 +331,15 @@ impl Connection {
 
     #[inline]
     pub(super) fn check_message(&mut self, payload_len: usize) -> Result<(), SendError> {
-        self.check_send()?;
-        if self.outgoing.is_mid_message() {
-            return Err(SendError::MessageInProgress);
-        }
+        self.check_begin()?;
         self.check_room(payload_len)
+    }
+
+    /// Checks that a message may begin.
+    #[inline]
+    pub(super) fn check_begin(&self) -> Result<(), SendError> {
+        self.check_send()?;
+        if self.outgoing.is_mid_message() { Err(SendError::MessageInProgress) } else { Ok(()) }
     }
 
     fn check_send(&self) -> Result<(), SendError> {
@@ -345,7 +348,7 @@ impl Connection {
     }
 
     #[inline]
-    fn check_room(&mut self, payload_len: usize) -> Result<(), SendError> {
+    pub(super) fn check_room(&mut self, payload_len: usize) -> Result<(), SendError> {
         let marks = || Marks::new(self.role, &self.config);
         self.outgoing
             .check_room(payload_len, marks)

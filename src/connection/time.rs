@@ -5,7 +5,6 @@ use crate::{
     close_code::CloseCode,
     close_frame::CloseFrame,
     event::Cause,
-    frame::OpCode,
     handshake::Response,
     state::{Action, Phase},
     timer::Timer,
@@ -219,8 +218,7 @@ impl Connection {
         #[cfg(feature = "deflate")]
         self.outgoing.forget_if_unused();
         let payload = self.clock.ping_sent(now, !self.outgoing.is_empty());
-        self.clock.mark(self.outgoing.marked_frame(OpCode::Ping, &payload));
-        self.outgoing.note_growth();
+        self.clock.mark(self.outgoing.keepalive(&payload, self.marks()));
         self.transition(self.local_party(), Action::Ping);
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Queue {
     len: usize,
     /// The number of those that other connections may hold too.
     shared: usize,
+    /// The number of those at the end that the connection has queued by itself, behind all that commands have queued.
+    automatic: usize,
     /// The number of Pongs queued since the queue was last empty.
     pongs: u8,
     /// The last Pong in `bytes`, unless a part of it had been written when the bytes were moved.
@@ -70,6 +72,21 @@ impl Queue {
     pub(super) fn shared(&self) -> Option<(usize, *const u8)> {
         let (_, last) = self.pieces.iter().rev().find(|(_, piece)| piece.shared_len() > 0)?;
         Some((self.shared, last.as_slice().as_ptr_range().end))
+    }
+
+    /// The number of queued bytes up to the last one that a command has queued.
+    pub(super) const fn backlog(&self) -> usize {
+        self.len - self.automatic
+    }
+
+    /// Notes that the connection has queued the last `len` bytes by itself.
+    pub(super) const fn note_automatic(&mut self, len: usize) {
+        self.automatic += len;
+    }
+
+    /// Notes that a command queues the next bytes.
+    pub(super) const fn note_command(&mut self) {
+        self.automatic = 0;
     }
 
     #[inline]
@@ -136,6 +153,7 @@ impl Queue {
     /// Removes the first `n` bytes, which are not all.
     pub(super) fn advance(&mut self, mut n: usize) {
         self.len -= n;
+        self.automatic = self.automatic.min(self.len);
         while n > 0 {
             n -= self.advance_within_slice(n);
         }
@@ -207,7 +225,8 @@ impl Queue {
         while let Some((_, piece)) = self.pieces.pop_front() {
             piece.recycle(&mut self.spare);
         }
-        (self.head, self.len, self.shared, self.pongs, self.last_pong) = (0, 0, 0, 0, None);
+        (self.head, self.len, self.shared, self.automatic) = (0, 0, 0, 0);
+        (self.pongs, self.last_pong) = (0, None);
     }
 
     /// Keeps at most `len` bytes of memory for the bytes, and as many for the pieces.
@@ -227,6 +246,7 @@ impl Queue {
             pieces: mem::take(&mut self.pieces),
             len: self.len,
             shared: self.shared,
+            automatic: self.automatic,
             pongs: self.pongs,
             last_pong: self.last_pong,
             spare: None,
@@ -308,6 +328,7 @@ impl Queue {
             self.remove(unsent);
             start -= usize::from(unsent.len.get());
         }
+        self.automatic += len;
         self.last_pong = NonZero::new(len as u8).map(|len| Pong { start, len });
     }
 
@@ -322,6 +343,8 @@ impl Queue {
             *before -= range.len();
         }
         self.len -= range.len();
+        // Without automatic bytes at the end, a command has queued some behind this Pong.
+        self.automatic = self.automatic.saturating_sub(range.len());
         self.bytes.remove(range);
     }
 

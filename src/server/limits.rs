@@ -66,8 +66,9 @@ pub struct Limits {
     /// The most bytes that may be queued for a member of a room, the next message of the room included. A message
     /// beyond it is first made room for by writing. If the client does not take the bytes,
     /// [`on_unsent`](super::Handler::on_unsent) decides: the session is closed with 1013, or the message is dropped. A
-    /// larger message may be queued alone, up to [`Config::max_output_bytes`](crate::Config::max_output_bytes), which
-    /// also limits all output. Default 1 MiB: members that do not read hold the messages of a room no longer than that.
+    /// larger message may be queued behind no other, up to
+    /// [`Config::max_output_bytes`](crate::Config::max_output_bytes), which also limits all output. Default 1 MiB:
+    /// members that do not read hold the messages of a room no longer than that.
     pub max_room_backlog: usize,
     /// The most bytes that all connections together hold: queued output, unfinished messages with the memory that is
     /// reserved for them, and bytes that have been read and not handed out

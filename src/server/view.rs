@@ -74,7 +74,7 @@ impl View<'_> {
     fn send_published(&mut self, next: &Next) -> Result<(), SendError> {
         let (queued, limit) = (self.connection.output_len(), self.common.rooms.max_backlog());
         let (bytes, may_exceed) = match next {
-            Next::One(message) => (message.frame().len(), queued == 0),
+            Next::One(message) => (message.frame().len(), self.connection.backlog() == 0),
             Next::All(messages) => (messages.frames().len(), false),
         };
         if queued.saturating_add(bytes) > limit && !may_exceed && self.connection.can_send() {
@@ -114,7 +114,7 @@ impl View<'_> {
         }
         let message = message.into();
         if message.len() >= self.connection.config().max_output_bytes && self.connection.output_len() > 0 {
-            // Only an empty output takes a message of this length. The next write meets an error.
+            // Behind no other message is there room for one of this length. The next write meets an error.
             let _ = self.connection.write_to(&mut *self.stream);
         }
         self.connection.send_through(message, &mut *self.stream)

@@ -2,6 +2,7 @@
 
 mod buffered;
 mod chunks;
+mod limit;
 mod messages;
 mod output;
 mod read;

@@ -1,7 +1,7 @@
 //! The output: what is queued, how much, and how it is written.
 
-use crate::support::{Fragments, ROLES, Raw, config, drain, established, peer_sends, sent};
-use statesocket::{Config, Connection, Event, Message, OutputBuffer, Phase, PingError, Role, SendError};
+use crate::support::{ROLES, Raw, drain, established, peer_sends, sent};
+use statesocket::{Config, Connection, Event, Message, OutputBuffer, Phase, Role};
 use std::{
     borrow::Cow,
     io::{self, Write},
@@ -98,58 +98,6 @@ fn f18_a_million_unread_pongs_take_little_memory() {
             assert!(connection.output().len() <= 32 * (2 + 4 + 2), "{} bytes are queued", connection.output().len());
         }
         assert_eq!(connection.phase(), Phase::Open);
-    }
-}
-
-#[test]
-fn f21_the_output_has_a_limit_and_takes_more_once_written() {
-    let config = config(|config| (config.max_output_bytes, config.high_water) = (100, None));
-    for role in ROLES {
-        let mut connection = established(role, config.clone());
-        let mut queued = 0;
-        while connection.send_binary(&[0; 10]).is_ok() {
-            assert!(connection.output().len() > queued);
-            queued = connection.output().len();
-            assert!(queued <= 100, "{queued} bytes of a {role:?} are queued");
-        }
-        assert!(queued > 100 - (14 + 10), "only {queued} bytes fit");
-        let full = SendError::OutputFull { queued, limit: 100 };
-        assert_eq!(connection.send_text("0123456789"), Err(full));
-        assert_eq!(connection.send_text_fragment("0123456789", false), Err(full));
-        assert_eq!(connection.ping(&[0; 10]), Err(PingError::OutputFull { queued, limit: 100 }));
-        assert_eq!((connection.output().len(), connection.phase()), (queued, Phase::Open));
-
-        peer_sends(&mut connection, [Raw::new(Raw::PING, [0; 125])]);
-        connection.close(1000, &"x".repeat(123)).expect("a Close always has room");
-        let frames = sent(&mut connection);
-        assert_eq!(frames[frames.len() - 2..], [Raw::new(Raw::PONG, [0; 125]), Raw::close(1000, &"x".repeat(123))]);
-
-        let mut connection = established(role, config.clone());
-        connection.send_binary(&[0; 101]).expect("alone, a message over the limit is taken");
-        assert!(connection.send_binary(b"").is_err() && connection.ping(b"").is_err(), "nothing goes beside it");
-        drain(&mut connection);
-        while connection.send_binary(&[0; 10]).is_ok() {}
-        drain(&mut connection);
-        connection.send_text_fragment("0123456789", true).expect("a refused fragment begins no message");
-        drain(&mut connection);
-        connection.send_binary(&[0; 100 - 14]).expect("the longest frame fits with its header");
-    }
-}
-
-/// 14 bytes is the longest header.
-#[test]
-fn f21_the_output_limit_is_exact_below_and_above_the_high_water_mark() {
-    for (role, high_water) in ROLES.into_iter().flat_map(|role| [(role, None), (role, Some(20)), (role, Some(90))]) {
-        let config = config(|config| {
-            (config.max_output_bytes, config.high_water, config.client_high_water) = (100, high_water, high_water);
-        });
-        for over in [0, 1] {
-            let mut connection = established(role, config.clone());
-            connection.send_binary(&[0; 30]).unwrap();
-            let room = 100 - connection.output_len() - 14;
-            let result = connection.send_binary(&vec![0; room + over]);
-            assert_eq!(result.is_ok(), over == 0, "{role:?}, high water at {high_water:?}: {result:?}");
-        }
     }
 }
 

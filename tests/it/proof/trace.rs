@@ -165,11 +165,16 @@ impl Trace {
 
     /// All bytes written, and those still queued.
     pub(crate) fn written(&self) -> Vec<u8> {
-        let written = self.steps.iter().filter_map(|step| match &step.call {
+        [self.written_by(self.steps.len()), self.last().output.clone()].concat()
+    }
+
+    /// All bytes that the first `steps` wrote.
+    pub(crate) fn written_by(&self, steps: usize) -> Vec<u8> {
+        let written = self.steps[..steps].iter().filter_map(|step| match &step.call {
             Call::Advance(bytes) => Some(bytes.as_slice()),
             _ => None,
         });
-        [written.collect::<Vec<_>>().concat(), self.last().output.clone()].concat()
+        written.collect::<Vec<_>>().concat()
     }
 
     /// The bytes written before the first frame: the request or the response, as far as it was written.

@@ -107,6 +107,28 @@ fn s15_what_is_published_for_an_unsent_message_waits_for_the_next_turn() {
 }
 
 #[test]
+fn a3_a_pong_that_waits_keeps_no_large_message_of_a_room_out() {
+    for has_pong in [false, true] {
+        let mut scene = Scene::open(Config::default());
+        scene.pipe.room = 0;
+        scene.shared.common.rooms.set_max_backlog(1000);
+        assert!(scene.shared.common.rooms.join(LocalId::new(0, 1), "room"));
+        if has_pong {
+            scene.client.ping(b"").expect("the client is open");
+            scene.client_writes();
+            assert_eq!(scene.session.connection.output_len(), 2, "the Pong waits");
+        }
+        let [large, next] = [2000, 1].map(|len| SharedMessage::binary(&vec![7; len]));
+        scene.shared.common.rooms.publish("room", &large, None);
+        scene.next_turn().deliver();
+        assert_eq!(scene.take_calls(), [], "Pong: {has_pong}");
+        scene.shared.common.rooms.publish("room", &next, None);
+        scene.next_turn().deliver();
+        assert!(matches!(scene.take_calls()[..], [Call::Unsent(_), Call::Disconnect { .. }]), "Pong: {has_pong}");
+    }
+}
+
+#[test]
 fn s1_a_session_that_is_not_open_has_no_stream_with_a_hole() {
     let mut scene = Scene::new("ws://server.example.com/?wait");
     scene.client_writes();
