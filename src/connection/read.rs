@@ -52,7 +52,12 @@ impl Connection {
     pub fn read_from(&mut self, mut stream: impl io::Read, buffer: &mut [u8], now: Instant) -> io::Result<BytesRead> {
         // Bytes in the memory of the message would overtake a rest.
         if self.transport.has_rest() {
-            return read_into(stream, buffer);
+            let read = read_into(stream, buffer)?;
+            if read.total > 0 {
+                self.stamp(now);
+                self.clock.bytes_came(now);
+            }
+            return Ok(read);
         }
         let Some(reader) = self.incoming.reader_mut() else { return read_into(stream, buffer) };
         let Some(room) = reader.spare_mut(MIN_DIRECT) else { return read_into(stream, buffer) };

@@ -155,8 +155,14 @@ impl Connection {
             return false;
         }
         self.stamp_pending(now);
+        let had_rest = self.transport.has_rest();
         // Only something that is held is still pending.
-        self.has_pending() && self.holds(true)
+        let is_held = self.has_pending() && self.holds(true);
+        if is_held && !had_rest {
+            // The peer is heard when its bytes come, and not only when they are taken.
+            self.clock.bytes_came(now);
+        }
+        is_held
     }
 
     /// Whether `receive` must hand out nothing now.

@@ -136,7 +136,8 @@ impl Connection {
         self.clock.round_trip()
     }
 
-    /// The time of the last bytes of the peer; before any, the time when the connection began.
+    /// The time of the last bytes of the peer; before any, the time when the connection began. Bytes that are
+    /// [held](Self::held_by) count when they are first handed in, and once more when they are taken.
     #[must_use]
     pub const fn last_heard(&self) -> Instant {
         self.clock.last_heard()

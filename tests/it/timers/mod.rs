@@ -2,6 +2,7 @@
 
 mod closing;
 mod edges;
+mod held;
 mod open;
 mod opening;
 mod stalled;
