@@ -40,6 +40,27 @@ fn k2_an_answer_counts_once_the_ping_has_left_whatever_follows_it() {
     }
 }
 
+/// A Ping that is queued alone leaves at once. The driver may tell the time of it later, and the next interval with it.
+#[test]
+fn k2_a_ping_left_when_it_was_queued_unless_other_bytes_were_before_it() {
+    let start = Instant::now();
+    for (role, is_behind) in ROLES.into_iter().flat_map(|role| [(role, false), (role, true)]) {
+        let (mut connection, due) = (open(role, start), start + INTERVAL);
+        if is_behind {
+            connection.send_text("before").unwrap();
+        }
+        connection.handle_timeout(due);
+        drain(&mut connection);
+        let told = due + SECOND;
+        let _ = connection.poll_timeout(told);
+        feed_at(&mut connection, &Raw::new(Raw::PONG, 1u32.to_be_bytes()).for_endpoint(role), due + 3 * SECOND);
+        let left = if is_behind { told } else { due };
+        let case = format!("{role:?}, behind other bytes: {is_behind}");
+        assert_eq!(connection.round_trip_time(), Some(due + 3 * SECOND - left), "{case}");
+        assert_eq!(connection.poll_timeout(due + 3 * SECOND), Some((left + INTERVAL, Timer::Ping)), "{case}");
+    }
+}
+
 #[test]
 fn k2_an_output_that_is_never_empty_does_not_end_the_keepalive() {
     let start = Instant::now();
