@@ -136,7 +136,7 @@ impl Connection {
     }
 
     /// Takes the [lent](Self::lend_buffer) memory back into `buffer`. Output that is still queued in it moves to new
-    /// memory. A buffer that has grown beyond 256 KiB comes back smaller.
+    /// memory, or keeps this one if the system has no other. A buffer that has grown beyond 256 KiB comes back smaller.
     pub fn reclaim_buffer(&mut self, buffer: &mut OutputBuffer) {
         self.outgoing.reclaim(buffer);
     }

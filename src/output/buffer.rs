@@ -1,6 +1,6 @@
 //! The memory of a queue.
 
-use std::ops::Range;
+use std::{mem, ops::Range};
 
 /// Bytes, and initialised room behind them. Removed bytes become room, so that filling it again neither grows nor
 /// clears memory.
@@ -67,9 +67,16 @@ impl Buffer {
         self.end = 0;
     }
 
-    /// The same bytes, in memory that they fill.
-    pub(super) fn copy(&self) -> Self {
-        Self { memory: self.as_slice().to_vec(), end: self.end }
+    /// Moves the bytes out, to memory that they fill. Without memory for a copy, takes all of the memory.
+    pub(super) fn move_out(&mut self) -> Self {
+        let mut memory = Vec::new();
+        // The peer decides how much it leaves.
+        if memory.try_reserve_exact(self.end).is_err() {
+            return mem::take(self);
+        }
+        memory.extend_from_slice(self.as_slice());
+        self.end = 0;
+        Self { end: memory.len(), memory }
     }
 
     /// Keeps at most `len` bytes of memory, or as many as the bytes need.

@@ -235,13 +235,13 @@ impl Queue {
         self.pieces.shrink_to(len / size_of::<(usize, Piece)>());
     }
 
-    /// Moves the queued bytes to a queue of their own, whose memory they fill.
+    /// Moves the queued bytes to a queue of their own, whose memory they fill unless the system has none for a copy.
     pub(super) fn move_out(&mut self) -> Self {
         if self.head > 0 {
             self.compact();
         }
         let own = Self {
-            bytes: self.bytes.copy(),
+            bytes: self.bytes.move_out(),
             head: 0,
             pieces: mem::take(&mut self.pieces),
             len: self.len,

@@ -5,6 +5,7 @@
 
 mod handshake;
 mod messages;
+mod output;
 #[cfg(feature = "server")]
 mod server;
 
