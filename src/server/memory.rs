@@ -269,7 +269,21 @@ impl Write for End {
     }
 
     fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        self.write(&slices.iter().flat_map(|slice| slice.iter().copied()).collect::<Vec<_>>())
+        let mut total = 0;
+        for slice in slices.iter().filter(|slice| !slice.is_empty()) {
+            match self.write(slice) {
+                Ok(count) => {
+                    total += count;
+                    if count < slice.len() {
+                        break;
+                    }
+                }
+                Err(error) if total == 0 => return Err(error),
+                // The next write meets it again.
+                Err(_) => break,
+            }
+        }
+        Ok(total)
     }
 
     fn flush(&mut self) -> io::Result<()> {
