@@ -75,15 +75,17 @@
 //!
 //! * A pipe holds an exact number of bytes in each direction, [`ClientOptions::pipe_bytes`]. A system buffers more or
 //!   less as it sees fit.
-//! * The clock stands still while code runs, and the `Date` of responses is always the first of January 2000, unless
-//!   [`Config::date`](crate::Config::date) has another clock.
+//! * The clock stands still while code runs, unless the code [stalls](Clock::stall), and the `Date` of responses is
+//!   always the first of January 2000, unless [`Config::date`](crate::Config::date) has another clock.
 //! * No limit of open files applies, and every client has a port of its own.
 
 mod client;
+mod clock;
 mod endpoint;
 mod server;
 
 pub use client::{Client, ClientOptions};
+pub use clock::Clock;
 pub use server::TestServer;
 
 #[cfg(doc)]

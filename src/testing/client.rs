@@ -7,6 +7,7 @@ use crate::{
 };
 use std::{
     cell::RefCell,
+    io,
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
 };
@@ -288,6 +289,29 @@ impl Client {
     /// After [`stop_reading`](Self::stop_reading) these are all bytes.
     pub fn receive_raw(&mut self) -> Vec<u8> {
         self.endpoint.borrow_mut().receive_raw()
+    }
+
+    /// Reads bytes past the connection of this client, as [`receive_raw`](Self::receive_raw) takes them, and also tells
+    /// how the stream ends. After [`stop_reading`](Self::stop_reading) the end is not lost on the connection, either.
+    ///
+    /// ```
+    /// use statesocket::{Config, handshake::Connect, testing::{ClientOptions, TestServer}};
+    ///
+    /// let mut server = TestServer::new(Config::default())?;
+    /// let mut client = server.dial(&Connect::new("ws://localhost/no/route")?, &ClientOptions::default());
+    /// client.stop_reading();
+    /// client.send_request();
+    /// server.settle();
+    /// assert!(client.receive_raw().starts_with(b"HTTP/1.1 404 "));
+    /// assert_eq!(client.read_raw(&mut [0; 100])?, 0, "the server ends the stream, and does not reset it");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As of a socket that does not block: [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing has come, and
+    /// [`ConnectionReset`](io::ErrorKind::ConnectionReset). The end of the stream is no error, but 0 bytes.
+    pub fn read_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.endpoint.borrow_mut().read_raw(buffer)
     }
 
     /// Reads nothing until [`resume_reading`](Self::resume_reading), so that the pipe fills: a slow client.

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{
     collections::VecDeque,
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     sync::Arc,
     time::Instant,
 };
@@ -88,6 +88,14 @@ impl Endpoint {
             let _ = end.read_to_end(&mut bytes);
         }
         bytes
+    }
+
+    /// Reads past the connection.
+    ///
+    /// # Errors
+    /// Those of the pipe. A client that has closed it reads the end.
+    pub(super) fn read_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.end.as_mut().map_or(Ok(0), |end| end.read(buffer))
     }
 
     pub(super) fn shut_down_writing(&mut self) {

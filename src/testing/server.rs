@@ -2,6 +2,7 @@
 
 use super::{
     client::{Client, ClientOptions},
+    clock::Clock,
     endpoint::Endpoint,
 };
 use crate::{
@@ -45,11 +46,17 @@ impl TestServer {
         Ok(Self { server, net, clients: Vec::new(), next_port: FIRST_PORT })
     }
 
-    /// The time of the server and its clients. It begins at an arbitrary time, and only [`advance`](Self::advance)
-    /// moves it, and a wait of [`turn`](Server::turn) or [`run`](Server::run).
+    /// The time of the server and its clients. It begins at an arbitrary time, and only [`advance`](Self::advance),
+    /// [`Clock::stall`], and a wait of [`turn`](Server::turn) or [`run`](Server::run) move it.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.net.now()
+    }
+
+    /// The clock itself, for a handler that takes long.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        Clock::new(self.net.clone())
     }
 
     /// Connects a client to `ws://localhost` and `target`, a path with or without a query, and [settles](Self::settle).
