@@ -1,6 +1,9 @@
 //! The output and the events of a connection, read without the code under test.
 
-use super::{drain, feed, wire::Raw};
+use super::{
+    drain, feed,
+    wire::{Raw, mask},
+};
 use statesocket::{Cause, Connection, Disconnect, Event, Phase, ProtocolError, Role};
 
 pub(crate) const ROLES: [Role; 2] = [Role::Server, Role::Client];
@@ -36,8 +39,7 @@ impl RawHeader {
     }
 
     pub(crate) fn unmasked(&self, payload: &[u8]) -> Vec<u8> {
-        let key = self.key.unwrap_or_default();
-        payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect()
+        self.key.map_or_else(|| payload.to_vec(), |key| mask(payload, key))
     }
 }
 

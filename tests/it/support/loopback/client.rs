@@ -5,18 +5,22 @@ use statesocket::{
 use std::{
     io::{ErrorKind, Read},
     net::{Shutdown, TcpStream, ToSocketAddrs},
+    ops::Range,
     sync::Arc,
     time::Instant,
 };
+
+/// The most bytes of one read.
+const READ: usize = 64 << 10;
 
 /// Our client role over a blocking socket.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) connection: Connection,
     stream: TcpStream,
-    /// The last bytes read, and how many of them are consumed.
-    input: Vec<u8>,
-    taken: usize,
+    input: Box<[u8]>,
+    /// The bytes of the last read that are not consumed.
+    unread: Range<usize>,
 }
 
 impl Client {
@@ -25,7 +29,7 @@ impl Client {
         let mut addresses = connect.address().to_socket_addrs().expect("a loopback address");
         let stream = dial(addresses.next().expect("an address"));
         let connection = Connection::client(connect, Arc::new(Config::default()), Instant::now());
-        Self { connection, stream, input: Vec::new(), taken: 0 }
+        Self { connection, stream, input: vec![0; READ].into(), unread: 0..0 }
     }
 
     /// Connects to `url`, and waits until the connection is open.
@@ -79,10 +83,9 @@ impl Client {
     /// The next event; `None` once the socket is closed.
     fn poll(&mut self) -> Option<Event<'static>> {
         loop {
-            let mut input = &mut self.input[self.taken..];
+            let mut input = &mut self.input[self.unread.clone()];
             let event = self.connection.receive(&mut input, Instant::now()).map(Event::into_owned);
-            let left = input.len();
-            self.taken = self.input.len() - left;
+            self.unread.start = self.unread.end - input.len();
             self.flush();
             if event.is_some() {
                 return event;
@@ -114,8 +117,6 @@ impl Client {
     }
 
     fn read(&mut self) {
-        self.input.resize(64 << 10, 0);
-        self.taken = 0;
         let length = match self.stream.read(&mut self.input) {
             Ok(0) => {
                 self.connection.receive_eof();
@@ -130,6 +131,6 @@ impl Client {
                 0
             }
         };
-        self.input.truncate(length);
+        self.unread = 0..length;
     }
 }
