@@ -2,18 +2,15 @@
 
 use crate::support::{
     Raw,
-    loopback::turns::{ask, turn_until, turn_until_answered, turn_until_received},
+    memory::{RawClient, Served},
 };
 use statesocket::{
     Config, Message, SharedMessage,
     handshake::{Accept, Request},
-    server::{Handler, Limits, Server, Session, Unsent},
+    server::{Handler, Limits, Session, Unsent},
+    testing::ClientOptions,
 };
-use std::{
-    io::{ErrorKind, Read},
-    net::TcpStream,
-    time::Duration,
-};
+use std::io::{ErrorKind, Read};
 
 const LIMIT: usize = 100 << 10;
 
@@ -32,14 +29,15 @@ impl Handler for Member {
     }
 }
 
-/// A server with the route `/ws` and a limit, and a member that is open.
-fn member(limit: usize) -> (Server, TcpStream) {
-    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
-    server.route("/ws", || Member).expect("the route is new");
-    server.set_limits(Limits::default().with(|limits| limits.max_room_backlog = limit));
-    let mut client = ask(&server, &[]);
-    assert_eq!(turn_until_answered(&mut server, &mut client), 101);
-    (server, client)
+/// A server with the route `/ws` and a limit, and a member that is open, whose pipe holds `pipe` bytes.
+fn member(limit: usize, pipe: usize) -> (Served, RawClient) {
+    let served = Served::start(Config::default(), |server| {
+        server.route("/ws", || Member).expect("the route is new");
+        server.set_limits(Limits::default().with(|limits| limits.max_room_backlog = limit));
+    });
+    let options = ClientOptions::default().with(|options| options.pipe_bytes = pipe);
+    let client = RawClient::open_with(&served, "/ws", &options);
+    (served, client)
 }
 
 fn message(number: u32, len: usize) -> Vec<u8> {
@@ -47,21 +45,15 @@ fn message(number: u32, len: usize) -> Vec<u8> {
     [vec![b'0'; len - digits.len()], digits.into_bytes()].concat()
 }
 
-fn publish(server: &Server, number: u32, len: usize) {
-    server.handle().publish("room", SharedMessage::binary(&message(number, len))).expect("the server is running");
+fn publish(served: &Served, number: u32, len: usize) {
+    served.handle.publish("room", SharedMessage::binary(&message(number, len))).expect("the server is running");
 }
 
-/// The numbers of the messages of `len` bytes that the client receives until it gets nothing for some turns.
-fn numbers(server: &mut Server, client: &mut TcpStream, len: usize) -> Vec<u32> {
+/// The numbers of the messages of `len` bytes that the client receives.
+fn numbers(client: &mut RawClient, len: usize) -> Vec<u32> {
     let mut bytes = Vec::new();
-    let mut quiet_turns = 0;
-    while quiet_turns < 10 {
-        server.turn(Some(Duration::from_millis(5))).expect("the loop does not fail");
-        let before = bytes.len();
-        let error = client.read_to_end(&mut bytes).expect_err("the connection stays open");
-        assert_eq!(error.kind(), ErrorKind::WouldBlock);
-        quiet_turns = if bytes.len() > before { 0 } else { quiet_turns + 1 };
-    }
+    let error = client.read_to_end(&mut bytes).expect_err("the connection stays open");
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
     let frame_len = Raw::new(Raw::BINARY, message(0, len)).bytes().len();
     let frames = bytes.chunks(frame_len).map(|frame| {
         let digits = std::str::from_utf8(&frame[frame_len - len..]).expect("digits");
@@ -75,30 +67,30 @@ fn numbers(server: &mut Server, client: &mut TcpStream, len: usize) -> Vec<u32> 
 #[test]
 fn s1_a_burst_beyond_the_backlog_reaches_a_member_whose_socket_has_room() {
     for (count, len) in [(3, 50 << 10), (300, 1 << 10), (2, LIMIT), (5, 3 * LIMIT)] {
-        let (mut server, mut client) = member(LIMIT);
-        (0..count).for_each(|number| publish(&server, number, len));
-        let frames = (0..count).flat_map(|number| Raw::new(Raw::BINARY, message(number, len)).bytes());
-        turn_until_received(&mut server, &mut client, &frames.collect::<Vec<_>>());
-        assert_eq!(server.tally().unsent, 0);
+        let (served, mut client) = member(LIMIT, 64 << 20);
+        (0..count).for_each(|number| publish(&served, number, len));
+        assert_eq!(numbers(&mut client, len), (0..count).collect::<Vec<_>>());
+        assert_eq!(served.tally().unsent, 0);
     }
 }
 
 #[test]
 fn s1_a_member_that_lags_misses_messages_that_are_counted_and_told() {
     for len in [10, 500, 10_000] {
-        let (mut server, mut client) = member(LIMIT);
+        let (served, mut client) = member(LIMIT, 64 << 10);
         let mut sent = 0;
-        turn_until(&mut server, |server| {
+        while served.tally().unsent <= 10 {
             for _ in 0..50_000 / len {
-                publish(server, sent, len);
+                publish(&served, sent, len);
                 sent += 1;
             }
-            server.tally().unsent > 10
-        });
-        let received = numbers(&mut server, &mut client, len);
+            served.settle();
+            assert!(sent < 100_000, "the backlog has a limit");
+        }
+        let received = numbers(&mut client, len);
         assert!(received.is_sorted(), "a dropped message leaves a gap");
-        assert_eq!(received.len() as u64 + server.tally().unsent, u64::from(sent));
-        publish(&server, 7, len);
-        assert_eq!(numbers(&mut server, &mut client, len), [7], "it is a member as before");
+        assert_eq!(received.len() as u64 + served.tally().unsent, u64::from(sent));
+        publish(&served, 7, len);
+        assert_eq!(numbers(&mut client, len), [7], "it is a member as before");
     }
 }

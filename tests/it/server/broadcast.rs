@@ -1,103 +1,11 @@
-//! One message to many connections.
+//! One message of a server to many sessions.
 
-use crate::support::{
-    Fragments, ROLES, Raw, established,
-    loopback::{Client, PATIENCE, Served, Witness},
-    sent,
-};
-use statesocket::{Agreed, Config, Connection, Message, Role, SendError, SharedMessage};
-use std::{
-    io::IoSlice,
-    sync::{Arc, mpsc},
-    time::Instant,
-};
+use crate::support::{Raw, Witness, memory::Served};
+use statesocket::{Config, SharedMessage, server::Session};
+use std::sync::mpsc;
 
 /// Long enough not to be copied.
 const LONG: usize = 100_000;
-
-fn server() -> Connection {
-    established(Role::Server, Config::default())
-}
-
-#[test]
-fn a_long_message_is_shared_by_all_servers_that_queue_it() {
-    let message = SharedMessage::binary(&vec![7; LONG]);
-    let mut connections = [(); 3].map(|()| server());
-    for connection in &mut connections {
-        connection.send_shared(&message).expect("the connection is open");
-    }
-    let places = connections.each_ref().map(|connection| connection.output().as_ptr());
-    assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
-    assert_eq!(connections[0].output()[10..].as_ptr(), message.payload().as_ptr());
-    for connection in &mut connections {
-        assert_eq!(sent(connection), [Raw::new(Raw::BINARY, vec![7; LONG])]);
-    }
-}
-
-#[test]
-fn a_long_message_keeps_its_place_among_others() {
-    let (short, long) = (SharedMessage::text("short"), SharedMessage::text(&"x".repeat(LONG)));
-    let mut connection = server();
-    connection.send_text("before").expect("the connection is open");
-    connection.send_shared(&long).expect("the connection is open");
-    connection.send_shared(&short).expect("the connection is open");
-    connection.send_shared(&long).expect("the connection is open");
-    connection.close(1000, "").expect("the connection is open");
-    let mut slices = [IoSlice::new(&[]); 8];
-    assert_eq!(connection.output_slices(&mut slices), 5);
-    assert_eq!(slices[1].as_ptr(), slices[3].as_ptr());
-    let wire: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-    assert_eq!(wire.len(), connection.output_len());
-    let long = Raw::new(Raw::TEXT, "x".repeat(LONG));
-    let frames =
-        [Raw::new(Raw::TEXT, "before"), long.clone(), Raw::new(Raw::TEXT, "short"), long, Raw::close(1000, "")];
-    assert_eq!(wire, frames.each_ref().map(Raw::bytes).concat());
-}
-
-#[test]
-fn a_client_masks_a_copy_of_its_own() {
-    let message = SharedMessage::binary(&vec![7; LONG]);
-    let wires = [1, 2].map(|seed| {
-        let agreed = Agreed::new().seed([seed; 32]);
-        let mut client = Connection::established(Role::Client, agreed, Arc::new(Config::default()), Instant::now());
-        client.send_shared(&message).expect("the connection is open");
-        let wire = client.output().to_vec();
-        assert_eq!(sent(&mut client), [Raw::new(Raw::BINARY, vec![7; LONG])]);
-        wire
-    });
-    assert!(wires[0] != wires[1], "every client has its own masking keys");
-    assert_eq!(message.payload(), vec![7; LONG]);
-}
-
-#[test]
-fn a_refused_shared_message_changes_nothing() {
-    let message = SharedMessage::text(&"x".repeat(LONG));
-    for role in ROLES {
-        let mut config = Config::default();
-        config.max_output_bytes = LONG;
-        let mut full = established(role, config);
-        full.send_text("").expect("the connection is open");
-        let waits = full.output_len();
-        assert_eq!(full.send_shared(&message), Err(SendError::OutputFull { queued: waits, limit: LONG }));
-        let mut in_between = established(role, Config::default());
-        in_between.send_text_fragment("begun", false).expect("the connection is open");
-        let queued = in_between.output_len();
-        assert_eq!(in_between.send_shared(&message), Err(SendError::MessageInProgress));
-        assert_eq!((full.output_len(), in_between.output_len()), (waits, queued));
-        let mut closed = established(role, Config::default());
-        closed.close(1000, "").expect("the connection is open");
-        assert!(matches!(closed.send_shared(&message), Err(SendError::Transition(_))));
-    }
-}
-
-#[test]
-fn a_shared_message_is_made_of_any_message() {
-    for message in [Message::Text("κόσμε".into()), Message::Binary((&b"\0\xFF"[..]).into())] {
-        let shared = SharedMessage::from(&message);
-        assert_eq!(shared.payload(), message.as_bytes());
-        assert_eq!(shared.is_text(), message.as_text().is_some());
-    }
-}
 
 #[test]
 fn a_broadcast_reaches_the_open_connections_that_it_names() {
@@ -105,7 +13,7 @@ fn a_broadcast_reaches_the_open_connections_that_it_names() {
     let mut clients = Vec::new();
     let mut ids = Vec::new();
     for _ in 0..20 {
-        clients.push(Client::open(&served.url("/ws")));
+        clients.push(served.open());
         ids.push(calls.request().0);
     }
     let mut gone = served.open();
@@ -121,33 +29,35 @@ fn a_broadcast_reaches_the_open_connections_that_it_names() {
     served.handle.broadcast(ids[..10].to_vec(), SharedMessage::binary(b"to some")).expect("the server is running");
     served.handle.broadcast(ids.clone(), SharedMessage::text("last")).expect("the server is running");
     for (n, client) in clients.iter_mut().enumerate() {
-        assert_eq!(client.message().as_text(), Some(long.as_str()), "{n}");
+        assert!(client.frame() == Raw::new(Raw::TEXT, &long), "{n}");
         if n < 10 {
-            assert_eq!(client.message().as_bytes(), b"to some", "{n}");
+            assert_eq!(client.frame(), Raw::new(Raw::BINARY, "to some"), "{n}");
         }
-        assert_eq!(client.message().as_text(), Some("last"), "{n}");
+        assert_eq!(client.frame(), Raw::new(Raw::TEXT, "last"), "{n}");
+        client.assert_silent();
     }
 }
 
 #[cfg(feature = "serde")]
 #[test]
 fn s20_a_broadcast_can_be_json() {
+    use statesocket::Role;
     use std::collections::{BTreeMap, HashMap};
 
     let value = BTreeMap::from([("name", "J\u{fc}rgen"), ("text", "a\n\"b\"")]);
     let text = "{\"name\":\"J\u{fc}rgen\",\"text\":\"a\\n\\\"b\\\"\"}";
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = Client::open(&served.url("/ws"));
+    let mut client = served.open();
     let id = calls.request().0;
     for message in [SharedMessage::json(&value), SharedMessage::json_binary(&value)] {
         served.handle.broadcast([id], message.expect("a map has a JSON form")).expect("the server is running");
     }
-    assert_eq!(client.message(), Message::from(text));
-    assert_eq!(client.message(), Message::from(text.as_bytes()));
+    assert_eq!(client.frame(), Raw::new(Raw::TEXT, text));
+    assert_eq!(client.frame(), Raw::new(Raw::BINARY, text));
 
-    let mut connection = server();
+    let mut connection = crate::support::established(Role::Server, Config::default());
     connection.send_json(&value).expect("the connection is open");
-    assert_eq!(sent(&mut connection), [Raw::new(Raw::TEXT, text)], "both write the same");
+    assert_eq!(crate::support::sent(&mut connection), [Raw::new(Raw::TEXT, text)], "both write the same");
 
     let no_json = HashMap::from([(vec![1, 2], "a key must be a string")]);
     for refused in [SharedMessage::json(&no_json), SharedMessage::json_binary(&no_json)] {
@@ -160,21 +70,22 @@ fn a_broadcast_to_peers_that_do_not_read_is_queued_once() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut clients = [(); 3].map(|()| served.open());
     let ids = [(); 3].map(|()| calls.request().0);
-    let message = SharedMessage::binary(&vec![7; 32 << 20]);
-    let handle = served.handle.blocking();
-    handle.broadcast(ids, message.clone()).expect("the server is running");
+    let message = SharedMessage::binary(&vec![7; 1 << 20]);
+    served.handle.broadcast(ids, message.clone()).expect("the server is running");
     let range = message.payload().as_ptr_range();
     let range = range.start as usize..range.end as usize;
+    let (place, places) = mpsc::channel();
     for id in ids {
-        let (place, places) = mpsc::channel();
-        handle
-            .with_session(id, move |session| {
-                place.send(session.output().as_ptr() as usize).expect("the test is waiting")
-            })
-            .expect("the server is running");
-        let place = places.recv_timeout(PATIENCE).expect("the connection exists");
-        assert!(range.contains(&place), "{place:x} is not in {range:x?}: it was copied");
+        let place = place.clone();
+        let act = move |session: &mut Session<'_>| {
+            place.send(session.output().as_ptr() as usize).expect("the test is waiting");
+        };
+        served.handle.with_session(id, act).expect("the server is running");
     }
+    served.settle();
+    let places: Vec<_> = places.try_iter().collect();
+    assert_eq!(places.len(), ids.len());
+    assert!(places.iter().all(|place| range.contains(place)), "{places:x?}, not in {range:x?}: it was copied");
     for client in &mut clients {
         assert!(client.frame() == Raw::new(Raw::BINARY, message.payload()));
     }

@@ -2,7 +2,7 @@
 
 use crate::support::{
     Raw,
-    loopback::{PATIENCE, RawClient, Served},
+    memory::{RawClient, Served},
 };
 use statesocket::{
     Config, Disconnect, Message,
@@ -65,7 +65,7 @@ fn serve() -> (Served, mpsc::Receiver<SessionId>) {
 
 fn open(served: &Served, opened: &mpsc::Receiver<SessionId>) -> (RawClient, SessionId) {
     let client = served.open();
-    (client, opened.recv_timeout(PATIENCE).expect("the session is open"))
+    (client, opened.try_recv().expect("the session is open"))
 }
 
 #[track_caller]

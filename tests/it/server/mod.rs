@@ -2,24 +2,33 @@
 
 mod admission;
 mod asks;
+#[cfg(feature = "testing")]
 mod backlog;
+#[cfg(feature = "testing")]
 mod backpressure;
 mod boxes;
+#[cfg(feature = "testing")]
 mod broadcast;
+#[cfg(feature = "testing")]
 mod careless;
 mod date;
 #[cfg(feature = "testing")]
 mod drained;
 mod each;
+#[cfg(feature = "testing")]
 mod ending;
+#[cfg(feature = "testing")]
 mod events;
+mod goes_on_sending;
 mod handlers;
 mod handles;
 #[cfg(feature = "testing")]
 mod limits;
 mod listening;
 mod load;
+#[cfg(feature = "testing")]
 mod memory;
+#[cfg(feature = "testing")]
 mod order;
 mod pages;
 mod panics;
@@ -29,12 +38,16 @@ mod places;
 mod readiness;
 mod real_time;
 mod room;
+#[cfg(feature = "testing")]
 mod rooms;
 mod route_configs;
 mod routes;
+mod shared_messages;
+#[cfg(feature = "testing")]
 mod slow_handlers;
 mod spawning;
 mod stopping;
+#[cfg(feature = "testing")]
 mod tally;
 #[cfg(feature = "testing")]
 mod timeouts;

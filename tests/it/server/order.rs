@@ -2,13 +2,13 @@
 
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served},
+    memory::{Guest, RawClient, Served},
 };
 use statesocket::{
     Config, Disconnect, Message, SendError, SharedMessage,
     server::{Handler, Session, SessionId, Unsent},
 };
-use std::{cell::RefCell, panic::resume_unwind, rc::Rc};
+use std::{cell::RefCell, panic::resume_unwind, rc::Rc, time::Duration};
 
 /// What the handlers of a server share.
 type Members = Rc<RefCell<Vec<SessionId>>>;
@@ -168,11 +168,17 @@ fn s4_commands_that_cause_commands_for_ever_keep_nobody_waiting() {
     });
     let mut client = served.open();
     say(&mut client, &["chain"]);
-    let mut other = served.open();
+    let turns = || (0..2).for_each(|_| served.server().turn(Some(Duration::ZERO)).expect("the loop does not fail"));
+    let mut other = Guest::dial(&mut served.server(), "/ws");
+    other.ask_more(usize::MAX);
     for _ in 0..3 {
-        say(&mut other, &["hello"]);
-        texts(&mut other, &["hello"]);
+        turns();
+        assert_eq!(other.receive(), None);
+        other.send_text("hello").expect("the client is open");
+        turns();
+        assert_eq!(other.receive_text(), "hello");
     }
+    served.drop_server();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served},
+    memory::{RawClient, Served},
 };
 use statesocket::{
     Config, Disconnect, Message, Phase, SharedMessage,
@@ -91,8 +91,8 @@ fn say(client: &mut RawClient, texts: &[&str]) {
 #[test]
 fn s15_a_room_reaches_its_members_and_nobody_else() {
     let served = serve();
-    let [mut anna, mut ben] = ["/red"; 2].map(|room| RawClient::open(served.address, room));
-    let mut carl = RawClient::open(served.address, "/blue");
+    let [mut anna, mut ben] = ["/red"; 2].map(|room| RawClient::open(&served, room));
+    let mut carl = RawClient::open(&served, "/blue");
     say(&mut anna, &["count red", "count blue", "count green"]);
     texts(&mut anna, &["2", "1", "0"]);
     say(&mut anna, &["all one", "others two", "all three"]);
@@ -112,7 +112,7 @@ fn s15_a_room_reaches_its_members_and_nobody_else() {
 #[test]
 fn s15_what_is_published_keeps_its_place_among_all_commands() {
     let served = serve();
-    let [mut watcher, mut client] = ["/red"; 2].map(|room| RawClient::open(served.address, room));
+    let [mut watcher, mut client] = ["/red"; 2].map(|room| RawClient::open(&served, room));
     say(&mut client, &["all 0", "mix it"]);
     texts(&mut client, &["0", "1", "2", "3", "4", "5", "7", "8"]);
     assert_eq!(client.frame(), Raw::close(4001, ""));
@@ -124,7 +124,7 @@ fn s15_what_is_published_keeps_its_place_among_all_commands() {
 #[test]
 fn s15_what_is_published_comes_before_the_answer_to_a_close() {
     let served = serve();
-    let [mut watcher, mut client] = ["/red"; 2].map(|room| RawClient::open(served.address, room));
+    let [mut watcher, mut client] = ["/red"; 2].map(|room| RawClient::open(&served, room));
     let says = Raw::new(Raw::TEXT, "all last words").masked().bytes();
     client.write(&[says, Raw::close(1000, "").masked().bytes()].concat());
     texts(&mut client, &["last words"]);
@@ -135,11 +135,11 @@ fn s15_what_is_published_comes_before_the_answer_to_a_close() {
 #[test]
 fn s15_whoever_ends_has_left_whatever_ends_it() {
     let served = serve();
-    let mut watcher = RawClient::open(served.address, "/red");
+    let mut watcher = RawClient::open(&served, "/red");
     for (how, code) in [("abort", "1006"), ("fail", "1006"), ("panic", "1011"), ("reset", "1006"), ("close", "1000")] {
-        let mut client = RawClient::open(served.address, "/red");
+        let mut client = RawClient::open(&served, "/red");
         match how {
-            "reset" => client.reset_after(b""),
+            "reset" => client.stream_mut().reset(),
             "close" => client.send(Raw::close(1000, "")),
             "abort" => say(&mut client, &["abort now"]),
             _ => {
@@ -158,10 +158,10 @@ fn s15_whoever_ends_has_left_whatever_ends_it() {
 #[test]
 fn s15_a_member_that_does_not_read_is_closed_and_delays_nobody() {
     let served = serve();
-    let [mut watcher, mut slow] = ["/red"; 2].map(|room| RawClient::open(served.address, room));
+    let [mut watcher, mut slow] = ["/red"; 2].map(|room| RawClient::open(&served, room));
     let text = format!("all {}", "x".repeat(256 << 10));
     let frame = Raw::new(Raw::TEXT, &text[4..]);
-    // The sockets hold some MiB, and the output 1 MiB.
+    // The pipes hold 64 KiB, and the output 4 MiB.
     let mut rounds = 0;
     let notice = loop {
         say(&mut watcher, &[&text]);

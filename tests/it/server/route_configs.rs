@@ -23,7 +23,7 @@ fn routed(config: Config, change: impl FnOnce(&mut Config) + Send + 'static) -> 
         server.route("/ws", factory.clone()).expect("the first route");
         server.route_with("/other", change, factory).expect("another path");
     });
-    (served, Calls(calls))
+    (served, Calls::new(calls))
 }
 
 /// The first frame that answers `frames` behind a request for `target`, which come together with it or after the 101.
@@ -94,7 +94,7 @@ fn s9_each_route_has_timeouts_and_a_close_reply_of_its_own() {
     let mut silent = RawClient::open(served.address, "/silent");
     silent.send(Raw::close(1000, ""));
     assert_eq!(silent.rest_as_text(), "", "nobody answers the Close");
-    let calls = Calls(calls);
+    let calls = Calls::new(calls);
     calls.request();
     assert_eq!(calls.end().disconnect.sent, None);
     patient.write(b"\x81");

@@ -1,6 +1,9 @@
 //! Timeouts, each at its exact time.
 
-use crate::support::memory::{Guest, server};
+use crate::support::{
+    Raw,
+    memory::{Guest, Served, server},
+};
 use statesocket::{
     CauseKind, Config, Disconnect, Message, Timer,
     handshake::{Accept, Request},
@@ -129,4 +132,37 @@ fn a_peer_that_never_reads_is_dropped_after_the_write_timeout() {
     server.settle();
     assert_ends_in_time(&mut server, 1);
     assert_eq!((server.tally().ended(CauseKind::TimedOut), ends.borrow().len()), (1, 1));
+}
+
+/// Pauses at once, for a number of Ping intervals.
+struct Paused(u32);
+
+impl Handler for Paused {
+    fn on_request(&mut self, session: &mut Session<'_>, _: &Request) {
+        session.accept(Accept::new()).expect("a request waits");
+        session.pause_reading();
+        session.set_timer(TIMEOUT * self.0 + TICK, 0);
+    }
+
+    fn on_timer(&mut self, session: &mut Session<'_>, _: u64) {
+        session.resume_reading();
+    }
+}
+
+#[test]
+fn a8_pings_go_on_during_a_pause_and_end_it_only_afterwards() {
+    let config = Config::default().with(|config| {
+        (config.ping_interval, config.pong_timeout) = (Some(TIMEOUT), Some(3 * TIMEOUT));
+    });
+    let served = Served::start(config, |server| server.route("/ws", || Paused(12)).expect("the route is new"));
+    // It sends no Pong.
+    let mut client = served.open();
+    for number in 1..=12_u32 {
+        served.advance(TIMEOUT);
+        assert_eq!(client.frame(), Raw::new(Raw::PING, number.to_be_bytes()));
+    }
+    assert_eq!(served.tally().total_ended(), 0, "a Pong that is not read is not missed");
+    served.advance(TICK);
+    served.advance(3 * TIMEOUT);
+    assert_eq!(served.tally().ended(CauseKind::TimedOut), 1);
 }

@@ -9,10 +9,14 @@ mod pair;
 mod phases;
 #[cfg(feature = "server")]
 pub(crate) mod process;
+#[cfg(feature = "server")]
+mod raw_client;
 mod sent;
 pub(crate) mod strategies;
 pub(crate) mod timers;
 mod wire;
+#[cfg(feature = "server")]
+mod witness;
 
 pub(crate) use fragments::Fragments;
 pub(crate) use pair::{Pair, client, drain, established, feed, opened_server, requested_server, waiting};
@@ -21,3 +25,5 @@ pub(crate) use sent::{
     ROLES, RawHeader, assert_deaf, assert_fails, disconnect_in, head_len, peer_sends, pending, sent,
 };
 pub(crate) use wire::{Raw, accepted_head, request_head, response_head};
+#[cfg(feature = "server")]
+pub(crate) use witness::{Call, Calls, End, Witness};

@@ -1,80 +1,85 @@
 //! The high-water and the low-water mark, turn by turn, so that each step is visible; pauses of the application.
 
-use super::{FLOOD, HIGH, LOW, ask, idle, numbered, open, read_all, send_some, server, write_until_blocked};
+use super::{FLOOD, HIGH, LOW, ask, idle, numbered, send_some, serve, turn};
 use crate::support::{
     Raw,
-    loopback::{
-        PATIENCE, RawClient, Served,
-        turns::{Echo, turn_until, turn_until_received},
-    },
+    memory::{Echo, RawClient, Served},
 };
 use statesocket::{
     Config, Hold, Message, SendError,
     server::{Handler, Session},
+    testing::ClientOptions,
 };
-use std::{io::Write, sync::mpsc, time::Duration};
+use std::{cell::Cell, rc::Rc};
+
+/// A client whose pipe takes everything at once.
+fn open_wide(served: &Served, target: &str) -> RawClient {
+    RawClient::open_with(served, target, &ClientOptions::default().with(|options| options.pipe_bytes = 64 << 20))
+}
 
 #[test]
 fn a_peer_that_does_not_read_is_read_again_at_the_low_water_mark() {
-    let (mut server, seen) = server(idle, idle);
-    let mut stream = open(&mut server);
+    const COUNT: usize = 100;
+    let (served, seen) = serve(idle, idle);
+    let mut client = served.open();
     let id = seen.id.get().expect("the request has arrived");
     let message = Raw::new(Raw::BINARY, [7; 4000]);
-    let written = write_until_blocked(&mut server, &mut stream, &message.clone().masked().bytes());
+    client.write(&message.clone().masked().bytes().repeat(COUNT));
+    served.settle();
 
-    let (held_by, queued) = ask(&mut server, id, |session| (session.held_by(), session.output_len()));
+    let (held_by, queued) = ask(&served, id, |session| (session.held_by(), session.output_len()));
     assert_eq!(held_by, Some(Hold::Output), "{queued} bytes are queued");
     assert!(queued > LOW && queued <= HIGH + 4004, "at most one reply is beyond the mark: {queued}");
     assert!(seen.drains.borrow().is_empty());
     let before = seen.messages.get();
-    for _ in 0..10 {
-        server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
-    }
+    assert!(before < COUNT, "{before} messages were read");
+    (0..10).for_each(|_| turn(&served));
+    served.settle();
     assert_eq!(seen.messages.get(), before, "nothing is read in the meantime");
 
-    let frame = message.bytes();
-    let count = written / message.masked().bytes().len();
-    let received = read_all(&mut server, &mut stream, count * frame.len());
-    assert!(received.chunks(frame.len()).all(|echo| echo == frame), "an echo was changed");
-    assert_eq!(seen.messages.get(), count);
-    assert_eq!(ask(&mut server, id, |session| session.held_by()), None);
+    for n in 0..COUNT {
+        assert!(client.frame() == message, "echo {n} was changed");
+    }
+    assert_eq!(seen.messages.get(), COUNT);
+    assert_eq!(ask(&served, id, |session| session.held_by()), None);
     let drains = seen.drains.borrow();
     assert!(!drains.is_empty() && drains.iter().all(|queued| *queued <= LOW), "{drains:?}");
 }
 
 #[test]
 fn on_drain_is_called_once_per_crossing_of_the_high_water_mark() {
-    let (mut server, seen) = server(idle, idle);
-    let mut stream = open(&mut server);
+    let (served, seen) = serve(idle, idle);
+    let mut client = served.open();
     let id = seen.id.get().expect("the request has arrived");
     for round in 1..=3 {
-        ask(&mut server, id, |session| session.send_binary(&vec![1; FLOOD]).expect("the output has room"));
-        let (held_by, queued) = ask(&mut server, id, |session| (session.held_by(), session.output_len()));
+        ask(&served, id, |session| session.send_binary(&vec![1; FLOOD]).expect("the output has room"));
+        let (held_by, queued) = ask(&served, id, |session| (session.held_by(), session.output_len()));
         assert!(held_by == Some(Hold::Output) && queued > HIGH, "{queued} of {FLOOD} bytes are queued");
         // Further messages are not a second crossing.
-        ask(&mut server, id, |session| session.send_binary(&vec![2; FLOOD / 2]).expect("the output has room"));
+        ask(&served, id, |session| session.send_binary(&vec![2; FLOOD / 2]).expect("the output has room"));
+        served.settle();
         assert_eq!(seen.drains.borrow().len(), round - 1, "on_drain comes only after draining");
-        read_all(&mut server, &mut stream, FLOOD + FLOOD / 2 + 20);
-        turn_until(&mut server, |_| seen.drains.borrow().len() >= round);
-        for _ in 0..10 {
-            server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
+        for (byte, len) in [(1, FLOOD), (2, FLOOD / 2)] {
+            assert!(client.frame() == Raw::new(Raw::BINARY, vec![byte; len]));
         }
+        served.settle();
         assert_eq!(seen.drains.borrow().len(), round);
-        assert_eq!(ask(&mut server, id, |session| (session.held_by(), session.output_len())), (None, 0));
+        assert_eq!(ask(&served, id, |session| (session.held_by(), session.output_len())), (None, 0));
     }
 }
 
 #[test]
 fn s11_exactly_the_high_water_mark_is_not_above_it() {
     for (len, drains) in [(HIGH - 10, 0), (HIGH - 9, 1)] {
-        let (mut server, seen) = server(idle, idle);
-        let mut stream = open(&mut server);
+        let (served, seen) = serve(idle, idle);
+        let mut client = served.open();
         let id = seen.id.get().expect("the request has arrived");
-        ask(&mut server, id, move |session| {
+        ask(&served, id, move |session| {
             session.send_binary(&vec![1; len]).expect("the output has room");
             assert_eq!((session.output_len(), session.has_room()), (len + 10, drains == 0));
         });
-        read_all(&mut server, &mut stream, len + 10);
+        assert_eq!(client.frame().payload.len(), len);
+        served.settle();
         assert_eq!(seen.drains.borrow().len(), drains, "{len}");
     }
 }
@@ -83,10 +88,10 @@ fn s11_exactly_the_high_water_mark_is_not_above_it() {
 #[test]
 fn on_drain_is_called_if_a_large_message_empties_the_output() {
     for count in [1, 2] {
-        let (mut server, seen) = server(idle, idle);
-        let mut stream = open(&mut server);
+        let (served, seen) = serve(idle, idle);
+        let mut client = open_wide(&served, "/ws");
         let id = seen.id.get().expect("the request has arrived");
-        let waits = ask(&mut server, id, move |session| {
+        let waits = ask(&served, id, move |session| {
             session.send_binary(&vec![1; HIGH]).expect("the output has room");
             let waits = session.output_len();
             for _ in 0..count {
@@ -95,55 +100,55 @@ fn on_drain_is_called_if_a_large_message_empties_the_output() {
             waits
         });
         assert!(waits > HIGH);
-        read_all(&mut server, &mut stream, HIGH + 10 + count * (LOW + 4));
-        turn_until(&mut server, |_| seen.drains.borrow().len() == 1);
+        let lens: Vec<_> = (0..=count).map(|_| client.frame().payload.len()).collect();
+        assert_eq!(lens, [&[HIGH][..], &vec![LOW; count]].concat());
+        assert_eq!(seen.drains.borrow().len(), 1);
     }
 }
 
 #[test]
 fn a_handler_stops_at_the_high_water_mark_and_goes_on_at_on_drain() {
-    const COUNT: u32 = 20_000;
-    let (mut server, seen) = server(send_some, send_some);
+    const COUNT: u32 = 500;
+    let (served, seen) = serve(send_some, send_some);
     seen.left.set(COUNT);
-    let mut stream = open(&mut server);
-    let first = Raw::new(Raw::BINARY, numbered(COUNT)).bytes();
-    let received = read_all(&mut server, &mut stream, COUNT as usize * first.len());
-    for (n, frame) in (1..=COUNT).rev().zip(received.chunks(first.len())) {
-        assert!(frame == Raw::new(Raw::BINARY, numbered(n)).bytes(), "message {n} is out of order or changed");
+    let mut client = served.open();
+    for n in (1..=COUNT).rev() {
+        assert!(client.frame() == Raw::new(Raw::BINARY, numbered(n)), "message {n} is out of order or changed");
     }
     assert!(seen.drains.borrow().len() > 10, "the handler stopped several times");
 }
 
 #[test]
 fn the_loop_does_not_end_a_pause_of_the_application() {
-    let (mut server, seen) = server(idle, idle);
-    let mut stream = open(&mut server);
+    let (served, seen) = serve(idle, idle);
+    let mut client = served.open();
     let id = seen.id.get().expect("the request has arrived");
-    ask(&mut server, id, |session| session.pause_reading());
-    stream.write_all(&Raw::new(Raw::TEXT, "Hello").masked().bytes()).expect("the socket buffer has room");
-    ask(&mut server, id, |session| session.send_binary(&vec![1; FLOOD]).expect("the output has room"));
-    read_all(&mut server, &mut stream, FLOOD + 10);
-    turn_until(&mut server, |_| seen.drains.borrow().len() == 1);
-    assert!(ask(&mut server, id, |session| session.is_reading_paused()), "the application paused it, not the loop");
+    ask(&served, id, |session| session.pause_reading());
+    client.send(Raw::new(Raw::TEXT, "Hello"));
+    ask(&served, id, |session| session.send_binary(&vec![1; FLOOD]).expect("the output has room"));
+    assert_eq!(client.frame().payload.len(), FLOOD);
+    served.settle();
+    assert_eq!(seen.drains.borrow().len(), 1);
+    assert!(ask(&served, id, |session| session.is_reading_paused()), "the application paused it, not the loop");
     assert_eq!(seen.messages.get(), 0);
-    ask(&mut server, id, |session| session.resume_reading());
-    turn_until_received(&mut server, &mut stream, &Raw::new(Raw::TEXT, "Hello").bytes());
+    ask(&served, id, |session| session.resume_reading());
+    assert_eq!(client.frame(), Raw::new(Raw::TEXT, "Hello"));
 }
 
 #[test]
 fn a_connection_with_much_output_ends_after_its_close() {
-    let (mut server, seen) = server(idle, idle);
-    let mut stream = open(&mut server);
+    let (served, seen) = serve(idle, idle);
+    let mut client = served.open();
     let id = seen.id.get().expect("the request has arrived");
-    ask(&mut server, id, |session| session.send_binary(&vec![1; FLOOD]).expect("the output has room"));
-    assert_eq!(ask(&mut server, id, |session| session.held_by()), Some(Hold::Output));
-    stream.write_all(&Raw::close(1000, "").masked().bytes()).expect("the socket buffer has room");
-    ask(&mut server, id, |session| session.ensure_closed(4000, "enough"));
-    let received = read_all(&mut server, &mut stream, FLOOD + 10 + 10);
-    assert!(received.ends_with(&Raw::close(4000, "enough").bytes()));
-    drop(stream);
-    turn_until(&mut server, |server| server.connections() == 0);
-    assert_eq!(server.tally().clean, 1);
+    ask(&served, id, |session| session.send_binary(&vec![1; FLOOD]).expect("the output has room"));
+    assert_eq!(ask(&served, id, |session| session.held_by()), Some(Hold::Output));
+    client.send(Raw::close(1000, ""));
+    ask(&served, id, |session| session.ensure_closed(4000, "enough"));
+    assert_eq!(client.frame().payload.len(), FLOOD);
+    assert_eq!(client.frame(), Raw::close(4000, "enough"));
+    drop(client);
+    served.settle();
+    assert_eq!((served.connections(), served.tally().clean), (0, 1));
     assert!(seen.drains.borrow().is_empty(), "a party that has closed sends no more");
 }
 
@@ -153,7 +158,7 @@ struct Stream(usize);
 impl Stream {
     fn pump(&mut self, session: &mut Session<'_>) {
         while self.0 > 0 && session.has_room() {
-            session.send_binary(&[0; 10_000]).unwrap();
+            session.send_binary(&[0; 10_000]).expect("it is open");
             self.0 -= 1;
         }
         if self.0 == 0 {
@@ -174,51 +179,56 @@ impl Handler for Stream {
 
 #[test]
 fn a_stream_goes_on_if_the_socket_takes_everything_at_once() {
-    let served = Served::start(Config::default(), |server| server.route("/", || Stream(1000)).unwrap());
-    let mut client = RawClient::open(served.address, "/");
+    const COUNT: usize = 300;
+    let served =
+        Served::start(Config::default(), |server| server.route("/", || Stream(COUNT)).expect("the route is new"));
+    let mut client = open_wide(&served, "/");
     client.send(Raw::new(Raw::TEXT, "go"));
-    for n in 0..1000 {
+    for n in 0..COUNT {
         assert_eq!(client.frame().payload.len(), 10_000, "message {n}");
     }
     assert_eq!(client.frame(), Raw::close(1000, ""));
 }
 
-/// Pauses at its first message, and reports each message.
-struct Pauser(mpsc::Sender<&'static str>);
+/// Pauses at its first message, and counts its messages.
+struct Pauser(Rc<Cell<usize>>);
 
 impl Handler for Pauser {
     fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
-        self.0.send("message").unwrap();
+        self.0.set(self.0.get() + 1);
         session.pause_reading();
         let id = session.id();
-        session.handle().with_session(id, |session| assert!(session.is_reading_paused())).unwrap();
+        let act = |session: &mut Session<'_>| assert!(session.is_reading_paused());
+        session.handle().with_session(id, act).expect("the server is running");
     }
 
     fn on_drain(&mut self, _: &mut Session<'_>) {
-        self.0.send("drain").unwrap();
+        panic!("nothing is sent");
     }
 }
 
 #[test]
 fn a_pause_of_the_application_lasts_until_it_resumes() {
-    let (sender, calls) = mpsc::channel();
+    let messages = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&messages);
     let served = Served::start(Config::default(), move |server| {
-        server.route("/", move || Pauser(sender.clone())).unwrap();
-        server.route("/echo", || Echo).unwrap();
+        server.route("/", move || Pauser(Rc::clone(&counted))).expect("the route is new");
+        server.route("/echo", || Echo).expect("the route is new");
     });
-    let mut client = RawClient::open(served.address, "/");
+    let mut client = RawClient::open(&served, "/");
     client.send(Raw::new(Raw::TEXT, "first"));
     client.send(Raw::new(Raw::TEXT, "second"));
-    assert_eq!(calls.recv_timeout(PATIENCE), Ok("message"));
+    served.settle();
+    let before = messages.get();
     // Both messages may come in one read; no later one is read.
-    let _ = calls.recv_timeout(Duration::from_millis(200));
+    assert!((1..=2).contains(&before), "{before}");
     client.send(Raw::new(Raw::TEXT, "third"));
-    RawClient::open(served.address, "/echo").echo("a turn has passed");
-    assert_eq!(calls.recv_timeout(Duration::from_millis(200)), Err(mpsc::RecvTimeoutError::Timeout));
+    RawClient::open(&served, "/echo").echo("a turn has passed");
+    assert_eq!(messages.get(), before);
 }
 
-/// Fills the output, and reports when there is room again.
-struct Stuffed(mpsc::Sender<()>);
+/// Fills the output, and counts how often there is room again.
+struct Stuffed(Rc<Cell<usize>>);
 
 impl Handler for Stuffed {
     fn on_message(&mut self, session: &mut Session<'_>, _: Message<'_>) {
@@ -227,17 +237,20 @@ impl Handler for Stuffed {
     }
 
     fn on_drain(&mut self, _: &mut Session<'_>) {
-        self.0.send(()).unwrap();
+        self.0.set(self.0.get() + 1);
     }
 }
 
 #[test]
 fn on_drain_follows_a_send_that_was_refused_as_full() {
-    let mut config = Config::default();
-    config.max_output_bytes = 64 << 10;
-    let (sender, drained) = mpsc::channel();
-    let served = Served::start(config, move |server| server.route("/", move || Stuffed(sender.clone())).unwrap());
-    let mut client = RawClient::open(served.address, "/");
+    let config = Config::default().with(|config| config.max_output_bytes = 64 << 10);
+    let drains = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&drains);
+    let served = Served::start(config, |server| {
+        server.route("/", move || Stuffed(Rc::clone(&counted))).expect("the route is new");
+    });
+    let mut client = RawClient::open(&served, "/");
     client.send(Raw::new(Raw::TEXT, "go"));
-    assert_eq!(drained.recv_timeout(PATIENCE), Ok(()), "the output is smaller than the high-water mark");
+    served.settle();
+    assert_eq!(drains.get(), 1, "the output is smaller than the high-water mark");
 }

@@ -5,29 +5,24 @@ mod marks;
 mod rooms;
 mod unread;
 
-use crate::support::loopback::{
-    PATIENCE,
-    turns::{ask as ask_for, turn_until, turn_until_answered},
-};
+use crate::support::memory::Served;
 use statesocket::{
     Config, Message,
     handshake::{Accept, Request},
-    server::{Handler, Server, Session, SessionId},
+    server::{Handler, Session, SessionId},
 };
 use std::{
     cell::{Cell, RefCell},
-    io::{ErrorKind, Read, Write},
-    net::TcpStream,
     rc::Rc,
     sync::mpsc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 const HIGH: usize = 100_000;
 const LOW: usize = 30_000;
 
-/// More than the buffers of the system between two sockets hold.
-const FLOOD: usize = 32 << 20;
+/// More than a pipe holds together with the high-water mark.
+const FLOOD: usize = 1 << 20;
 
 /// What the handlers of a server have seen.
 #[derive(Debug, Default)]
@@ -80,74 +75,34 @@ fn numbered(n: u32) -> Vec<u8> {
     n.to_be_bytes().repeat(1_000)
 }
 
-fn server(at_start: Behaviour, at_drain: Behaviour) -> (Server, Rc<Seen>) {
+fn serve(at_start: Behaviour, at_drain: Behaviour) -> (Served, Rc<Seen>) {
     let config = Config::default().with(|config| {
         (config.high_water, config.low_water, config.max_output_bytes) = (Some(HIGH), LOW, 64 << 20);
     });
-    let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
     let seen = Rc::new(Seen::default());
     let handlers = Rc::clone(&seen);
-    let factory = move || Observer { seen: Rc::clone(&handlers), at_start, at_drain };
-    server.route("/ws", factory).expect("the route is new");
-    (server, seen)
+    let served = Served::start(config, |server| {
+        let factory = move || Observer { seen: Rc::clone(&handlers), at_start, at_drain };
+        server.route("/ws", factory).expect("the route is new");
+    });
+    (served, seen)
 }
 
-/// A client that is open on `server`, which this thread turns.
-fn open(server: &mut Server) -> TcpStream {
-    let mut stream = ask_for(server, &[]);
-    assert_eq!(turn_until_answered(server, &mut stream), 101);
-    stream
+fn turn(served: &Served) {
+    served.server().turn(Some(Duration::ZERO)).expect("the loop does not fail");
 }
 
-/// Turns until the connection has executed `ask`, and returns its result.
+/// Turns once, in which the session executes `ask`, and returns its result.
 fn ask<T: Send + 'static>(
-    server: &mut Server,
+    served: &Served,
     id: SessionId,
     ask: impl FnOnce(&mut Session<'_>) -> T + Send + 'static,
 ) -> T {
     let (answer, answers) = mpsc::channel();
-    server
-        .handle()
+    served
+        .handle
         .with_session(id, move |session| answer.send(ask(session)).expect("the test is waiting"))
         .expect("the server is running");
-    server.turn(Some(PATIENCE)).expect("the loop does not fail");
-    answers.try_recv().expect("the connection exists")
-}
-
-/// Writes `bytes` over and over while turning, until nothing is taken for a while. Returns the number of bytes written.
-fn write_until_blocked(server: &mut Server, stream: &mut TcpStream, bytes: &[u8]) -> usize {
-    let mut written = 0;
-    let mut last = Instant::now();
-    while last.elapsed() < Duration::from_millis(500) {
-        match stream.write(&bytes[written % bytes.len()..]) {
-            Ok(count) => {
-                written += count;
-                last = Instant::now();
-            }
-            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
-        }
-        assert!(written < 4 * FLOOD, "the server reads without limit");
-        server.turn(Some(Duration::from_millis(5))).expect("the loop does not fail");
-    }
-    written
-}
-
-/// Reads and turns until `len` bytes have arrived.
-fn read_all(server: &mut Server, stream: &mut TcpStream, len: usize) -> Vec<u8> {
-    let mut received = vec![0; len];
-    let mut at = 0;
-    turn_until(server, |_| {
-        while at < len {
-            match stream.read(&mut received[at..]) {
-                Ok(0) => panic!("the server is gone after {at} bytes of {len}"),
-                Ok(count) => at += count,
-                Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                    break;
-                }
-            }
-        }
-        at == len
-    });
-    received
+    turn(served);
+    answers.try_recv().expect("the session is there")
 }

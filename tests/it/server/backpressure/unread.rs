@@ -1,80 +1,56 @@
 //! Peers that do not read.
 
+use super::ask;
 use crate::support::{
-    Raw,
-    loopback::{Call, Calls, PATIENCE, RawClient, Served, Witness},
+    Call, Calls, Raw, Witness,
+    memory::{RawClient, Served},
 };
-use statesocket::{
-    Cause, Config,
-    server::{Session, SessionId},
-};
-use std::{
-    io::{ErrorKind, Write},
-    net::{Shutdown, TcpStream},
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+use statesocket::{Cause, Config};
 
-const PAYLOAD: usize = 32 << 10;
+const PAYLOAD: usize = 8 << 10;
+
+/// The bytes of so many frames are more than the output and both pipes hold.
+const COUNT: u32 = 100;
 
 /// A frame with its number in every group of four bytes.
 fn frame(n: u32) -> Raw {
     Raw::new(Raw::BINARY, n.to_be_bytes().repeat(PAYLOAD / 4))
 }
 
-/// Writes frames until the socket takes no more for a while. Returns how many were begun, and the rest of the last one.
-fn write_until_blocked(stream: &mut TcpStream) -> (u32, Vec<u8>) {
-    stream.set_write_timeout(Some(Duration::from_millis(500))).expect("a socket has timeouts");
-    for n in 0..100_000 {
-        let bytes = frame(n).masked().bytes();
-        let mut written = 0;
-        while written < bytes.len() {
-            match stream.write(&bytes[written..]) {
-                Ok(count) => written += count,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    stream.set_write_timeout(Some(PATIENCE)).expect("a socket has timeouts");
-                    return (n + 1, bytes[written..].to_vec());
-                }
-                Err(error) => panic!("after {n} frames: {error}"),
-            }
-        }
-    }
-    panic!("the server took 3 GB that it cannot echo");
-}
-
 /// Room for what is read before reading stops, and far less than the sender would like to send.
 fn config() -> Config {
-    let mut config = Config::default();
-    config.max_output_bytes = 1 << 20;
-    config
+    Config::default().with(|config| config.max_output_bytes = 256 << 10)
+}
+
+/// A client that has sent all frames as far as the server takes them, and reads nothing.
+fn sender(served: &Served, calls: &Calls) -> RawClient {
+    let mut client = served.open();
+    calls.request();
+    client.write(&(0..COUNT).flat_map(|n| frame(n).masked().bytes()).collect::<Vec<_>>());
+    served.settle();
+    client
 }
 
 #[test]
 fn a_sender_that_does_not_read_is_held_up_and_loses_nothing() {
     let (served, calls) = Served::witnessed(config(), Witness::accept);
-    let mut client = served.open();
-    let mut writer = client.stream().try_clone().expect("a socket can be shared");
-    let (count, rest) = write_until_blocked(&mut writer);
-
+    let mut client = sender(&served, &calls);
     served.open().echo("others go on");
-    thread::scope(|scope| {
-        scope.spawn(move || writer.write_all(&rest).expect("the server reads again"));
-        for n in 0..count {
-            assert!(client.frame() == frame(n), "frame {n} of {count} came back changed");
-        }
-    });
+    let mut read = 0;
+    while !matches!(calls.next(), Call::Request(..)) {
+        read += 1;
+    }
+    assert!((10..COUNT - 10).contains(&read), "{read} of {COUNT} frames were read");
+    for n in 0..COUNT {
+        assert!(client.frame() == frame(n), "frame {n} of {COUNT} came back changed");
+    }
     client.echo("as before");
-    drop(calls);
 }
 
 #[test]
 fn a_sender_that_does_not_read_may_vanish() {
     let (served, calls) = Served::witnessed(config(), Witness::accept);
-    let client = served.open();
-    let mut writer = client.stream().try_clone().expect("a socket can be shared");
-    write_until_blocked(&mut writer);
-    drop((client, writer));
+    drop(sender(&served, &calls));
     let end = calls.end_after_all();
     assert_eq!(u16::from(end.disconnect.code), 1006);
     drop(served);
@@ -86,12 +62,8 @@ fn a_close_is_read_behind_output_that_cannot_be_written() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
-    let handle = served.handle.blocking();
-    handle.send_binary(id, vec![7; 48 << 20]).expect("the server is running");
-    let (sender, queued) = mpsc::channel();
-    let tell = move |session: &mut Session<'_>| sender.send(session.output().len()).expect("the test is waiting");
-    handle.with_session(id, tell).expect("the server is running");
-    let queued = queued.recv_timeout(PATIENCE).expect("the connection exists");
+    served.handle.send_binary(id, vec![7; 2 << 20]).expect("the server is running");
+    let queued = ask(&served, id, |session| session.output().len());
     assert!(queued > 1 << 20, "the peer does not read: {queued} bytes are queued");
 
     client.send(Raw::close(4001, "enough"));
@@ -101,50 +73,26 @@ fn a_close_is_read_behind_output_that_cannot_be_written() {
     assert_eq!((u16::from(end.code), end.reason.as_str(), end.cause), (4001, "enough", Cause::PeerClosed));
 }
 
-/// Sends a frame to a peer that does not read, if none is queued. Returns whether it did.
-fn send_if_none_waits(served: &Served, id: SessionId, n: u32) -> bool {
-    let (sender, is_sent) = mpsc::channel();
-    let send = move |session: &mut Session<'_>| {
-        let has_room = session.output().is_empty();
-        if has_room {
-            session.send_binary(&frame(n).payload).expect("the connection is open");
-        }
-        sender.send(has_room).expect("the test is waiting");
-    };
-    served.handle.with_session(id, send).expect("the server is running");
-    is_sent.recv_timeout(PATIENCE).expect("the connection exists")
-}
-
-/// Sends frames to `client`, which does not read, until the last one stays queued in part. Returns how many were sent.
-fn send_until_blocked(served: &Served, calls: &Calls, id: SessionId, client: &mut RawClient) -> u32 {
-    let mut count = 0;
-    let mut refusals = 0;
-    while refusals < 10 {
-        assert!(count < 100_000, "3 GB went to a client that does not read");
-        if send_if_none_waits(served, id, count) {
-            count += 1;
-            refusals = 0;
-        } else {
-            refusals += 1;
-            // With what a client sends, its system also reports room.
-            client.send(Raw::new(Raw::PONG, ""));
-            assert!(matches!(calls.next(), Call::Pong(_)));
-        }
-    }
-    count
-}
-
 #[test]
 fn a_client_that_has_ended_its_stream_gets_the_queued_output() {
     let (served, calls) = Served::witnessed(config(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
-    let count = send_until_blocked(&served, &calls, id, &mut client);
+    // Until the last one stays queued in part.
+    let count = (0..COUNT).find(|n| {
+        let bytes = frame(*n).payload;
+        ask(&served, id, move |session| {
+            let has_room = session.output().is_empty();
+            if has_room {
+                session.send_binary(&bytes).expect("the connection is open");
+            }
+            !has_room
+        })
+    });
+    let count = count.expect("the pipe is full at some time");
     client.send(Raw::close(1000, ""));
-    client.stream().shutdown(Shutdown::Write).expect("the stream is up");
+    client.stream_mut().shut_down_writing();
     assert!(calls.end().disconnect.is_clean);
-    // When this connection has been served, the end of the other stream has been noticed.
-    served.open().echo("Hello");
     for n in 0..count {
         assert!(client.frame() == frame(n), "frame {n} of {count} came changed");
     }
@@ -162,7 +110,7 @@ fn a_message_that_does_not_fit_the_output_is_not_queued() {
         session.close(4000, "enough").expect("a Close always has room");
     });
     let mut client = served.open();
-    let count = (1 << 20) / (PAYLOAD as u32 + 10);
+    let count = (256 << 10) / (PAYLOAD as u32 + 10);
     for n in 0..count {
         assert!(client.frame() == frame(n), "frame {n} of {count} came back changed");
     }

@@ -1,81 +1,37 @@
 //! A server that stops accepting, and keeps its sessions.
 
 use crate::support::{
-    Raw,
-    loopback::{
-        LONG, PATIENCE, RawClient, Served, Witness, dial,
-        turns::{self, Echo, ask, server, turn_until, turn_until_answered},
-    },
+    Raw, Witness,
+    loopback::LONG,
+    memory::{Echo, Guest, RawClient, Served, server},
     request_head,
 };
 use statesocket::{
     Cause, CauseKind, Config,
-    server::{HandleError, Limits, Server, WhenFull},
+    server::{HandleError, Limits, WhenFull},
 };
-use std::{
-    io::{self, Write},
-    net::{SocketAddr, TcpStream},
-    time::{Duration, Instant},
-};
-
-/// Waits until nobody listens at `address`.
-#[track_caller]
-fn wait_until_refused(address: SocketAddr) {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        match TcpStream::connect(address).map_err(|error| error.kind()) {
-            Err(io::ErrorKind::ConnectionRefused) => return,
-            // At the moment at which the listener closes, the system resets who is connecting.
-            Ok(_) | Err(io::ErrorKind::ConnectionReset) => std::thread::yield_now(),
-            Err(other) => panic!("an unexpected error: {other}"),
-        }
-    }
-    panic!("the server still listens");
-}
-
-#[test]
-fn s15_who_stops_accepting_makes_way_for_another_and_keeps_its_sessions() {
-    let (mut old, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut clients = [(); 2].map(|()| old.open());
-    old.handle.stop_accepting().expect("the server is running");
-    wait_until_refused(old.address);
-    let mut new = Server::bind(old.address, Config::default()).expect("the address is free");
-    new.route("/ws", || Echo).expect("the route is new");
-    let mut newcomer = turns::open(&mut new);
-    for client in &mut clients {
-        client.echo("still here");
-    }
-    turns::echo(&mut new, &mut newcomer);
-    assert_eq!(new.tally().accepted, 1);
-
-    old.handle.stop_accepting().expect("the server is running, and has nothing to do");
-    let [mut first, second] = clients;
-    first.send(Raw::close(4000, ""));
-    first.assert_closed(4000);
-    drop((first, second));
-    old.wait_for_end();
-    assert_eq!(old.handle.stop_accepting(), Err(HandleError::Stopped));
-    let causes = [(); 2].map(|()| calls.end_after_all().disconnect.cause);
-    assert!(causes.contains(&Cause::PeerClosed) && causes.contains(&Cause::TransportLost), "{causes:?}");
-}
+use std::time::Duration;
 
 #[test]
 fn s15_the_backlog_of_a_server_that_stops_accepting_is_served() {
     for by_handle in [false, true] {
         let mut server = server(Config::default());
-        let mut clients: Vec<_> = (0..300).map(|_| ask(&server, &[])).collect();
+        let mut clients: Vec<_> = (0..300).map(|_| Guest::ask(&mut server)).collect();
         if by_handle {
             server.handle().stop_accepting().expect("the server is running");
         } else {
             server.stop_accepting();
         }
-        for client in &mut clients {
-            assert_eq!(turn_until_answered(&mut server, client), 101);
-            turns::echo(&mut server, client);
-        }
-        assert!(TcpStream::connect(server.local_addr()).is_err());
+        server.settle();
+        clients.iter_mut().for_each(|client| client.send_text("Hello").expect("the client is open"));
+        server.settle();
+        clients.iter_mut().for_each(|client| assert_eq!(client.receive_text(), "Hello"));
+        let late = Guest::ask(&mut server);
+        late.assert_ended(&mut server, None);
+        assert!(!server.is_stopped());
         drop(clients);
-        turn_until(&mut server, Server::is_stopped);
+        server.settle();
+        assert!(server.is_stopped());
         assert_eq!(server.tally().accepted, 300);
     }
 }
@@ -83,13 +39,13 @@ fn s15_the_backlog_of_a_server_that_stops_accepting_is_served() {
 #[test]
 fn s15_who_has_not_asked_when_the_server_stops_accepting_is_served() {
     let served = Served::echo(Config::default());
-    let mut silent = RawClient::dial(served.address);
-    let mut begun = RawClient::dial(served.address);
+    let mut silent = RawClient::dial(&served);
+    let mut begun = RawClient::dial(&served);
     let request = request_head("/ws", &[]);
     begun.write(&request[..30]);
-    served.open();
     served.handle.stop_accepting().expect("the server is running");
-    wait_until_refused(served.address);
+    served.settle();
+    RawClient::dial(&served).rest().expect_err("nobody listens");
     silent.write(&request);
     begun.write(&request[30..]);
     for client in [&mut silent, &mut begun] {
@@ -106,7 +62,7 @@ fn s15_clients_that_wait_for_room_when_the_server_stops_accepting_get_a_503() {
         server.route("/ws", || Echo).expect("the route is new");
     });
     let mut inside = served.open();
-    let mut waiting: Vec<_> = (0..20).map(|_| RawClient::dial(served.address)).collect();
+    let mut waiting: Vec<_> = (0..20).map(|_| RawClient::dial(&served)).collect();
     for client in &mut waiting {
         client.write(&request_head("/ws", &[]));
     }
@@ -123,11 +79,12 @@ fn s15_a_shutdown_or_a_stop_follows_as_usual() {
         let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
         let mut open = served.open();
         calls.request();
-        let mut silent = RawClient::dial(served.address);
-        let mut begun = RawClient::dial(served.address);
+        let mut silent = RawClient::dial(&served);
+        let mut begun = RawClient::dial(&served);
         begun.write(&request_head("/ws", &[])[..30]);
         served.handle.stop_accepting().expect("the server is running");
-        wait_until_refused(served.address);
+        served.settle();
+        RawClient::dial(&served).rest().expect_err("nobody listens");
         open.echo("still here");
         if stops {
             served.handle.stop().expect("the server is running");
@@ -150,15 +107,14 @@ fn s15_a_shutdown_or_a_stop_follows_as_usual() {
 #[test]
 fn s15_requests_that_arrive_with_the_shutdown_after_that_get_a_503() {
     let mut server = server(Config::default());
-    let mut silent = dial(server.local_addr());
-    turn_until(&mut server, |server| server.connections() == 1);
+    let mut silent = Guest::dial(&mut server, "/ws");
+    server.settle();
+    assert_eq!(server.connections(), 1);
     server.stop_accepting();
-    silent.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
-    silent.set_nonblocking(true).expect("the socket is open");
+    silent.ask_more(usize::MAX);
     server.handle().shutdown(1001, LONG).expect("the server is running");
-    assert_eq!(turn_until_answered(&mut server, &mut silent), 503);
-    drop(silent);
-    turn_until(&mut server, Server::is_stopped);
+    silent.assert_answered(&mut server, 503);
+    assert!(server.is_stopped());
     assert_eq!(server.tally().ended(CauseKind::Rejected), 1);
 }
 

@@ -2,18 +2,16 @@
 
 use crate::support::{
     Raw,
-    loopback::{
-        PATIENCE, RawClient, dial,
-        turns::{self, Echo, turn_until},
-    },
+    loopback::PATIENCE,
+    memory::{RawClient, Served},
     request_head,
 };
 use statesocket::{
     Config, Disconnect, Message, SharedMessage,
     handshake::{Accept, Request},
-    server::{Handle, HandleError, Handler, Limits, Server, Session},
+    server::{Handle, HandleError, Handler, Limits, Session},
 };
-use std::{io::Write, sync::mpsc, thread};
+use std::{io::ErrorKind, sync::mpsc, thread};
 
 /// Reports its calls and its drop.
 struct Reporter {
@@ -46,50 +44,43 @@ impl Drop for Reporter {
 }
 
 /// A server with one open session, one whose request waits, and one without a request; its clients, and its calls.
-fn serve() -> (Server, [RawClient; 3], mpsc::Receiver<&'static str>) {
+fn serve() -> (Served, [RawClient; 3], mpsc::Receiver<&'static str>) {
     let (sender, calls) = mpsc::channel();
-    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
-    server.set_limits(Limits::default().with(|limits| limits.max_command_bytes = 0));
-    let handle = server.handle();
-    let factory = move || Reporter { handle: handle.clone(), calls: sender.clone() };
-    server.route("/ws", factory).expect("the route is new");
-    let address = server.local_addr();
+    let served = Served::start(Config::default(), |server| {
+        server.set_limits(Limits::default().with(|limits| limits.max_command_bytes = 0));
+        let handle = server.handle();
+        let factory = move || Reporter { handle: handle.clone(), calls: sender.clone() };
+        server.route("/ws", factory).expect("the route is new");
+    });
     let clients = ["/ws", "/ws?wait", ""].map(|target| {
-        let mut client = RawClient::dial(address);
+        let mut client = RawClient::dial(&served);
         if !target.is_empty() {
             client.write(&request_head(target, &[]));
         }
         client
     });
-    let mut told = Vec::new();
-    turn_until(&mut server, |server| {
-        told.extend(calls.try_iter());
-        told.len() == 2 && server.connections() == 3
-    });
-    (server, clients, calls)
+    served.settle();
+    assert_eq!((calls.try_iter().count(), served.connections()), (2, 3));
+    (served, clients, calls)
 }
 
 #[test]
 fn a_dropped_server_closes_every_socket_and_tells_no_handler() {
-    let (server, [mut open, mut waiting, mut silent], calls) = serve();
-    let address = server.local_addr();
-    drop(server);
+    let (served, [mut open, mut waiting, mut silent], calls) = serve();
+    served.drop_server();
     assert!(open.head().starts_with("HTTP/1.1 101 "));
     for client in [&mut open, &mut waiting, &mut silent] {
         assert_eq!(client.rest().expect("nothing was unread"), b"", "neither a Close nor an answer");
     }
     assert_eq!(calls.iter().collect::<Vec<_>>(), ["drop", "drop"]);
-    let mut next = Server::bind(address, Config::default()).expect("the address is free");
-    next.route("/ws", || Echo).expect("the route is new");
-    turns::open(&mut next);
 }
 
 #[test]
 fn a_dropped_server_drops_commands_and_wakes_the_threads_that_wait_for_room() {
-    let (server, _clients, _calls) = serve();
+    let (served, _clients, _calls) = serve();
     let (act, acted) = mpsc::channel::<()>();
     let (trying, tries) = mpsc::channel();
-    let handle = server.handle();
+    let handle = served.handle.clone();
     let first = SharedMessage::text("waits alone");
     let waiting = thread::spawn(move || {
         handle.broadcast([], first).expect("the queue is empty");
@@ -100,7 +91,7 @@ fn a_dropped_server_drops_commands_and_wakes_the_threads_that_wait_for_room() {
     });
     tries.recv_timeout(PATIENCE).expect("the thread fills the queue");
     assert!(tries.try_recv().is_err(), "the thread waits for room");
-    drop(server);
+    served.drop_server();
     tries.recv_timeout(PATIENCE).expect("nobody waits for a server that is gone");
     assert_eq!(waiting.join().expect("the thread does not panic"), [Err(HandleError::Stopped); 2]);
     assert!(acted.recv().is_err(), "the command is dropped");
@@ -108,12 +99,12 @@ fn a_dropped_server_drops_commands_and_wakes_the_threads_that_wait_for_room() {
 
 #[test]
 fn a_server_that_is_dropped_while_it_stops_closes_what_is_left() {
-    let (mut server, [mut open, mut waiting, silent], calls) = serve();
-    server.handle().shutdown(1001, PATIENCE).expect("the server is running");
+    let (served, [mut open, mut waiting, silent], calls) = serve();
+    served.handle.shutdown(1001, PATIENCE).expect("the server is running");
     drop(silent);
     assert!(open.head().starts_with("HTTP/1.1 101 "));
-    turn_until(&mut server, |server| server.tally().total_ended() == 2);
-    drop(server);
+    assert_eq!(served.tally().total_ended(), 2);
+    served.drop_server();
     assert_eq!(open.frame(), Raw::close(1001, ""));
     assert_eq!(open.rest().expect("nothing was unread"), b"");
     assert!(waiting.head().starts_with("HTTP/1.1 503 "));
@@ -122,12 +113,14 @@ fn a_server_that_is_dropped_while_it_stops_closes_what_is_left() {
 
 #[test]
 fn bytes_that_are_unread_when_a_server_is_dropped_are_lost() {
-    let server = turns::server(Config::default());
-    let mut client = dial(server.local_addr());
-    client.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
-    drop(server);
-    let mut answer = Vec::new();
-    // The system may reset the connection.
-    let _ = std::io::Read::read_to_end(&mut client, &mut answer);
-    assert_eq!(answer, b"");
+    for is_accepted in [false, true] {
+        let served = Served::echo(Config::default());
+        let mut client = RawClient::dial(&served);
+        if is_accepted {
+            served.settle();
+        }
+        client.write(&request_head("/ws", &[]));
+        served.drop_server();
+        assert_eq!(client.rest().map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+    }
 }

@@ -1,62 +1,48 @@
 //! Requests that a server has not read when it is stopped.
 
 use crate::support::{
-    Raw,
-    loopback::{
-        LONG, dial,
-        turns::{ask, server, turn_until, turn_until_answered, turn_until_received},
-    },
-    request_head,
+    loopback::LONG,
+    memory::{Guest, server},
 };
-use statesocket::{
-    CauseKind, Config,
-    server::{Limits, Server},
-};
-use std::{io::Write, time::Duration};
+use statesocket::{CauseKind, CloseCode, Config, server::Limits};
+use std::time::Duration;
 
 #[test]
 fn requests_in_the_backlog_are_answered_with_503() {
     let mut server = server(Config::default());
     server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
-    let mut clients: Vec<_> = (0..50).map(|_| ask(&server, &[])).collect();
+    let clients: Vec<_> = (0..50).map(|_| Guest::ask(&mut server)).collect();
     server.handle().shutdown(1001, LONG).expect("the server is running");
-    for client in &mut clients {
-        assert_eq!(turn_until_answered(&mut server, client), 503);
+    for client in &clients {
+        client.assert_answered(&mut server, 503);
     }
-    drop(clients);
-    turn_until(&mut server, Server::is_stopped);
+    assert!(server.is_stopped());
     assert_eq!((server.tally().accepted, server.tally().ended(CauseKind::Rejected)), (50, 50));
 }
 
 #[test]
 fn unread_requests_are_answered_with_503() {
     let mut server = server(Config::default());
-    let mut limits = Limits::default();
-    limits.max_connections = 2;
-    server.set_limits(limits);
-    let mut silent = [(); 2].map(|()| dial(server.local_addr()));
-    turn_until(&mut server, |server| server.connections() == 2);
+    server.set_limits(Limits::default().with(|limits| limits.max_connections = 2));
+    let mut silent = [(); 2].map(|()| Guest::dial(&mut server, "/ws"));
+    server.settle();
+    assert_eq!(server.connections(), 2);
     server.handle().shutdown(1001, LONG).expect("the server is running");
-    for client in &mut silent {
-        client.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
+    silent.iter_mut().for_each(|client| client.ask_more(usize::MAX));
+    for client in &silent {
+        client.assert_answered(&mut server, 503);
     }
-    for client in &mut silent {
-        client.set_nonblocking(true).expect("the socket is open");
-        assert_eq!(turn_until_answered(&mut server, client), 503);
-    }
-    drop(silent);
-    turn_until(&mut server, Server::is_stopped);
+    assert!(server.is_stopped());
 }
 
 #[test]
 fn an_open_connection_gets_a_close_and_no_503() {
     let mut server = server(Config::default());
-    let mut client = ask(&server, &[]);
-    assert_eq!(turn_until_answered(&mut server, &mut client), 101);
+    let mut client = Guest::ask(&mut server);
+    client.assert_answered(&mut server, 101);
     server.handle().shutdown(1012, LONG).expect("the server is running");
-    turn_until_received(&mut server, &mut client, &Raw::close(1012, "").bytes());
-    client.write_all(&Raw::close(1012, "").masked().bytes()).expect("the socket buffer has room");
-    drop(client);
-    turn_until(&mut server, Server::is_stopped);
+    server.settle();
+    assert_eq!(client.receive_end().code, CloseCode::from(1012));
+    assert!(server.is_stopped());
     assert_eq!(server.tally().clean, 1);
 }

@@ -11,9 +11,9 @@ mod served;
 pub(crate) mod stops;
 #[cfg(feature = "server")]
 pub(crate) mod turns;
-#[cfg(feature = "server")]
-mod witness;
 
+#[cfg(feature = "server")]
+pub(crate) use super::{Call, Calls, End, Witness};
 pub(crate) use client::Client;
 #[cfg(feature = "server")]
 pub(crate) use neighbours::{Neighbours, beside_an_echo};
@@ -21,8 +21,6 @@ pub(crate) use neighbours::{Neighbours, beside_an_echo};
 pub(crate) use raw_client::RawClient;
 #[cfg(feature = "server")]
 pub(crate) use served::Served;
-#[cfg(feature = "server")]
-pub(crate) use witness::{Call, Calls, End, Witness};
 
 use statesocket::{Action, Party, Transition};
 use std::{

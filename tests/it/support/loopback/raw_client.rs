@@ -1,88 +1,23 @@
 use super::dial;
-use crate::support::{Raw, request_head};
-use std::{
-    io::{self, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
-};
+use crate::support::{Raw, raw_client, request_head};
+use std::net::{SocketAddr, TcpStream};
 
 /// A client that writes arbitrary bytes.
-#[derive(Debug)]
-pub(crate) struct RawClient(BufReader<TcpStream>);
+pub(crate) type RawClient = raw_client::RawClient<TcpStream>;
 
 impl RawClient {
     /// A client that is connected and has sent nothing.
     pub(crate) fn dial(address: SocketAddr) -> Self {
-        Self(BufReader::new(dial(address)))
+        Self::new(dial(address))
     }
 
     /// A client that is open at `target`.
+    #[track_caller]
     pub(crate) fn open(address: SocketAddr, target: &str) -> Self {
         let mut client = Self::dial(address);
         client.write(&request_head(target, &[]));
-        let head = client.head();
-        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        client.assert_accepted();
         client
-    }
-
-    pub(crate) fn stream(&self) -> &TcpStream {
-        self.0.get_ref()
-    }
-
-    pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.0.get_mut().write_all(bytes).expect("the server reads");
-    }
-
-    pub(crate) fn send(&mut self, frame: Raw) {
-        self.write(&frame.masked().bytes());
-    }
-
-    /// Reads a head, including the empty line.
-    pub(crate) fn head(&mut self) -> String {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.take::<1>()[0]);
-        }
-        String::from_utf8(head).expect("a head is ASCII")
-    }
-
-    /// Reads a frame.
-    pub(crate) fn frame(&mut self) -> Raw {
-        let start = self.take::<2>();
-        let mut bytes = start.to_vec();
-        let length = match start[1] & 0x7F {
-            126 => u64::from(u16::from_be_bytes(self.take_into(&mut bytes))),
-            127 => u64::from_be_bytes(self.take_into(&mut bytes)),
-            short => u64::from(short),
-        };
-        let payload = self.0.by_ref().take(length).read_to_end(&mut bytes).expect("a payload follows its header");
-        assert_eq!(payload as u64, length, "a payload is whole");
-        Raw::parse(&mut bytes.as_slice())
-    }
-
-    /// Sends `text`, and takes its echo.
-    #[track_caller]
-    pub(crate) fn echo(&mut self, text: &str) {
-        self.send(Raw::new(Raw::TEXT, text));
-        assert_eq!(self.frame(), Raw::new(Raw::TEXT, text));
-    }
-
-    /// Reads to the end of the stream.
-    pub(crate) fn rest(&mut self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.0.read_to_end(&mut bytes).map(|_| bytes)
-    }
-
-    /// The same as text, for a stream that ends cleanly.
-    pub(crate) fn rest_as_text(&mut self) -> String {
-        String::from_utf8(self.rest().expect("the stream ends cleanly")).expect("text")
-    }
-
-    /// Reads a Close with `code`, then the end of the stream.
-    #[track_caller]
-    pub(crate) fn assert_closed(&mut self, code: u16) {
-        let close = self.frame();
-        assert_eq!((close.first, &close.payload[..2]), (0x80 | Raw::CLOSE, &code.to_be_bytes()[..]), "{close:?}");
-        assert_eq!(self.rest().expect("the server ends the stream cleanly"), b"");
     }
 
     /// Disconnects without a Close, and makes the kernel reset the connection, as it does when received bytes are
@@ -91,17 +26,5 @@ impl RawClient {
         self.send(Raw::new(Raw::TEXT, "never read"));
         self.stream().peek(&mut [0]).expect("the echo arrives");
         self.write(last_bytes);
-    }
-
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.0.read_exact(&mut bytes).expect("the server sends more");
-        bytes
-    }
-
-    fn take_into<const N: usize>(&mut self, bytes: &mut Vec<u8>) -> [u8; N] {
-        let taken = self.take();
-        bytes.extend_from_slice(&taken);
-        taken
     }
 }

@@ -1,4 +1,5 @@
-use super::{Calls, PATIENCE, RawClient, Witness};
+use super::{PATIENCE, RawClient};
+use crate::support::{Calls, Witness};
 use statesocket::{
     Config,
     handshake::Request,
@@ -55,7 +56,7 @@ impl Served {
             let factory = move || Witness::new(sender.clone(), answer.clone());
             server.route("/ws", factory).expect("the route is new");
         });
-        (served, Calls(calls))
+        (served, Calls::new(calls))
     }
 
     pub(crate) fn url(&self, target: &str) -> String {

@@ -1,27 +1,9 @@
-//! A server in memory, and clients of it that may be slow to ask.
-
 use statesocket::{
-    Config, Message, Phase,
+    Phase,
     handshake::Connect,
-    server::{Handler, Session},
     testing::{Client, ClientOptions, TestServer},
 };
 use std::{net::IpAddr, ops};
-
-pub(crate) struct Echo;
-
-impl Handler for Echo {
-    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-        session.send(message).expect("the connection is open");
-    }
-}
-
-/// A server that echoes at `/ws`.
-pub(crate) fn server(config: Config) -> TestServer {
-    let mut server = TestServer::new(config).expect("the configuration is right");
-    server.route("/ws", || Echo).expect("the route is new");
-    server
-}
 
 /// A client, and the bytes of its request that it has not sent.
 #[derive(Debug)]

@@ -1,10 +1,16 @@
-use super::PATIENCE;
+//! A handler that reports its calls, and the reports.
+
+use super::loopback::PATIENCE;
 use statesocket::{
     Disconnect, Message, Phase, Transition,
     handshake::{Accept, Request},
     server::{Handler, Session, SessionId},
 };
-use std::{sync::mpsc, time::Instant};
+use std::{
+    fmt,
+    sync::mpsc,
+    time::{Duration, Instant},
+};
 
 /// A call of a handler, as a [`Witness`] reports it.
 #[derive(Debug)]
@@ -26,13 +32,28 @@ pub(crate) struct End {
 }
 
 /// The calls, in order.
-#[derive(Debug)]
-pub(crate) struct Calls(pub(crate) mpsc::Receiver<Call>);
+pub(crate) struct Calls {
+    calls: mpsc::Receiver<Call>,
+    /// Has the server do what it can.
+    settle: Box<dyn Fn()>,
+    patience: Duration,
+}
 
 impl Calls {
+    /// Those of a server on a thread of its own.
+    pub(crate) fn new(calls: mpsc::Receiver<Call>) -> Self {
+        Self { calls, settle: Box::new(|| {}), patience: PATIENCE }
+    }
+
+    /// Those of a server that only `settle` runs.
+    #[cfg(feature = "testing")]
+    pub(crate) fn in_memory(calls: mpsc::Receiver<Call>, settle: impl Fn() + 'static) -> Self {
+        Self { calls, settle: Box::new(settle), patience: Duration::ZERO }
+    }
+
     #[track_caller]
     pub(crate) fn next(&self) -> Call {
-        self.0.recv_timeout(PATIENCE).expect("a handler is called")
+        self.wait().expect("a handler is called")
     }
 
     /// The connection of the next request.
@@ -69,8 +90,19 @@ impl Calls {
     /// Checks that there are no more calls, and no more handlers, once the server is gone.
     #[track_caller]
     pub(crate) fn assert_no_more(self) {
-        let left = self.0.recv_timeout(PATIENCE);
+        let left = self.wait();
         assert!(matches!(left, Err(mpsc::RecvTimeoutError::Disconnected)), "{left:?}");
+    }
+
+    fn wait(&self) -> Result<Call, mpsc::RecvTimeoutError> {
+        (self.settle)();
+        self.calls.recv_timeout(self.patience)
+    }
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Calls").field(&self.calls).finish()
     }
 }
 
@@ -92,12 +124,12 @@ impl<A> Witness<A> {
 }
 
 impl Witness<()> {
-    /// An answer for [`Served::witnessed`](super::Served::witnessed): accept.
+    /// An answer for `Served::witnessed`: accept.
     pub(crate) fn accept(session: &mut Session<'_>, _: &Request) {
         session.accept(Accept::new()).expect("a request is pending");
     }
 
-    /// An answer for [`Served::witnessed`](super::Served::witnessed): none.
+    /// An answer for `Served::witnessed`: none.
     pub(crate) fn leave_waiting(_: &mut Session<'_>, _: &Request) {}
 }
 
