@@ -1,7 +1,10 @@
 //! Hosts and origins whose requests a server accepts.
 
-use crate::support::loopback::turns::{ask, server, turn_until_answered};
-use crate::support::{feed, request_head};
+use crate::support::{
+    feed,
+    memory::{RawClient, Served, server},
+    request_head,
+};
 use statesocket::{
     Config, Connection, Event,
     server::{Admission, OriginPolicy},
@@ -10,10 +13,16 @@ use std::{sync::Arc, time::Instant};
 
 /// The status for a request with `changes` under `admission`.
 fn status(admission: &Admission, config: Config, changes: &[(&str, &str)]) -> u16 {
-    let mut server = server(config);
-    server.set_admission(admission.clone()).expect("each entry can match");
-    let mut client = ask(&server, changes);
-    turn_until_answered(&mut server, &mut client)
+    let served = Served::echo(config);
+    served.server().set_admission(admission.clone()).expect("each entry can match");
+    answer(&served, changes)
+}
+
+fn answer(served: &Served, changes: &[(&str, &str)]) -> u16 {
+    let mut client = RawClient::dial(served);
+    client.write(&request_head("/ws", changes));
+    let head = client.head();
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
 }
 
 /// The status for a request to `server.example.com` with this `Origin`; an empty one is none.
@@ -171,12 +180,11 @@ fn the_host_is_checked_before_the_origin_and_both_before_the_route() {
     admission.hosts = Some(vec!["example.com".to_owned()]);
     let evil = ("Origin", "https://evil.example");
     assert_eq!(status(&admission, Config::default(), &[evil, ("Host", "evil.example")]), 421);
-    let mut server = statesocket::server::Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
-    server.set_admission(admission).expect("each entry can match");
-    let mut client = ask(&server, &[evil, ("Host", "example.com")]);
-    assert_eq!(turn_until_answered(&mut server, &mut client), 403);
-    let mut client = ask(&server, &[("Host", "example.com")]);
-    assert_eq!(turn_until_answered(&mut server, &mut client), 404);
+    let served = Served::start(Config::default(), |server| {
+        server.set_admission(admission).expect("each entry can match");
+    });
+    assert_eq!(answer(&served, &[evil, ("Host", "example.com")]), 403);
+    assert_eq!(answer(&served, &[("Host", "example.com")]), 404);
 }
 
 #[test]

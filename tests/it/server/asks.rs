@@ -1,4 +1,4 @@
-//! Calls of other threads that want an answer.
+//! Calls of other threads that want an answer. They wait for a loop that runs, and wake it.
 
 use crate::support::{
     Raw,

@@ -2,7 +2,7 @@
 
 use crate::support::{
     Raw,
-    loopback::{RawClient, Served},
+    memory::{RawClient, Served},
     request_head,
 };
 use statesocket::{
@@ -95,7 +95,7 @@ fn calls(target: &'static str) -> Vec<&'static str> {
             .route("/box", move || Box::new(Box::new(Recorder(other.clone())) as Box<dyn Handler>))
             .expect("the route is new");
     });
-    let mut client = RawClient::open(served.address, target);
+    let mut client = RawClient::open(&served, target);
     client.send(Raw::new(Raw::TEXT, "go"));
     assert_eq!(client.frame(), Raw::new(Raw::TEXT, "x".repeat(100)));
     assert_eq!(client.frame(), Raw::new(Raw::TEXT, "be").more());
@@ -105,7 +105,7 @@ fn calls(target: &'static str) -> Vec<&'static str> {
     client.send(Raw::new(Raw::PONG, "pong"));
     client.send(Raw::close(1000, ""));
     client.assert_closed(1000);
-    let mut client = RawClient::open(served.address, &format!("{target}?chunks"));
+    let mut client = RawClient::open(&served, &format!("{target}?chunks"));
     client.send(Raw::new(Raw::TEXT, "chunk"));
     client.send(Raw::close(1000, ""));
     client.assert_closed(1000);
@@ -140,10 +140,10 @@ fn a_box_may_be_a_handler_of_any_type() {
         };
         server.route_checked("/", factory).expect("the route is new");
     });
-    let mut client = RawClient::open(served.address, "/?name=anna");
+    let mut client = RawClient::open(&served, "/?name=anna");
     client.send(Raw::new(Raw::TEXT, "hello"));
     assert_eq!(client.frame(), Raw::new(Raw::TEXT, "anna"));
-    let mut stranger = RawClient::open(served.address, "/");
+    let mut stranger = RawClient::open(&served, "/");
     stranger.send(Raw::new(Raw::TEXT, "hello"));
     assert_eq!(stranger.frame(), Raw::close(4000, "who?"));
 }
@@ -160,14 +160,14 @@ fn a_closure_gets_every_message_and_keeps_its_state_per_session() {
         };
         server.route("/count", factory).expect("the route is new");
     });
-    let mut clients = [(); 2].map(|()| RawClient::open(served.address, "/count"));
+    let mut clients = [(); 2].map(|()| RawClient::open(&served, "/count"));
     for count in 1..4 {
         for client in &mut clients {
             client.send(Raw::new(Raw::BINARY, ""));
             assert_eq!(client.frame(), Raw::new(Raw::TEXT, count.to_string()));
         }
     }
-    let mut plain = RawClient::dial(served.address);
+    let mut plain = RawClient::dial(&served);
     plain.write(&request_head("/count", &[("Upgrade", "")]));
     assert!(plain.head().starts_with("HTTP/1.1 4"), "it opens no session");
 }

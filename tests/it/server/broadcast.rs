@@ -1,7 +1,10 @@
 //! One message of a server to many sessions.
 
 use crate::support::{Raw, Witness, memory::Served};
-use statesocket::{Config, SharedMessage, server::Session};
+use statesocket::{
+    Config, SharedMessage,
+    server::{Handle, Session},
+};
 use std::sync::mpsc;
 
 /// Long enough not to be copied.
@@ -25,9 +28,12 @@ fn a_broadcast_reaches_the_open_connections_that_it_names() {
 
     let long = "x".repeat(LONG);
     let everyone = ids.iter().copied().chain([gone_id]);
-    served.handle.broadcast(everyone, SharedMessage::text(&long)).expect("the server is running");
-    served.handle.broadcast(ids[..10].to_vec(), SharedMessage::binary(b"to some")).expect("the server is running");
-    served.handle.broadcast(ids.clone(), SharedMessage::text("last")).expect("the server is running");
+    let send = |handle: &Handle| {
+        handle.broadcast(everyone, SharedMessage::text(&long))?;
+        handle.broadcast(ids[..10].to_vec(), SharedMessage::binary(b"to some"))?;
+        handle.broadcast(ids.clone(), SharedMessage::text("last"))
+    };
+    assert_eq!(served.elsewhere(send), Ok(()));
     for (n, client) in clients.iter_mut().enumerate() {
         assert!(client.frame() == Raw::new(Raw::TEXT, &long), "{n}");
         if n < 10 {

@@ -106,15 +106,6 @@ fn s21_a_101_of_a_server_has_no_date() {
 }
 
 #[test]
-fn s21_a_timeout_of_a_server_is_answered_with_a_date() {
-    let short = Some(Duration::from_millis(100));
-    let config = Config::default().with(|config| (config.opening_timeout, config.accept_timeout) = (short, short));
-    let (served, _calls) = Served::witnessed(config, answer);
-    assert_dated_now(&asked(&served, &request_head("/ws", &[])[..30]), 408);
-    assert_dated_now(&asked(&served, &request_head("/ws?wait", &[])), 503);
-}
-
-#[test]
 fn s21_a_server_that_stops_answers_with_a_date() {
     let (mut served, calls) = Served::witnessed(Config::default(), answer);
     let [mut waiting, mut begun] = [(); 2].map(|()| RawClient::dial(served.address));

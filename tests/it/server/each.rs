@@ -1,17 +1,15 @@
 //! Calls over all sessions.
 
 use crate::support::{
-    Raw,
-    loopback::{
-        Calls, PATIENCE, RawClient, Served, Witness,
-        turns::{open, server, turn_until},
-    },
+    Calls, Raw, Witness,
+    loopback::LONG,
+    memory::{Guest, RawClient, Served, server},
     request_head,
 };
 use statesocket::{
     Config, Disconnect, Message, Phase,
     handshake::{Accept, Request},
-    server::{HandleError, Handler, Server, Session, SessionId},
+    server::{HandleError, Handler, Session, SessionId},
 };
 use std::{panic::resume_unwind, sync::mpsc};
 
@@ -36,13 +34,13 @@ fn open_all<const N: usize>(served: &Served, calls: &Calls) -> ([RawClient; N], 
 #[test]
 fn s15_for_each_calls_every_session_that_has_a_handler_the_oldest_first() {
     let (served, calls) = Served::witnessed(Config::default(), answer);
-    let mut silent = RawClient::dial(served.address);
-    let mut begun = RawClient::dial(served.address);
+    let mut silent = RawClient::dial(&served);
+    let mut begun = RawClient::dial(&served);
     begun.write(&request_head("/ws", &[])[..30]);
-    let mut nowhere = RawClient::dial(served.address);
+    let mut nowhere = RawClient::dial(&served);
     nowhere.write(&request_head("/nowhere", &[]));
     assert!(nowhere.head().starts_with("HTTP/1.1 404 "));
-    let mut waiting = RawClient::dial(served.address);
+    let mut waiting = RawClient::dial(&served);
     waiting.write(&request_head("/ws?wait", &[]));
     let (first, _) = calls.request();
     let ([mut left, mut open, mut closed], [_, second, third]) = open_all(&served, &calls);
@@ -60,10 +58,11 @@ fn s15_for_each_calls_every_session_that_has_a_handler_the_oldest_first() {
             _ => assert_eq!(session.send_text(&session.id().to_string()).is_ok(), session.phase() == Phase::Open),
         }
     };
-    served.handle.for_each(act).expect("the server is running");
+    served.elsewhere(|handle| handle.for_each(act)).expect("the server is running");
     let called = [(first, Phase::Requested), (second, Phase::Open), (third, Phase::ApplicationClosed)];
-    assert_eq!([(); 3].map(|()| phases.recv_timeout(PATIENCE).expect("a session")), called);
-    assert!(phases.recv_timeout(PATIENCE).is_err(), "the closure is dropped");
+    served.settle();
+    assert_eq!([(); 3].map(|()| phases.recv().expect("a session")), called);
+    assert!(phases.recv().is_err(), "the closure is dropped");
     assert!(waiting.head().starts_with("HTTP/1.1 101 "));
     waiting.echo("accepted");
     assert_eq!(open.frame(), Raw::new(Raw::TEXT, second.to_string()));
@@ -81,7 +80,7 @@ fn s15_a_closure_that_panics_ends_that_session_and_goes_on_with_the_others() {
         }
         session.send_text("called").expect("the session is open");
     };
-    served.handle.for_each(act).expect("the server is running");
+    served.elsewhere(|handle| handle.for_each(act)).expect("the server is running");
     assert_eq!(clients[1].frame(), Raw::close(1011, ""));
     for client in [0, 2] {
         assert_eq!(clients[client].frame(), Raw::new(Raw::TEXT, "called"));
@@ -100,7 +99,8 @@ fn s15_for_each_leaves_out_whom_it_has_ended_on_the_way() {
             session.handle().with_session(second, |other| other.abort()).expect("the server is running");
         }
     };
-    served.handle.for_each(act).expect("the server is running");
+    served.elsewhere(|handle| handle.for_each(act)).expect("the server is running");
+    served.settle();
     assert_eq!(called.iter().collect::<Vec<_>>(), [first, third]);
     assert_eq!(clients[1].rest().expect("the server ends the stream cleanly"), b"");
 }
@@ -159,7 +159,7 @@ fn s4_s15_for_each_keeps_its_place_among_what_a_handler_sends() {
 #[test]
 fn s15_a_loop_of_ones_own_calls_all_sessions_between_two_turns() {
     let mut server = server(Config::default());
-    let mut clients = [(); 3].map(|()| open(&mut server));
+    let _clients = [(); 3].map(|()| Guest::open(&mut server));
     let mut names = Vec::new();
     // Neither `Send` nor `'static`.
     server.for_each(|session| {
@@ -174,19 +174,17 @@ fn s15_a_loop_of_ones_own_calls_all_sessions_between_two_turns() {
     server.for_each(|session| members = session.members("all"));
     assert_eq!(members, 3, "the one that has panicked has not ended yet");
 
-    server.handle().shutdown(1001, PATIENCE).expect("the server is running");
-    turn_until(&mut server, |server| server.connections() == 3);
+    server.handle().shutdown(1001, LONG).expect("the server is running");
     server.for_each(|session| session.abort());
     assert_eq!((server.connections(), server.is_stopped()), (0, true), "no turn has to find out");
     assert_eq!(server.handle().for_each(|_| {}), Err(HandleError::Stopped));
-    clients.iter_mut().for_each(|client| client.set_nonblocking(false).expect("the socket is open"));
 }
 
 #[test]
 fn s15_for_each_of_an_empty_server_calls_nobody_and_does_not_end_it() {
-    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    let mut server = server(Config::default());
     server.for_each(|_| panic!("there is no session"));
     server.handle().for_each(|_| panic!("there is no session")).expect("the server is running");
-    turn_until(&mut server, |server| server.handle().queued_commands() == 0);
-    assert!(!server.is_stopped());
+    server.settle();
+    assert_eq!((server.handle().queued_commands(), server.is_stopped()), (0, false));
 }

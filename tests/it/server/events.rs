@@ -7,7 +7,7 @@ use crate::support::{
 use statesocket::{
     Config, Disconnect, Message,
     handshake::{Accept, Request},
-    server::{Handler, Session, SessionId},
+    server::{Handle, Handler, Session, SessionId},
 };
 use std::{any::Any, panic::resume_unwind, sync::mpsc};
 
@@ -79,11 +79,13 @@ fn texts(client: &mut RawClient, expected: &[&str]) {
 fn s10_an_event_reaches_the_handler_in_the_order_of_all_commands() {
     let (served, opened) = serve();
     let (mut client, id) = open(&served, &opened);
-    let handle = &served.handle;
-    handle.notify(id, Add(1)).expect("the server is running");
-    handle.send_text(id, "between").expect("the server is running");
-    handle.notify(id, "of another type").expect("the server is running");
-    handle.notify(id, Add(2)).expect("the server is running");
+    let send = |handle: &Handle| {
+        handle.notify(id, Add(1))?;
+        handle.send_text(id, "between")?;
+        handle.notify(id, "of another type")?;
+        handle.notify(id, Add(2))
+    };
+    assert_eq!(served.elsewhere(send), Ok(()));
     texts(&mut client, &["1", "between", "3"]);
     let says: Vec<u8> = ["a", "b"].iter().flat_map(|text| Raw::new(Raw::TEXT, *text).masked().bytes()).collect();
     client.write(&says);
@@ -98,12 +100,12 @@ fn s10_an_event_for_an_ended_session_is_dropped_whatever_its_drop_does() {
     assert_eq!(client.frame(), Raw::close(1000, ""));
     assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
     for _ in 0..2 {
-        served.handle.notify(id, Bomb).expect("the server is running");
+        served.elsewhere(|handle| handle.notify(id, Bomb)).expect("the server is running");
     }
     let (mut other, id) = open(&served, &opened);
-    served.handle.notify(id, Bomb).expect("the server is running");
+    served.elsewhere(|handle| handle.notify(id, Bomb)).expect("the server is running");
     assert_eq!(other.frame(), Raw::close(1011, ""), "the handler has dropped it, and panicked");
-    served.handle.notify(id, Bomb).expect("the server is running");
+    served.elsewhere(|handle| handle.notify(id, Bomb)).expect("the server is running");
     let (mut third, _) = open(&served, &opened);
     third.send(Raw::new(Raw::TEXT, "c"));
     texts(&mut third, &["c", "100", "1000"]);

@@ -1,21 +1,21 @@
 //! The calls of a handler, their order, what a handler can do in them, and the one call for the end.
 
 use crate::support::{
-    Raw,
-    loopback::{Call, Calls, Client, RawClient, Served, Witness},
+    Call, Calls, Raw, Witness,
+    memory::{RawClient, Served},
     request_head,
 };
 use statesocket::{
-    Cause, Config, Delivery, Message, ProtocolError, SendError,
+    Cause, Config, Delivery, Event, Message, ProtocolError, SendError,
     handshake::{Accept, Request},
     server::{Handle, Handler, Session, SessionId},
 };
-use std::{net::Shutdown, thread};
+use std::thread;
 
 #[test]
 fn a_handler_is_called_in_the_order_of_the_events() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
-    let mut client = RawClient::dial(served.address);
+    let mut client = RawClient::dial(&served);
     let frames = [
         Raw::new(Raw::TEXT, "one"),
         Raw::new(Raw::PING, "two"),
@@ -43,7 +43,7 @@ fn a_handler_is_called_in_the_order_of_the_events() {
 /// Ends the stream, and waits for the end that the handler sees.
 fn client_end(client: &mut RawClient, calls: &Calls) -> (u16, Cause) {
     client.rest().expect("the server ends the stream cleanly");
-    client.stream().shutdown(Shutdown::Both).unwrap_or_default();
+    client.stream_mut().shut_down_writing();
     let disconnect = calls.end().disconnect;
     (disconnect.code.into(), disconnect.cause)
 }
@@ -90,7 +90,7 @@ fn accept_elsewhere(handle: &Handle, id: SessionId) {
 #[test]
 fn a_request_may_be_answered_later_by_another_thread() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::leave_waiting);
-    let mut client = RawClient::dial(served.address);
+    let mut client = RawClient::dial(&served);
     client.write(&request_head("/ws", &[]));
     let (id, _) = calls.request();
     accept_elsewhere(&served.handle, id);
@@ -102,7 +102,7 @@ fn a_request_may_be_answered_later_by_another_thread() {
 #[test]
 fn bytes_from_before_a_late_answer_are_kept() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::leave_waiting);
-    let mut client = RawClient::dial(served.address);
+    let mut client = RawClient::dial(&served);
     let early = Raw::new(Raw::TEXT, "early").masked().bytes();
     client.write(&[&request_head("/ws", &[])[..], &early, &early[..4]].concat());
     let (id, _) = calls.request();
@@ -117,7 +117,7 @@ fn bytes_from_before_a_late_answer_are_kept() {
 #[test]
 fn a_close_before_the_answer_rejects_the_request() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::leave_waiting);
-    let mut client = RawClient::dial(served.address);
+    let mut client = RawClient::dial(&served);
     client.write(&request_head("/ws", &[]));
     let (id, _) = calls.request();
     served.handle.close(id, 1008, "not you").expect("the server is running");
@@ -148,7 +148,7 @@ fn s20_a_handler_can_keep_its_request() {
     let served = Served::start(Config::default(), |server| {
         server.route("/ws", Keeper::default).expect("the route is new");
     });
-    let mut client = RawClient::dial(served.address);
+    let mut client = RawClient::dial(&served);
     client.write(&request_head("/ws", &[("Cookie", "a=1; b=2")]));
     assert!(client.head().starts_with("HTTP/1.1 101 "));
     for (name, value) in [("b", "2"), ("a", "1"), ("c", "none")] {
@@ -186,14 +186,14 @@ fn a_handler_can_send_everything_that_a_connection_can_send() {
     let served = Served::start(Config::default(), |server| {
         server.route("/ws/{room}", || Sender).expect("the route is new");
     });
-    let mut client = Client::open(&served.url("/ws/lobby"));
+    let mut client = served.server().connect("/ws/lobby");
     let known = r##"(Some("lobby"), None, Some("lobby"), "#1")"##;
     let mut expected = vec![Message::from(known), Message::from("one, two"), Message::from(&b"\0\xFF"[..])];
     if cfg!(feature = "serde") {
         expected.extend([Message::from("[1,2]"), Message::from(&b"[3]"[..])]);
     }
     for message in expected {
-        assert_eq!(client.message(), message);
+        assert_eq!(client.receive(), Some(Event::Message(message)));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Commands from other threads.
+//! Commands from other threads, which wake the loop.
 
 use crate::support::{
     Raw,

@@ -1,4 +1,4 @@
-//! Many messages and many connections at once, in large pieces and small.
+//! Many messages and many connections at once, in large pieces and small, as the buffers of the system cut them.
 
 use crate::support::{
     Raw,

@@ -1,11 +1,13 @@
 //! The event loop, in memory, or over sockets on the loopback interface where a test needs them.
 
+#[cfg(feature = "testing")]
 mod admission;
 mod asks;
 #[cfg(feature = "testing")]
 mod backlog;
 #[cfg(feature = "testing")]
 mod backpressure;
+#[cfg(feature = "testing")]
 mod boxes;
 #[cfg(feature = "testing")]
 mod broadcast;
@@ -14,12 +16,14 @@ mod careless;
 mod date;
 #[cfg(feature = "testing")]
 mod drained;
+#[cfg(feature = "testing")]
 mod each;
 #[cfg(feature = "testing")]
 mod ending;
 #[cfg(feature = "testing")]
 mod events;
 mod goes_on_sending;
+#[cfg(feature = "testing")]
 mod handlers;
 mod handles;
 #[cfg(feature = "testing")]
@@ -30,17 +34,22 @@ mod load;
 mod memory;
 #[cfg(feature = "testing")]
 mod order;
+#[cfg(feature = "testing")]
 mod pages;
+#[cfg(feature = "testing")]
 mod panics;
 mod pauses;
 #[cfg(feature = "testing")]
 mod places;
 mod readiness;
 mod real_time;
+#[cfg(feature = "testing")]
 mod room;
 #[cfg(feature = "testing")]
 mod rooms;
+#[cfg(feature = "testing")]
 mod route_configs;
+#[cfg(feature = "testing")]
 mod routes;
 mod shared_messages;
 #[cfg(feature = "testing")]
@@ -60,6 +69,7 @@ mod unsent;
 use statesocket::Config;
 
 /// A server that waits without limit for the end of a client's stream.
+#[cfg(feature = "testing")]
 fn without_linger_timeout() -> Config {
     let mut config = Config::default();
     config.linger_timeout = None;

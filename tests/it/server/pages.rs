@@ -1,14 +1,16 @@
 //! Plain HTTP (rows S13 and K10).
 
 use crate::support::{
-    loopback::{Call, Client, PATIENCE, RawClient, Served, Witness},
+    Witness,
+    memory::{RawClient, Served, server},
     request_head,
 };
 use statesocket::{
     AcceptError, Cause, CauseKind, Config,
     handshake::{Accept, Request, Response},
     http::{StatusCode, header},
-    server::{Admission, Handler, Params, Server, Session},
+    server::{Admission, Handler, Params, Session},
+    testing::TestServer,
 };
 use std::{io::ErrorKind, sync::mpsc, thread};
 
@@ -32,7 +34,7 @@ fn page(_: &Request, _: &Params) -> Response {
 
 /// The whole answer to a plain request.
 fn answer(served: &Served, method: &str, target: &str) -> String {
-    let mut client = RawClient::dial(served.address);
+    let mut client = RawClient::dial(served);
     client.write(format!("{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
     client.rest_as_text()
 }
@@ -64,7 +66,7 @@ fn s13_a_page_and_a_websocket_share_a_path() {
     assert_eq!([status(&served, "/"), status(&served, "/x")], [200, 200]);
     assert_eq!(status(&served, "/%FF"), 400, "the parameter is not UTF-8");
     for target in ["/", "/x"] {
-        assert_eq!(Client::open(&served.url(target)).message().as_text(), Some("naive"));
+        assert_eq!(served.server().connect(target).receive_text(), "naive");
     }
     let tally = served.stop();
     assert_eq!((tally.ended(CauseKind::Answered), tally.ended(CauseKind::Rejected)), (6, 2), "{tally}");
@@ -95,7 +97,7 @@ fn s13_a_route_that_has_not_opted_in_is_never_asked() {
 #[test]
 fn s13_a_server_does_not_opt_in_for_its_routes() {
     let config = Config::default().with(|config| config.plain_http = true);
-    let error = Server::bind("127.0.0.1:0", config).expect_err("routes opt in");
+    let error = TestServer::new(config).expect_err("routes opt in");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("route_http"), "{error}");
 }
@@ -104,7 +106,7 @@ fn s13_a_server_does_not_opt_in_for_its_routes() {
 fn s13_a_page_is_no_websocket_endpoint() {
     let served = Served::start(Config::default(), |server| server.route_http("/", page).expect("a new route"));
     let connect = |target: &str| {
-        let mut client = RawClient::dial(served.address);
+        let mut client = RawClient::dial(&served);
         client.write(&request_head(target, &[]));
         client.rest_as_text()
     };
@@ -146,7 +148,7 @@ fn s13_a_page_that_fails_is_answered_with_500() {
 
 #[test]
 fn s13_plain_requests_have_one_route_per_path() {
-    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    let mut server = server(Config::default());
     server.route_http("/a", page).expect("a new route");
     server.route_http("/%61", page).expect_err("it is the same path");
     let error = server.route_with("/a", |config| config.plain_http = true, || Naive).expect_err("a page is there");
@@ -176,23 +178,23 @@ fn s13_a_handler_that_has_opted_in_answers_now_or_later() {
                 return session.respond(response).expect("a request waits");
             }
             let (handle, id) = (session.handle().clone(), session.id());
-            thread::spawn(move || handle.with_session(id, |session| session.respond(response).expect("it waits")));
+            let respond = move || handle.with_session(id, |session| session.respond(response).expect("it waits"));
+            thread::spawn(respond).join().expect("the thread does not panic").expect("the server is running");
         };
         let factory = move || Witness::new(sender.clone(), answer);
         server.route_with("/both", |config| config.plain_http = true, factory).expect("a new route");
         server.route_with("/default", |config| config.plain_http = true, || Default426).expect("a new route");
     });
+    let calls = served.calls(calls);
     for target in ["/both", "/both?later"] {
         assert_eq!(status(&served, target), 200);
         for _ in 0..2 {
-            let call = calls.recv_timeout(PATIENCE).expect("the request");
-            assert!(matches!(call, Call::Request(..)), "{call:?}");
-            let call = calls.recv_timeout(PATIENCE).expect("the end");
-            let Call::Disconnect(end) = call else { panic!("{call:?}") };
+            calls.request();
+            let end = calls.end();
             assert_eq!(end.disconnect.cause, Cause::Answered(StatusCode::OK));
         }
     }
-    let mut client = RawClient::open(served.address, "/both");
+    let mut client = RawClient::open(&served, "/both");
     client.echo("and a WebSocket");
     assert_eq!(status(&served, "/default"), 426);
     drop(client);
@@ -207,7 +209,7 @@ fn s13_the_host_of_a_plain_request_is_checked_and_its_origin_is_not() {
         server.set_admission(Admission::default().with(|admission| admission.hosts = hosts)).expect("a host");
     });
     for (host, status) in [("example.com", 200), ("evil.example", 421)] {
-        let mut client = RawClient::dial(served.address);
+        let mut client = RawClient::dial(&served);
         let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nOrigin: https://evil.example\r\n\r\n");
         client.write(head.as_bytes());
         let answer = client.rest_as_text();

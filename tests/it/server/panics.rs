@@ -1,17 +1,14 @@
 //! Handlers and commands that panic.
 
 use crate::support::{
-    Raw,
-    loopback::{
-        Neighbours, RawClient, Served, Witness,
-        turns::{Echo, turn_until},
-    },
+    Raw, Witness,
+    memory::{Echo, RawClient, Served},
     request_head,
 };
 use statesocket::{
     CauseKind, Config, Disconnect, Message, Phase,
     handshake::Request,
-    server::{Handler, Server, Session, SessionId},
+    server::{Handler, Session, SessionId},
 };
 use std::{panic, sync::mpsc};
 
@@ -76,14 +73,15 @@ fn serve() -> (Served, mpsc::Receiver<String>) {
 #[test]
 fn s6_a_panic_before_the_answer_gives_a_500() {
     let (served, ends) = serve();
-    let neighbours = Neighbours::start(&served.url("/ws"));
+    let mut neighbour = served.open();
     for target in ["/fragile?request", "/unmade"] {
-        let mut client = RawClient::dial(served.address);
+        neighbour.echo(target);
+        let mut client = RawClient::dial(&served);
         client.write(&request_head(target, &[]));
         let answer = client.rest_as_text();
         assert!(answer.starts_with("HTTP/1.1 500 "), "{target}: {answer}");
     }
-    neighbours.end();
+    neighbour.echo("all is well");
     let tally = served.stop();
     assert_eq!(tally.ended(CauseKind::Rejected), 2, "{tally}");
     assert_eq!(ends.try_iter().collect::<Vec<_>>(), ["request"], "its end is told once; nobody was made for the other");
@@ -92,14 +90,15 @@ fn s6_a_panic_before_the_answer_gives_a_500() {
 #[test]
 fn s6_a_panic_on_an_open_connection_closes_it_with_1011() {
     let (served, ends) = serve();
-    let neighbours = Neighbours::start(&served.url("/ws"));
+    let mut neighbour = served.open();
     for (at, frame, replies) in [
         ("accepted", Raw::new(Raw::PONG, ""), &[][..]),
         ("message", Raw::new(Raw::TEXT, "m"), &[Raw::new(Raw::TEXT, "m")]),
         ("ping", Raw::new(Raw::PING, "p"), &[Raw::new(Raw::PONG, "p")]),
         ("pong", Raw::new(Raw::PONG, "p"), &[]),
     ] {
-        let mut client = RawClient::open(served.address, &format!("/fragile?{at}"));
+        neighbour.echo(at);
+        let mut client = RawClient::open(&served, &format!("/fragile?{at}"));
         client.send(frame);
         for reply in replies {
             assert_eq!(client.frame(), *reply, "{at}: messages from before the panic are sent");
@@ -108,7 +107,7 @@ fn s6_a_panic_on_an_open_connection_closes_it_with_1011() {
         client.send(Raw::close(1011, ""));
         assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"", "{at}");
     }
-    neighbours.end();
+    neighbour.echo("all is well");
     let tally = served.stop();
     assert_eq!(tally.ended(CauseKind::LocalClosed), 4, "{tally}");
     let ends: Vec<_> = ends.try_iter().collect();
@@ -118,17 +117,18 @@ fn s6_a_panic_on_an_open_connection_closes_it_with_1011() {
 #[test]
 fn a_panic_at_the_end_changes_nothing() {
     let (served, ends) = serve();
-    let neighbours = Neighbours::start(&served.url("/ws"));
+    let mut neighbour = served.open();
     for round in 1..=3 {
-        let mut client = RawClient::open(served.address, "/fragile?disconnect");
+        neighbour.echo(&round.to_string());
+        let mut client = RawClient::open(&served, "/fragile?disconnect");
         client.send(Raw::close(4000 + round, "bye"));
         assert_eq!(client.frame(), Raw::close(4000 + round, "bye"));
         assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"");
         drop(client);
-        drop(RawClient::open(served.address, "/fragile?disconnect"));
+        drop(RawClient::open(&served, "/fragile?disconnect"));
     }
-    neighbours.end();
-    assert_eq!(ends.iter().take(6).count(), 6, "every handler gets its end once");
+    neighbour.echo("all is well");
+    assert_eq!(ends.try_iter().count(), 6, "every handler gets its end once");
     let tally = served.stop();
     assert_eq!((tally.ended(CauseKind::PeerClosed), tally.clean), (3, 3), "{tally}");
 }
@@ -151,7 +151,7 @@ fn a_handler_that_panics_when_dropped_ends_its_own_connection() {
         server.route("/ws", || Echo).expect("the route is new");
     });
     let mut other = served.open();
-    let mut bomb = RawClient::open(served.address, "/bomb");
+    let mut bomb = RawClient::open(&served, "/bomb");
     bomb.send(Raw::close(1000, ""));
     assert_eq!(bomb.frame(), Raw::close(1000, ""));
     drop(bomb);
@@ -164,14 +164,14 @@ fn a_command_that_panics_ends_only_its_own_connection() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = served.open();
     let (id, _) = calls.request();
-    let neighbours = Neighbours::start(&served.url("/ws"));
+    let mut neighbour = served.open();
     let command = |session: &mut Session<'_>| {
         assert_eq!(session.phase(), Phase::Open);
         give_up();
     };
     served.handle.with_session(id, command).expect("the server is running");
     assert_eq!(client.frame(), Raw::close(1011, ""));
-    neighbours.end();
+    neighbour.echo("all is well");
 }
 
 /// Tells the id of its session.
@@ -189,28 +189,25 @@ impl Handler for Armed {
 
 #[test]
 fn a14_a_server_whose_handlers_factories_and_commands_panic_can_be_dropped() {
-    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
     let (sender, ids) = mpsc::channel();
-    for path in ["/", "/other"] {
-        let (sender, bomb) = (sender.clone(), Bomb);
-        let factory = move || {
-            let _ = &bomb;
-            Armed { ids: sender.clone(), _bomb: Bomb }
-        };
-        server.route(path, factory).expect("the route is new");
-    }
-    let mut clients = [(); 3].map(|()| RawClient::dial(server.local_addr()));
-    clients.iter_mut().for_each(|client| client.write(&request_head("/", &[])));
-    let mut opened = Vec::new();
-    turn_until(&mut server, |_| {
-        opened.extend(ids.try_iter());
-        opened.len() == clients.len()
+    let served = Served::start(Config::default(), |server| {
+        for path in ["/", "/other"] {
+            let (sender, bomb) = (sender.clone(), Bomb);
+            let factory = move || {
+                let _ = &bomb;
+                Armed { ids: sender.clone(), _bomb: Bomb }
+            };
+            server.route(path, factory).expect("the route is new");
+        }
     });
+    let _clients = [(); 3].map(|()| RawClient::open(&served, "/"));
+    let opened: Vec<_> = ids.try_iter().collect();
+    assert_eq!(opened.len(), 3);
     for id in opened {
         let bomb = Bomb;
-        server.handle().with_session(id, move |_| drop(bomb)).expect("the server is running");
+        served.handle.with_session(id, move |_| drop(bomb)).expect("the server is running");
     }
-    drop(server);
+    served.drop_server();
 }
 
 /// Leaves a command for its own connection, which is gone when the command is executed.
@@ -230,7 +227,7 @@ fn a_dropped_command_for_an_ended_connection_may_panic() {
         server.route("/leaving", || Leaving).expect("the route is new");
         server.route("/ws", || Echo).expect("the route is new");
     });
-    let mut client = RawClient::dial(served.address);
+    let mut client = RawClient::dial(&served);
     client.write(&request_head("/leaving", &[]));
     let _ = client.rest();
     served.open();

@@ -3,42 +3,37 @@
 use super::without_linger_timeout;
 use crate::support::{
     Raw,
-    loopback::{
-        dial,
-        turns::{Echo, ask, assert_waits, echo, open, turn_until, turn_until_answered, turn_until_received},
-    },
+    memory::{Echo, RawClient, Served},
     request_head,
 };
 use statesocket::{
     CauseKind,
     handshake::Response,
     http::StatusCode,
-    server::{Limits, Server, WhenFull},
+    server::{Limits, WhenFull},
+    testing::ClientOptions,
 };
-use std::{
-    io::{ErrorKind, Read, Write},
-    net::TcpStream,
-};
+use std::io::{ErrorKind, Read};
 
-/// More than the buffers of the system hold.
-const LARGE: usize = 32 << 20;
+/// More than a pipe holds.
+const LARGE: usize = 1 << 20;
 
-fn server(change: impl FnOnce(&mut Limits)) -> Server {
-    let mut server = Server::bind("127.0.0.1:0", without_linger_timeout()).expect("a free port");
-    server.route("/ws", || Echo).expect("the route is new");
-    server.route_http("/page", |_, _| Response::new(StatusCode::OK).body("short")).expect("the route is new");
-    let large = |_: &_, _: &_| Response::new(StatusCode::OK).body(vec![b'x'; LARGE]);
-    server.route_http("/large", large).expect("the route is new");
-    server.set_limits(Limits::default().with(change));
-    server
+fn serve(change: impl FnOnce(&mut Limits)) -> Served {
+    Served::start(without_linger_timeout(), |server| {
+        server.route("/ws", || Echo).expect("the route is new");
+        server.route_http("/page", |_, _| Response::new(StatusCode::OK).body("short")).expect("the route is new");
+        let large = |_: &_, _: &_| Response::new(StatusCode::OK).body(vec![b'x'; LARGE]);
+        server.route_http("/large", large).expect("the route is new");
+        server.set_limits(Limits::default().with(change));
+    })
 }
 
-fn come(server: &mut Server, bytes: &[u8]) -> TcpStream {
-    let accepted = server.tally().accepted;
-    let mut client = dial(server.local_addr());
-    client.write_all(bytes).expect("the socket buffer has room");
-    client.set_nonblocking(true).expect("the socket is open");
-    turn_until(server, |server| server.tally().accepted > accepted);
+fn come(served: &Served, bytes: &[u8]) -> RawClient {
+    let accepted = served.tally().accepted;
+    let mut client = RawClient::dial(served);
+    client.write(bytes);
+    served.settle();
+    assert_eq!(served.tally().accepted, accepted + 1);
     client
 }
 
@@ -46,35 +41,49 @@ fn page(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: server.example.com\r\n\r\n").into_bytes()
 }
 
+#[track_caller]
+fn assert_answered(client: &mut RawClient, status: u16) {
+    let head = client.head();
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+}
+
 /// A client that has its answer, and does not close.
-fn answered(server: &mut Server, path: &str, status: u16) -> TcpStream {
-    let mut client = come(server, &page(path));
-    assert_eq!(turn_until_answered(server, &mut client), status);
+#[track_caller]
+fn answered(served: &Served, path: &str, status: u16) -> RawClient {
+    let mut client = come(served, &page(path));
+    assert_answered(&mut client, status);
     client
 }
 
-/// Turns until the server has closed the connection.
+/// A client that is refused a WebSocket.
 #[track_caller]
-fn assert_closed(server: &mut Server, client: &mut TcpStream) {
-    turn_until(server, |_| match client.read_to_end(&mut Vec::new()) {
-        Ok(_) => true,
-        Err(error) => error.kind() == ErrorKind::ConnectionReset,
-    });
+fn refused(served: &Served, status: u16) -> RawClient {
+    let mut client = come(served, &request_head("/ws", &[]));
+    assert_answered(&mut client, status);
+    client
+}
+
+/// Checks that the server has closed the connection.
+#[track_caller]
+fn assert_closed(client: &mut RawClient) {
+    if let Err(error) = client.rest() {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
 }
 
 #[test]
 fn a4_a_client_that_has_its_answer_makes_room() {
     for when_full in [WhenFull::Refuse, WhenFull::Wait] {
         for (path, status) in [("/page", 200), ("/nowhere", 404), ("/ws", 426)] {
-            let mut server = server(|limits| (limits.max_connections, limits.when_full) = (3, when_full));
-            let mut inside = open(&mut server);
-            let mut oldest = answered(&mut server, path, status);
-            let _second = answered(&mut server, path, status);
-            let mut newcomer = open(&mut server);
-            assert_closed(&mut server, &mut oldest);
-            assert_eq!((server.connections(), server.tally().evicted), (3, 0), "{path}");
+            let served = serve(|limits| (limits.max_connections, limits.when_full) = (3, when_full));
+            let mut inside = served.open();
+            let mut oldest = answered(&served, path, status);
+            let _second = answered(&served, path, status);
+            let mut newcomer = served.open();
+            assert_closed(&mut oldest);
+            assert_eq!((served.connections(), served.tally().evicted), (3, 0), "{path}");
             for client in [&mut inside, &mut newcomer] {
-                echo(&mut server, client);
+                client.echo("Hello");
             }
         }
     }
@@ -82,14 +91,14 @@ fn a4_a_client_that_has_its_answer_makes_room() {
 
 #[test]
 fn a4_a_client_whose_closing_handshake_is_over_makes_room() {
-    let mut server = server(|limits| limits.max_connections = 2);
-    let mut inside = open(&mut server);
-    let mut closed = open(&mut server);
-    closed.write_all(&Raw::close(1000, "").masked().bytes()).expect("the socket buffer has room");
-    turn_until_received(&mut server, &mut closed, &Raw::close(1000, "").bytes());
-    let _newcomer = open(&mut server);
-    echo(&mut server, &mut inside);
-    let tally = server.tally();
+    let served = serve(|limits| limits.max_connections = 2);
+    let mut inside = served.open();
+    let mut closed = served.open();
+    closed.send(Raw::close(1000, ""));
+    assert_eq!(closed.frame(), Raw::close(1000, ""));
+    let _newcomer = served.open();
+    inside.echo("Hello");
+    let tally = served.tally();
     assert_eq!((tally.clean, tally.ended(CauseKind::PeerClosed), tally.evicted), (1, 1, 0), "it ended cleanly before");
     drop(closed);
 }
@@ -97,14 +106,13 @@ fn a4_a_client_whose_closing_handshake_is_over_makes_room() {
 #[test]
 fn a4_silent_clients_and_half_requests_make_room_before_answered_ones() {
     for half in [&b""[..], b"GET /ws HTT"] {
-        let mut server = server(|limits| limits.max_connections = 3);
-        let _inside = open(&mut server);
-        let mut answered = answered(&mut server, "/page", 200);
-        let mut unfinished = come(&mut server, half);
-        let _newcomer = open(&mut server);
-        assert_closed(&mut server, &mut unfinished);
-        assert_eq!((server.connections(), server.tally().evicted), (3, 1));
-        answered.set_nonblocking(true).expect("the socket is open");
+        let served = serve(|limits| limits.max_connections = 3);
+        let _inside = served.open();
+        let mut answered = answered(&served, "/page", 200);
+        let mut unfinished = come(&served, half);
+        let _newcomer = served.open();
+        assert_closed(&mut unfinished);
+        assert_eq!((served.connections(), served.tally().evicted), (3, 1));
         let mut rest = [0; 5];
         assert_eq!(answered.read(&mut rest).ok(), Some(5), "it is still there");
     }
@@ -113,100 +121,83 @@ fn a4_silent_clients_and_half_requests_make_room_before_answered_ones() {
 /// A client that has just come makes no room while older ones have their answers.
 #[test]
 fn a4_a_newcomer_makes_no_room_before_answered_clients() {
-    let mut server = server(|limits| limits.max_connections = 9);
-    let mut lingering: Vec<_> = (0..8).map(|_| answered(&mut server, "/page", 200)).collect();
-    let mut newcomer = come(&mut server, b"");
-    let _next = open(&mut server);
-    assert_closed(&mut server, &mut lingering[0]);
-    newcomer.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
-    assert_eq!(turn_until_answered(&mut server, &mut newcomer), 101);
-    assert_eq!(server.tally().evicted, 0);
+    let served = serve(|limits| limits.max_connections = 9);
+    let mut lingering: Vec<_> = (0..8).map(|_| answered(&served, "/page", 200)).collect();
+    let mut newcomer = come(&served, b"");
+    let _next = served.open();
+    assert_closed(&mut lingering[0]);
+    newcomer.write(&request_head("/ws", &[]));
+    newcomer.assert_accepted();
+    assert_eq!(served.tally().evicted, 0);
 }
 
 #[test]
 fn a4_a_client_that_reads_its_answer_makes_no_room() {
-    let mut server = server(|limits| limits.max_connections = 1);
-    let mut reader = answered(&mut server, "/large", 200);
-    let mut newcomer = ask(&server, &[]);
-    assert_eq!(turn_until_answered(&mut server, &mut newcomer), 503);
-    let mut body = Vec::new();
-    turn_until(&mut server, |_| {
-        let _ = reader.read_to_end(&mut body);
-        body.len() == LARGE
-    });
+    let served = serve(|limits| limits.max_connections = 1);
+    let mut reader = answered(&served, "/large", 200);
+    let _refused = refused(&served, 503);
+    assert_eq!(reader.rest_as_text().len(), LARGE);
 }
 
 #[test]
 fn a4_refused_clients_that_have_their_answer_make_room_for_the_next() {
-    let mut server = server(|limits| limits.max_connections = 1);
-    let mut inside = open(&mut server);
-    let mut crowd = Vec::new();
-    for _ in 0..300 {
-        let mut client = ask(&server, &[]);
-        assert_eq!(turn_until_answered(&mut server, &mut client), 503);
-        crowd.push(client);
-    }
-    assert_eq!((server.tally().dropped, server.tally().evicted), (0, 0));
-    echo(&mut server, &mut inside);
+    let served = serve(|limits| limits.max_connections = 1);
+    let mut inside = served.open();
+    let _crowd: Vec<_> = (0..300).map(|_| refused(&served, 503)).collect();
+    assert_eq!((served.tally().dropped, served.tally().evicted), (0, 0));
+    inside.echo("Hello");
 }
 
 #[test]
 fn a4_an_address_makes_room_for_itself() {
     // The answered one holds a place too.
     for first in [b"".to_vec(), b"GET /ws HTT".to_vec(), page("/page")] {
-        let mut server = server(|limits| limits.max_connections_per_address = 3);
-        let mut inside = open(&mut server);
-        let mut oldest = come(&mut server, &first);
+        let served = serve(|limits| limits.max_connections_per_address = 3);
+        let mut inside = served.open();
+        let mut oldest = come(&served, &first);
         if first.ends_with(b"\r\n\r\n") {
-            assert_eq!(turn_until_answered(&mut server, &mut oldest), 200);
+            assert_answered(&mut oldest, 200);
         }
-        let mut second = open(&mut server);
-        let mut newcomer = open(&mut server);
-        assert_closed(&mut server, &mut oldest);
+        let mut second = served.open();
+        let mut newcomer = served.open();
+        assert_closed(&mut oldest);
         for client in [&mut inside, &mut second, &mut newcomer] {
-            echo(&mut server, client);
+            client.echo("Hello");
         }
-        let mut refused = ask(&server, &[]);
-        assert_eq!(turn_until_answered(&mut server, &mut refused), 429, "all of them are open");
+        // All of them are open.
+        let _refused = refused(&served, 429);
     }
 }
 
 #[test]
 fn a4_an_address_makes_no_room_for_others_of_its_own_when_it_is_in_vain() {
-    let mut server = server(|limits| limits.max_connections_per_address = 5);
-    let mut inside = [(); 3].map(|()| open(&mut server));
-    let mut silent = [(); 2].map(|()| come(&mut server, b""));
-    server.set_limits(Limits::default().with(|limits| limits.max_connections_per_address = 3));
-    let mut refused = ask(&server, &[]);
-    assert_eq!(turn_until_answered(&mut server, &mut refused), 429);
-    for client in &mut silent {
-        assert_waits(&mut server, client);
-    }
+    let served = serve(|limits| limits.max_connections_per_address = 5);
+    let mut inside = [(); 3].map(|()| served.open());
+    let mut silent = [(); 2].map(|()| come(&served, b""));
+    served.server().set_limits(Limits::default().with(|limits| limits.max_connections_per_address = 3));
+    let _refused = refused(&served, 429);
+    silent.iter_mut().for_each(RawClient::assert_silent);
     // Both have to go.
-    server.set_limits(Limits::default().with(|limits| limits.max_connections_per_address = 4));
-    let _newcomer = open(&mut server);
+    served.server().set_limits(Limits::default().with(|limits| limits.max_connections_per_address = 4));
+    let _newcomer = served.open();
     for client in &mut silent {
-        assert_closed(&mut server, client);
+        assert_closed(client);
     }
     for client in &mut inside {
-        echo(&mut server, client);
+        client.echo("Hello");
     }
-    assert_eq!(server.tally().evicted, 2);
+    assert_eq!(served.tally().evicted, 2);
 }
 
 #[test]
 fn a4_another_address_makes_no_room() {
-    if std::net::TcpListener::bind("127.0.0.2:0").is_err() {
-        return; // Not every system has it.
-    }
-    let mut server = server(|limits| limits.max_connections_per_address = 1);
-    let stranger = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a descriptor");
-    stranger.bind(&"127.0.0.2:0".parse::<std::net::SocketAddr>().expect("an address").into()).expect("it is free");
-    stranger.connect(&server.local_addr().into()).expect("the server is listening");
-    turn_until(&mut server, |server| server.connections() == 1);
-    let mut inside = open(&mut server);
-    let mut refused = ask(&server, &[]);
-    assert_eq!(turn_until_answered(&mut server, &mut refused), 429);
-    echo(&mut server, &mut inside);
-    assert_eq!(server.tally().evicted, 0);
+    let served = serve(|limits| limits.max_connections_per_address = 1);
+    let elsewhere = ClientOptions::default().with(|options| options.address = [127, 0, 0, 2].into());
+    let mut stranger = RawClient::dial_with(&served, &elsewhere);
+    served.settle();
+    let mut inside = served.open();
+    let _refused = refused(&served, 429);
+    inside.echo("Hello");
+    stranger.assert_silent();
+    assert_eq!(served.tally().evicted, 0);
 }

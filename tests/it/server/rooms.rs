@@ -98,9 +98,9 @@ fn s15_a_room_reaches_its_members_and_nobody_else() {
     say(&mut anna, &["all one", "others two", "all three"]);
     texts(&mut anna, &["one", "three"]);
     texts(&mut ben, &["one", "two", "three"]);
-    served.handle.publish("red", news("from a thread")).expect("the server is running");
-    served.handle.publish("nowhere", news("to nobody")).expect("the server is running");
-    served.handle.publish("blue", news("blue")).expect("the server is running");
+    served.elsewhere(|handle| handle.publish("red", news("from a thread"))).expect("the server is running");
+    served.elsewhere(|handle| handle.publish("nowhere", news("to nobody"))).expect("the server is running");
+    served.elsewhere(|handle| handle.publish("blue", news("blue"))).expect("the server is running");
     texts(&mut anna, &["from a thread"]);
     texts(&mut ben, &["from a thread"]);
     texts(&mut carl, &["blue"]);

@@ -1,14 +1,15 @@
 //! The configuration of a route (row S9).
 
 use crate::support::{
-    Raw,
-    loopback::{Call, Calls, Client, LONG, RawClient, Served, Witness},
+    Call, Calls, Raw, Witness,
+    loopback::LONG,
+    memory::{RawClient, Served, server},
     request_head,
 };
 use statesocket::{
-    CloseReply, Config, Delivery, Message,
+    CloseReply, Config, Delivery,
     handshake::{Accept, Request},
-    server::{Handler, Server, Session},
+    server::{Handler, Session},
 };
 use std::{
     sync::{Arc, mpsc},
@@ -16,19 +17,20 @@ use std::{
 };
 
 /// Echoes at `/ws`, and at `/other` with the configuration of the server as `change` changes it.
-fn routed(config: Config, change: impl FnOnce(&mut Config) + Send + 'static) -> (Served, Calls) {
+fn routed(config: Config, change: impl FnOnce(&mut Config)) -> (Served, Calls) {
     let (sender, calls) = mpsc::channel();
     let served = Served::start(config, move |server| {
         let factory = move || Witness::new(sender.clone(), Witness::accept);
         server.route("/ws", factory.clone()).expect("the first route");
         server.route_with("/other", change, factory).expect("another path");
     });
-    (served, Calls::new(calls))
+    let calls = served.calls(calls);
+    (served, calls)
 }
 
 /// The first frame that answers `frames` behind a request for `target`, which come together with it or after the 101.
 fn reply(served: &Served, target: &str, frames: &[u8], is_early: bool) -> Raw {
-    let mut client = RawClient::dial(served.address);
+    let mut client = RawClient::dial(served);
     let head = request_head(target, &[]);
     let early: &[u8] = if is_early { frames } else { &[] };
     client.write(&[&head, early].concat());
@@ -58,7 +60,7 @@ fn s9_each_route_has_limits_of_its_own() {
 fn s9_each_route_has_a_delivery_of_its_own() {
     let (served, calls) = routed(Config::default(), |config| config.delivery = Delivery::Chunks);
     for (target, has_chunks) in [("/ws", false), ("/other", true), ("/ws", false)] {
-        let mut client = RawClient::dial(served.address);
+        let mut client = RawClient::dial(&served);
         client.write(&[request_head(target, &[]), Raw::new(Raw::TEXT, "part").masked().bytes()].concat());
         calls.request();
         match calls.next() {
@@ -85,16 +87,18 @@ fn s9_each_route_has_timeouts_and_a_close_reply_of_its_own() {
         let witness = move || Witness::new(sender.clone(), Witness::accept);
         server.route_with("/silent", manual, witness).expect("another path");
     });
-    let mut patient = RawClient::dial(served.address);
+    let mut patient = RawClient::dial(&served);
     patient.write(&request_head("/patient", &[]));
-    let mut hasty = RawClient::dial(served.address);
+    let mut hasty = RawClient::dial(&served);
     hasty.write(&request_head("/hasty", &[]));
     assert!(hasty.head().starts_with("HTTP/1.1 503 "));
 
-    let mut silent = RawClient::open(served.address, "/silent");
+    let mut silent = RawClient::open(&served, "/silent");
     silent.send(Raw::close(1000, ""));
+    silent.assert_silent();
+    served.advance(Duration::from_millis(1));
     assert_eq!(silent.rest_as_text(), "", "nobody answers the Close");
-    let calls = Calls::new(calls);
+    let calls = served.calls(calls);
     calls.request();
     assert_eq!(calls.end().disconnect.sent, None);
     patient.write(b"\x81");
@@ -137,14 +141,14 @@ fn s9_a_route_begins_with_the_configuration_of_the_server() {
         ("/b?limit=99", "88 99 700"),
         ("/a", "77 77 700"),
     ] {
-        assert_eq!(Client::open(&served.url(target)).message(), Message::from(expected), "{target}");
+        assert_eq!(served.server().connect(target).receive_text(), expected, "{target}");
     }
 }
 
 #[test]
 fn s9_a_field_that_cannot_differ_per_route_is_an_error() {
     let config = Config::default().with(|config| config.max_headers = 50);
-    let mut server = Server::bind("127.0.0.1:0", config).expect("a free port");
+    let mut server = server(config);
     type Change = fn(&mut Config);
     let changes: [(&str, Change); 7] = [
         ("max_head_bytes", |config| config.max_head_bytes += 1),
@@ -156,10 +160,10 @@ fn s9_a_field_that_cannot_differ_per_route_is_an_error() {
         ("client_high_water", |config| config.client_high_water = Some(1)),
     ];
     for (field, change) in changes {
-        let error = server.route_with("/ws", change, || Limits).expect_err(field);
+        let error = server.route_with("/other", change, || Limits).expect_err(field);
         assert_eq!(error.reason, format!("{field} has no effect on one route"));
     }
-    server.route_with("/ws", |config| config.max_headers = 50, || Limits).expect("no error has added a route");
-    server.route_with("/ws", |_| {}, || Limits).expect_err("there is this route already");
+    server.route_with("/other", |config| config.max_headers = 50, || Limits).expect("no error has added a route");
+    server.route_with("/other", |_| {}, || Limits).expect_err("there is this route already");
     server.route_with("ws", |_| {}, || Limits).expect_err("no request can have this path");
 }

@@ -1,11 +1,11 @@
 //! Routes: the handler of a request, and its parameters.
 
-use crate::support::loopback::{Client, Served};
+use crate::support::memory::{Served, server};
 use statesocket::{
     CauseKind, Config, Message,
-    handshake::{Accept, Connect, Request, Response},
+    handshake::{Accept, Request, Response},
     http::StatusCode,
-    server::{Handler, Params, Server, Session},
+    server::{Handler, Params, Session},
 };
 use std::panic::resume_unwind;
 
@@ -29,12 +29,11 @@ fn routed(routes: &'static [&'static str]) -> Served {
 }
 
 fn told(served: &Served, target: &str) -> String {
-    let message = Client::open(&served.url(target)).message();
-    message.as_text().expect("the report is text").to_owned()
+    served.server().connect(target).receive_text()
 }
 
 fn status(served: &Served, target: &str) -> StatusCode {
-    Client::start(&Connect::new(&served.url(target)).expect("a valid URL")).rejected().status
+    served.server().connect(target).response().expect("an answer").status
 }
 
 #[test]
@@ -72,7 +71,7 @@ fn s5_a_route_matches_every_spelling_of_its_path() {
 
 #[test]
 fn s5_a_route_that_no_request_can_have_is_an_error() {
-    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    let mut server = server(Config::default());
     for path in ["ws", "", "/ws?room=1", "/ws#top", "/{open"] {
         let error = server.route(path, || Tell("never")).expect_err(path);
         assert_eq!(error.path, path);
@@ -121,9 +120,9 @@ fn the_query_is_not_part_of_the_path() {
 
 #[test]
 fn a_path_that_cannot_be_routed_is_an_error() {
-    let mut server = Server::bind("127.0.0.1:0", Config::default()).expect("a free port");
+    let mut server = server(Config::default());
     server.route("/ws/{room_id}", || Tell("")).expect("the route is new");
-    for path in ["ws", "", "{room_id}", "/ws/{room_id}", "/ws/{room}", "/x/{", "/x/{}", "/{*rest}/x"] {
+    for path in ["ws", "", "{room_id}", "/ws", "/ws/{room_id}", "/ws/{room}", "/x/{", "/x/{}", "/{*rest}/x"] {
         let error = server.route(path, || Tell("")).expect_err(path);
         assert_eq!(error.path, path);
         assert_eq!(error.to_string(), format!("{path:?} cannot be routed: {}", error.reason));
@@ -144,11 +143,12 @@ impl Handler for Count {
 #[test]
 fn every_connection_has_its_own_handler() {
     let served = Served::start(Config::default(), |server| server.route("/ws", || Count(0)).expect("the route is new"));
-    let mut clients = [(); 3].map(|()| Client::open(&served.url("/ws")));
+    let mut clients = [(); 3].map(|()| served.server().connect("/ws"));
     for count in ["1", "2"] {
         for client in &mut clients {
-            client.connection.send_text("").expect("the connection is open");
-            assert_eq!(client.message().as_text(), Some(count));
+            client.send_text("").expect("the client is open");
+            served.settle();
+            assert_eq!(client.receive_text(), count);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Timeouts, each at its exact time.
 
 use crate::support::{
-    Raw,
-    memory::{Guest, Served, server},
+    Raw, Witness,
+    memory::{Guest, RawClient, Served, server},
+    request_head,
 };
 use statesocket::{
     CauseKind, Config, Disconnect, Message, Timer,
@@ -165,4 +166,21 @@ fn a8_pings_go_on_during_a_pause_and_end_it_only_afterwards() {
     served.advance(TICK);
     served.advance(3 * TIMEOUT);
     assert_eq!(served.tally().ended(CauseKind::TimedOut), 1);
+}
+
+#[test]
+fn s21_a_timeout_of_a_server_is_answered_with_a_date() {
+    let config = Config::default().with(|config| {
+        (config.opening_timeout, config.accept_timeout) = (Some(TIMEOUT), Some(TIMEOUT));
+    });
+    let (served, _calls) = Served::witnessed(config, Witness::leave_waiting);
+    let [mut begun, mut waiting] = [(); 2].map(|()| RawClient::dial(&served));
+    begun.write(&request_head("/ws", &[])[..30]);
+    waiting.write(&request_head("/ws", &[]));
+    served.advance(TIMEOUT);
+    for (client, status) in [(&mut begun, 408), (&mut waiting, 503)] {
+        let answer = client.rest_as_text();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(answer.matches("\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\n").count(), 1, "{answer}");
+    }
 }

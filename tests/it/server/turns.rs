@@ -1,4 +1,4 @@
-//! The loop as part of another loop, turn by turn.
+//! The loop as part of another loop, turn by turn, with the waits of the system and wake-ups from other threads.
 
 use crate::support::{
     Raw,

@@ -43,7 +43,7 @@ fn s15_who_has_not_asked_when_the_server_stops_accepting_is_served() {
     let mut begun = RawClient::dial(&served);
     let request = request_head("/ws", &[]);
     begun.write(&request[..30]);
-    served.handle.stop_accepting().expect("the server is running");
+    served.elsewhere(|handle| handle.stop_accepting()).expect("the server is running");
     served.settle();
     RawClient::dial(&served).rest().expect_err("nobody listens");
     silent.write(&request);

@@ -26,7 +26,7 @@ fn clients_get_a_close_and_the_loop_ends_when_they_are_gone() {
     for code in [1001, 1012] {
         let (mut served, calls) = Served::witnessed(Config::default(), Witness::accept);
         let mut clients = [(); 3].map(|()| served.open());
-        served.handle.shutdown(code, LONG).expect("the server is running");
+        served.elsewhere(|handle| handle.shutdown(code, LONG)).expect("the server is running");
         for client in &mut clients {
             assert_eq!(client.frame(), Raw::close(code, ""));
             client.send(Raw::close(code, ""));
@@ -152,7 +152,7 @@ fn stop_ends_everything_at_once() {
     calls.request();
     let mut open = served.open();
     calls.request();
-    served.handle.stop().expect("the server is running");
+    served.elsewhere(|handle| handle.stop()).expect("the server is running");
     served.wait_for_end();
     for client in [&mut silent, &mut waiting, &mut open] {
         assert_eq!(client.rest().expect("the server ends the stream cleanly"), b"", "nothing more is written");

@@ -91,12 +91,3 @@ pub(crate) fn echo(server: &mut Server, client: &mut TcpStream) {
     turn_until_received(server, client, &Raw::new(Raw::TEXT, "Hello").bytes());
     client.set_nonblocking(true).expect("the socket is open");
 }
-
-/// Turns for a while, and checks that `client` gets no answer.
-#[track_caller]
-pub(crate) fn assert_waits(server: &mut Server, client: &mut TcpStream) {
-    for _ in 0..20 {
-        server.turn(Some(Duration::from_millis(5))).expect("the loop does not fail");
-    }
-    assert_eq!(client.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
-}

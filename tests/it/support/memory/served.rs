@@ -54,6 +54,13 @@ impl Served {
         Calls::in_memory(calls, move || settle(&server))
     }
 
+    /// Has another thread send commands, which wait in a queue of their own.
+    #[track_caller]
+    pub(crate) fn elsewhere<T: Send>(&self, command: impl FnOnce(&Handle) -> T + Send) -> T {
+        let handle = &self.handle;
+        thread::scope(|scope| scope.spawn(|| command(handle)).join()).expect("the thread does not panic")
+    }
+
     #[track_caller]
     pub(crate) fn server(&self) -> RefMut<'_, TestServer> {
         RefMut::map(self.server.borrow_mut(), |server| server.as_mut().expect("the loop has not ended"))
