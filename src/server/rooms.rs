@@ -1,13 +1,15 @@
 //! Rooms: named groups of sessions, to which messages are published.
 
+mod room;
 #[cfg(test)]
 mod tests;
 
 use super::session_id::LocalId;
 use crate::{SharedMessage, SharedMessages};
+use room::{MESSAGE_BYTES, Room, Sequence, waiting_bytes};
 use slab::Slab;
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     fmt,
 };
 
@@ -19,17 +21,11 @@ const MAX_COPIED_PER_TURN: usize = 32 << 20;
 /// memory does not grow with the number of sessions that publish.
 const MAX_WAITING: usize = 32 << 20;
 
-/// The memory of a waiting message besides its payload, in bytes, at least.
-const MESSAGE_BYTES: usize = 128;
-
 /// What a copy for a member counts besides its payload, in bytes. Even an empty message is work.
 const COPY_BYTES: usize = 16;
 
 /// What a look for messages in one room counts, in bytes that could be copied in that time.
 const LOOK_BYTES: usize = 64;
-
-/// How many published messages there were when something happened. Messages have numbers from 1 on.
-type Sequence = u64;
 
 /// The rooms of a server, and the messages of this turn that have not reached all members.
 ///
@@ -55,22 +51,6 @@ pub(super) struct Rooms {
     listed: Option<Listed>,
     /// [`Limits::max_room_backlog`](super::Limits::max_room_backlog).
     max_backlog: usize,
-}
-
-struct Room {
-    name: Box<str>,
-    /// The members, and when each has joined.
-    members: BTreeMap<LocalId, Sequence>,
-    waiting: Vec<Published>,
-    /// The waiting messages in one piece.
-    joined: Option<SharedMessages>,
-}
-
-struct Published {
-    number: Sequence,
-    message: SharedMessage,
-    /// The member that does not get it.
-    except: Option<LocalId>,
 }
 
 /// What a session has in rooms.
@@ -118,15 +98,14 @@ impl Rooms {
         let key = match self.by_name.get(name) {
             Some(key) => *key,
             None => {
-                let room = Room { name: name.into(), members: BTreeMap::new(), waiting: Vec::new(), joined: None };
-                let key = self.rooms.insert(room);
+                let key = self.rooms.insert(Room::new(name));
                 self.by_name.insert(name.into(), key);
                 key
             }
         };
-        let is_new = !self.rooms[key].members.contains_key(&id);
+        let is_new = !self.rooms[key].is_member(id);
         if is_new {
-            self.rooms[key].members.insert(id, self.published);
+            self.rooms[key].add(id, self.published);
             if self.seats.len() <= id.key() {
                 self.seats.resize_with(id.key() + 1, || None);
             }
@@ -139,13 +118,14 @@ impl Rooms {
     pub(super) fn leave(&mut self, id: LocalId, name: &str) -> bool {
         let Some(&key) = self.by_name.get(name) else { return false };
         let room = &mut self.rooms[key];
-        let Some(joined) = room.members.remove(&id) else { return false };
+        if !room.is_member(id) {
+            return false;
+        }
         self.listed = None;
         let seats = self.seats[id.key()].as_mut().expect("a member has a seat");
         seats.rooms.retain(|room| *room != key);
-        let since = joined.max(seats.taken);
-        let missed = room.waiting.iter().filter(|published| published.number > since && published.except != Some(id));
-        seats.owed.extend(missed.map(|published| (published.number, published.message.clone())));
+        seats.owed.extend(room.all_for(id, seats.taken).map(|(number, message)| (number, message.clone())));
+        room.remove(id);
         seats.owed.make_contiguous().sort_by_key(|(number, _)| *number);
         if !seats.owed.is_empty() {
             self.owed.push(id);
@@ -162,16 +142,16 @@ impl Rooms {
         self.listed = None;
         self.owed.retain(|owed| *owed != id);
         for key in seats.rooms {
-            self.rooms[key].members.remove(&id);
+            self.rooms[key].remove(id);
             self.close_if_empty(key);
         }
     }
 
     fn close_if_empty(&mut self, key: usize) {
-        if self.rooms[key].members.is_empty() {
+        if self.rooms[key].members().len() == 0 {
             let room = self.rooms.remove(key);
-            self.waiting_bytes -= room.waiting.iter().map(Published::bytes).sum::<usize>();
-            self.by_name.remove(&room.name);
+            self.waiting_bytes -= room.waiting_bytes();
+            self.by_name.remove(room.name());
             self.busy.retain(|busy| *busy != key);
             self.release_memory();
         }
@@ -187,17 +167,15 @@ impl Rooms {
     pub(super) fn publish(&mut self, name: &str, message: &SharedMessage, except: Option<LocalId>) -> usize {
         let Some(&key) = self.by_name.get(name) else { return 0 };
         let room = &mut self.rooms[key];
-        let except = except.filter(|id| room.members.contains_key(id));
-        let count = room.members.len() - usize::from(except.is_some());
+        let except = except.filter(|id| room.is_member(*id));
+        let count = room.members().len() - usize::from(except.is_some());
         if count > 0 {
             self.published += 1;
-            if room.waiting.is_empty() {
+            if !room.has_waiting() {
                 self.busy.push(key);
             }
-            let published = Published { number: self.published, message: message.clone(), except };
-            self.waiting_bytes = self.waiting_bytes.saturating_add(published.bytes());
-            room.waiting.push(published);
-            room.joined = None;
+            room.push(self.published, message.clone(), except);
+            self.waiting_bytes = self.waiting_bytes.saturating_add(waiting_bytes(message));
             let copies = count.saturating_mul(message.payload().len().saturating_add(COPY_BYTES));
             self.copied = self.copied.saturating_add(copies.saturating_add(MESSAGE_BYTES));
         }
@@ -206,16 +184,16 @@ impl Rooms {
 
     /// The number of members.
     pub(super) fn count(&self, name: &str) -> usize {
-        self.room(name).map_or(0, |room| room.members.len())
+        self.room(name).map_or(0, |room| room.members().len())
     }
 
     pub(super) fn is_member(&self, id: LocalId, name: &str) -> bool {
-        self.room(name).is_some_and(|room| room.members.contains_key(&id))
+        self.room(name).is_some_and(|room| room.is_member(id))
     }
 
     /// The members, the oldest session first.
     pub(super) fn members(&self, name: &str) -> impl Iterator<Item = LocalId> {
-        self.room(name).into_iter().flat_map(|room| room.members.keys().copied())
+        self.room(name).into_iter().flat_map(Room::members)
     }
 
     fn room(&self, name: &str) -> Option<&Room> {
@@ -225,7 +203,7 @@ impl Rooms {
     /// The names of the rooms of the session `id`.
     pub(super) fn of(&self, id: LocalId) -> impl Iterator<Item = &str> {
         let seats = self.seats.get(id.key()).and_then(Option::as_deref);
-        seats.into_iter().flat_map(|seats| &seats.rooms).map(|key| &*self.rooms[*key].name)
+        seats.into_iter().flat_map(|seats| &seats.rooms).map(|key| self.rooms[*key].name())
     }
 
     /// The number of the last message.
@@ -255,7 +233,7 @@ impl Rooms {
         self.copied = self.copied.saturating_add(in_rooms.len().saturating_mul(LOOK_BYTES));
         let in_room = |key: &usize| {
             let key = *key;
-            self.rooms[key].all_for(id, seats.taken).map(move |number| (number, Some(key)))
+            self.rooms[key].all_for(id, seats.taken).map(move |(number, _)| (number, Some(key)))
         };
         let mut sources = in_rooms.iter().filter_map(|key| in_room(key).next());
         match (sources.next(), sources.next()) {
@@ -268,7 +246,8 @@ impl Rooms {
                 if may_join && seats.owed.is_empty() && self.rooms[key].is_all_for(id, first) =>
             {
                 let room = &mut self.rooms[key];
-                return Some((room.waiting.last()?.number, room.join()));
+                let next = room.only().map(|message| Next::One(message.clone()));
+                return Some((room.last()?, next.unwrap_or_else(|| Next::All(room.join().clone()))));
             }
             _ => {}
         }
@@ -312,7 +291,7 @@ impl Rooms {
     pub(super) fn waiting_sessions(&self) -> (Vec<LocalId>, Sequence) {
         let mut sessions = self.owed.clone();
         for key in &self.busy {
-            sessions.extend(self.rooms[*key].members.keys());
+            sessions.extend(self.rooms[*key].members());
         }
         (sessions, self.published)
     }
@@ -323,10 +302,9 @@ impl Rooms {
         self.waiting_bytes = 0;
         self.busy.retain(|key| {
             let room = &mut rooms[*key];
-            room.waiting.retain(|published| published.number > number);
-            room.joined = None;
-            self.waiting_bytes += room.waiting.iter().map(Published::bytes).sum::<usize>();
-            !room.waiting.is_empty()
+            room.forget(number);
+            self.waiting_bytes += room.waiting_bytes();
+            room.has_waiting()
         });
         self.owed
             .retain(|id| seats.get(id.key()).and_then(Option::as_deref).is_some_and(|seats| !seats.owed.is_empty()));
@@ -347,42 +325,6 @@ impl Rooms {
     /// Whether the messages of the session whose turn it is cause more copies than it may per turn.
     pub(super) const fn is_flooded(&self) -> bool {
         self.copied > MAX_COPIED_PER_TURN
-    }
-}
-
-impl Room {
-    /// The numbers of the waiting messages for the session `id`, which has those up to `taken`. None for a stranger.
-    fn all_for(&self, id: LocalId, taken: Sequence) -> impl Iterator<Item = Sequence> {
-        let since = self.members.get(&id).map_or(Sequence::MAX, |joined| taken.max(*joined));
-        let first = self.waiting.partition_point(|published| published.number <= since);
-        self.waiting[first..].iter().filter(move |published| published.except != Some(id)).map(|message| message.number)
-    }
-
-    /// Whether all waiting messages are for `id`, for which `first` is the number of the first one.
-    fn is_all_for(&self, id: LocalId, first: Sequence) -> bool {
-        self.waiting.first().is_some_and(|published| published.number == first)
-            && self.waiting.iter().all(|published| published.except != Some(id))
-    }
-
-    fn message(&self, number: Sequence) -> Option<&SharedMessage> {
-        let place = self.waiting.binary_search_by_key(&number, |published| published.number).ok()?;
-        Some(&self.waiting[place].message)
-    }
-
-    /// All waiting messages, in one piece if they are several.
-    fn join(&mut self) -> Next {
-        if let [published] = &self.waiting[..] {
-            return Next::One(published.message.clone());
-        }
-        let waiting = &self.waiting;
-        let joined = self.joined.get_or_insert_with(|| waiting.iter().map(|published| &published.message).collect());
-        Next::All(joined.clone())
-    }
-}
-
-impl Published {
-    fn bytes(&self) -> usize {
-        MESSAGE_BYTES.saturating_add(self.message.payload().len())
     }
 }
 

@@ -1,0 +1,118 @@
+//! One room: its members, and the messages that wait in it.
+
+use super::super::session_id::LocalId;
+use crate::{SharedMessage, SharedMessages};
+use std::collections::BTreeMap;
+
+/// How many published messages there were when something happened. Messages have numbers from 1 on.
+pub(super) type Sequence = u64;
+
+/// The memory of a waiting message besides its payload, in bytes, at least.
+pub(super) const MESSAGE_BYTES: usize = 128;
+
+pub(super) struct Room {
+    name: Box<str>,
+    /// The members, and when each has joined.
+    members: BTreeMap<LocalId, Sequence>,
+    /// In the order of their numbers.
+    waiting: Vec<Published>,
+    /// The waiting messages in one piece.
+    joined: Option<SharedMessages>,
+}
+
+struct Published {
+    number: Sequence,
+    message: SharedMessage,
+    /// The member that does not get it.
+    except: Option<LocalId>,
+}
+
+impl Room {
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.into(), members: BTreeMap::new(), waiting: Vec::new(), joined: None }
+    }
+
+    pub(super) const fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes the session `id` a member, which gets the messages after `since`. It is none.
+    pub(super) fn add(&mut self, id: LocalId, since: Sequence) {
+        self.members.insert(id, since);
+    }
+
+    /// Removes the member `id`. Returns when it has joined; `None` if it is no member.
+    pub(super) fn remove(&mut self, id: LocalId) -> Option<Sequence> {
+        self.members.remove(&id)
+    }
+
+    pub(super) fn is_member(&self, id: LocalId) -> bool {
+        self.members.contains_key(&id)
+    }
+
+    /// The members, the oldest session first.
+    pub(super) fn members(&self) -> impl ExactSizeIterator<Item = LocalId> {
+        self.members.keys().copied()
+    }
+
+    pub(super) const fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The bytes of the waiting messages.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting.iter().map(|published| waiting_bytes(&published.message)).sum()
+    }
+
+    /// Adds a waiting message, which is the last one, for all members but `except`.
+    pub(super) fn push(&mut self, number: Sequence, message: SharedMessage, except: Option<LocalId>) {
+        self.waiting.push(Published { number, message, except });
+        self.joined = None;
+    }
+
+    /// Forgets the messages up to `number`.
+    pub(super) fn forget(&mut self, number: Sequence) {
+        self.waiting.retain(|published| published.number > number);
+        self.joined = None;
+    }
+
+    /// The waiting messages for the session `id`, which has those up to `taken`. None for a stranger.
+    pub(super) fn all_for(&self, id: LocalId, taken: Sequence) -> impl Iterator<Item = (Sequence, &SharedMessage)> {
+        let since = self.members.get(&id).map_or(Sequence::MAX, |joined| taken.max(*joined));
+        let first = self.waiting.partition_point(|published| published.number <= since);
+        let waiting = self.waiting[first..].iter().filter(move |published| published.except != Some(id));
+        waiting.map(|published| (published.number, &published.message))
+    }
+
+    /// Whether all waiting messages are for `id`, for which `first` is the number of the first one.
+    pub(super) fn is_all_for(&self, id: LocalId, first: Sequence) -> bool {
+        self.waiting.first().is_some_and(|published| published.number == first)
+            && self.waiting.iter().all(|published| published.except != Some(id))
+    }
+
+    /// The number of the last waiting message.
+    pub(super) fn last(&self) -> Option<Sequence> {
+        self.waiting.last().map(|published| published.number)
+    }
+
+    /// The waiting message, if it is the only one.
+    pub(super) fn only(&self) -> Option<&SharedMessage> {
+        if let [published] = &self.waiting[..] { Some(&published.message) } else { None }
+    }
+
+    /// All waiting messages, in one piece.
+    pub(super) fn join(&mut self) -> &SharedMessages {
+        let waiting = &self.waiting;
+        self.joined.get_or_insert_with(|| waiting.iter().map(|published| &published.message).collect())
+    }
+
+    pub(super) fn message(&self, number: Sequence) -> Option<&SharedMessage> {
+        let place = self.waiting.binary_search_by_key(&number, |published| published.number).ok()?;
+        Some(&self.waiting[place].message)
+    }
+}
+
+/// The bytes of a message that waits.
+pub(super) fn waiting_bytes(message: &SharedMessage) -> usize {
+    MESSAGE_BYTES.saturating_add(message.payload().len())
+}
