@@ -78,9 +78,7 @@ impl Sending {
         let mut result = compress(compressor, payload, scratch)?;
         cut_marker(&mut result);
         self.push(payload);
-        if self.has_takeover {
-            compressor.set_owner(self.owner);
-        }
+        compressor.set_owner(self.owner);
         Some(result)
     }
 
@@ -103,9 +101,7 @@ impl Sending {
         let Some((mut result, compressor)) = compressed else {
             return Cow::Owned(stored(payload, is_last));
         };
-        if self.has_takeover {
-            compressor.set_owner(self.owner);
-        }
+        compressor.set_owner(self.owner);
         if is_last {
             cut_marker(&mut result);
         }

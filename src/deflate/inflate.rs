@@ -175,6 +175,7 @@ impl Receiving {
             return Ok(Step::Piece(piece));
         }
         match pause {
+            // As with each call after an error.
             Pause::Failed => self.step(engines, input, due, limit),
             Pause::Full | Pause::NeedsInput | Pause::End => Ok(Step::NeedsInput),
         }

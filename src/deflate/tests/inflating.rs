@@ -335,3 +335,16 @@ fn pieces_are_full_and_the_last_has_the_rest() {
         assert_eq!(65_536 * full.len() + last, text.len());
     }
 }
+
+/// The inflater may have taken all input, and have a part of a repetition left that did not fit the piece.
+#[test]
+fn all_text_of_a_frame_comes_before_more_input_is_wanted() {
+    for len in (65_530..65_800).chain([131_073, 131_200]) {
+        let text = vec![7; len];
+        let (mut engines, mut receiving) = (Engines::default(), Receiving::new(15, true));
+        let payload = compress(&mut Sending::new(6, 15, None), &mut engines, &text);
+        let (now, result) = inflate_parts(&mut receiving, &mut engines, &[(&payload, Due::Now)], NO_LIMIT);
+        assert_eq!((now.len(), result), (len, Ok(())));
+        assert_eq!(inflate_parts(&mut receiving, &mut engines, &[(&[], Due::Last)], NO_LIMIT), (vec![], Ok(())));
+    }
+}
