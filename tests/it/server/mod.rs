@@ -66,12 +66,8 @@ mod turns;
 #[cfg(feature = "testing")]
 mod unsent;
 
-use statesocket::Config;
-
 /// A server that waits without limit for the end of a client's stream.
 #[cfg(feature = "testing")]
-fn without_linger_timeout() -> Config {
-    let mut config = Config::default();
-    config.linger_timeout = None;
-    config
+fn without_linger_timeout() -> statesocket::Config {
+    statesocket::Config::default().with(|config| config.linger_timeout = None)
 }

@@ -14,6 +14,7 @@ impl<S: Read + Write> RawClient<S> {
         self.0.get_ref()
     }
 
+    #[cfg(feature = "testing")]
     pub(crate) fn stream_mut(&mut self) -> &mut S {
         self.0.get_mut()
     }
