@@ -100,7 +100,10 @@ impl Server {
         }
         let (ids, last) = self.shared.common.rooms.waiting_sessions();
         for id in ids {
-            if let Some(key) = self.sessions.find(id) {
+            // A session that has acted in this turn has its messages.
+            if self.shared.common.rooms.may_wait_for(id)
+                && let Some(key) = self.sessions.find(id)
+            {
                 self.take_turn(key, now, |turn, _| turn.deliver());
                 self.relieve(now);
             }

@@ -21,13 +21,11 @@ impl Pressure {
         }
     }
 
-    /// Notes whether the output is high after a write.
-    pub(super) fn after_write(&mut self, is_high: bool) {
-        *self = match (*self, is_high) {
-            (Self::Low, _) => Self::Low,
-            (Self::High | Self::Drained, true) => Self::High,
-            (Self::High | Self::Drained, false) => Self::Drained,
-        };
+    /// Notes whether the output is high after a write. Asks only if that matters.
+    pub(super) fn after_write(&mut self, is_high: impl FnOnce() -> bool) {
+        if !self.is_low() {
+            *self = if is_high() { Self::High } else { Self::Drained };
+        }
     }
 
     /// Whether `on_drain` is due. It is due once.
@@ -64,8 +62,9 @@ mod tests {
         };
         assert_eq!(after(Pressure::before_write, false), ALL);
         assert_eq!(after(Pressure::before_write, true), [Pressure::High, Pressure::High, Pressure::Drained]);
-        assert_eq!(after(Pressure::after_write, false), [Pressure::Low, Pressure::Drained, Pressure::Drained]);
-        assert_eq!(after(Pressure::after_write, true), [Pressure::Low, Pressure::High, Pressure::High]);
+        let after_write = |pressure: &mut Pressure, is_high| pressure.after_write(|| is_high);
+        assert_eq!(after(after_write, false), [Pressure::Low, Pressure::Drained, Pressure::Drained]);
+        assert_eq!(after(after_write, true), [Pressure::Low, Pressure::High, Pressure::High]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Rooms: named groups of sessions, to which messages are published.
 
 mod room;
+mod seats;
 #[cfg(test)]
 mod tests;
 
 use super::session_id::LocalId;
 use crate::{SharedMessage, SharedMessages};
-use room::{MESSAGE_BYTES, Room, Sequence, waiting_bytes};
+use room::{MESSAGE_BYTES, Part, Room, Sequence, waiting_bytes};
+use seats::{Membership, Place, Seats, search};
 use slab::Slab;
 use std::{
     collections::{HashMap, VecDeque},
@@ -26,6 +28,9 @@ const COPY_BYTES: usize = 16;
 
 /// What a look for messages in one room counts, in bytes that could be copied in that time.
 const LOOK_BYTES: usize = 64;
+
+/// How many looks in rooms of a session cost as much as the search for it among the members of one room.
+const LOOKS_PER_SEARCH: usize = 16;
 
 /// The rooms of a server, and the messages of this turn that have not reached all members.
 ///
@@ -53,30 +58,20 @@ pub(super) struct Rooms {
     max_backlog: usize,
 }
 
-/// What a session has in rooms.
-#[derive(Default)]
-struct Seats {
-    rooms: Vec<usize>,
-    /// Messages of rooms that it has left.
-    owed: VecDeque<(Sequence, SharedMessage)>,
-    /// It has all messages up to this one.
-    taken: Sequence,
-}
-
 /// All messages that wait for a session, in order.
 struct Listed {
     id: LocalId,
     /// The number of the last message when the list was made.
     published: Sequence,
-    /// With the room in which each waits; those of a room that the session has left have none.
-    messages: VecDeque<(Sequence, Option<usize>)>,
+    messages: VecDeque<Place>,
 }
 
 /// The next of the messages that wait for a session.
-pub(super) enum Next {
-    One(SharedMessage),
+#[derive(Clone, Copy)]
+pub(super) enum Next<'a> {
+    One(&'a SharedMessage),
     /// All that wait.
-    All(SharedMessages),
+    All(&'a SharedMessages),
 }
 
 impl Rooms {
@@ -109,7 +104,7 @@ impl Rooms {
             if self.seats.len() <= id.key() {
                 self.seats.resize_with(id.key() + 1, || None);
             }
-            self.seats[id.key()].get_or_insert_default().rooms.push(key);
+            self.seats[id.key()].get_or_insert_default().join(key, self.published);
         }
         is_new
     }
@@ -118,18 +113,13 @@ impl Rooms {
     pub(super) fn leave(&mut self, id: LocalId, name: &str) -> bool {
         let Some(&key) = self.by_name.get(name) else { return false };
         let room = &mut self.rooms[key];
-        if !room.is_member(id) {
-            return false;
-        }
+        let Some(since) = room.remove(id) else { return false };
         self.listed = None;
         let seats = self.seats[id.key()].as_mut().expect("a member has a seat");
-        seats.rooms.retain(|room| *room != key);
-        seats.owed.extend(room.all_for(id, seats.taken).map(|(number, message)| (number, message.clone())));
-        room.remove(id);
-        seats.owed.make_contiguous().sort_by_key(|(number, _)| *number);
-        if !seats.owed.is_empty() {
+        seats.leave(key, room.all_for(id, since.max(seats.taken())));
+        if seats.is_owed() {
             self.owed.push(id);
-        } else if seats.rooms.is_empty() {
+        } else if seats.is_empty() {
             self.seats[id.key()] = None;
         }
         self.close_if_empty(key);
@@ -141,9 +131,9 @@ impl Rooms {
         let Some(seats) = self.seats.get_mut(id.key()).and_then(Option::take) else { return };
         self.listed = None;
         self.owed.retain(|owed| *owed != id);
-        for key in seats.rooms {
-            self.rooms[key].remove(id);
-            self.close_if_empty(key);
+        for Membership { room, .. } in seats.memberships() {
+            self.rooms[*room].remove(id);
+            self.close_if_empty(*room);
         }
     }
 
@@ -203,7 +193,7 @@ impl Rooms {
     /// The names of the rooms of the session `id`.
     pub(super) fn of(&self, id: LocalId) -> impl Iterator<Item = &str> {
         let seats = self.seats.get(id.key()).and_then(Option::as_deref);
-        seats.into_iter().flat_map(|seats| &seats.rooms).map(|key| self.rooms[*key].name())
+        seats.into_iter().flat_map(|seats| seats.memberships()).map(|membership| self.rooms[membership.room].name())
     }
 
     /// The number of the last message.
@@ -216,73 +206,77 @@ impl Rooms {
         !self.busy.is_empty() || !self.owed.is_empty()
     }
 
+    /// Whether messages may wait for the session `id`.
+    #[inline]
+    pub(super) fn may_wait_for(&self, id: LocalId) -> bool {
+        let seats = self.seats.get(id.key()).and_then(Option::as_deref);
+        seats.is_some_and(|seats| seats.taken() < self.published)
+    }
+
     /// The next messages that wait for the session `id`, and the number of the last one. [`took`](Self::took) says that
     /// it has them. If `may_join` is false, they are one message.
-    pub(super) fn next_for(&mut self, id: LocalId, may_join: bool) -> Option<(Sequence, Next)> {
+    #[inline]
+    pub(super) fn next_for(&mut self, id: LocalId, may_join: bool) -> Option<(Sequence, Next<'_>)> {
+        if !self.may_wait_for(id) {
+            return None;
+        }
         let is_listed = self.listed.as_ref().is_some_and(|list| list.id == id && list.published == self.published);
         if is_listed { self.next_listed(id) } else { self.look_for(id, may_join) }
     }
 
     /// Finds what waits for the session.
-    fn look_for(&mut self, id: LocalId, may_join: bool) -> Option<(Sequence, Next)> {
+    fn look_for(&mut self, id: LocalId, may_join: bool) -> Option<(Sequence, Next<'_>)> {
         let seats = self.seats.get_mut(id.key())?.as_deref_mut()?;
-        if seats.taken == self.published {
-            return None;
+        let is_searched = self.busy.len() * LOOKS_PER_SEARCH < seats.memberships().len();
+        let searched = is_searched.then(|| search(id, &self.busy, &self.rooms));
+        let memberships = searched.as_deref().unwrap_or_else(|| seats.memberships());
+        self.copied = self.copied.saturating_add(memberships.len().saturating_mul(LOOK_BYTES));
+        let (mut found, mut count) = (None, 0);
+        for &Membership { room, since } in memberships {
+            if let Some(part) = self.rooms[room].part_for(id, since.max(seats.taken())) {
+                (found, count) = (Some((room, part)), count + 1);
+            }
         }
-        let in_rooms = if self.busy.len() < seats.rooms.len() { &self.busy } else { &seats.rooms };
-        self.copied = self.copied.saturating_add(in_rooms.len().saturating_mul(LOOK_BYTES));
-        let in_room = |key: &usize| {
-            let key = *key;
-            self.rooms[key].all_for(id, seats.taken).map(move |(number, _)| (number, Some(key)))
-        };
-        let mut sources = in_rooms.iter().filter_map(|key| in_room(key).next());
-        match (sources.next(), sources.next()) {
-            (None, _) if seats.owed.is_empty() => {
+        match found {
+            None if !seats.is_owed() => {
                 // No later message is for it.
-                seats.taken = self.published;
+                seats.took(self.published);
                 return None;
             }
-            (Some((first, Some(key))), None)
-                if may_join && seats.owed.is_empty() && self.rooms[key].is_all_for(id, first) =>
-            {
-                let room = &mut self.rooms[key];
-                let next = room.only().map(|message| Next::One(message.clone()));
-                return Some((room.last()?, next.unwrap_or_else(|| Next::All(room.join().clone()))));
+            Some((room, Part::All)) if may_join && count == 1 && !seats.is_owed() => {
+                let room = &mut self.rooms[room];
+                let number = room.last_number()?;
+                return Some((number, if room.has_one() { Next::One(room.last()?) } else { Next::All(room.join()) }));
             }
-            _ => {}
+            Some(_) | None => {}
         }
-        let owed = seats.owed.iter().map(|(number, _)| (*number, None));
-        let mut messages: Vec<_> = owed.chain(in_rooms.iter().flat_map(in_room)).collect();
-        messages.sort_unstable();
-        self.listed = Some(Listed { id, published: self.published, messages: messages.into() });
+        let messages = seats.list(id, memberships, &self.rooms);
+        self.listed = Some(Listed { id, published: self.published, messages });
         self.next_listed(id)
     }
 
-    fn next_listed(&mut self, id: LocalId) -> Option<(Sequence, Next)> {
+    fn next_listed(&mut self, id: LocalId) -> Option<(Sequence, Next<'_>)> {
         let seats = self.seats.get_mut(id.key())?.as_deref_mut()?;
         let messages = &mut self.listed.as_mut()?.messages;
-        while messages.front().is_some_and(|(number, _)| *number <= seats.taken) {
+        while messages.front().is_some_and(|(number, _)| *number <= seats.taken()) {
             messages.pop_front();
         }
         let Some((number, key)) = messages.front().copied() else {
-            seats.taken = self.published;
+            seats.took(self.published);
             return None;
         };
         let message = match key {
             Some(key) => self.rooms[key].message(number)?,
-            None => &seats.owed.front()?.1,
+            None => seats.first_owed()?,
         };
-        Some((number, Next::One(message.clone())))
+        Some((number, Next::One(message)))
     }
 
     /// The session `id` has its messages up to `number`.
     pub(super) fn took(&mut self, id: LocalId, number: Sequence) {
         let Some(seats) = self.seats.get_mut(id.key()).and_then(Option::as_deref_mut) else { return };
-        seats.taken = number;
-        while seats.owed.front().is_some_and(|(owed, _)| *owed <= number) {
-            seats.owed.pop_front();
-        }
-        if seats.rooms.is_empty() && seats.owed.is_empty() {
+        seats.took(number);
+        if seats.is_empty() {
             self.seats[id.key()] = None;
         }
     }
@@ -306,8 +300,7 @@ impl Rooms {
             self.waiting_bytes += room.waiting_bytes();
             room.has_waiting()
         });
-        self.owed
-            .retain(|id| seats.get(id.key()).and_then(Option::as_deref).is_some_and(|seats| !seats.owed.is_empty()));
+        self.owed.retain(|id| seats.get(id.key()).and_then(Option::as_deref).is_some_and(Seats::is_owed));
         self.listed = None;
         self.release_memory();
     }

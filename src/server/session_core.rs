@@ -139,7 +139,15 @@ impl SessionCore {
         (before != opening).then_some([before, opening])
     }
 
+    #[inline]
     pub(super) fn log_transitions(&mut self) {
+        if self.connection.history().len() > usize::from(self.logged_transitions) {
+            self.log_new_transitions();
+        }
+    }
+
+    #[cold]
+    fn log_new_transitions(&mut self) {
         let history = self.connection.history();
         for transition in &history[usize::from(self.logged_transitions)..] {
             log::debug!(target: LOG, "{} {}: {transition}", self.id, self.address);
@@ -214,7 +222,7 @@ impl SessionCore {
     fn write(&mut self, stream: &mut impl ByteStream) -> io::Result<usize> {
         self.pressure.before_write(self.connection.is_output_high());
         let result = self.connection.write_to(stream);
-        self.pressure.after_write(self.connection.is_output_high());
+        self.pressure.after_write(|| self.connection.is_output_high());
         result
     }
 }

@@ -1,6 +1,12 @@
 //! A session as it is lent to your code for one call.
 
-use super::{address::Address, common::Common, params::Params, rooms::Next, session_id::SessionId};
+use super::{
+    address::Address,
+    common::Common,
+    params::Params,
+    rooms::{Next, Rooms},
+    session_id::{LocalId, SessionId},
+};
 use crate::{CloseCode, Connection, Message, Phase, SendError};
 use http::StatusCode;
 use std::{fmt, io, time::Instant};
@@ -39,51 +45,9 @@ impl View<'_> {
         }
     }
 
-    /// Sends the messages of rooms that wait for the session.
-    ///
-    /// # Errors
-    /// One of them could not be sent. It still waits.
+    /// Sends the messages of rooms that wait for the session: [`catch_up`].
     pub(super) fn catch_up(&mut self) -> Result<(), SendError> {
-        let id = self.id.local();
-        let mut may_join = true;
-        while let Some((number, next)) = self.common.rooms.next_for(id, may_join) {
-            let mut result = self.send_published(&next);
-            if matches!(result, Err(SendError::OutputFull { .. })) {
-                // A member lags if its stream does not take the bytes, not if much is published in one turn.
-                let before = self.connection.output_len();
-                if self.connection.write_to(&mut *self.stream).is_err() {
-                    // The next write meets the error and ends the session.
-                    return Ok(());
-                }
-                if self.connection.output_len() < before {
-                    result = self.send_published(&next);
-                }
-            }
-            match (result, next) {
-                // Some of them may fit.
-                (Err(SendError::OutputFull { .. }), Next::All(_)) => may_join = false,
-                (Err(error), _) if leaves_hole(&error) => return Err(error),
-                // After the end there is no stream to send on.
-                (Ok(()) | Err(_), _) => self.common.rooms.took(id, number),
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends messages of a room, unless that would make the backlog of the session too long.
-    fn send_published(&mut self, next: &Next) -> Result<(), SendError> {
-        let (queued, limit) = (self.connection.output_len(), self.common.rooms.max_backlog());
-        let (bytes, may_exceed) = match next {
-            Next::One(message) => (message.frame().len(), self.connection.backlog() == 0),
-            Next::All(messages) => (messages.frames().len(), false),
-        };
-        if queued.saturating_add(bytes) > limit && !may_exceed && self.connection.can_send() {
-            return Err(SendError::OutputFull { queued, limit });
-        }
-        match next {
-            Next::One(message) => self.connection.send_shared(message),
-            Next::All(messages) => self.connection.send_shared_all(messages),
-        }
+        catch_up(self.connection, self.stream, &mut self.common.rooms, self.id.local())
     }
 
     /// Ends the session after a panic of your code: with 500 if a request waits, else with Close 1011.
@@ -118,6 +82,58 @@ impl View<'_> {
             let _ = self.connection.write_to(&mut *self.stream);
         }
         self.connection.send_through(message, &mut *self.stream)
+    }
+}
+
+/// Sends the messages of rooms that wait for the session `id`.
+///
+/// # Errors
+/// One of them could not be sent. It still waits.
+pub(super) fn catch_up(
+    connection: &mut Connection,
+    stream: &mut (impl io::Write + ?Sized),
+    rooms: &mut Rooms,
+    id: LocalId,
+) -> Result<(), SendError> {
+    let limit = rooms.max_backlog();
+    let mut may_join = true;
+    while let Some((number, next)) = rooms.next_for(id, may_join) {
+        let mut result = send_published(connection, next, limit);
+        if matches!(result, Err(SendError::OutputFull { .. })) {
+            // A member lags if its stream does not take the bytes, not if much is published in one turn.
+            let before = connection.output_len();
+            if connection.write_to(&mut *stream).is_err() {
+                // The next write meets the error and ends the session.
+                return Ok(());
+            }
+            if connection.output_len() < before {
+                result = send_published(connection, next, limit);
+            }
+        }
+        match (result, next) {
+            // Some of them may fit.
+            (Err(SendError::OutputFull { .. }), Next::All(_)) => may_join = false,
+            (Err(error), _) if leaves_hole(&error) => return Err(error),
+            // After the end there is no stream to send on.
+            (Ok(()) | Err(_), _) => rooms.took(id, number),
+        }
+    }
+    Ok(())
+}
+
+/// Sends messages of rooms, unless they would make the backlog of the session longer than `limit`.
+fn send_published(connection: &mut Connection, next: Next<'_>, limit: usize) -> Result<(), SendError> {
+    let queued = connection.output_len();
+    let (bytes, may_exceed) = match next {
+        Next::One(message) => (message.frame().len(), connection.backlog() == 0),
+        Next::All(messages) => (messages.frames().len(), false),
+    };
+    if queued.saturating_add(bytes) > limit && !may_exceed && connection.can_send() {
+        return Err(SendError::OutputFull { queued, limit });
+    }
+    match next {
+        Next::One(message) => connection.send_shared(message),
+        Next::All(messages) => connection.send_shared_all(messages),
     }
 }
 

@@ -27,6 +27,13 @@ struct Published {
     except: Option<LocalId>,
 }
 
+/// How many of the waiting messages are for one member.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Some,
+    All,
+}
+
 impl Room {
     pub(super) fn new(name: &str) -> Self {
         Self { name: name.into(), members: BTreeMap::new(), waiting: Vec::new(), joined: None }
@@ -44,6 +51,11 @@ impl Room {
     /// Removes the member `id`. Returns when it has joined; `None` if it is no member.
     pub(super) fn remove(&mut self, id: LocalId) -> Option<Sequence> {
         self.members.remove(&id)
+    }
+
+    /// When the member `id` has joined.
+    pub(super) fn since(&self, id: LocalId) -> Option<Sequence> {
+        self.members.get(&id).copied()
     }
 
     pub(super) fn is_member(&self, id: LocalId) -> bool {
@@ -76,28 +88,39 @@ impl Room {
         self.joined = None;
     }
 
-    /// The waiting messages for the session `id`, which has those up to `taken`. None for a stranger.
-    pub(super) fn all_for(&self, id: LocalId, taken: Sequence) -> impl Iterator<Item = (Sequence, &SharedMessage)> {
-        let since = self.members.get(&id).map_or(Sequence::MAX, |joined| taken.max(*joined));
+    /// The waiting messages after `since` for the member `id`.
+    #[inline]
+    pub(super) fn all_for(&self, id: LocalId, since: Sequence) -> impl Iterator<Item = (Sequence, &SharedMessage)> {
         let first = self.waiting.partition_point(|published| published.number <= since);
-        let waiting = self.waiting[first..].iter().filter(move |published| published.except != Some(id));
+        let waiting = self.waiting[first..].iter().filter(move |published| published.is_for(id));
         waiting.map(|published| (published.number, &published.message))
     }
 
-    /// Whether all waiting messages are for `id`, for which `first` is the number of the first one.
-    pub(super) fn is_all_for(&self, id: LocalId, first: Sequence) -> bool {
-        self.waiting.first().is_some_and(|published| published.number == first)
-            && self.waiting.iter().all(|published| published.except != Some(id))
+    /// How many of the waiting messages come after `since` and are for the member `id`; `None` if there is none.
+    #[inline]
+    pub(super) fn part_for(&self, id: LocalId, since: Sequence) -> Option<Part> {
+        if self.waiting.first()?.number > since && self.waiting.iter().all(|published| published.is_for(id)) {
+            return Some(Part::All);
+        }
+        self.all_for(id, since).next().map(|_| Part::Some)
+    }
+
+    /// The last waiting message.
+    #[inline]
+    pub(super) fn last(&self) -> Option<&SharedMessage> {
+        self.waiting.last().map(|published| &published.message)
     }
 
     /// The number of the last waiting message.
-    pub(super) fn last(&self) -> Option<Sequence> {
+    #[inline]
+    pub(super) fn last_number(&self) -> Option<Sequence> {
         self.waiting.last().map(|published| published.number)
     }
 
-    /// The waiting message, if it is the only one.
-    pub(super) fn only(&self) -> Option<&SharedMessage> {
-        if let [published] = &self.waiting[..] { Some(&published.message) } else { None }
+    /// Whether exactly one message waits.
+    #[inline]
+    pub(super) const fn has_one(&self) -> bool {
+        self.waiting.len() == 1
     }
 
     /// All waiting messages, in one piece.
@@ -109,6 +132,13 @@ impl Room {
     pub(super) fn message(&self, number: Sequence) -> Option<&SharedMessage> {
         let place = self.waiting.binary_search_by_key(&number, |published| published.number).ok()?;
         Some(&self.waiting[place].message)
+    }
+}
+
+impl Published {
+    #[inline]
+    fn is_for(&self, id: LocalId) -> bool {
+        self.except != Some(id)
     }
 }
 

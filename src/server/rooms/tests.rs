@@ -15,7 +15,7 @@ fn take(rooms: &mut Rooms, id: LocalId) -> (Vec<String>, usize) {
     while let Some((number, next)) = rooms.next_for(id, true) {
         pieces += 1;
         match next {
-            Next::One(message) => texts.push(text(&message)),
+            Next::One(message) => texts.push(text(message)),
             Next::All(messages) => texts.extend(messages.iter().map(text)),
         }
         rooms.took(id, number);
@@ -48,6 +48,26 @@ fn a_burst_comes_in_one_piece_and_an_exception_is_left_out() {
     assert_eq!(take(&mut rooms, id(1)), (vec!["4".to_owned()], 1));
     assert_eq!(rooms.publish("b", &SharedMessage::text("5"), None), 0, "there is no such room");
     assert_eq!(rooms.publish("a", &SharedMessage::text("6"), Some(id(9))), 3, "it is no member");
+}
+
+#[test]
+fn s15_nothing_waits_for_a_session_that_has_its_messages() {
+    let mut rooms = Rooms::default();
+    assert!([1, 2].iter().all(|number| rooms.join(id(*number), "a") && rooms.join(id(*number), "b")));
+    rooms.publish("a", &SharedMessage::text("1"), None);
+    rooms.publish("b", &SharedMessage::text("2"), None);
+    assert_eq!(take(&mut rooms, id(1)).0, ["1", "2"]);
+    assert_eq!([1, 2, 3].map(|number| rooms.may_wait_for(id(number))), [false, true, false]);
+    // Each member of two busy rooms is there twice, and acts once.
+    let mut acted = Vec::new();
+    let (ids, _) = rooms.waiting_sessions();
+    for session in ids {
+        if rooms.may_wait_for(session) {
+            acted.push(session);
+            take(&mut rooms, session);
+        }
+    }
+    assert_eq!(acted, [id(2)]);
 }
 
 #[test]
@@ -165,9 +185,16 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     /// The model sends every message at once.
     #[test]
-    fn every_session_gets_what_is_published_while_it_is_a_member(steps in proptest::collection::vec(step(), 0..60)) {
+    fn every_session_gets_what_is_published_while_it_is_a_member(
+        steps in proptest::collection::vec(step(), 0..60),
+        is_in_many in any::<bool>(),
+    ) {
         let names = ["a", "b", "c"];
         let mut rooms = Rooms::default();
+        if is_in_many {
+            let quiet = (0..3 * LOOKS_PER_SEARCH).map(|number| format!("quiet {number}"));
+            quiet.for_each(|name| (0..5).for_each(|session| assert!(rooms.join(id(session), &name))));
+        }
         let mut members = [[false; 3]; 5];
         let mut expected = vec![Vec::new(); 5];
         let mut got = vec![Vec::new(); 5];

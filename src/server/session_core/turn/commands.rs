@@ -7,7 +7,7 @@ use super::{
         logging::{DropCaught, LOG, caught},
         rooms::Next,
         stream::ByteStream,
-        view::{View, leaves_hole},
+        view::{View, catch_up, leaves_hole},
     },
     Turn,
 };
@@ -90,15 +90,16 @@ impl<S: ByteStream> Turn<'_, S> {
     /// Queues the messages of rooms that wait for the session.
     pub(super) fn catch_up(&mut self) {
         // A handler may publish another message for each one that cannot be sent.
-        let last = self.shared.common.rooms.published();
+        let (id, last) = (self.session.id, self.shared.common.rooms.published());
         while self.shared.common.rooms.has_waiting() {
-            let (mut view, _) = self.session.lend(self.stream, &mut self.shared.common, self.now);
-            let (id, Err(error)) = (view.id.local(), view.catch_up()) else { return };
-            let Some((number, Next::One(message))) = self.shared.common.rooms.next_for(id, false) else { return };
+            let (connection, rooms) = (&mut self.session.connection, &mut self.shared.common.rooms);
+            let Err(error) = catch_up(connection, self.stream, rooms, id) else { return };
+            let Some((number, Next::One(message))) = rooms.next_for(id, false) else { return };
             if number > last {
                 return;
             }
-            self.shared.common.rooms.took(id, number);
+            let message = message.clone();
+            rooms.took(id, number);
             self.unsent(&error, (&message).into());
         }
     }
