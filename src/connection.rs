@@ -29,6 +29,7 @@ use crate::{
     config::Config,
     event::Disconnect,
     handshake::{Connect, Terms, response_reader::ResponseReader},
+    message::reader::Reader,
     random::Random,
     role::Role,
     state::{Action, Party, Phase, State, Transition, TransitionError},
@@ -92,7 +93,7 @@ impl Connection {
     /// The server's end of a new connection. The request comes in as bytes.
     #[must_use]
     pub fn server(config: Arc<Config>, now: Instant) -> Self {
-        Self::new(Role::Server, Phase::Idle, Incoming::request(), None, Terms::default(), config, now)
+        Self::new(Role::Server, Phase::Idle, Incoming::request(), None, None, config, now)
     }
 
     /// The client's end of a new connection. The request is queued.
@@ -116,8 +117,7 @@ impl Connection {
         let mut random = connect.random();
         let key = data_encoding::BASE64.encode(&random.nonce());
         let incoming = Incoming::response(ResponseReader::new(connect, &key));
-        let mut connection =
-            Self::new(Role::Client, Phase::Idle, incoming, Some(random), Terms::default(), config, now);
+        let mut connection = Self::new(Role::Client, Phase::Idle, incoming, Some(random), None, config, now);
         connection.outgoing.write_head(connection.marks(), |head| connect.encode(&key, &connection.config, head));
         connection.transition(Party::Client, Action::Open);
         connection.stamp(now);
@@ -130,25 +130,19 @@ impl Connection {
         phase: Phase,
         incoming: Incoming,
         random: Option<Random>,
-        terms: Terms,
+        subprotocol: Option<Box<Box<str>>>,
         config: Arc<Config>,
         now: Instant,
     ) -> Self {
-        #[cfg_attr(not(feature = "deflate"), expect(unused_mut, reason = "only compression changes it"))]
-        let mut outgoing = Outgoing::new(random);
-        #[cfg(feature = "deflate")]
-        if terms.deflate.is_some() {
-            outgoing.leave_fast_path();
-        }
         Self {
             role,
             config,
-            subprotocol: terms.subprotocol.map(|name| Box::new(name.into_boxed_str())),
+            subprotocol,
             #[cfg(feature = "deflate")]
-            deflate: terms.deflate,
+            deflate: None,
             progress: Progress::new(phase),
             incoming,
-            outgoing,
+            outgoing: Outgoing::new(random),
             transport: Transport::NEW,
             outcome: Outcome::default(),
             clock: Clock::new(now),
@@ -299,13 +293,20 @@ impl Connection {
 
     /// Reads frames from now on, as the opening handshake has agreed.
     fn open(&mut self, terms: Terms) {
-        self.incoming.open(self.role, &self.config, &terms);
+        self.incoming.open(Reader::new(self.role, &self.config));
         self.subprotocol = terms.subprotocol.map(|name| Box::new(name.into_boxed_str()));
         #[cfg(feature = "deflate")]
-        if terms.deflate.is_some() {
-            self.deflate = terms.deflate;
-            self.outgoing.leave_fast_path();
+        if let Some(agreed) = terms.deflate {
+            self.compress(agreed);
         }
+    }
+
+    /// Compresses messages from now on, as agreed.
+    #[cfg(feature = "deflate")]
+    fn compress(&mut self, agreed: AgreedDeflate) {
+        self.deflate = Some(agreed);
+        self.incoming.expect_compressed(agreed.of(self.role.peer()));
+        self.outgoing.leave_fast_path();
     }
 
     /// The marks of the output.

@@ -1,15 +1,16 @@
 //! The peer's bytes: the stage of the protocol that they belong to, and their content.
 
+#[cfg(feature = "deflate")]
+use crate::deflate::Direction;
 use crate::{
     config::Config,
     error::{HandshakeError, ProtocolError},
     handshake::{
-        Request, Terms,
+        Request,
         request_reader::{Pending, RequestReader},
         response_reader::{Answer, ResponseReader},
     },
     message::{item::Item, reader::Reader},
-    role::Role,
     spare::Spare,
 };
 use http::Method;
@@ -70,8 +71,8 @@ impl Incoming {
     }
 
     /// For a connection that is open.
-    pub(super) fn frames(role: Role, config: &Config, terms: &Terms) -> Self {
-        Self(Stage::Frames(reader(role, config, terms)))
+    pub(super) const fn frames(reader: Reader) -> Self {
+        Self(Stage::Frames(reader))
     }
 
     /// Takes the next arrival off the front of `input`. Takes all of `input` if it returns `None`. `is_last` says that
@@ -133,8 +134,7 @@ impl Incoming {
     }
 
     /// Reads frames from now on, the held ones first.
-    pub(super) fn open(&mut self, role: Role, config: &Config, terms: &Terms) {
-        let reader = reader(role, config, terms);
+    pub(super) fn open(&mut self, reader: Reader) {
         let bytes = match &mut self.0 {
             Stage::Decision(pending) => mem::take(&mut pending.early),
             Stage::Request(_) | Stage::Response(_) | Stage::Frames(_) | Stage::EarlyFrames(_) | Stage::Discard => {
@@ -146,6 +146,18 @@ impl Incoming {
         } else {
             Stage::EarlyFrames(Box::new(EarlyFrames { reader, bytes, read: 0 }))
         };
+    }
+
+    /// Reads compressed messages too, from a peer that may compress like this.
+    #[cfg(feature = "deflate")]
+    pub(super) fn expect_compressed(&mut self, peer: Direction) {
+        match &mut self.0 {
+            Stage::Frames(reader) => reader.expect_compressed(peer),
+            Stage::EarlyFrames(early) => early.reader.expect_compressed(peer),
+            Stage::Request(_) | Stage::Decision(_) | Stage::Response(_) | Stage::Discard => {
+                unreachable!("frames are agreed on after the handshake")
+            }
+        }
     }
 
     /// Discards all bytes from now on.
@@ -257,15 +269,4 @@ impl EarlyFrames {
         self.read = self.bytes.len() - left;
         Ok(item)
     }
-}
-
-/// The reader of a peer that has agreed on `terms`.
-#[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only compression concerns a reader"))]
-fn reader(role: Role, config: &Config, terms: &Terms) -> Reader {
-    let reader = Reader::new(role, config);
-    #[cfg(feature = "deflate")]
-    if let Some(agreed) = terms.deflate {
-        return reader.with_compression(agreed.of(role.peer()));
-    }
-    reader
 }

@@ -7,7 +7,8 @@ use crate::{
     config::Config,
     error::{AcceptError, HandshakeError, RejectError, SetConfigError},
     event::Cause,
-    handshake::{Accept, Request, Response, Terms},
+    handshake::{Accept, Request, Response},
+    message::reader::Reader,
     random::Random,
     role::Role,
     state::{Action, Party, Phase},
@@ -81,13 +82,15 @@ impl Connection {
             Role::Client => Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed)),
             Role::Server => None,
         };
-        let terms = Terms {
-            subprotocol: agreed.subprotocol,
-            #[cfg(feature = "deflate")]
-            deflate: agreed.deflate,
-        };
-        let incoming = Incoming::frames(role, &config, &terms);
-        Self::new(role, Phase::Open, incoming, random, terms, config, now)
+        let incoming = Incoming::frames(Reader::new(role, &config));
+        let subprotocol = agreed.subprotocol.map(|name| Box::new(name.into_boxed_str()));
+        #[cfg_attr(not(feature = "deflate"), expect(unused_mut, reason = "only compression changes it"))]
+        let mut connection = Self::new(role, Phase::Open, incoming, random, subprotocol, config, now);
+        #[cfg(feature = "deflate")]
+        if let Some(agreed) = agreed.deflate {
+            connection.compress(agreed);
+        }
+        connection
     }
 
     /// The request that waits for its answer, on a server; `None` if there is none.

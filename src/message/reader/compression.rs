@@ -11,10 +11,9 @@ use crate::{
 };
 
 impl Reader {
-    /// The same reader, for a peer that may compress like this.
-    pub(crate) const fn with_compression(mut self, peer: Direction) -> Self {
+    /// Reads compressed messages too, from a peer that may compress like this.
+    pub(crate) const fn expect_compressed(&mut self, peer: Direction) {
         (self.peer, self.defined) = (Some(peer), RSV1);
-        self
     }
 
     /// Whether a compressed message may give a chunk without more input.
