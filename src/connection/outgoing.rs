@@ -14,7 +14,7 @@ use crate::{
         encode::{EncodedHeader, max_encoded_len},
         mask,
     },
-    message::{Message, SharedMessage, SharedMessages},
+    message::{SharedMessage, SharedMessages},
     output::{Output, OutputBuffer},
     random::Random,
     spare::Spare,
@@ -120,16 +120,6 @@ impl Outgoing {
     /// Queues a message.
     pub(super) fn message(&mut self, kind: Kind, payload: &[u8]) {
         self.frame(true, kind.opcode(), payload);
-    }
-
-    /// Queues a message.
-    #[cfg(feature = "deflate")]
-    pub(super) fn whole_message(&mut self, message: Message<'_>) {
-        let kind = Kind::of(&message);
-        match message.into_bytes() {
-            Cow::Borrowed(bytes) => self.message(kind, bytes),
-            Cow::Owned(bytes) => self.owned_message(kind, bytes),
-        }
     }
 
     /// Queues a message. A large one is not copied.

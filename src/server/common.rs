@@ -8,10 +8,17 @@ pub(super) struct Common {
     pub(super) server: ServerId,
     pub(super) rooms: Rooms,
     pub(super) timers: Timers,
+    /// The number of closures that were called in the middle of the call that is under way.
+    pub(super) nested_calls: u16,
 }
 
 impl Common {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { server: ServerId::next(), rooms: Rooms::new(limits.max_room_backlog), timers: Timers::default() }
+        Self {
+            server: ServerId::next(),
+            rooms: Rooms::new(limits.max_room_backlog),
+            timers: Timers::default(),
+            nested_calls: 0,
+        }
     }
 }

@@ -180,6 +180,7 @@ impl SessionCore {
         common: &'l mut Common,
         now: Instant,
     ) -> (View<'l>, Option<&'l mut (dyn Handler + 'static)>) {
+        common.nested_calls = 0;
         let id = SessionId::new(common.server, self.id);
         let view = View {
             connection: &mut self.connection,

@@ -11,7 +11,7 @@ use crate::{
         engines::Engines,
     },
     frame::OpCode,
-    message::SharedMessage,
+    message::{Message, SharedMessage},
     spare::Spare,
 };
 use std::borrow::Cow;
@@ -20,6 +20,15 @@ impl Outgoing {
     /// Has each message go by the general path, since it may be compressed.
     pub(in crate::connection) const fn leave_fast_path(&mut self) {
         self.has_fast_path = false;
+    }
+
+    /// Queues a message as it is.
+    pub(in crate::connection) fn whole_message(&mut self, message: Message<'_>) {
+        let kind = Kind::of(&message);
+        match message.into_bytes() {
+            Cow::Borrowed(bytes) => self.message(kind, bytes),
+            Cow::Owned(bytes) => self.owned_message(kind, bytes),
+        }
     }
 
     /// Queues a message compressed, if that makes it shorter. Returns whether it did.

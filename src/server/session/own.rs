@@ -15,6 +15,9 @@ use crate::SendError;
 /// The most closures of a session in the middle of each other. Beyond it their place among the commands is lost.
 const MAX_DEPTH: u8 = 16;
 
+/// The most closures in the middle of one call. Without it, closures that cause two each would be called 2^16 times.
+const MAX_NESTED_CALLS: u16 = 64;
+
 impl Session<'_> {
     /// Executes the commands for this session that this call of your code has sent by a handle.
     ///
@@ -39,7 +42,7 @@ impl Session<'_> {
                     Ok(())
                 }
                 // A closure that sends itself a closure for ever must end in the loop, not here.
-                Command::With(..) if self.view.depth == MAX_DEPTH => {
+                Command::With(..) if self.has_nested_enough() => {
                     self.handle.put_back_own(command);
                     return Ok(());
                 }
@@ -69,8 +72,13 @@ impl Session<'_> {
         Ok(())
     }
 
+    fn has_nested_enough(&self) -> bool {
+        self.view.depth == MAX_DEPTH || self.view.common.nested_calls == MAX_NESTED_CALLS
+    }
+
     fn call(&mut self, id: SessionId, act: DropCaught<Act>) {
         let Some(act) = act.into_inner() else { return };
+        self.view.common.nested_calls += 1;
         let begun = self.handle.begin_call();
         let (address, view) = (self.view.address, self.view.nested());
         if caught(format_args!("{id} {address}: a command"), || act(view, self.handle)).is_none() {

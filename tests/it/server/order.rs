@@ -8,7 +8,13 @@ use statesocket::{
     Config, Disconnect, Message, SendError, SharedMessage,
     server::{Handler, Session, SessionId, Unsent},
 };
-use std::{cell::RefCell, panic::resume_unwind, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    panic::resume_unwind,
+    rc::Rc,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 /// What the handlers of a server share.
 type Members = Rc<RefCell<Vec<SessionId>>>;
@@ -178,6 +184,27 @@ fn s4_commands_that_cause_commands_for_ever_keep_nobody_waiting() {
         turns();
         assert_eq!(other.receive_text(), "hello");
     }
+    served.drop_server();
+}
+
+/// Each closure causes two more and takes them at once, so a bound for the depth alone admits 2^16 of them.
+#[test]
+fn s4_closures_that_cause_more_of_them_are_bounded() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    fn again(session: &mut Session<'_>) {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        for _ in 0..2 {
+            // The server may be stopping.
+            let _ = session.handle().with_session(session.id(), again);
+        }
+        session.pause_reading();
+    }
+    let served = serve(|_, session, _| again(session));
+    let mut client = served.open();
+    say(&mut client, &["chain"]);
+    served.server().turn(Some(Duration::ZERO)).expect("the loop does not fail");
+    // Some 1,050 commands, each with 64 closures in its middle; without a bound a turn takes minutes.
+    assert!(CALLS.load(Ordering::Relaxed) < 100_000, "{CALLS:?}");
     served.drop_server();
 }
 
