@@ -22,25 +22,45 @@ pub(crate) enum Fault {
 /// Reads the payload of a message, with the four bytes that its sender has removed. `before` is the text that it may
 /// refer to. After a final block the next begins at a byte. A payload may end with a final block, or be empty.
 pub(crate) fn walk_message(payload: &[u8], before: &[u8]) -> Result<Walk, Fault> {
-    let whole = [payload, &[0x00, 0x00, 0xFF, 0xFF]].concat();
-    let mut reader = Bits { bytes: &whole, at: 0 };
+    let (walk, result) = walk_as_far_as_it_goes(payload, before, usize::MAX, true);
+    result.map(|()| walk)
+}
+
+/// The same for the first bytes of a payload, or for all if they are `whole`, with the text before a fault. Behind a
+/// final block nothing refers to more than the last `window` bytes.
+pub(crate) fn walk_as_far_as_it_goes(
+    payload: &[u8],
+    before: &[u8],
+    window: usize,
+    whole: bool,
+) -> (Walk, Result<(), Fault>) {
+    let tail: &[u8] = if whole { &[0x00, 0x00, 0xFF, 0xFF] } else { &[] };
+    let bytes = [payload, tail].concat();
+    let mut reader = Bits { bytes: &bytes, at: 0 };
     let mut walk = Walk { text: before.to_vec(), ..Walk::default() };
-    while reader.at < 8 * payload.len() {
-        let is_final = read_block(&mut reader, &mut walk)?;
+    let result = read_blocks(&mut reader, 8 * payload.len(), &mut walk, window, whole);
+    walk.text.drain(..before.len());
+    (walk, result)
+}
+
+fn read_blocks(bits: &mut Bits<'_>, end: usize, walk: &mut Walk, window: usize, whole: bool) -> Result<(), Fault> {
+    let mut first = 0;
+    while bits.at < end {
+        let is_final = read_block(bits, walk, first)?;
         if is_final {
-            reader.align();
+            bits.align();
+            first = walk.text.len().saturating_sub(window);
         }
-        if is_final && reader.at > 8 * payload.len() {
+        if is_final && bits.at > end {
             return Err(Fault::Corrupt);
         }
     }
     // A block of the payload may end with the tail. If none does, the tail is none.
-    let has_end = payload.is_empty() || walk.blocks.last().is_some_and(|(_, is_final)| *is_final);
-    if !has_end && reader.at < 8 * whole.len() {
+    let has_end = end == 0 || walk.blocks.last().is_some_and(|(_, is_final)| *is_final);
+    if whole && !has_end && bits.at < 8 * bits.bytes.len() {
         return Err(Fault::Corrupt);
     }
-    walk.text.drain(..before.len());
-    Ok(walk)
+    Ok(())
 }
 
 struct Bits<'a> {
@@ -97,6 +117,10 @@ impl Code {
                 return Ok(self.symbols[(index + code - first) as usize]);
             }
             index += count;
+            // Of an incomplete code, the only other bit has been read.
+            if index as usize == self.symbols.len() {
+                break;
+            }
             first = (first + count) << 1;
             code <<= 1;
         }
@@ -104,8 +128,8 @@ impl Code {
     }
 }
 
-/// Whether the block is the final one.
-fn read_block(bits: &mut Bits<'_>, walk: &mut Walk) -> Result<bool, Fault> {
+/// Whether the block is the final one. It refers to no text before `first`.
+fn read_block(bits: &mut Bits<'_>, walk: &mut Walk, first: usize) -> Result<bool, Fault> {
     let is_final = bits.take(1)? == 1;
     let kind = bits.take(2)?;
     match kind {
@@ -122,11 +146,11 @@ fn read_block(bits: &mut Bits<'_>, walk: &mut Walk) -> Result<bool, Fault> {
         1 => {
             let lens: Vec<u32> =
                 [(8, 144), (9, 112), (7, 24), (8, 8)].iter().flat_map(|(len, n)| vec![*len; *n]).collect();
-            read_text(bits, walk, &Code::new(&lens, false)?, &Code::new(&[5; 32], false)?)?;
+            read_text(bits, walk, first, &Code::new(&lens, false)?, &Code::new(&[5; 32], false)?)?;
         }
         2 => {
             let (literals, distances) = read_codes(bits)?;
-            read_text(bits, walk, &literals, &distances)?;
+            read_text(bits, walk, first, &literals, &distances)?;
         }
         _ => return Err(Fault::Corrupt),
     }
@@ -145,11 +169,19 @@ fn read_codes(bits: &mut Bits<'_>) -> Result<(Code, Code), Fault> {
     for at in &ORDER[..used] {
         lens[*at] = bits.take(3)?;
     }
+    if lens == [0; 19] {
+        // zlib notices that no code can be read behind the last of them.
+        (0..literals + distances).try_for_each(|_| bits.take(1).map(drop))?;
+        return Err(Fault::Corrupt);
+    }
     let code = Code::new(&lens, false)?;
     let mut lens = Vec::new();
     while lens.len() < literals + distances {
         let (len, times) = match code.read(bits)? as u32 {
-            16 => (*lens.last().ok_or(Fault::Corrupt)?, 3 + bits.take(2)?),
+            16 => {
+                let times = 3 + bits.take(2)?;
+                (*lens.last().ok_or(Fault::Corrupt)?, times)
+            }
             17 => (0, 3 + bits.take(3)?),
             18 => (0, 11 + bits.take(7)?),
             len => (len, 1),
@@ -162,7 +194,13 @@ fn read_codes(bits: &mut Bits<'_>) -> Result<(Code, Code), Fault> {
     Ok((Code::new(&lens[..literals], true)?, Code::new(&lens[literals..], true)?))
 }
 
-fn read_text(bits: &mut Bits<'_>, walk: &mut Walk, literals: &Code, distances: &Code) -> Result<(), Fault> {
+fn read_text(
+    bits: &mut Bits<'_>,
+    walk: &mut Walk,
+    first: usize,
+    literals: &Code,
+    distances: &Code,
+) -> Result<(), Fault> {
     loop {
         let len = match literals.read(bits)? {
             literal @ 0..256 => {
@@ -186,7 +224,7 @@ fn read_text(bits: &mut Bits<'_>, walk: &mut Walk, literals: &Code, distances: &
             }
             _ => return Err(Fault::Corrupt),
         };
-        if distance > walk.text.len() {
+        if distance > walk.text.len() - first {
             return Err(Fault::Corrupt);
         }
         walk.farthest = walk.farthest.max(distance);
