@@ -20,6 +20,12 @@ impl Utf8Stream {
         self.len == 0
     }
 
+    /// The bytes of a code point that is not complete.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn len(self) -> usize {
+        self.len as usize
+    }
+
     /// Takes the next piece. Returns the code point that the piece completes, and the text behind it. Keeps the first
     /// bytes of a code point at the end of the piece.
     pub(crate) fn push<'a>(&mut self, mut piece: &'a [u8]) -> Result<(Option<char>, &'a str), InvalidUtf8> {

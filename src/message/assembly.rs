@@ -19,6 +19,8 @@ pub(super) struct Growth<'s> {
     pub(super) announced: u64,
     /// The bytes already read after this part; `None` in the last frame.
     pub(super) behind: Option<usize>,
+    /// The most bytes of a message.
+    pub(super) limit: u64,
     /// Recycled memory.
     pub(super) spare: Option<&'s mut Spare>,
 }
@@ -32,7 +34,8 @@ impl Growth<'_> {
     }
 
     /// The number of bytes to reserve for `len` more bytes behind `held`, and a recycled block of at least that size if
-    /// there is one. Until the announced size is trusted, the memory doubles.
+    /// there is one. Until the announced size is trusted, the memory doubles, up to the limit. So it does if that size
+    /// counts compressed bytes, and there are more.
     fn reserve(self, held: usize, len: usize, capacity: usize) -> (usize, Option<Vec<u8>>) {
         let needed = held + len;
         if needed <= capacity {
@@ -40,13 +43,14 @@ impl Growth<'_> {
         }
         let doubled = 2 * needed;
         let most = needed.saturating_mul(TRUSTED_MULTIPLE);
-        let trusted = usize::try_from(self.announced).ok().filter(|announced| *announced <= most);
+        let announced = usize::try_from(self.announced).ok();
+        let trusted = announced.filter(|announced| (needed..=most).contains(announced));
         let whole = match self.behind {
             None => trusted.unwrap_or(doubled),
             // The bytes behind may belong to further frames of this message.
             Some(behind) => (needed + behind).clamp(doubled, most).max(trusted.unwrap_or_default()),
         };
-        let whole = whole.max(needed);
+        let whole = whole.min(usize::try_from(self.limit).unwrap_or(usize::MAX)).max(needed);
         (whole - held, self.spare.and_then(|spare| spare.take(whole, most)))
     }
 }
@@ -58,6 +62,15 @@ impl Assembly {
 
     pub(super) const fn binary() -> Self {
         Self::Binary(ReadBuffer::EMPTY)
+    }
+
+    /// The bytes of payload that have come.
+    #[cfg(feature = "deflate")]
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Text { held, utf8 } => held.len() + utf8.len(),
+            Self::Binary(held) => held.len(),
+        }
     }
 
     /// The memory for the payload, in bytes.

@@ -91,11 +91,14 @@ impl Compressed {
         loop {
             let step = self.receiving.step(engines, &mut payload, due, config.max_message_bytes);
             let step = step.map_err(|error| into_error(error, message, config))?;
-            let growth = Growth { announced: message.size, behind: None, spare: Some(spare) };
+            let held = message.assembly.len();
+            let mut growth =
+                Growth { announced: message.size, behind: None, limit: config.max_message_bytes, spare: Some(spare) };
             match step {
                 Step::Piece(piece) => message.assembly.push(piece, growth)?,
                 Step::NeedsInput => return Ok(None),
                 Step::End(piece) => {
+                    growth.announced = (held + piece.len()) as u64;
                     let message = message.assembly.finish(piece, growth)?;
                     return Item::Message(message).try_into_owned().map(Some);
                 }

@@ -268,14 +268,14 @@ impl Reader {
         &mut self,
         part: Part<'b>,
         behind: usize,
-        #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only compression needs it"))]
         config: &Config,
         spare: Option<&mut Spare>,
     ) -> Result<Option<Item<'b>>, ProtocolError> {
         let payload = part.payload;
         let message = self.message.as_mut().expect("the header of a data frame has begun a message or belongs to one");
         let is_last = part.is_final && part.ends_frame;
-        let growth = Growth { announced: message.size, behind: (!part.is_final).then_some(behind), spare };
+        let behind = (!part.is_final).then_some(behind);
+        let growth = Growth { announced: message.size, behind, limit: config.max_message_bytes, spare };
         let item = match message.handling {
             Handling::HandOn => {
                 let data = message.assembly.pass_on(payload, is_last, message.size)?;

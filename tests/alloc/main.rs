@@ -3,6 +3,8 @@
 //! This is a test binary of its own because of its counting allocator. That one counts per thread, so the tests may run
 //! in parallel.
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod drained;
 #[cfg(feature = "server")]
 mod server;
