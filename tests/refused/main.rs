@@ -3,6 +3,8 @@
 //! This is a test binary of its own because of its allocator, which refuses memory to all threads. So the tests take
 //! turns. Memory that is not reserved in a way that can fail ends the process, and with it all tests.
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod handshake;
 mod messages;
 mod output;
