@@ -88,7 +88,7 @@ pub use tally::Tally;
 
 use crate::Config;
 use accept::Acceptor;
-use budget::late_reads;
+use budget::{MAX_DUE_PER_TURN, late_reads};
 use descriptors::Allowance;
 use handle::Command;
 use life::Life;
@@ -279,7 +279,7 @@ impl Server {
                 self.relieve(now);
             }
         }
-        for key in self.sessions.take_due(now) {
+        for key in self.sessions.take_due(now, MAX_DUE_PER_TURN) {
             self.drive(key, now);
             self.limit_published(now);
         }

@@ -1,4 +1,4 @@
-//! How often the sessions read per turn.
+//! How much the sessions do per turn.
 
 /// The most reads of one session per turn, so that a peer that sends much does not keep the others waiting.
 pub(super) const READS_PER_TURN: usize = 4;
@@ -8,6 +8,11 @@ pub(super) const LATE_READS: usize = 60;
 
 /// The most turns for which a deadline waits until everything has been read that may have come before it.
 pub(super) const MAX_LATE_TURNS: u8 = 64;
+
+/// The most sessions that get a turn because a deadline has come, per turn of the server: as many as a wait of the
+/// system reports. Thousands of clients that came together have their deadlines together, and the others must not wait
+/// for all of them.
+pub(super) const MAX_DUE_PER_TURN: usize = 1024;
 
 /// The further reads of all sessions whose deadlines have come, in one turn of a server with `ready` ready sessions. So
 /// peers that send much at their deadlines double the length of a turn at most, or add the late reads of one session.

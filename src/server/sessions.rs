@@ -253,11 +253,14 @@ impl Sessions {
         self.deadlines.next()
     }
 
-    /// The keys whose deadlines have come. A session may have postponed its deadline; its turn finds out. The turn also
-    /// reads and writes: one wait returns at most 1,024 events, so these sockets may be ready without a report.
-    pub(super) fn take_due(&mut self, now: Instant) -> Vec<usize> {
+    /// The keys whose deadlines have come, at most `max`, the earliest first. The others stay due, for the next turn. A
+    /// session may have postponed its deadline; its turn finds out. The turn also reads and writes: one wait returns at
+    /// most 1,024 events, so these sockets may be ready without a report.
+    pub(super) fn take_due(&mut self, now: Instant, max: usize) -> Vec<usize> {
         let mut due = Vec::new();
-        while let Some(key) = self.deadlines.due(now) {
+        while due.len() < max
+            && let Some(key) = self.deadlines.due(now)
+        {
             let entry = self.entries.get_mut(key).expect("a deadline is removed with its session");
             entry.socket.assume_ready();
             self.deadlines.remove(key, &mut entry.deadline);

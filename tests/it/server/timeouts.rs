@@ -8,7 +8,7 @@ use crate::support::{
 use statesocket::{
     CauseKind, Config, Disconnect, Message, Timer,
     handshake::{Accept, Request},
-    server::{Handler, Session},
+    server::{Handler, Limits, Session},
     testing::TestServer,
 };
 use std::{cell::RefCell, rc::Rc, time::Duration};
@@ -183,4 +183,80 @@ fn s21_a_timeout_of_a_server_is_answered_with_a_date() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         assert_eq!(answer.matches("\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\n").count(), 1, "{answer}");
     }
+}
+
+/// The most sessions whose deadlines the server handles per turn.
+const DUE_PER_TURN: usize = 1024;
+
+/// A server with room for a crowd.
+fn roomy(config: Config) -> TestServer {
+    let mut server = server(config);
+    server.set_limits(Limits::default().with(|limits| {
+        limits.max_connections_per_address = limits.max_connections;
+        limits.max_handshakes = limits.max_connections;
+    }));
+    server
+}
+
+/// One turn, which may wait for `max_wait`.
+#[track_caller]
+fn turn(server: &mut TestServer, max_wait: Option<Duration>) {
+    server.turn(max_wait).expect("there is a deadline");
+}
+
+#[test]
+fn s10_the_deadlines_of_a_crowd_take_several_turns_and_hold_nobody_up() {
+    let mut server = roomy(config(Timer::Opening));
+    let mut neighbour = Guest::open(&mut server);
+    // The server forgets a deadline when its time comes.
+    server.advance(TIMEOUT);
+    let mut left = 2 * DUE_PER_TURN + 7;
+    let _silent: Vec<_> = (0..left).map(|_| Guest::dial(&mut server, "/ws")).collect();
+    server.settle();
+    let due = server.now() + TIMEOUT;
+    for ended in [DUE_PER_TURN, DUE_PER_TURN, 7] {
+        turn(&mut server, None);
+        left -= ended;
+        assert_eq!((server.now(), server.connections()), (due, left + 1), "the first turn waits, and no other one");
+        if left + ended < 2 * DUE_PER_TURN {
+            // It came after the turn before, and did not wait for the deadlines that were left then.
+            assert_eq!(neighbour.receive_text(), "Hello", "{left} sessions are still due");
+        }
+        neighbour.send_text("Hello").expect("the client is open");
+    }
+}
+
+#[test]
+fn s10_no_deadline_of_a_crowd_starves() {
+    /// A header, and the number of the Ping.
+    const PING_BYTES: usize = 2 + 4;
+    const CROWD: usize = 2 * DUE_PER_TURN + 7;
+    let mut server = roomy(config(Timer::Ping).with(|config| {
+        config.ping_interval = Some(TIMEOUT);
+        config.pong_timeout = None;
+    }));
+    let mut members: Vec<_> = (0..CROWD).map(|_| Guest::ask(&mut server)).collect();
+    server.settle();
+    members.iter_mut().for_each(|member| member.stop_reading());
+    let (mut pinged, mut received) = (0, 0);
+    for more in [DUE_PER_TURN, DUE_PER_TURN, 7] {
+        turn(&mut server, None);
+        pinged += more;
+        // Those that have their Ping have their next deadline after all others.
+        for member in &mut members {
+            received += member.receive_raw().len();
+        }
+        assert_eq!(received, pinged * PING_BYTES);
+    }
+    let next = server.now() + TIMEOUT;
+    turn(&mut server, None);
+    assert_eq!(server.now(), next, "each has one Ping");
+}
+
+#[test]
+fn s10_a_server_settles_once_no_deadline_is_due() {
+    let mut server = roomy(config(Timer::Opening));
+    let crowd: Vec<_> = (0..3 * DUE_PER_TURN).map(|_| Guest::dial(&mut server, "/ws")).collect();
+    server.settle();
+    assert_ends_in_time(&mut server, crowd.len());
 }
