@@ -1,4 +1,4 @@
-// Headless Chromium drives the page of the echo example; started by run.
+// Headless Chromium drives the page of the echo example, whose server compresses in the second run; started by run.
 // Prints a line "ok - ..." or "not ok - ..." for each check and leaves screenshots in $PEERS_HOME.
 
 import assert from "node:assert/strict";
@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const { CHROMIUM, ECHO_ADDRESS, ECHO_LOG, ECHO_PID, PEERS_HOME } = process.env;
+const { CHROMIUM, ECHO_ADDRESS, ECHO_LOG, ECHO_PID, PEER, PEERS_HOME } = process.env;
 const { chromium } = createRequire(`${PEERS_HOME}/browser/`)("playwright-core");
 
 const LIMIT = 20_000; // milliseconds for one check, however slow the machine
@@ -57,6 +57,31 @@ check("the page connects, and shows both states as they change", async () => {
     "client Connected, application Connecting",
     "client Connected, application Connected",
   ]);
+});
+
+check("the extensions of a WebSocket, and long messages", async () => {
+  const [extensions, same] = await page.evaluate(async (url) => {
+    const ws = new WebSocket(url);
+    ws.binaryType = "arraybuffer";
+    await new Promise((resolve) => (ws.onopen = resolve));
+    const echo = (message) => new Promise((resolve) => {
+      ws.onmessage = ({ data }) => resolve(data);
+      ws.send(message);
+    });
+    const same = [];
+    for (let n = 0; n < 20; n++) {
+      const text = `${n} ` + "{\"user\": 7, \"text\": \"héllo\"}, ".repeat(n * n * 100);
+      same.push((await echo(text)) === text);
+      const bytes = new Uint8Array(await echo(new Uint8Array(n * 3000).map((_, at) => at * at)));
+      same.push(bytes.length === n * 3000 && bytes.every((byte, at) => byte === ((at * at) & 255)));
+    }
+    ws.close();
+    return [ws.extensions, same];
+  }, `ws://${ECHO_ADDRESS}/echo`);
+  const isCompressed = PEER.endsWith("-deflate");
+  assert.equal(extensions, isCompressed ? "permessage-deflate; client_max_window_bits=12" : "");
+  assert.ok(same.length === 40 && same.every(Boolean), "an echo differs");
+  if (isCompressed) await logged(/permessage-deflate: client 12 bits, server 15 bits/);
 });
 
 check("text round trip", async () => {
@@ -193,9 +218,9 @@ try {
   for (const [name, run] of checks) {
     try {
       await run();
-      console.log(`ok - browser: ${name}`);
+      console.log(`ok - ${PEER}: ${name}`);
     } catch (error) {
-      console.log(`not ok - browser: ${name}: ${String(error.message).replace(/\s+/g, " ").slice(0, 300)}`);
+      console.log(`not ok - ${PEER}: ${name}: ${String(error.message).replace(/\s+/g, " ").slice(0, 300)}`);
     }
   }
 } finally {

@@ -14,30 +14,16 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from checks import LIMIT, check, equal, run
+
 ADDRESS = os.environ["ECHO_ADDRESS"]
 URL = "ws://" + ADDRESS
-LIMIT = 20  # seconds for one check, however slow the machine
 MIB = 1 << 20
 TEXT_MIB = "aé€😀xyzuvw" * 65536
 BYTES_MIB = bytes(range(256)) * 4096
 
 # what the client example says on its standard error
 LOG = open(os.path.join(os.environ["PEERS_HOME"], "client-python.log"), "wb")
-
-CHECKS = []
-
-
-def check(name):
-    def add(fun):
-        CHECKS.append((name, fun))
-        return fun
-
-    return add
-
-
-def equal(actual, expected, what="value"):
-    if actual != expected:
-        raise AssertionError("%s is %.200r, not %.200r" % (what, actual, expected))
 
 
 def client(path, **options):
@@ -400,14 +386,4 @@ async def _():
         equal(ws.protocol.close_rcvd_then_sent, True, "server began")
 
 
-async def main():
-    for name, fun in CHECKS:
-        try:
-            await asyncio.wait_for(fun(), LIMIT)
-            print("ok - python: " + name, flush=True)
-        except Exception as error:
-            what = " ".join(str(error).split())
-            print("not ok - python: %s: %s %s" % (name, type(error).__name__, what), flush=True)
-
-
-asyncio.run(main())
+asyncio.run(run("python"))
