@@ -275,7 +275,7 @@ def run_case(tool, seed, number, counts):
             rng.choice([end.send, end.receive])(counts)
             if rng.random() < 0.05:
                 end.send_bad(counts)
-        except AssertionError as error:
+        except (AssertionError, IndexError, zlib.error) as error:
             raise AssertionError("%s\n  opened by: %s\n  answer: %s" % (error, end.opening, end.answer)) from error
 
 
