@@ -47,6 +47,10 @@ struct Args {
     /// at once.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     grace: u64,
+    /// Compress messages to and from clients that offer it, as browsers do (permessage-deflate, RFC 7692). It needs a
+    /// build with the feature `deflate`.
+    #[arg(long)]
+    deflate: bool,
 }
 
 fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
@@ -79,7 +83,7 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         log::warn!("cannot raise the limit of open files: {error}");
     }
-    let mut server = Server::bind(&args.listen, Config::default())
+    let mut server = Server::bind(&args.listen, config(args.deflate)?)
         .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
 
     let subprotocols: Arc<[String]> = args.subprotocols.into();
@@ -96,6 +100,17 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     server.run()?;
     log::info!("{}", server.tally());
     Ok(())
+}
+
+/// The default configuration, with compression if that is wanted.
+#[cfg(feature = "deflate")]
+fn config(deflate: bool) -> Result<Config, &'static str> {
+    Ok(Config::default().with(|config| config.deflate = deflate.then(statesocket::Deflate::default)))
+}
+
+#[cfg(not(feature = "deflate"))]
+fn config(deflate: bool) -> Result<Config, &'static str> {
+    if deflate { Err("--deflate needs a build with `--features deflate`") } else { Ok(Config::default()) }
 }
 
 /// The first signal stops gracefully, the second at once.

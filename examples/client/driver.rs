@@ -144,7 +144,10 @@ impl<'a> Driver<'a> {
             match event {
                 Event::Message(Message::Text(text)) => writeln!(out, "{}", shown(&text, is_terminal))?,
                 Event::Message(Message::Binary(bytes)) => writeln!(out, "{} bytes: {bytes:02x?}", bytes.len())?,
-                Event::Accepted(_) => self.reconnect.opened(Instant::now()),
+                Event::Accepted(_) => {
+                    self.reconnect.opened(Instant::now());
+                    self.report_compression();
+                }
                 Event::Rejected(response) => {
                     self.reconnect.rejected(&response);
                     report_rejection(&response);
@@ -159,4 +162,15 @@ impl<'a> Driver<'a> {
         }
         out.flush()
     }
+
+    /// Says what is agreed on for compression.
+    #[cfg(feature = "deflate")]
+    fn report_compression(&self) {
+        if let Some(agreed) = self.connection.deflate().filter(|_| self.args.verbose) {
+            eprintln!("permessage-deflate: {agreed}");
+        }
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    const fn report_compression(&self) {}
 }

@@ -60,7 +60,11 @@ struct Args {
     /// The longest delay before an attempt in milliseconds, unless the server asks for a longer one.
     #[arg(long, value_name = "MS", requires = "reconnect")]
     reconnect_delay_max: Option<u64>,
-    /// Print each transition of both states on standard error.
+    /// Offer to compress messages in both directions (permessage-deflate, RFC 7692). It needs a build with the feature
+    /// `deflate`.
+    #[arg(long)]
+    deflate: bool,
+    /// Print each transition of both states on standard error, and what is agreed on for compression.
     #[arg(long)]
     verbose: bool,
 }
@@ -105,14 +109,15 @@ fn exit_code(end: &End, args: &Args) -> ExitCode {
 
 fn run(args: &Args) -> Result<End, Box<dyn Error>> {
     let connect = request(args)?;
+    let config = Arc::new(config(args.deflate)?);
     let mut input = Input::new()?;
     let mut reconnect = Reconnect::new(policy(args));
     loop {
-        let (config, began) = (Arc::new(Config::default()), Instant::now());
+        let began = Instant::now();
         let end = match open::open(&connect, input.registry(), config.opening_timeout) {
             Ok(stream) => {
                 // The opening timeout covers the connecting, too.
-                let connection = Connection::client(&connect, config, began);
+                let connection = Connection::client(&connect, Arc::clone(&config), began);
                 Ok(Driver::new(connection, stream, args, &mut input, &mut reconnect).run()?)
             }
             Err(error) => Err(format!("cannot connect to {} port {}: {error}", connect.host(), connect.port())),
@@ -131,6 +136,17 @@ fn run(args: &Args) -> Result<End, Box<dyn Error>> {
             return Ok(end?);
         }
     }
+}
+
+/// The default configuration, with compression if that is wanted.
+#[cfg(feature = "deflate")]
+fn config(deflate: bool) -> Result<Config, &'static str> {
+    Ok(Config::default().with(|config| config.deflate = deflate.then(statesocket::Deflate::default)))
+}
+
+#[cfg(not(feature = "deflate"))]
+fn config(deflate: bool) -> Result<Config, &'static str> {
+    if deflate { Err("--deflate needs a build with `--features deflate`") } else { Ok(Config::default()) }
 }
 
 fn request(args: &Args) -> Result<Connect, Box<dyn Error>> {

@@ -2,7 +2,7 @@
 
 use super::options::{MAX_BITS, MIN_BITS, Window};
 use crate::role::Role;
-use std::num::NonZeroU8;
+use std::{fmt, num::NonZeroU8};
 
 /// What both ends of a connection have agreed on for permessage-deflate: the same value at both ends.
 ///
@@ -62,6 +62,14 @@ impl AgreedDeflate {
     }
 }
 
+/// The window of each sender, and whether it compresses each message by itself, such as `client 12 bits, server 15 bits
+/// without context takeover`.
+impl fmt::Display for AgreedDeflate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client {}, server {}", self.client, self.server)
+    }
+}
+
 /// What one end may do when it sends. The low half has the bits of its window, so it is never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Direction(NonZeroU8);
@@ -104,6 +112,13 @@ impl Direction {
     }
 }
 
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let takeover = if self.has_takeover() { "" } else { " without context takeover" };
+        write!(f, "{} bits{takeover}", self.bits())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +133,13 @@ mod tests {
                 assert_eq!(agreed.history(sender).bits(), has_takeover.then_some(bits));
             }
         }
+    }
+
+    #[test]
+    fn an_agreement_is_shown_with_windows_and_takeovers() {
+        let shown = |client, server| AgreedDeflate::new(client, server).to_string();
+        let [plain, alone] = [Direction::new(12, true), Direction::new(9, false)];
+        assert_eq!(shown(plain, alone), "client 12 bits, server 9 bits without context takeover");
+        assert_eq!(shown(alone, plain), "client 9 bits without context takeover, server 12 bits");
     }
 }

@@ -104,13 +104,18 @@ impl<'l> Session<'l> {
     }
 
     /// Accepts the request that waits for an answer, and opens the session. If the client has offered subprotocols and
-    /// none is chosen, a debug line in the log says so. See [`Connection::accept`].
+    /// none is chosen, a debug line in the log says so; another one tells what is agreed on for compression. See
+    /// [`Connection::accept`].
     ///
     /// # Errors
     /// Those of [`Connection::accept`].
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
         let offer = self.offer_to_log();
         self.after_own().accept(accept)?;
+        #[cfg(feature = "deflate")]
+        if let Some(agreed) = self.deflate() {
+            log::debug!(target: LOG, "{} {}: permessage-deflate: {agreed}", self.id(), self.address());
+        }
         if let Some(offer) = offer
             && self.subprotocol().is_none()
         {

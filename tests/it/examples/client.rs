@@ -91,6 +91,30 @@ fn a_server_that_vanishes_is_status_1() {
 }
 
 #[test]
+#[cfg(feature = "deflate")]
+fn deflate_is_offered_if_asked_for_and_verbose_shows_what_is_agreed_on() {
+    for (options, is_agreed) in [(&["--deflate"][..], true), (&[], false)] {
+        let server = EchoServer::start(options);
+        for (args, is_offered) in [(&["--verbose", "--deflate"][..], true), (&["--verbose"], false)] {
+            let url = server.url("/echo");
+            let text = "so much".repeat(100) + "\n";
+            let (status, stdout, stderr) = run(&[&[url.as_str()], args].concat(), &text);
+            assert_eq!(status, Some(0), "{stderr:?}");
+            let agreed = "permessage-deflate: client 12 bits, server 15 bits".to_owned();
+            assert_eq!(stderr.contains(&agreed), is_agreed && is_offered, "{stderr:?}");
+            assert_eq!(stdout, [text.trim_end()]);
+        }
+    }
+}
+
+#[test]
+#[cfg(not(feature = "deflate"))]
+fn deflate_needs_the_feature() {
+    let (status, _, stderr) = run(&["ws://127.0.0.1:1/", "--deflate"], "");
+    assert!(status == Some(2) && stderr[0].contains("--features deflate"), "{stderr:?}");
+}
+
+#[test]
 fn a_rejection_is_status_2() {
     let server = EchoServer::start(&[]);
     let (status, _, stderr) = run(&[&server.url("/nowhere")], "");

@@ -110,6 +110,39 @@ fn s13_a_page_is_one_line_in_the_log_and_no_disconnect() {
 }
 
 #[test]
+#[cfg(feature = "deflate")]
+fn deflate_is_agreed_on_if_it_is_offered_and_shown_in_the_log() {
+    let server = EchoServer::start(&["--deflate", "--log", "debug"]);
+    for (offer, answer, shown) in [
+        (
+            "permessage-deflate; client_max_window_bits",
+            Some("client_max_window_bits=12"),
+            "client 12 bits, server 15 bits",
+        ),
+        ("permessage-deflate", Some("client_no_context_takeover"), "client 15 bits without context takeover"),
+        ("", None, ""),
+    ] {
+        let mut client = RawClient::dial(server.address);
+        client.write(&request_head("/ws", &[("Sec-WebSocket-Extensions", offer)]));
+        let head = client.head().to_ascii_lowercase();
+        let answer = answer.map(|params| format!("sec-websocket-extensions: permessage-deflate; {params}\r\n"));
+        assert_eq!(head.contains("sec-websocket-extensions"), answer.is_some(), "{head}");
+        if let Some(answer) = answer {
+            assert!(head.contains(&answer), "{head}");
+            let line = server.process.stderr.find("permessage-deflate: ");
+            assert!(line.contains(shown), "{line}");
+        }
+    }
+}
+
+#[test]
+#[cfg(not(feature = "deflate"))]
+fn deflate_needs_the_feature() {
+    let line = complaint(&["--listen", "127.0.0.1:0", "--deflate"]);
+    assert!(line.contains("--features deflate"), "{line}");
+}
+
+#[test]
 fn a_busy_port_is_one_line() {
     let busy = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = busy.local_addr().expect("a bound socket").to_string();

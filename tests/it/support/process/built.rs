@@ -19,9 +19,10 @@ const EXAMPLES: &[&str] = &[
 ];
 
 /// The features of this build. With any other set, `default` included, cargo would build everything again.
-const FEATURES: [(&str, bool); 4] = [
+const FEATURES: [(&str, bool); 5] = [
     ("default", cfg!(feature = "default")),
     ("_internals", cfg!(feature = "_internals")),
+    ("deflate", cfg!(feature = "deflate")),
     ("serde", cfg!(feature = "serde")),
     ("server", cfg!(feature = "server")),
 ];
