@@ -72,8 +72,11 @@ pub(super) struct Queue<C> {
 }
 
 struct Waiting<C> {
-    /// The commands of the loop's thread.
-    own: VecDeque<C>,
+    /// The commands of the loop's thread. The place of one that was taken before its turn is empty: to close the gap
+    /// would move the others.
+    own: VecDeque<Option<C>>,
+    /// How many places of `own` are empty.
+    empty_places: usize,
     /// Those of them that wait for the next turn. All are older than `own`.
     deferred: VecDeque<C>,
     /// How many of them [`take_own_part`](Queue::take_own_part) passes over.
@@ -93,6 +96,7 @@ impl<C> Queue<C> {
             waker,
             waiting: Mutex::new(Waiting {
                 own: VecDeque::new(),
+                empty_places: 0,
                 deferred: VecDeque::new(),
                 passed: 0,
                 foreign: VecDeque::new(),
@@ -116,7 +120,7 @@ impl<C> Queue<C> {
             if waiting.is_closed {
                 return Err(HandleError::Stopped);
             }
-            waiting.own.push_back(command);
+            waiting.own.push_back(Some(command));
             self.has_own.store(true, Ordering::Relaxed);
             return Ok(());
         }
@@ -146,7 +150,7 @@ impl<C> Queue<C> {
     /// How many commands wait.
     pub(super) fn len(&self) -> usize {
         let waiting = self.lock();
-        waiting.own.len() + waiting.deferred.len() + waiting.foreign.len()
+        waiting.own_len() + waiting.deferred.len() + waiting.foreign.len()
     }
 
     pub(super) fn set_max_bytes(&self, max_bytes: usize) {
@@ -160,7 +164,7 @@ impl<C> Queue<C> {
     }
 
     pub(super) fn own_len(&self) -> usize {
-        self.lock().own.len()
+        self.lock().own_len()
     }
 
     /// The next command of the loop's thread.
@@ -169,9 +173,16 @@ impl<C> Queue<C> {
             return None;
         }
         let mut waiting = self.lock();
-        let command = waiting.own.pop_front();
         waiting.passed = 0;
-        if waiting.own.is_empty() {
+        let command = loop {
+            match waiting.own.pop_front() {
+                Some(None) => waiting.empty_places -= 1,
+                Some(command) => break command,
+                None => break None,
+            }
+        };
+        if waiting.own_len() == 0 {
+            waiting.forget_places();
             waiting.own.shrink_to(KEPT_PLACES);
             self.has_own.store(false, Ordering::Relaxed);
         }
@@ -199,17 +210,18 @@ impl<C> Queue<C> {
     /// are passed over the next time.
     pub(super) fn take_own_part(&self, mut part_of: impl FnMut(&mut C) -> Part<C>) -> Option<C> {
         let mut waiting = self.lock();
-        while let Some(command) = {
-            let passed = waiting.passed;
-            waiting.own.get_mut(passed)
-        } {
-            match part_of(command) {
-                Part::Nothing => waiting.passed += 1,
+        let Waiting { own, passed, empty_places, .. } = &mut *waiting;
+        while let Some(place) = own.get_mut(*passed) {
+            match place.as_mut().map_or(Part::Nothing, &mut part_of) {
+                Part::Nothing => *passed += 1,
                 Part::Some(part) => return Some(part),
                 Part::All => {
-                    let passed = waiting.passed;
-                    let command = waiting.own.remove(passed);
-                    self.has_own.store(!waiting.own.is_empty(), Ordering::Relaxed);
+                    let command = place.take();
+                    *empty_places += 1;
+                    if waiting.own_len() == 0 {
+                        waiting.forget_places();
+                        self.has_own.store(false, Ordering::Relaxed);
+                    }
                     return command;
                 }
             }
@@ -220,7 +232,7 @@ impl<C> Queue<C> {
     /// Puts a command of the loop's thread before all others.
     pub(super) fn put_back_own(&self, command: C) {
         let mut waiting = self.lock();
-        waiting.own.push_front(command);
+        waiting.own.push_front(Some(command));
         waiting.passed = 0;
         self.has_own.store(true, Ordering::Relaxed);
     }
@@ -231,9 +243,9 @@ impl<C> Queue<C> {
             return;
         }
         let mut waiting = self.lock();
-        let Waiting { own, deferred, passed, .. } = &mut *waiting;
-        deferred.append(own);
-        *passed = 0;
+        let Waiting { own, deferred, .. } = &mut *waiting;
+        deferred.extend(own.drain(..).flatten());
+        waiting.forget_places();
         self.has_own.store(false, Ordering::Relaxed);
         // The next turn comes without a wake-up.
         self.is_woken.store(true, Ordering::Release);
@@ -241,7 +253,7 @@ impl<C> Queue<C> {
 
     /// Whether commands of the loop's thread wait for the next turn. No later one may overtake them.
     pub(super) fn has_deferred(&self) -> bool {
-        !self.lock().deferred.is_empty()
+        self.has_foreign() && !self.lock().deferred.is_empty()
     }
 
     /// Whether commands of other threads, or deferred ones, wait.
@@ -258,10 +270,10 @@ impl<C> Queue<C> {
         let mut waiting = self.lock();
         self.is_woken.store(false, Ordering::Release);
         waiting.foreign_bytes = 0;
-        let mut own = mem::take(&mut waiting.deferred);
-        own.append(&mut waiting.own);
+        let Waiting { own, deferred, .. } = &mut *waiting;
+        *own = deferred.drain(..).chain(own.drain(..).flatten()).map(Some).collect();
         self.has_own.store(!own.is_empty(), Ordering::Relaxed);
-        (waiting.own, waiting.passed) = (own, 0);
+        (waiting.empty_places, waiting.passed) = (0, 0);
         let taken = mem::take(&mut waiting.foreign);
         drop(waiting);
         self.room.notify_all();
@@ -273,6 +285,7 @@ impl<C> Queue<C> {
         let mut waiting = self.lock();
         waiting.is_closed = true;
         let own = (mem::take(&mut waiting.own), mem::take(&mut waiting.deferred));
+        waiting.forget_places();
         let dropped = (own, mem::take(&mut waiting.foreign));
         self.has_own.store(false, Ordering::Relaxed);
         drop(waiting);
@@ -291,6 +304,17 @@ impl<C> Queue<C> {
 }
 
 impl<C> Waiting<C> {
+    /// How many commands of the loop's thread wait for this turn.
+    fn own_len(&self) -> usize {
+        self.own.len() - self.empty_places
+    }
+
+    /// Forgets the empty places. No command has a place.
+    fn forget_places(&mut self) {
+        self.own.clear();
+        (self.empty_places, self.passed) = (0, 0);
+    }
+
     /// Whether `bytes` more may wait. A larger command may wait alone. A closed queue makes nobody wait.
     fn has_room_for(&self, bytes: usize) -> bool {
         self.foreign_bytes == 0 || self.foreign_bytes.saturating_add(bytes) <= self.max_bytes || self.is_closed

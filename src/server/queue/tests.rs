@@ -94,3 +94,44 @@ fn s4_a_closed_queue_keeps_no_deferred_command() {
     queue.close();
     assert_eq!((queue.len(), queue.has_deferred()), (0, false));
 }
+
+#[test]
+fn s15_a_command_taken_before_its_turn_leaves_the_order_of_the_others() {
+    let (queue, _) = queue(0);
+    let push = |command| queue.push(command, 0, WhenNoRoom::Fail).expect("the queue is open");
+    let take = |wanted| queue.take_own_part(|command| if *command == wanted { Part::All } else { Part::Nothing });
+    [1, 2, 3, 2, 4].into_iter().for_each(push);
+    assert_eq!([(); 3].map(|()| take(2)), [Some(2), Some(2), None]);
+    assert_eq!((queue.own_len(), queue.len(), queue.has_own()), (3, 3, true));
+    push(2);
+    assert_eq!(take(2), Some(2), "the others have been passed over");
+    assert_eq!([(); 3].map(|()| queue.pop_own()), [1, 3, 4].map(Some));
+    assert_eq!((queue.has_own(), queue.len(), queue.pop_own()), (false, 0, None));
+
+    // The last one is taken out of the middle.
+    [5, 6].into_iter().for_each(push);
+    assert_eq!((take(6), queue.pop_own(), queue.has_own()), (Some(6), Some(5), false));
+    push(7);
+    assert_eq!((take(7), queue.has_own(), queue.pop_own()), (Some(7), false, None));
+    [1, 2, 3].into_iter().for_each(push);
+    assert_eq!((take(2), queue.len()), (Some(2), 2));
+    queue.defer_own();
+    assert_eq!((queue.own_len(), queue.len(), queue.has_deferred()), (0, 2, true));
+    [4, 2, 5].into_iter().for_each(push);
+    assert_eq!(take(2), Some(2));
+    assert_eq!((taken(&queue), queue.own_len()), (vec![], 4));
+    assert_eq!(std::iter::from_fn(|| queue.pop_own()).collect::<Vec<_>>(), [1, 3, 4, 5]);
+}
+
+/// To move the other commands at each take would copy 300 GB.
+#[test]
+fn s15_taking_commands_out_of_many_is_linear() {
+    const COUNT: usize = 100_000;
+    let queue: Queue<[usize; 32]> = Queue::new(Box::new(Wakes::default()), 0);
+    for number in 0..COUNT {
+        queue.push([number; 32], 0, WhenNoRoom::Fail).expect("the queue is open");
+    }
+    let odd = |command: &mut [usize; 32]| if command[0] % 2 == 1 { Part::All } else { Part::Nothing };
+    assert_eq!(std::iter::from_fn(|| queue.take_own_part(odd)).count(), COUNT / 2);
+    assert_eq!(std::iter::from_fn(|| queue.pop_own()).count(), COUNT / 2);
+}
