@@ -52,7 +52,14 @@ type EachFn = Box<dyn FnMut(View<'_>, &Handle) + Send>;
 /// [`ask`](Self::ask) is told.
 ///
 /// The commands of a handler come in the order in which it sends them, by a handle or by its [`Session`]: all are done
-/// before the next event of that session.
+/// before the next event of that session. Commands that commands cause come after those that wait; of these, a turn
+/// executes some thousand per event, and the next turn goes on.
+///
+/// A command may call your code: a closure, [`on_event`](super::Handler::on_event), or
+/// [`on_unsent`](super::Handler::on_unsent). What that call sends by its own [`Session`] comes at the place of the
+/// command: before the commands that wait behind it, and after what the call itself has sent the session by a handle.
+/// Whatever else it sends by a handle, or publishes, comes behind the commands that wait.
+/// [`notify`](Self::notify) makes its call after the call of your code that has sent it, which keeps the handler busy.
 ///
 /// While the loop is busy, commands of other threads wait. Beyond [`Limits::max_command_bytes`] a method fails with
 /// [`HandleError::Full`]; those of a [`blocking`](Self::blocking) handle wait instead.
@@ -201,6 +208,11 @@ impl Handle {
     /// Whether your code has sent the loop commands from its own thread that it has not begun with.
     pub(super) fn has_own(&self) -> bool {
         self.queue.has_own()
+    }
+
+    /// Whether commands of the loop's thread wait, for this turn or the next.
+    pub(super) fn has_waiting_own(&self) -> bool {
+        self.queue.has_own() || self.queue.has_deferred()
     }
 
     /// Whether this is the thread of the loop.

@@ -37,8 +37,9 @@ impl Handle {
 
     /// Stops the server gracefully. The loop answers the requests in the backlog with 503, closes the listener, and
     /// closes every open session with `code`, usually 1001 (going away) or 1012 (service restart). It ends when all
-    /// sessions have ended, and aborts those that are left after `grace`. [`shutdown_with`](Self::shutdown_with) can
-    /// give a reason, and have the sessions closed one after another.
+    /// sessions have ended, and aborts those that are left after `grace`, which counts from now. A second call replaces
+    /// the grace of the first, by a shorter or a longer one. [`shutdown_with`](Self::shutdown_with) can give a reason,
+    /// and have the sessions closed one after another.
     ///
     /// # Errors
     /// Those of [`shutdown_with`](Self::shutdown_with).

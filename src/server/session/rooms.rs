@@ -71,6 +71,9 @@ impl Session<'_> {
     /// Publishes a message to all members of a room, of whom the session may be one. Returns how many they are. A
     /// member that has closed gets nothing. Where the message cannot be queued,
     /// [`on_unsent`](super::super::Handler::on_unsent) decides.
+    ///
+    /// While commands of a [`Handle`](super::super::Handle) wait, the message comes after them. Then it reaches those
+    /// who are members after these commands; the number is that of the members now.
     pub fn publish(&mut self, room: &str, message: &SharedMessage) -> usize {
         self.publish_except(room, message, None)
     }
@@ -83,10 +86,10 @@ impl Session<'_> {
 
     fn publish_except(&mut self, room: &str, message: &SharedMessage, except: Option<SessionId>) -> usize {
         let except_local = except.map(SessionId::local);
-        if !self.handle.has_own() {
+        if !self.handle.has_waiting_own() {
             return self.view.common.rooms.publish(room, message, except_local);
         }
-        // It must not overtake the commands that this call has sent other members. The loop is running.
+        // It must not overtake the commands that your code has sent other members before. The loop is running.
         let _ = self.handle.command(Command::Publish { room: room.to_owned(), message: message.clone(), except });
         let is_excepted = except_local.is_some_and(|id| self.view.common.rooms.is_member(id, room));
         self.view.common.rooms.count(room) - usize::from(is_excepted)

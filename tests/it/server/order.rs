@@ -9,6 +9,7 @@ use statesocket::{
     server::{Handler, Session, SessionId, Unsent},
 };
 use std::{
+    any::Any,
     cell::RefCell,
     panic::resume_unwind,
     rc::Rc,
@@ -18,6 +19,9 @@ use std::{
 
 /// What the handlers of a server share.
 type Members = Rc<RefCell<Vec<SessionId>>>;
+
+/// A message that may be lost. A handler that loses it ends the fragmented message that is in its way.
+const LOST: &str = "may be lost";
 
 /// Calls a function with each message.
 struct Scripted {
@@ -36,11 +40,22 @@ impl Handler for Scripted {
         }
     }
 
-    fn on_unsent(&mut self, _: &mut Session<'_>, message: Message<'_>) -> Unsent {
+    fn on_event(&mut self, session: &mut Session<'_>, event: Box<dyn Any + Send>) {
+        let text = event.downcast::<&str>().expect("the tests send these");
+        session.handle().send_text(session.id(), format!("{text}, by the handle")).expect("the server is running");
+        session.send_text(&text).expect("the session is open");
+    }
+
+    fn on_unsent(&mut self, session: &mut Session<'_>, message: Message<'_>) -> Unsent {
+        if message.as_text() == Some(LOST) {
+            session.continue_text("lost", true).expect("it is in the way");
+            return Unsent::Drop;
+        }
         if message.len() > 5 << 20 { Unsent::Drop } else { Unsent::Close }
     }
 
     fn on_disconnect(&mut self, session: &mut Session<'_>, _: &Disconnect) {
+        session.publish("left", &SharedMessage::text("left"));
         let _ = session.handle().broadcast(self.members.borrow().clone(), SharedMessage::text("gone"));
     }
 }
@@ -271,4 +286,74 @@ fn s4_the_panic_of_a_closure_in_a_call_is_not_that_of_the_handler() {
     assert_eq!(client.frame(), Raw::close(1011, ""));
     client.send(Raw::close(1011, ""));
     texts(&mut watcher, &["gone"]);
+}
+
+#[test]
+fn s15_what_a_command_causes_comes_at_its_place() {
+    let served = serve(|_, session, _| {
+        let (id, handle) = (session.id(), session.handle().clone());
+        let send = |text: &str| handle.send_text(id, text).expect("the server is running");
+        handle.notify(id, "event").expect("the server is running");
+        send("1");
+        let begin = |session: &mut Session<'_>| session.begin_text("begun, and ").expect("the session is open");
+        handle.with_session(id, begin).expect("the server is running");
+        send(LOST);
+        send("2");
+        let each = |session: &mut Session<'_>| {
+            session.handle().send_text(session.id(), "each, by the handle").expect("the server is running");
+            session.send_text("each").expect("the session is open");
+        };
+        handle.for_each(each).expect("the server is running");
+        send("3");
+    });
+    let mut client = served.open();
+    say(&mut client, &["go"]);
+    texts(&mut client, &["event, by the handle", "event", "1"]);
+    let [begun, lost] = [(); 2].map(|()| String::from_utf8(client.frame().payload).expect("text"));
+    assert_eq!(begun + &lost, "begun, and lost");
+    texts(&mut client, &["2", "each, by the handle", "each", "3"]);
+}
+
+#[test]
+fn s15_a_message_is_published_to_the_members_of_its_place() {
+    let served = serve(|members, session, text| {
+        let (other, handle) = (members.borrow()[0], session.handle().clone());
+        if text == "join" {
+            handle.with_session(other, |other| _ = other.join("room")).expect("the server is running");
+        } else {
+            handle.with_session(other, |other| _ = other.leave("room")).expect("the server is running");
+        }
+        let members = session.members("room");
+        assert_eq!(session.publish("room", &SharedMessage::text(text)), members);
+        handle.send_text(other, format!("after {text}")).expect("the server is running");
+    });
+    let mut other = enter(&served);
+    let mut client = served.open();
+    say(&mut client, &["join", "leave", "join"]);
+    texts(&mut other, &["join", "after join", "after leave", "join", "after join"]);
+}
+
+/// The loop does so many commands in several turns. The end of the session comes before they are done.
+#[test]
+fn s15_no_published_message_overtakes_commands_that_wait_for_the_next_turn() {
+    let served = serve(|members, session, text| match text {
+        "watch" => _ = session.join("left").expect("the session is open"),
+        _ => {
+            let watcher = members.borrow()[0];
+            let many = move |session: &mut Session<'_>| {
+                for number in 0..3000 {
+                    session.handle().send_text(session.id(), number.to_string()).expect("the server is running");
+                }
+            };
+            session.handle().with_session(watcher, many).expect("the server is running");
+            session.abort();
+        }
+    });
+    let mut watcher = enter(&served);
+    say(&mut watcher, &["watch"]);
+    let mut client = served.open();
+    say(&mut client, &["many"]);
+    (0..3000).for_each(|number| texts(&mut watcher, &[&number.to_string()]));
+    // Both are sent by the handler at its end.
+    texts(&mut watcher, &["left", "gone"]);
 }
