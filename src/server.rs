@@ -28,6 +28,7 @@ mod commands;
 mod common;
 mod deadlines;
 mod descriptors;
+mod drive;
 mod each;
 mod farewell;
 mod handle;
@@ -95,10 +96,8 @@ use life::Life;
 use logging::Warnings;
 use mio::Token;
 use queue::Queue;
-use session_core::turn::Turn;
-use sessions::{Sessions, TurnEnd};
+use sessions::Sessions;
 use shared::Shared;
-use socket::Socket;
 use std::{
     io,
     net::{SocketAddr, TcpListener, ToSocketAddrs},
@@ -326,57 +325,6 @@ impl Server {
         let (deadline, timer) = (self.sessions.next_deadline(), self.shared.common.timers.next());
         let (step, look) = (self.life.next_step(), self.sessions.next_look());
         [deadline, timer, accept, step, look].into_iter().flatten().min()
-    }
-
-    /// Gives a session its turn.
-    fn drive(&mut self, key: usize, now: Instant) {
-        self.take_turn(key, now, |turn, may_be_due| turn.run(may_be_due));
-    }
-
-    /// Delivers the messages of rooms before the end of the turn, if they are many.
-    fn limit_published(&mut self, now: Instant) {
-        if self.shared.common.rooms.is_full() {
-            self.deliver_published(now);
-        }
-    }
-
-    /// Calls the handlers whose timers have come. What their clients have sent in time is handed out before.
-    fn call_timers(&mut self, now: Instant) {
-        for (id, token) in self.shared.common.timers.due(now) {
-            if let Some(key) = self.sessions.find(id) {
-                self.sessions.assume_ready(key);
-                self.take_turn(key, now, |turn, _| turn.timer(token));
-                self.limit_published(now);
-            }
-        }
-    }
-
-    /// Calls `act` with a turn of the session `key`, and removes the session if it has ended.
-    fn take_turn(&mut self, key: usize, now: Instant, act: impl FnOnce(Turn<'_, Socket>, bool)) {
-        let Some(entry) = self.sessions.get_mut(key) else { return };
-        let may_be_due = entry.may_be_due(now);
-        act(entry.turn(&mut self.shared, self.life.intake(), now), may_be_due);
-        if self.commands.has_own() && self.shared.may_interrupt {
-            self.resume(key, now);
-        }
-        let mut end = self.sessions.finish_turn(key, now);
-        if end == TurnEnd::BeganToWait && self.sessions.waiting() > self.shared.limits.max_waiting_requests {
-            let Some(entry) = self.sessions.get_mut(key) else { return };
-            entry.turn(&mut self.shared, self.life.intake(), now).refuse_waiting();
-            end = self.sessions.finish_turn(key, now);
-        }
-        if end == TurnEnd::SessionEnded {
-            if let Some(acceptor) = self.life.acceptor_mut() {
-                acceptor.end_pause();
-            }
-            if self.sessions.is_empty() {
-                self.shared.release_memory();
-            }
-        }
-        // The drop of a handler may have sent commands, for which the next session would stop.
-        if self.commands.has_own() && self.shared.may_interrupt {
-            self.execute_own_commands(now);
-        }
     }
 }
 

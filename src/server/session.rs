@@ -2,19 +2,16 @@
 
 mod ask;
 mod own;
+mod request;
 mod rooms;
 mod timers;
 
 pub use ask::{Answer, AskError};
 pub use rooms::JoinError;
 
-use super::{handle::Handle, logging::LOG, params::Params, refusal::Refusal, session_id::SessionId, view::View};
-use crate::{
-    AcceptError, CloseCode, CloseError, Config, Connection, Message, PingError, RejectError, SendError, SetConfigError,
-    SharedMessage,
-    handshake::{Accept, Response},
-};
-use std::{net::SocketAddr, ops::Deref, sync::Arc};
+use super::{handle::Handle, params::Params, session_id::SessionId, view::View};
+use crate::{CloseCode, CloseError, Connection, Message, PingError, SendError, SharedMessage};
+use std::{net::SocketAddr, ops::Deref};
 
 /// A session: our end of one connection of a [`Server`](super::Server), lent to its [`Handler`](super::Handler) or to a
 /// closure of [`Handle::with_session`].
@@ -81,78 +78,6 @@ impl<'l> Session<'l> {
     #[must_use]
     pub fn has_room(&self) -> bool {
         !self.view.connection.is_output_high()
-    }
-
-    /// Answers the waiting request, usually one of plain HTTP, with 426 and `Upgrade: websocket`. Does nothing if no
-    /// request waits.
-    pub fn require_upgrade(&mut self) {
-        // The only error is that no request waits.
-        let _ = self.reject(Refusal::OnlyWebSocket.response());
-    }
-
-    /// Replaces the configuration while a request waits, for a choice that depends on more than the route, such as the
-    /// user. A configuration without a [`date`](Config::date) is copied, and the copy gets that of the server. See
-    /// [`Connection::set_config`].
-    ///
-    /// # Errors
-    /// Those of [`Connection::set_config`].
-    pub fn set_config(&mut self, mut config: Arc<Config>) -> Result<(), SetConfigError> {
-        if config.date.is_none() {
-            Arc::make_mut(&mut config).date = self.view.connection.config().date;
-        }
-        self.after_own().set_config(config)
-    }
-
-    /// Accepts the request that waits for an answer, and opens the session. If the client has offered subprotocols and
-    /// none is chosen, a debug line in the log says so; another one tells what is agreed on for compression. See
-    /// [`Connection::accept`].
-    ///
-    /// # Errors
-    /// Those of [`Connection::accept`].
-    pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
-        let offer = self.offer_to_log();
-        self.after_own().accept(accept)?;
-        #[cfg(feature = "deflate")]
-        if let Some(agreed) = self.deflate() {
-            log::debug!(target: LOG, "{} {}: permessage-deflate: {agreed}", self.id(), self.address());
-        }
-        if let Some(offer) = offer
-            && self.subprotocol().is_none()
-        {
-            let (id, address) = (self.id(), self.address());
-            log::debug!(
-                target: LOG,
-                "{id} {address}: accepted without a subprotocol, though the client offered {offer}: a browser \
-                fails this connection"
-            );
-        }
-        Ok(())
-    }
-
-    /// Answers the request that waits with `response` instead of opening the session. See [`Connection::reject`].
-    ///
-    /// # Errors
-    /// Those of [`Connection::reject`].
-    pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
-        let (id, address, status) = (self.id(), self.address(), response.status);
-        let path = self.view.connection.request().map(|request| request.path().to_owned()).unwrap_or_default();
-        self.after_own().reject(response)?;
-        log::info!(target: LOG, "{id} {address}: the request for {path} is answered with {status} by its handler");
-        Ok(())
-    }
-
-    /// Answers the request of plain HTTP that waits, which is one line in the log. See [`Connection::respond`], and
-    /// [`Server::route_with`](super::Server::route_with) for the routes that get plain requests.
-    ///
-    /// # Errors
-    /// Those of [`Connection::respond`].
-    pub fn respond(&mut self, response: Response) -> Result<(), RejectError> {
-        let (id, address, status) = (self.id(), self.address(), response.status);
-        let request = self.view.connection.request();
-        let what = request.map(|request| format!("{} {}", request.method(), request.path())).unwrap_or_default();
-        self.after_own().respond(response)?;
-        log::info!(target: LOG, "{id} {address}: {what} is answered with {status}");
-        Ok(())
     }
 
     /// Sends a message. A message below 8 KiB is queued. A longer one is offered to the socket at once, behind the
@@ -346,14 +271,6 @@ impl<'l> Session<'l> {
             self.execute_own()?;
         }
         Ok(self.view.connection)
-    }
-
-    /// The subprotocols that the client has offered, if there are any and a debug line is logged. They are tokens, so
-    /// they contain no control characters.
-    fn offer_to_log(&self) -> Option<String> {
-        let offered = self.request()?.subprotocols();
-        let is_logged = !offered.is_empty() && log::log_enabled!(target: LOG, log::Level::Debug);
-        is_logged.then(|| offered.join(", "))
     }
 }
 
