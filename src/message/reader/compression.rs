@@ -55,7 +55,7 @@ impl Reader {
 
     fn after_inflating(&mut self, item: Option<&Item<'_>>) {
         if matches!(item, Some(Item::Message(_) | Item::Chunk { is_last: true, .. })) {
-            self.message = None;
+            (self.message, self.is_mid_message) = (None, false);
             self.compressed.take_if(|compressed| compressed.is_idle());
         }
     }
