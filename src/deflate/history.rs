@@ -1,10 +1,12 @@
 //! The last plain text of one direction.
 
-use std::collections::{TryReserveError, VecDeque};
+use std::{
+    collections::{TryReserveError, VecDeque},
+    fmt,
+};
 
 /// The last bytes of the plain text of one direction: what a message may refer back to. It holds as many bytes as have
 /// passed, at most those of the window, and its memory is the next power of two.
-#[derive(Debug)]
 pub(crate) struct History {
     bytes: VecDeque<u8>,
     /// The size of the window in bytes: a power of two, or 0, with which nothing is kept.
@@ -59,6 +61,13 @@ impl History {
     /// Forgets everything, and gives back the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes = VecDeque::new();
+    }
+}
+
+/// Without the text, which may be secret.
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History").field("len", &self.len()).field("window", &self.window).finish()
     }
 }
 

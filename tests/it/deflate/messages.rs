@@ -22,3 +22,12 @@ fn messages_come_as_they_were_sent_and_refer_to_earlier_ones() {
     }
     assert!(lens[1] < text.len() && lens[3] < 10, "{lens:?}");
 }
+
+#[test]
+fn the_history_is_not_shown() {
+    let mut server = compressing(Role::Server, "permessage-deflate", |_| {});
+    server.send_text(&"the secret ".repeat(10)).unwrap();
+    server.advance(server.output_len());
+    let secret = format!("{:?}", b"secret");
+    assert!(!format!("{server:?}").contains(secret.trim_matches(['[', ']'])));
+}
