@@ -163,7 +163,7 @@ impl<'a> Driver<'a> {
         out.flush()
     }
 
-    /// Says what is agreed on for compression.
+    /// Reports the agreement on compression.
     #[cfg(feature = "deflate")]
     fn report_compression(&self) {
         if let Some(agreed) = self.connection.deflate().filter(|_| self.args.verbose) {

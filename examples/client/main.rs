@@ -64,7 +64,7 @@ struct Args {
     /// `deflate`.
     #[arg(long)]
     deflate: bool,
-    /// Print each transition of both states on standard error, and what is agreed on for compression.
+    /// Print each transition of both states on standard error, and the agreement on compression.
     #[arg(long)]
     verbose: bool,
 }

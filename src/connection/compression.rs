@@ -10,9 +10,9 @@ use crate::{error::SendError, message::Message};
 /// # C: commands that send, with permessage-deflate
 #[cfg(feature = "deflate")]
 impl Connection {
-    /// Queues a message that is not compressed, whatever was agreed on, and that no later message refers to. Use it for
-    /// secrets, whose text the length of a compressed message tells (see [`Deflate`](crate::Deflate)), and for bytes
-    /// that are compressed already, such as images.
+    /// Queues a message as it is, whatever was agreed on. No later message refers to it. Use it for secrets, which a
+    /// compressed length may give away (see [`Deflate`](crate::Deflate)), and for bytes that are compressed already,
+    /// such as images.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};

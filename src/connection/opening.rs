@@ -50,7 +50,7 @@ impl Agreed {
         self
     }
 
-    /// Sets what is agreed on for permessage-deflate.
+    /// Sets the agreement on permessage-deflate.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub const fn deflate(mut self, deflate: AgreedDeflate) -> Self {

@@ -26,12 +26,12 @@ pub(crate) struct Sending {
     owner: Owner,
 }
 
-/// The longest payload for which a compressor goes on with what it has seen. For a longer one it is reset: it would
-/// search its whole window, which costs more than the history is worth.
+/// A compressor goes on with the text that it has seen for payloads up to this length, in bytes. Before a longer one it
+/// is reset, since a search of its whole window costs more than it saves.
 const MAX_GOING_ON: usize = 4 << 10;
 
-/// Of a longer payload than [`MAX_PIECE`], so much is compressed first. The rest is not if this part does not lose a
-/// sixteenth.
+/// The first part of a payload longer than [`MAX_PIECE`], in bytes. If it does not shrink by a sixteenth, the message
+/// leaves as it is.
 const SAMPLE: usize = 16 << 10;
 
 /// What the result of a flush ends with. The last frame of a message goes without it.
@@ -44,8 +44,8 @@ const MIN_ROOM: usize = 64;
 const MAX_STORED: usize = u16::MAX as usize;
 
 impl Sending {
-    /// `level` is 1 to 9. `window`, 8 to 15, is that of the peer. 2^`history` bytes are kept; `None` is no context
-    /// takeover.
+    /// For a `level` of 1 to 9 and a peer with a `window` of 8 to 15 bits. Keeps 2^`history` bytes, or nothing without
+    /// context takeover.
     pub(crate) fn new(level: u8, window: u8, history: Option<u8>) -> Self {
         // A number for each connection: it may move between loops, which have compressors of their own.
         static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -65,9 +65,8 @@ impl Sending {
         self.history.held_bytes()
     }
 
-    /// Compresses the payload of a whole message, which is to be sent in one frame with RSV1. `None` if it does not
-    /// become shorter, as an empty one does not, or if there is no memory for a compressor: then send it as it is.
-    /// Nothing has changed.
+    /// Compresses the payload of a whole message. Send the result in one frame with RSV1. `None` if it is not shorter,
+    /// or if there is no memory for a compressor. Then nothing has changed, and the message leaves as it is.
     ///
     /// The result is in the memory of `engines`, or its own if it is longer than 64 KiB.
     pub(crate) fn compress<'e>(&mut self, engines: &'e mut Engines, payload: &[u8]) -> Option<Cow<'e, [u8]>> {

@@ -85,7 +85,8 @@ const TAIL: [u8; 6] = [0x00, 0x00, 0xFF, 0xFF, 0x03, 0x00];
 /// The length of what section 7.2.2 appends.
 const MARKER: usize = 4;
 
-/// So many compressed bytes make an inflater worth its memory, unless the message ends before.
+/// Compressed bytes that are held before a message gets an inflater, unless it ends before. A peer that sends fewer and
+/// stops cannot hold the memory of one.
 pub(crate) const MAX_HELD: usize = 4 << 10;
 
 impl Receiving {

@@ -13,9 +13,10 @@ pub(crate) const MAX_BITS: u8 = 15;
 /// message. A message is sent compressed only if that makes it shorter. The limits of [`Config`](crate::Config) on
 /// messages count plain bytes.
 ///
-/// **Secrets.** The length of compressed bytes tells what they contain. If text of an attacker and a secret are in one
-/// history, the attacker finds the secret by trying (the attacks CRIME and BREACH). Leave compression off where text of
-/// strangers is relayed beside secrets, or at least set [`send_history`](Self::send_history) to [`Window::None`].
+/// **Secrets.** If text of an attacker and a secret are in one message or one history, the attacker finds the secret by
+/// trying: a guess that is right makes the message shorter (the attacks CRIME and BREACH). Send secrets with
+/// [`send_uncompressed`](crate::Connection::send_uncompressed). Where strangers' text is relayed beside them, set
+/// [`send_history`](Self::send_history) to [`Window::None`], or leave compression off.
 ///
 /// ```
 /// use statesocket::{Config, Connection, Deflate, Event, Window, handshake::{Accept, Connect}};
@@ -43,17 +44,16 @@ pub(crate) const MAX_BITS: u8 = 15;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Deflate {
-    /// How hard the compressor tries, from 1, the fastest, to 9. 0 counts as 1, and more than 9 as 9. Default 6. Level
-    /// 1 needs a half to a quarter of the CPU, and its messages are a third to a half longer; 2 to 5 save little, and
-    /// 9 gains less than 1 %.
+    /// How hard the compressor tries, from 1, the fastest, to 9. 0 counts as 1, and more than 9 as 9. Default 6. At
+    /// level 1 long messages take several times less CPU, and become about half as long again.
     pub level: u8,
     /// The fewest bytes of a message that is worth compressing; shorter ones leave as they are. An empty message is
-    /// never compressed. Default `None`: 32 bytes if the message may refer to earlier ones, else 256, below which
-    /// nothing is gained.
+    /// never compressed. Default `None`: 32 bytes if the message may refer to earlier ones, else 256, since a short
+    /// message repeats little of itself.
     pub threshold: Option<usize>,
     /// How much of what this end sends is kept, so that later messages may refer to it: the memory of a direction, per
     /// connection. The peer can make it less. With [`Window::None`] each message is compressed by itself, and a short
-    /// one saves little. Default 4 KiB, which saves nearly as much as 32 KiB, at less than half of the CPU.
+    /// one saves little. Default 4 KiB, which saves nearly as much as 32 KiB, and takes less CPU and memory.
     pub send_history: Window,
     /// How much of what a client sends is kept by its server, so that later messages may refer to it: the memory of the
     /// other direction, per connection. It is kept as long as the connection is open. With [`Window::None`] the client

@@ -1,8 +1,8 @@
-//! How this end compresses, and what it keeps for that.
+//! The settings and the state of compression.
 
 use crate::deflate::{Deflate, Direction, Window, compress::Sending, engines::Engines};
 
-/// How this end compresses: what it may, and what it chooses.
+/// The settings by which this end compresses: the agreement, and its own options.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compression {
     pub(crate) local: Direction,
@@ -10,17 +10,18 @@ pub(crate) struct Compression {
 }
 
 impl Compression {
-    /// The text of its messages that this end keeps, to refer to it.
+    /// The sent text that this end keeps, so that later messages can refer to it.
     pub(super) fn history(self) -> Window {
         self.options.sent_history(self.local.history())
     }
 
+    /// Whether compression may pay for `payload`.
     pub(super) fn is_worth(self, payload: &[u8]) -> bool {
         !payload.is_empty() && payload.len() >= self.options.threshold(self.history())
     }
 }
 
-/// What a connection keeps to compress its messages; there is none before the first one.
+/// The state of a connection that compresses its messages. It is made for the first one.
 #[derive(Debug)]
 pub(super) struct Deflater {
     pub(super) sending: Sending,
@@ -28,7 +29,7 @@ pub(super) struct Deflater {
     pub(super) own: Option<Box<Engines>>,
     /// The fragmented message in progress is compressed.
     pub(super) is_mid_message: bool,
-    /// A message has been compressed since the last [`forget_if_unused`](Outgoing::forget_if_unused).
+    /// A message has been compressed since the last `forget_if_unused`.
     pub(super) is_used: bool,
 }
 

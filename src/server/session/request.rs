@@ -33,7 +33,7 @@ impl Session<'_> {
     }
 
     /// Accepts the request that waits for an answer, and opens the session. If the client has offered subprotocols and
-    /// none is chosen, a debug line in the log says so; another one tells what is agreed on for compression. See
+    /// none is chosen, a debug line in the log says so; another one has the agreement on compression. See
     /// [`Connection::accept`](crate::Connection::accept).
     ///
     /// # Errors
