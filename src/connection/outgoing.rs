@@ -65,12 +65,15 @@ impl Outgoing {
         }
     }
 
-    /// Queues the HTTP head that `write` appends.
+    /// Queues the HTTP head that `write` appends, if it does.
     pub(super) fn write_head<T>(&mut self, marks: Marks, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         let before = self.len();
         let result = self.output.write(write);
-        self.output.note_automatic(self.len() - before);
-        self.look_at_growth(marks);
+        // A response that is refused appends nothing.
+        if self.len() > before {
+            self.output.note_automatic(self.len() - before);
+            self.look_at_growth(marks);
+        }
         result
     }
 
