@@ -194,6 +194,11 @@ impl Connection {
         usize::try_from(self.incoming.max_growth(&self.config)).unwrap_or(usize::MAX)
     }
 
+    /// Whether bytes of the peer are held, here or by the driver, which come before everything that follows.
+    pub(super) fn has_held(&self) -> bool {
+        self.phase() == Phase::Open && (self.transport.has_rest() || self.incoming.has_frames())
+    }
+
     /// Whether the driver has bytes that come before everything that follows, such as the end of the stream.
     fn awaits_rest(&self) -> bool {
         let reads_frames = matches!(self.phase(), Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed);
@@ -344,11 +349,14 @@ impl Connection {
             self.clock.part_came();
         }
         self.clock.input_ended(self.incoming.is_mid_message());
-        let peer = self.local_party().peer();
+        let (local, peer) = (self.local_party(), self.local_party().peer());
         let has_peer_gone = self.transport.has_ended() && self.phase().state_of(peer) != State::Disconnected;
         let has_failed = self.transport.has_failed() && self.phase() != Phase::Closed;
         if has_peer_gone || has_failed {
-            self.end_aborted(peer, Cause::TransportLost, None);
+            match self.transport.timed_out() {
+                Some(timer) => self.end_aborted(local, Cause::TimedOut(timer), None),
+                None => self.end_aborted(peer, Cause::TransportLost, None),
+            }
         }
         self.take_disconnect()
     }

@@ -53,6 +53,10 @@ impl Connection {
     ///
     /// When `Opening` expires on a client that has the head of a rejection, the rejection is handed out without the
     /// rest of its body.
+    ///
+    /// `Write` and `Drain` also end what [`held_by`](Self::held_by) names. If `receive` left a rest, hand it in: the
+    /// bytes that came before are handed out, and then the [`Disconnect`](crate::Event::Disconnect), as after
+    /// [`transport_failed`](Self::transport_failed). The peer's Close may be among them, and has the code that matters.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.expired(now) {
             match timer {
@@ -63,6 +67,7 @@ impl Connection {
                 Timer::Idle => self.end_timed_out(CloseCode::GOING_AWAY, "idle", timer),
                 Timer::Message => self.end_timed_out(CloseCode::POLICY_VIOLATION, "message too slow", timer),
                 // A Close would wait behind the bytes that cannot be written.
+                Timer::Write | Timer::Drain if self.has_held() => self.give_up_transport(timer),
                 Timer::Write | Timer::Drain | Timer::Closing if self.can(Action::Abort) => {
                     self.end_aborted(self.local_party(), Cause::TimedOut(timer), None);
                 }
@@ -77,8 +82,9 @@ impl Connection {
     ///
     /// A pause does not stop the handshakes. The peer's part of the opening handshake is read; after a Close by either
     /// end, the rest of the closing handshake is read, and then the end of the stream. Nor does a pause hide the end of
-    /// the transport: after [`receive_eof`](Self::receive_eof) and [`transport_failed`](Self::transport_failed) the
-    /// bytes that came before are handed out, and then the [`Disconnect`](crate::Event::Disconnect).
+    /// the transport: after [`receive_eof`](Self::receive_eof) and [`transport_failed`](Self::transport_failed), and
+    /// once [`Write`](Timer::Write) or [`Drain`](Timer::Drain) has expired, the bytes that came before are handed out,
+    /// and then the [`Disconnect`](crate::Event::Disconnect).
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -204,6 +210,13 @@ impl Connection {
         } else {
             self.end_aborted(self.local_party(), cause, None);
         }
+    }
+
+    /// Drops the queued bytes. The end follows the bytes of the peer that are held: its Close may be among them.
+    #[cold]
+    fn give_up_transport(&mut self, timer: Timer) {
+        self.transport.time_out(timer);
+        self.outgoing.clear();
     }
 
     fn end_timed_out(&mut self, code: CloseCode, reason: &str, timer: Timer) {

@@ -1,5 +1,7 @@
 //! The state of the transport, and the steps that end it.
 
+use crate::timer::Timer;
+
 /// A step that the driver takes with the socket. Each is given out at most once, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -29,6 +31,8 @@ enum Input {
     Ended,
     /// Both directions are dead.
     Failed,
+    /// This timer has given up both directions. The driver still has bytes of the peer.
+    TimedOut(Timer),
 }
 
 /// The steps that remain once both parties are disconnected and the output is empty.
@@ -60,7 +64,12 @@ impl Transport {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.input == Input::Failed
+        matches!(self.input, Input::Failed | Input::TimedOut(_))
+    }
+
+    /// The timer that has given up the transport.
+    pub(super) const fn timed_out(&self) -> Option<Timer> {
+        if let Input::TimedOut(timer) = self.input { Some(timer) } else { None }
     }
 
     /// Whether the driver has bytes of the peer that it must hand in again.
@@ -82,7 +91,16 @@ impl Transport {
 
     /// Records the failure of both directions.
     pub(super) fn fail(&mut self) {
-        self.input = Input::Failed;
+        if !self.has_failed() {
+            self.input = Input::Failed;
+        }
+    }
+
+    /// Records that `timer` gives up both directions.
+    pub(super) fn time_out(&mut self, timer: Timer) {
+        if !self.has_failed() {
+            self.input = Input::TimedOut(timer);
+        }
     }
 
     /// Begins the ending: both parties are disconnected.
@@ -101,7 +119,7 @@ impl Transport {
     pub(super) fn poll(&mut self) -> Option<SocketAction> {
         match (self.ending, self.input) {
             (Ending::Done | Ending::NotYet, _) => None,
-            (Ending::Close, _) | (_, Input::Ended | Input::Failed) => {
+            (Ending::Close, _) | (_, Input::Ended | Input::Failed | Input::TimedOut(_)) => {
                 self.ending = Ending::Done;
                 Some(SocketAction::Close)
             }
@@ -138,11 +156,12 @@ mod tests {
     fn each_ending_and_input_gives_its_steps_in_order() {
         use SocketAction::{Close, ShutdownWrite};
         for ending in ENDINGS {
-            for input in [Input::Open, Input::Ended, Input::Failed] {
+            for input in [Input::Open, Input::Ended, Input::Failed, Input::TimedOut(Timer::Write)] {
                 let expected: &[_] = match (ending, input) {
                     (Ending::NotYet | Ending::Done, _) | (Ending::AwaitEof, Input::Open) => &[],
                     (Ending::Drain, Input::Open) => &[ShutdownWrite],
-                    (Ending::Drain | Ending::AwaitEof, Input::Ended | Input::Failed) | (Ending::Close, _) => &[Close],
+                    (Ending::Drain | Ending::AwaitEof, Input::Ended | Input::Failed | Input::TimedOut(_))
+                    | (Ending::Close, _) => &[Close],
                 };
                 assert_eq!(
                     actions(Transport { input, ending, ..Transport::NEW }),

@@ -68,6 +68,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         self.look_for_the_end();
         if meets_deadline {
             self.session.connection.handle_timeout(self.now);
+            // A timer may have ended a hold. The client's Close may be in the rest.
+            self.deliver_rest();
             self.hand_out_pending();
             self.flush();
         }

@@ -1,7 +1,7 @@
 //! A second model of the two parties, without the table: each is a state, and every call and every event says how it
 //! changes them.
 
-use super::trace::{Call, Step, Trace};
+use super::trace::{Call, Step, Trace, loses_transport};
 use statesocket::{
     CloseReply, Event, Role,
     State::{self, Connected, Connecting, Disconnected},
@@ -37,6 +37,7 @@ pub(crate) fn follow(trace: &Trace) {
         if matches!(step.call, Call::SetConfig(_)) {
             assert_eq!(step.refusal.is_none(), parties.is_asked(), "step {at}: {step:?} of {parties:?}");
         }
+        parties.is_lost |= loses_transport(before, step, after);
         if step.refusal.is_none() {
             // The model has neither clock nor limits. Deadlines end both parties or neither, as does a limit that is
             // already exceeded when it is set.
@@ -98,7 +99,6 @@ impl Parties {
             Call::Reject(_) | Call::Respond(_) | Call::Abort | Call::Finish | Call::Fail(..) => self.end(),
             Call::Close(..) | Call::EnsureClosed(..) | Call::ReplyClose | Call::Shutdown(_) => self.close(),
             Call::HandleTimeout | Call::SetConfig(_) if has_ended => self.end(),
-            Call::TransportFailed => self.is_lost = true,
             // The only event may have been reported before; then the call just ends the parties.
             Call::Receive { .. } | Call::PollEvent if self.is_lost && step.event.is_none() && step.rest == 0 => {
                 self.end()

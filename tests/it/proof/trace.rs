@@ -147,10 +147,12 @@ impl Trace {
 
     /// Whether queued bytes were dropped, as by an abort.
     pub(crate) fn has_lost_output(&self) -> bool {
-        self.iter().any(|(before, step, after)| {
-            let is_gone = !before.output.is_empty() && after.output.is_empty();
-            is_gone && !matches!(step.call, Call::Advance(_))
-        })
+        self.iter().any(|(before, step, after)| loses_output(before, step, after))
+    }
+
+    /// The steps until the transport failed or a timer gave it up. A Ping that is read after that cannot be answered.
+    pub(crate) fn while_writable(&self) -> impl Iterator<Item = (&View, &Step, &View)> {
+        self.iter().take_while(|(before, step, after)| !loses_transport(before, step, after))
     }
 
     /// All bytes that the first `steps` received, from the first frame on.
@@ -202,4 +204,15 @@ impl Trace {
         }
         frames
     }
+}
+
+/// Whether the transport has failed, or a timer of the output has given it up. The end follows the rest then.
+pub(crate) fn loses_transport(before: &View, step: &Step, after: &View) -> bool {
+    let is_given_up = step.call == Call::HandleTimeout && after.phase == Phase::Open;
+    step.call == Call::TransportFailed || (is_given_up && loses_output(before, step, after))
+}
+
+fn loses_output(before: &View, step: &Step, after: &View) -> bool {
+    let is_gone = !before.output.is_empty() && after.output.is_empty();
+    is_gone && !matches!(step.call, Call::Advance(_))
 }

@@ -1,10 +1,13 @@
 //! Timeouts while bytes of the peer are held.
 
 use crate::support::{
-    ROLES, Raw, config, drain, established,
+    ROLES, Raw, config, drain, established, pending, requested_server,
     timers::{SECOND, feed_at, open},
 };
-use statesocket::{Config, Connection, Hold, Role, Timer};
+use statesocket::{
+    Cause, Config, Connection, Disconnect, Event, Hold, Inbox, Phase, Role, SendError, SocketAction, Timer,
+    handshake::Accept,
+};
 use std::{sync::Arc, time::Instant};
 
 /// A configuration with a high-water mark of 1000 bytes, in which only `timer` bounds the output.
@@ -33,6 +36,124 @@ const HELD: [(Timer, Hold); 4] = [
     (Timer::Drain, Hold::Pause),
     (Timer::Drain, Hold::Output),
 ];
+
+/// Hands in `bytes`, which are held, and waits until `timer` has expired. Returns the events of the rest.
+fn expire(connection: &mut Connection, bytes: &[u8], timer: Timer) -> Vec<Event<'static>> {
+    let now = Instant::now();
+    assert_eq!(feed_at(connection, bytes, now), 0, "nothing is handed out");
+    let (deadline, found) = connection.poll_timeout(now).expect("the output has a deadline");
+    assert_eq!(found, timer);
+    connection.handle_timeout(deadline);
+    assert_eq!((connection.held_by(), connection.output_len(), pending(connection)), (None, 0, vec![]));
+    let mut bytes = bytes.to_vec();
+    let mut rest = bytes.as_mut_slice();
+    let events = std::iter::from_fn(|| connection.receive(&mut rest, deadline).map(Event::into_owned)).collect();
+    assert!(rest.is_empty());
+    assert_eq!((connection.poll_socket(), connection.is_finished()), (Some(SocketAction::Close), true));
+    events
+}
+
+fn end<'a>(events: &'a [Event<'static>]) -> &'a Disconnect {
+    let [.., Event::Disconnect(end)] = events else { panic!("no end: {events:?}") };
+    end
+}
+
+#[test]
+fn k9_a_close_that_is_held_when_the_output_times_out_has_the_code() {
+    for role in ROLES {
+        for (timer, hold) in HELD {
+            let frames = [Raw::new(Raw::TEXT, "last words"), Raw::close(4001, "bye"), Raw::new(Raw::TEXT, "ignored")];
+            let bytes: Vec<u8> = frames.into_iter().flat_map(|frame| frame.for_endpoint(role)).collect();
+            let events = expire(&mut held(role, timer, hold), &bytes, timer);
+            let case = format!("{role:?}, {timer:?}, {hold:?}: {events:?}");
+            assert!(matches!(&events[0], Event::Message(message) if message.as_text() == Some("last words")), "{case}");
+            let end = end(&events);
+            assert_eq!((events.len(), u16::from(end.code), end.reason.as_str()), (2, 4001, "bye"), "{case}");
+            assert_eq!((&end.cause, &end.sent, end.is_clean), (&Cause::PeerClosed, &None, false), "{case}");
+        }
+    }
+}
+
+#[test]
+fn k9_what_is_held_is_handed_out_before_a_timeout_is_the_end() {
+    for role in ROLES {
+        for (timer, hold) in HELD {
+            let whole = Raw::new(Raw::TEXT, "last words").for_endpoint(role);
+            for cut in [0, 1] {
+                let events = expire(&mut held(role, timer, hold), &whole[..whole.len() - cut], timer);
+                let case = format!("{role:?}, {timer:?}, {hold:?}, without {cut} bytes: {events:?}");
+                let end = end(&events);
+                assert_eq!((events.len(), u16::from(end.code)), (2 - cut, 1006), "{case}");
+                assert_eq!((&end.cause, &end.initiator), (&Cause::TimedOut(timer), &None), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn k9_a_close_from_before_the_answer_has_the_code_when_the_output_times_out() {
+    for timer in [Timer::Write, Timer::Drain] {
+        let mut server = requested_server(only(timer));
+        let close = Raw::close(4001, "bye").for_endpoint(Role::Server);
+        let now = Instant::now();
+        assert_eq!(feed_at(&mut server, &close, now), 0);
+        server.pause_reading();
+        server.accept(Accept::new()).unwrap();
+        server.send_binary(&[7; 20_000]).unwrap();
+        let (deadline, found) = server.poll_timeout(now).expect("the output has a deadline");
+        assert_eq!((found, pending(&mut server)), (timer, vec![]));
+        server.handle_timeout(deadline);
+        assert_eq!(u16::from(end(&pending(&mut server)).code), 4001, "{timer:?}");
+    }
+}
+
+#[test]
+fn k9_an_inbox_hands_the_rest_in_after_the_timeout() {
+    for role in ROLES {
+        let (mut inbox, now) = (Inbox::new(), Instant::now());
+        let mut connection = held(role, Timer::Write, Hold::Output);
+        let bytes = Raw::close(4001, "bye").for_endpoint(role);
+        inbox.space()[..bytes.len()].copy_from_slice(&bytes);
+        inbox.fill(bytes.len());
+        assert_eq!(inbox.next_event(&mut connection, now), None);
+        connection.handle_timeout(now + 60 * SECOND);
+        assert_eq!(connection.send_text("too late"), Err(SendError::TransportLost));
+        let Some(Event::Disconnect(end)) = inbox.next_event(&mut connection, now + 60 * SECOND) else { panic!() };
+        assert_eq!(u16::from(end.code), 4001, "{role:?}");
+    }
+}
+
+#[test]
+fn k9_without_a_rest_the_timeout_is_the_end_at_once() {
+    for role in ROLES {
+        for (timer, hold) in HELD {
+            let mut connection = held(role, timer, hold);
+            let now = Instant::now();
+            let (deadline, _) = connection.poll_timeout(now).expect("the output has a deadline");
+            connection.handle_timeout(deadline);
+            assert_eq!(connection.phase(), Phase::Closed, "{role:?}, {timer:?}, {hold:?}");
+            assert_eq!(end(&pending(&mut connection)).cause, Cause::TimedOut(timer));
+        }
+    }
+}
+
+/// A driver that fails over the same transport does not change the cause.
+#[test]
+fn k9_a_failure_after_the_timeout_is_still_the_timeout() {
+    for role in ROLES {
+        let mut connection = held(role, Timer::Write, Hold::Output);
+        let now = Instant::now();
+        let mut ping = Raw::new(Raw::PING, "").for_endpoint(role);
+        assert_eq!(feed_at(&mut connection, &ping, now), 0);
+        connection.handle_timeout(now + 60 * SECOND);
+        connection.receive_eof();
+        connection.transport_failed();
+        let mut rest = ping.as_mut_slice();
+        assert!(matches!(connection.receive(&mut rest, now), Some(Event::Ping(_))));
+        let Some(Event::Disconnect(end)) = connection.receive(&mut rest, now) else { panic!() };
+        assert_eq!(end.cause, Cause::TimedOut(Timer::Write), "{role:?}");
+    }
+}
 
 #[test]
 fn k2_held_bytes_are_heard_when_they_come() {

@@ -30,6 +30,28 @@ fn a_close_that_lies_unread_behind_a_failed_write_is_the_end() {
     assert!(scene.pipe.is_closed);
 }
 
+#[test]
+fn k9_a_close_in_the_rest_is_the_end_when_the_output_times_out() {
+    for first in ["pause", "no pause"] {
+        let mut scene = Scene::open(Config::default());
+        scene.pipe.room = 0;
+        scene.next_turn().lend(|view, _| view.connection.send_binary(&[0; 63 << 10]).expect("there is room"));
+        let first = format!("{first}{}", " ".repeat(2 << 10));
+        scene.client.send_text(&first).expect("the client is open");
+        scene.client.send_text("second").expect("the client is open");
+        scene.client.close(4001, "bye").expect("the client is open");
+        scene.client_writes();
+        assert_eq!(scene.take_calls(), [message(&first)], "the rest is held");
+        scene.now += scene.session.connection.config().write_timeout.expect("the default has one");
+        scene.turn();
+        let end = scene.session.connection.disconnected().expect("the session has ended");
+        assert_eq!((u16::from(end.code), scene.pipe.is_closed), (4001, true), "{first}");
+        let end = Call::Disconnect { cause: Cause::PeerClosed, is_clean: false };
+        let second = scene.take_calls();
+        assert_eq!(second, [message("second"), end], "{first}");
+    }
+}
+
 /// A command ends the pause, and its reply cannot be written.
 #[test]
 fn x2_bytes_that_are_read_after_a_failed_write_come_behind_the_rest() {

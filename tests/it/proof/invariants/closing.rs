@@ -1,7 +1,7 @@
 //! The invariants of our Close: its code and reason, and whether it leaves.
 
 use crate::{
-    proof::trace::{Call, Step, Trace, View},
+    proof::trace::{Call, Step, Trace, View, loses_transport},
     support::Raw,
 };
 use statesocket::{Cause, CloseFrame, CloseReply, Event, Party, Phase, Role};
@@ -10,8 +10,8 @@ use statesocket::{Cause, CloseFrame, CloseReply, Event, Party, Phase, Role};
 /// Close on the way out, nor to the answer to one; 1005 stands for it.
 pub(super) fn i_31_a_close_is_sent_as_asked_and_answered_as_received(trace: &Trace) {
     let mut has_failed = false;
-    for (before, step, _) in trace.iter() {
-        has_failed |= step.call == Call::TransportFailed;
+    for (before, step, after) in trace.iter() {
+        has_failed |= loses_transport(before, step, after);
         let Some((code, reason)) = asked(trace, before, step) else { continue };
         let Some(end) = trace.end() else { panic!("I-31: no end after {step:?}") };
         match &end.sent {

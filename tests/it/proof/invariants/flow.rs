@@ -1,11 +1,12 @@
 //! Invariants of flow control.
 
-use crate::proof::trace::{Call, Step, Trace, View};
+use crate::proof::trace::{Call, Step, Trace, View, loses_transport};
 use statesocket::{Event, Hold, Phase, Role, State, Timer};
 
 /// A connection that waits for bytes of the peer must read them.
 pub(super) fn i_27_a_deadline_that_waits_for_the_peer_lets_it_be_heard(trace: &Trace) {
-    for (_, step, after) in trace.iter().take_while(|(_, step, _)| !is_told_of_the_end(step)) {
+    let before_the_end = trace.iter().take_while(|(before, step, after)| !is_told_of_the_end(before, step, after));
+    for (_, step, after) in before_the_end {
         let Call::PollTimeout(Some((_, timer))) = step.call else { continue };
         let waits_for_peer = match timer {
             Timer::Opening | Timer::Pong | Timer::Idle | Timer::Linger => true,
@@ -55,7 +56,7 @@ pub(super) fn i_29_replies_pass_the_mark_by_one_frame(trace: &Trace) {
 
 /// Neither a pause nor a full output hides that the transport has ended or failed.
 pub(super) fn i_30_the_end_of_the_transport_ends_the_peer(trace: &Trace) {
-    let after_the_end = trace.iter().skip_while(|(_, step, _)| !is_told_of_the_end(step));
+    let after_the_end = trace.iter().skip_while(|(before, step, after)| !is_told_of_the_end(before, step, after));
     for (_, step, after) in after_the_end {
         // A full output holds frames that came before the answer; the reader of the trace does not see them.
         let is_all_taken = step.rest == 0 && after.held_by != Some(Hold::Output);
@@ -66,8 +67,8 @@ pub(super) fn i_30_the_end_of_the_transport_ends_the_peer(trace: &Trace) {
     }
 }
 
-fn is_told_of_the_end(step: &Step) -> bool {
-    matches!(step.call, Call::ReceiveEof | Call::TransportFailed)
+fn is_told_of_the_end(before: &View, step: &Step, after: &View) -> bool {
+    step.call == Call::ReceiveEof || loses_transport(before, step, after)
 }
 
 fn peer(trace: &Trace, view: &View) -> State {

@@ -3,7 +3,7 @@
 use crate::{
     proof::{
         reference::{self, Said},
-        trace::{Call, Step, Trace},
+        trace::{Call, Step, Trace, loses_transport},
     },
     support::{Raw, established, feed},
 };
@@ -136,7 +136,7 @@ pub(super) fn i_16_the_socket_is_shut_down_once_and_nothing_written_after(trace:
             _ => {}
         }
     }
-    let after_failure = trace.iter().skip_while(|(_, step, _)| step.call != Call::TransportFailed);
+    let after_failure = trace.iter().skip_while(|(before, step, after)| !loses_transport(before, step, after));
     for (_, step, after) in after_failure {
         assert_eq!(after.queued, 0, "I-16: the output after {step:?} cannot be written");
     }
@@ -150,10 +150,9 @@ pub(super) fn i_16_the_socket_is_shut_down_once_and_nothing_written_after(trace:
 
 /// RFC 6455 section 5.5.3: "A Pong frame sent in response to a Ping frame must have identical "Application data"".
 pub(super) fn i_17_pings_are_answered_in_order(trace: &Trace) {
-    // A Ping that is read after the transport failed cannot be answered.
-    let steps = trace.steps.iter().take_while(|step| step.call != Call::TransportFailed);
-    let pings: Vec<Vec<u8>> = steps
-        .filter_map(|step| match (&step.event, &step.call) {
+    let pings: Vec<Vec<u8>> = trace
+        .while_writable()
+        .filter_map(|(_, step, _)| match (&step.event, &step.call) {
             (Some(Event::Ping(payload)), _) => Some(payload.to_vec()),
             (None, Call::Pong(payload)) if step.refusal.is_none() => Some(payload.clone()),
             _ => None,
@@ -175,7 +174,7 @@ pub(super) fn i_17_pings_are_answered_in_order(trace: &Trace) {
 /// so only for a Ping that comes after sixteen answers since the output was last empty.
 fn sixteen_pongs_may_wait(trace: &Trace) {
     let mut waiting = 0;
-    for (before, step, after) in trace.iter().take_while(|(_, step, _)| step.call != Call::TransportFailed) {
+    for (before, step, after) in trace.while_writable() {
         if before.output.is_empty() {
             waiting = 0;
         }
