@@ -118,7 +118,7 @@ impl Connection {
         let key = data_encoding::BASE64.encode(&random.nonce());
         let incoming = Incoming::response(ResponseReader::new(connect, &key));
         let mut connection = Self::new(Role::Client, Phase::Idle, incoming, Some(random), None, config, now);
-        connection.outgoing.write_head(connection.marks(), |head| connect.encode(&key, &connection.config, head));
+        connection.outgoing.write_head(|head| connect.encode(&key, &connection.config, head));
         connection.transition(Party::Client, Action::Open);
         connection.stamp(now);
         connection

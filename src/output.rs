@@ -249,13 +249,6 @@ impl Output {
         }
     }
 
-    /// Notes that a command queues the next bytes.
-    pub(crate) fn note_command(&mut self) {
-        if let Some(queue) = &mut self.queue {
-            queue.note_command();
-        }
-    }
-
     /// Keeps the queued Pongs: no later one replaces them.
     pub(crate) fn fix_pongs(&mut self) {
         if let Some(queue) = &mut self.queue {

@@ -1,6 +1,6 @@
 //! Opening: the application's answer to a request, and handshakes that were done elsewhere.
 
-use super::{Connection, Incoming, Marks, transport::Ending};
+use super::{Connection, Incoming, transport::Ending};
 #[cfg(feature = "deflate")]
 use crate::deflate::AgreedDeflate;
 use crate::{
@@ -173,9 +173,7 @@ impl Connection {
             return Err(AcceptError::TransportLost);
         }
         let request = self.incoming.pending_request().expect("a request waits in phase Requested");
-        let terms = self
-            .outgoing
-            .write_head(Marks::new(self.role, &self.config), |head| accept.respond(request, &self.config, head))?;
+        let terms = self.outgoing.write_head(|head| accept.respond(request, &self.config, head))?;
         self.open(terms);
         self.transition(Party::Application, Action::Accept);
         Ok(())

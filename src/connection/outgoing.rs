@@ -43,8 +43,8 @@ pub(super) struct Outgoing {
     level: Level,
     /// The level may have risen since.
     may_have_risen: bool,
-    /// Up to this number of queued bytes neither the level nor the limit needs a look; 0 behind bytes that no command
-    /// has queued. In 4 bytes, to save memory: a ceiling that is too low costs a look.
+    /// Up to this number of queued bytes neither the level nor the limit needs a look. In 4 bytes, to save memory: a
+    /// ceiling that is too low costs a look.
     ceiling: u32,
 }
 
@@ -66,13 +66,13 @@ impl Outgoing {
     }
 
     /// Queues the HTTP head that `write` appends, if it does.
-    pub(super) fn write_head<T>(&mut self, marks: Marks, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    pub(super) fn write_head<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         let before = self.len();
         let result = self.output.write(write);
         // A response that is refused appends nothing.
         if self.len() > before {
             self.output.note_automatic(self.len() - before);
-            self.look_at_growth(marks);
+            self.note_growth();
         }
         result
     }
@@ -97,21 +97,21 @@ impl Outgoing {
     }
 
     /// Queues a keepalive Ping, and keeps everything before it as it is. Returns the number of queued bytes.
-    pub(super) fn keepalive(&mut self, payload: &[u8], marks: Marks) -> usize {
+    pub(super) fn keepalive(&mut self, payload: &[u8]) -> usize {
         let before = self.len();
         self.frame(true, OpCode::Ping, payload);
         self.output.fix_pongs();
         self.output.note_automatic(self.len() - before);
-        self.look_at_growth(marks);
+        self.note_growth();
         self.len()
     }
 
     /// Queues a Pong, or replaces the last one if 16 are queued.
     #[inline]
-    pub(super) fn pong(&mut self, payload: &[u8], marks: Marks) {
+    pub(super) fn pong(&mut self, payload: &[u8]) {
         let key = self.mask_key();
         self.output.pong(payload, key);
-        self.look_at_growth(marks);
+        self.note_growth();
     }
 
     /// Fast path of [`message`](Self::message). Returns whether it has queued the message.
@@ -204,7 +204,7 @@ impl Outgoing {
     pub(super) fn settle(&mut self, marks: Marks) {
         self.level = self.level_now(marks);
         self.may_have_risen = false;
-        self.ceiling = if self.output.backlog() == self.len() { ceiling(self.level, marks) } else { 0 };
+        self.ceiling = ceiling(self.level, marks);
     }
 
     /// The level at the last [`settle`](Self::settle).
@@ -217,14 +217,13 @@ impl Outgoing {
         self.level.at(self.len(), marks)
     }
 
-    /// Looks whether bytes without a [check](Self::check_room) have raised the level. The next check has a look of its
-    /// own, since they are not of its backlog.
-    fn look_at_growth(&mut self, marks: Marks) {
-        if self.len() > self.level.ceiling(marks) {
+    /// Notes that bytes without a [check](Self::check_room) may have raised the level.
+    #[inline]
+    fn note_growth(&mut self) {
+        if self.len() > self.ceiling as usize {
             self.may_have_risen = true;
             self.output.set_edge(true);
         }
-        self.ceiling = 0;
     }
 
     /// Drops what only frames need: none follows.
@@ -323,13 +322,9 @@ impl Outgoing {
         if self.backlog() > 0 && with_frame > marks.limit {
             return Err(Full { queued, limit: marks.limit });
         }
-        self.output.note_command();
-        self.ceiling = ceiling(self.level, marks);
-        if with_frame > self.ceiling as usize {
-            self.may_have_risen = true;
-            self.ceiling = ceiling(self.level.at(with_frame, marks), marks);
-            self.output.set_edge(true);
-        }
+        self.may_have_risen = true;
+        self.ceiling = ceiling(self.level.at(with_frame, marks), marks);
+        self.output.set_edge(true);
         Ok(())
     }
 

@@ -68,7 +68,7 @@ impl Connection {
     /// that may open or end the connection.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
-        if self.needs_input() || self.holds(false) {
+        if self.needs_input() || self.holds_pending() {
             return None;
         }
         self.next_event(&mut (&mut [] as &mut [u8]))
@@ -154,25 +154,29 @@ impl Connection {
         if !has_input {
             return false;
         }
+        if self.is_reading_paused() || !self.outgoing.is_settled() || self.transport.has_rest() {
+            return self.holds_input(now);
+        }
         self.stamp_pending(now);
-        let had_rest = self.transport.has_rest();
-        // Only something that is held is still pending.
-        let is_held = self.has_pending() && self.holds(true);
-        if is_held && !had_rest {
+        false
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn holds_input(&mut self, now: Instant) -> bool {
+        self.stamp_pending(now);
+        let is_held = self.held_by().is_some();
+        if is_held && !self.transport.has_rest() {
             // The peer is heard when its bytes come, and not only when they are taken.
             self.clock.bytes_came(now);
         }
+        self.transport.set_rest(is_held);
         is_held
     }
 
-    /// Whether `receive` must hand out nothing now.
+    /// Whether nothing may be handed out without input.
     #[cold]
-    fn holds(&mut self, has_input: bool) -> bool {
-        if has_input {
-            let is_held = self.held_by().is_some();
-            self.transport.set_rest(is_held);
-            return is_held;
-        }
+    fn holds_pending(&self) -> bool {
         self.awaits_rest() || (self.incoming.has_frames() && self.held_by().is_some())
     }
 
@@ -234,7 +238,7 @@ impl Connection {
             if self.clock.has_pending() {
                 self.stamp_pending(now);
             }
-            if self.needs_input() || self.holds(false) {
+            if self.needs_input() || self.holds_pending() {
                 return None;
             }
         }

@@ -254,7 +254,7 @@ impl Connection {
         if self.transport.has_failed() {
             return;
         }
-        self.outgoing.pong(payload, self.marks());
+        self.outgoing.pong(payload);
         self.transition(self.local_party(), Action::Pong);
     }
 
@@ -331,15 +331,11 @@ impl Connection {
 
     #[inline]
     pub(super) fn check_message(&mut self, payload_len: usize) -> Result<(), SendError> {
-        self.check_begin()?;
-        self.check_room(payload_len)
-    }
-
-    /// Checks that a message may begin.
-    #[inline]
-    pub(super) fn check_begin(&self) -> Result<(), SendError> {
         self.check_send()?;
-        if self.outgoing.is_mid_message() { Err(SendError::MessageInProgress) } else { Ok(()) }
+        if self.outgoing.is_mid_message() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.check_room(payload_len)
     }
 
     fn check_send(&self) -> Result<(), SendError> {
@@ -348,7 +344,7 @@ impl Connection {
     }
 
     #[inline]
-    pub(super) fn check_room(&mut self, payload_len: usize) -> Result<(), SendError> {
+    fn check_room(&mut self, payload_len: usize) -> Result<(), SendError> {
         let marks = || Marks::new(self.role, &self.config);
         self.outgoing
             .check_room(payload_len, marks)

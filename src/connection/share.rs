@@ -41,11 +41,10 @@ impl Connection {
     pub fn send_shared_all(&mut self, messages: &SharedMessages) -> Result<(), SendError> {
         let bytes = messages.frames().len() + MASK_KEY_BYTES * messages.len();
         let limit = self.config.max_output_bytes;
-        self.check_begin()?;
+        self.check_message(bytes)?;
         if messages.len() > 1 && bytes > limit {
             return Err(SendError::OutputFull { queued: self.outgoing.len(), limit });
         }
-        self.check_room(bytes)?;
         if self.may_compress() {
             messages.iter().for_each(|message| self.queue_shared(message));
         } else {

@@ -232,7 +232,7 @@ impl Connection {
         #[cfg(feature = "deflate")]
         self.outgoing.forget_if_unused();
         let payload = self.clock.ping_sent(now, !self.outgoing.is_empty());
-        self.clock.mark(self.outgoing.keepalive(&payload, self.marks()));
+        self.clock.mark(self.outgoing.keepalive(&payload));
         self.transition(self.local_party(), Action::Ping);
     }
 }

@@ -31,8 +31,10 @@ enum Input {
     Ended,
     /// Both directions are dead.
     Failed,
-    /// This timer has given up both directions. The driver still has bytes of the peer.
-    TimedOut(Timer),
+    /// [`Timer::Write`] has given up both directions. The driver still has bytes of the peer.
+    WriteTimedOut,
+    /// [`Timer::Drain`] has.
+    DrainTimedOut,
 }
 
 /// The steps that remain once both parties are disconnected and the output is empty.
@@ -64,12 +66,16 @@ impl Transport {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        matches!(self.input, Input::Failed | Input::TimedOut(_))
+        matches!(self.input, Input::Failed | Input::WriteTimedOut | Input::DrainTimedOut)
     }
 
     /// The timer that has given up the transport.
     pub(super) const fn timed_out(&self) -> Option<Timer> {
-        if let Input::TimedOut(timer) = self.input { Some(timer) } else { None }
+        match self.input {
+            Input::WriteTimedOut => Some(Timer::Write),
+            Input::DrainTimedOut => Some(Timer::Drain),
+            Input::Open | Input::Ended | Input::Failed => None,
+        }
     }
 
     /// Whether the driver has bytes of the peer that it must hand in again.
@@ -99,7 +105,8 @@ impl Transport {
     /// Records that `timer` gives up both directions.
     pub(super) fn time_out(&mut self, timer: Timer) {
         if !self.has_failed() {
-            self.input = Input::TimedOut(timer);
+            debug_assert!(matches!(timer, Timer::Write | Timer::Drain), "{timer:?} does not bound the output");
+            self.input = if timer == Timer::Write { Input::WriteTimedOut } else { Input::DrainTimedOut };
         }
     }
 
@@ -117,17 +124,16 @@ impl Transport {
 
     /// The next step, if it is due. The output must be empty.
     pub(super) fn poll(&mut self) -> Option<SocketAction> {
-        match (self.ending, self.input) {
-            (Ending::Done | Ending::NotYet, _) => None,
-            (Ending::Close, _) | (_, Input::Ended | Input::Failed | Input::TimedOut(_)) => {
-                self.ending = Ending::Done;
-                Some(SocketAction::Close)
-            }
-            (Ending::Drain, Input::Open) => {
+        match (self.ending, self.is_open()) {
+            (Ending::NotYet | Ending::Done, _) | (Ending::AwaitEof, true) => None,
+            (Ending::Drain, true) => {
                 self.ending = Ending::AwaitEof;
                 Some(SocketAction::ShutdownWrite)
             }
-            (Ending::AwaitEof, Input::Open) => None,
+            (Ending::Drain | Ending::AwaitEof, false) | (Ending::Close, _) => {
+                self.ending = Ending::Done;
+                Some(SocketAction::Close)
+            }
         }
     }
 
@@ -147,6 +153,7 @@ mod tests {
     use super::*;
 
     const ENDINGS: [Ending; 5] = [Ending::NotYet, Ending::Drain, Ending::AwaitEof, Ending::Close, Ending::Done];
+    const INPUTS: [Input; 5] = [Input::Open, Input::Ended, Input::Failed, Input::WriteTimedOut, Input::DrainTimedOut];
 
     fn actions(mut transport: Transport) -> Vec<SocketAction> {
         std::iter::from_fn(|| transport.poll()).collect()
@@ -156,12 +163,11 @@ mod tests {
     fn each_ending_and_input_gives_its_steps_in_order() {
         use SocketAction::{Close, ShutdownWrite};
         for ending in ENDINGS {
-            for input in [Input::Open, Input::Ended, Input::Failed, Input::TimedOut(Timer::Write)] {
+            for input in INPUTS {
                 let expected: &[_] = match (ending, input) {
                     (Ending::NotYet | Ending::Done, _) | (Ending::AwaitEof, Input::Open) => &[],
                     (Ending::Drain, Input::Open) => &[ShutdownWrite],
-                    (Ending::Drain | Ending::AwaitEof, Input::Ended | Input::Failed | Input::TimedOut(_))
-                    | (Ending::Close, _) => &[Close],
+                    (Ending::Drain | Ending::AwaitEof | Ending::Close, _) => &[Close],
                 };
                 assert_eq!(
                     actions(Transport { input, ending, ..Transport::NEW }),

@@ -23,8 +23,8 @@ pub(super) struct Queue {
     len: usize,
     /// The number of those that other connections may hold too.
     shared: usize,
-    /// The number of those at the end that the connection has queued by itself, behind all that commands have queued.
-    automatic: usize,
+    /// The bytes that the connection has queued by itself since a command has queued any.
+    automatic: Automatic,
     /// The number of Pongs queued since the queue was last empty.
     pongs: u8,
     /// The last Pong in `bytes`, unless a part of it had been written when the bytes were moved.
@@ -33,6 +33,16 @@ pub(super) struct Queue {
     spare: Option<Box<Spare>>,
     /// The queue belongs to a lent buffer.
     is_lent: bool,
+}
+
+/// The last bytes that the connection has queued by itself, as far as no command has queued any between them. Frames of
+/// commands need not tell: they are behind the end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Automatic {
+    /// Their number, those that are written included.
+    len: usize,
+    /// The number of queued bytes up to their end.
+    end: usize,
 }
 
 /// The place of a Pong in the bytes. Its length is never 0, so an `Option` of it takes no more memory.
@@ -76,17 +86,13 @@ impl Queue {
 
     /// The number of queued bytes up to the last one that a command has queued.
     pub(super) const fn backlog(&self) -> usize {
-        self.len - self.automatic
+        if self.automatic.end < self.len { self.len } else { self.len.saturating_sub(self.automatic.len) }
     }
 
     /// Notes that the connection has queued the last `len` bytes by itself.
     pub(super) const fn note_automatic(&mut self, len: usize) {
-        self.automatic += len;
-    }
-
-    /// Notes that a command queues the next bytes.
-    pub(super) const fn note_command(&mut self) {
-        self.automatic = 0;
+        let before = if self.automatic.end < self.len - len { 0 } else { self.automatic.len };
+        self.automatic = Automatic { len: before + len, end: self.len };
     }
 
     #[inline]
@@ -153,7 +159,7 @@ impl Queue {
     /// Removes the first `n` bytes, which are not all.
     pub(super) fn advance(&mut self, mut n: usize) {
         self.len -= n;
-        self.automatic = self.automatic.min(self.len);
+        self.automatic.end = self.automatic.end.saturating_sub(n);
         while n > 0 {
             n -= self.advance_within_slice(n);
         }
@@ -225,8 +231,8 @@ impl Queue {
         while let Some((_, piece)) = self.pieces.pop_front() {
             piece.recycle(&mut self.spare);
         }
-        (self.head, self.len, self.shared, self.automatic) = (0, 0, 0, 0);
-        (self.pongs, self.last_pong) = (0, None);
+        (self.head, self.len, self.shared, self.pongs, self.last_pong) = (0, 0, 0, 0, None);
+        self.automatic.end = 0;
     }
 
     /// Keeps at most `len` bytes of memory for the bytes, and as many for the pieces.
@@ -328,7 +334,7 @@ impl Queue {
             self.remove(unsent);
             start -= usize::from(unsent.len.get());
         }
-        self.automatic += len;
+        self.note_automatic(len);
         self.last_pong = NonZero::new(len as u8).map(|len| Pong { start, len });
     }
 
@@ -343,8 +349,9 @@ impl Queue {
             *before -= range.len();
         }
         self.len -= range.len();
-        // Without automatic bytes at the end, a command has queued some behind this Pong.
-        self.automatic = self.automatic.saturating_sub(range.len());
+        // The Pong is one of them, even if a command has queued bytes behind it.
+        self.automatic.len -= range.len();
+        self.automatic.end -= range.len();
         self.bytes.remove(range);
     }
 

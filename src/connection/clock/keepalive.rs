@@ -39,6 +39,7 @@ impl Keepalive {
         }
     }
 
+    #[inline]
     pub(super) const fn sent(&self) -> Moment {
         self.sent
     }
@@ -53,6 +54,7 @@ impl Keepalive {
     }
 
     /// Whether the silence of the peer counts: the first unanswered Ping has been written.
+    #[inline]
     pub(super) const fn is_silence_counted(&self) -> bool {
         self.is_unanswered && !self.is_first_unwritten
     }
@@ -64,6 +66,7 @@ impl Keepalive {
     }
 
     /// Marks the end of the `queued` bytes.
+    #[inline]
     pub(super) fn mark(&mut self, queued: usize) {
         self.unwritten = u32::try_from(queued).unwrap_or(u32::MAX);
     }
@@ -90,17 +93,20 @@ impl Keepalive {
     }
 
     /// Takes whether the Ping that has left is the first unanswered one, and whether it was queued behind other bytes.
+    #[inline]
     pub(super) const fn take_left(&mut self) -> (bool, bool) {
         (mem::replace(&mut self.is_first_unwritten, false), mem::replace(&mut self.is_behind, false))
     }
 
     /// Dates a Ping that was queued behind other bytes: it has left `now`.
+    #[inline]
     pub(super) const fn left(&mut self, now: Moment) {
         self.sent = now;
     }
 
     /// Any byte answers the Ping, once that has been written: section 5.5.3 lets a peer answer "only the most recently
     /// processed Ping frame", which may be one of the program's.
+    #[inline]
     pub(super) const fn bytes_came(&mut self) {
         self.is_unanswered &= self.unwritten > 0;
     }

@@ -68,7 +68,7 @@ fn a_level_is_noticed_whatever_raises_it_and_stays_until_the_low_mark() {
             outgoing.message(Kind::Binary, &[0; 60]);
         },
         |outgoing| {
-            outgoing.pong(&[0; 60], MARKS);
+            outgoing.pong(&[0; 60]);
         },
         |outgoing| {
             for _ in 0..6 {
