@@ -1,10 +1,10 @@
 //! The properties, on bytes that proptest draws. `PROPTEST_CASES` sets the number of cases, 256 by default.
 
 use crate::{
-    proof::{self, chunking, handshakes, invariants, parties, script},
+    proof::{self, chunking, compression, handshakes, invariants, parties, script},
     support::{
         ROLES, Raw, accepted_head, client, request_head, response_head,
-        strategies::{Defects, defects, frames},
+        strategies::{Defects, compressed_frames, defects, frames},
     },
 };
 #[cfg(all(feature = "server", feature = "testing"))]
@@ -18,7 +18,12 @@ use tungstenite::handshake::derive_accept_key;
 
 /// Calls of any method at any time; `proof::script` interprets the bytes.
 fn script() -> impl Strategy<Value = Vec<u8>> {
-    vec(any::<u8>(), 0..300)
+    (vec(any::<u8>(), 0..300), agreement()).prop_map(|(script, agreement)| [script, agreement].concat())
+}
+
+/// The end of a case, which may agree on compression.
+fn agreement() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![2 => Just(vec![]), 1 => any::<[u8; 3]>().prop_map(compression::end)]
 }
 
 /// Acts of clients, and calls of handlers.
@@ -54,35 +59,13 @@ fn heads() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What two ends keep, the header of a client and that of a server, most of them nearly right.
-#[cfg(feature = "deflate")]
-fn extension_headers() -> impl Strategy<Value = Vec<u8>> {
-    let values = ["", "", "=8", "=9", "=10", "=12", "=15", "=\"1\\0\"", "=7", "=16", "=08", "=1", "="];
-    let names = [
-        "server_no_context_takeover",
-        "client_no_context_takeover",
-        "server_max_window_bits",
-        "client_max_window_bits",
-        "server_max_window_bits=12",
-        "client_max_window_bits=11",
-        "foo",
-    ];
-    let param = prop_oneof![
-        4 => select(names[..6].to_vec()).prop_map(str::to_owned),
-        1 => (select(names.to_vec()), select(values.to_vec())).prop_map(|(name, value)| name.to_owned() + value),
-    ];
-    let name = prop_oneof![9 => Just("permessage-deflate"), 1 => Just("foo")];
-    let element = (name, vec(param, 0..3))
-        .prop_map(|(name, params)| params.into_iter().fold(name.to_owned(), |element, param| element + "; " + &param));
-    let answer = prop_oneof![4 => vec(element.clone(), 1), 1 => vec(element.clone(), 0..3)];
-    let header = |elements: Vec<String>| elements.join(", ").into_bytes();
-    (any::<[u8; 2]>(), vec(element, 1..4), answer, prop::option::weighted(0.3, defects())).prop_map(
-        move |(choices, offers, answer, defects)| {
-            let mut headers = [header(offers), b"\n".to_vec(), header(answer)].concat();
-            defects.iter().for_each(|defects| defects.apply(&mut headers));
-            [&choices[..], &headers].concat()
-        },
-    )
+/// Frames, and the end of a case that may agree on their compression.
+fn stream() -> impl Strategy<Value = (Vec<Vec<Raw>>, Vec<u8>)> {
+    prop_oneof![
+        2 => vec(frames(), 0..8).prop_map(|stream| (stream, vec![])),
+        1 => (compressed_frames(), agreement()),
+        1 => (compressed_frames(), any::<[u8; 3]>().prop_map(compression::end)),
+    ]
 }
 
 /// The input for an endpoint of role `role`.
@@ -190,12 +173,12 @@ proptest! {
 
     #[test]
     fn i_10_f24_the_result_does_not_depend_on_how_the_bytes_are_cut(
-        choices in any::<u8>(), start in select(&chunking::Start::ALL[..]), head in heads(), stream in vec(frames(), 0..8),
-        defects in defects(), cuts in vec(any::<u8>(), 0..12),
+        choices in any::<u8>(), start in select(&chunking::Start::ALL[..]), head in heads(),
+        (stream, agreement) in stream(), defects in defects(), cuts in vec(any::<u8>(), 0..12),
     ) {
         let head = if start.takes_head() { head } else { Vec::new() };
         let wire = wire(start.role(), head, &stream, &defects);
-        holds("chunking", &chunking::encode(choices, start, &cuts, &wire));
+        holds("chunking", &[chunking::encode(choices, start, &cuts, &wire), agreement].concat());
     }
 
     #[test]
@@ -215,12 +198,12 @@ proptest! {
 
     #[test]
     fn frames_are_read_and_answered_as_the_reference_says(
-        choices in any::<u8>(), role in select(vec![Role::Server, Role::Client]), stream in vec(frames(), 0..8),
-        defects in defects(),
+        choices in any::<u8>(), role in select(vec![Role::Server, Role::Client]),
+        (stream, agreement) in stream(), defects in defects(),
     ) {
         let wire = wire(role, Vec::new(), &stream, &defects);
         let name = if role == Role::Server { "frames_server" } else { "frames_client" };
-        holds(name, &[vec![choices], wire].concat());
+        holds(name, &[vec![choices], wire, agreement].concat());
     }
 
     #[test]
@@ -237,12 +220,6 @@ proptest! {
     ) {
         let wire = wire(Role::Client, head, &stream, &defects);
         holds("handshake_response", &[vec![choices], wire].concat());
-    }
-
-    #[cfg(feature = "deflate")]
-    #[test]
-    fn d1_d2_both_ends_agree_on_what_the_rfc_allows(headers in extension_headers()) {
-        holds("extensions_header", &headers);
     }
 
     #[cfg(all(feature = "server", feature = "testing"))]
@@ -271,19 +248,6 @@ fn drawn_heads_are_often_plainly_valid() {
         answers += usize::from(handshakes::is_plainly_right_answer(&wire, &accept, &config));
     }
     assert!(requests >= 50 && answers >= 50, "{requests} requests, and {answers} answers");
-}
-
-#[cfg(feature = "deflate")]
-#[test]
-fn drawn_extensions_are_often_valid() {
-    let mut runner = TestRunner::deterministic();
-    let mut counts = [0; 2];
-    for _ in 0..1_000 {
-        let headers = extension_headers().new_tree(&mut runner).expect("headers can be drawn").current();
-        let reached = proof::extensions::reaches(&headers);
-        counts.iter_mut().zip(reached).for_each(|(count, reached)| *count += u32::from(reached));
-    }
-    assert!(counts.iter().all(|count| *count >= 100), "{counts:?}");
 }
 
 /// The key of the client that the responses answer.

@@ -6,6 +6,7 @@ mod fragments;
 mod lending;
 mod limits;
 mod messages;
+mod properties;
 mod reading;
 mod sending;
 mod sharing;

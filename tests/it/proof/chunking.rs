@@ -1,8 +1,12 @@
 //! However the bytes are cut, in either direction: the same events, the same output, the same end.
 
-use super::{frames::joined, settings};
+use super::{
+    compression::{self, Compression},
+    frames::joined,
+    settings,
+};
 use crate::support::{accepted_head, client, drain, request_head, waiting};
-use statesocket::{Agreed, Config, Connection, Delivery, Event, Hold, Phase, Role, handshake::Accept};
+use statesocket::{Config, Connection, Delivery, Event, Hold, Phase, Role, handshake::Accept};
 use std::{io, sync::Arc, time::Instant};
 
 /// How a connection begins, before the wire of the case.
@@ -43,11 +47,11 @@ impl Start {
         matches!(self, Self::Server | Self::Client)
     }
 
-    fn connection(self, config: Config) -> Connection {
+    fn connection(self, config: Config, compression: Option<Compression>) -> Connection {
         let now = Instant::now();
         match self {
             Self::Established(role) => {
-                Connection::established(role, Agreed::new().seed([7; 32]), Arc::new(config), now)
+                Connection::established(role, compression::agreed(compression), Arc::new(config), now)
             }
             Self::Server | Self::Requested => Connection::server(Arc::new(config), now),
             Self::Client | Self::Accepted => client(config, &["chat"]),
@@ -55,11 +59,16 @@ impl Start {
     }
 
     /// The bytes that the peer sends first.
-    fn head(self) -> Vec<u8> {
+    fn head(self, config: &Config, is_compressed: bool) -> Vec<u8> {
+        let offer = [("Sec-WebSocket-Extensions", compression::OFFER)];
+        let answer = [("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits=9")];
         match self {
             Self::Established(_) | Self::Server | Self::Client => Vec::new(),
-            Self::Requested => request_head("/chat?a=b", &[]),
-            Self::Accepted => accepted_head(&drain(&mut client(Config::default(), &["chat"])), &[]),
+            Self::Requested => request_head("/chat?a=b", if is_compressed { &offer } else { &[] }),
+            Self::Accepted => {
+                let request = drain(&mut client(config.clone(), &["chat"]));
+                accepted_head(&request, if is_compressed { &answer } else { &[] })
+            }
         }
     }
 }
@@ -72,27 +81,34 @@ pub(crate) fn encode(choices: u8, start: Start, cuts: &[u8], wire: &[u8]) -> Vec
 }
 
 pub(crate) fn check(data: &[u8]) {
+    let (compression, data) = compression::split(data);
     let Some((&[choices, start, count], rest)) = data.split_first_chunk() else { return };
     let Some((cuts, wire)) = rest.split_at_checked(usize::from(count)) else { return };
     let start = Start::ALL[usize::from(start) % Start::ALL.len()];
-    let config = settings::config(choices);
-    let wire = [&start.head(), wire].concat();
+    let mut config = settings::config(choices);
+    if let Some(compression) = compression {
+        compression.apply(&mut config);
+    }
+    let wire = [&start.head(&config, compression.is_some()), wire].concat();
+    let outcome = |pieces: &[&[u8]], answer, writes: &[u8]| {
+        run(start.connection(config.clone(), compression), pieces, answer, writes)
+    };
 
     // This run writes at once what the others write in pieces.
-    let whole = run(start, &config, &[&wire], Answer::AtOnce, &[]);
+    let whole = outcome(&[&wire], Answer::AtOnce, &[]);
     let singles: Vec<&[u8]> = wire.chunks(1).collect();
     let mut others = vec![(pieces(&wire, cuts), Answer::AtOnce), (singles, Answer::AtOnce)];
     if start == Start::Requested && wire.len() <= config.max_early_bytes {
         others.push((pieces(&wire, cuts), Answer::Late));
     }
     for (pieces, answer) in others {
-        let outcome = run(start, &config, &pieces, answer, cuts);
+        let other = outcome(&pieces, answer, cuts);
         if config.delivery == Delivery::Messages {
-            assert_eq!(outcome, whole);
+            assert_eq!(other, whole);
         } else {
             // The end of a chunk means nothing, and neither do the chunks of a message that failed.
             assert_eq!(
-                Outcome { events: joined(&outcome.events), ..outcome },
+                Outcome { events: joined(&other.events), ..other },
                 Outcome { events: joined(&whole.events), output: whole.output.clone(), ..whole }
             );
         }
@@ -117,8 +133,7 @@ enum Answer {
 
 /// Hands in `pieces`. Like an application, accepts a request and echoes messages when their events come. Writes the
 /// output in pieces of the lengths `writes`.
-fn run(start: Start, config: &Config, pieces: &[&[u8]], answer: Answer, writes: &[u8]) -> Outcome {
-    let mut connection = start.connection(config.clone());
+fn run(mut connection: Connection, pieces: &[&[u8]], answer: Answer, writes: &[u8]) -> Outcome {
     let (mut events, mut output) = (Vec::new(), Vec::new());
     for piece in pieces {
         let mut buffer = piece.to_vec();

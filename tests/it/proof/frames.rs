@@ -1,27 +1,34 @@
 //! Frames are read as the reference reads them, and answered as RFC 6455 requires.
 
 use super::{
+    compression,
     reference::{self, Said},
     settings,
 };
 use crate::support::{Raw, feed};
-use statesocket::{Agreed, Cause, CloseReply, Config, Connection, Delivery, Event, Message, Phase, Role};
+use statesocket::{Cause, CloseReply, Config, Connection, Delivery, Event, Message, Phase, Role};
 use std::{sync::Arc, time::Instant};
 
 /// Up to this many Pongs may be queued; of the Pings beyond, only the latest is answered.
 const MAX_PONGS: usize = 16;
 
-/// The first byte is the configuration, the rest is the input of an endpoint of role `role`.
+/// The first byte is the configuration, the end may agree on compression, and the rest is the input of an endpoint of
+/// role `role`.
 pub(crate) fn check(role: Role, data: &[u8]) {
+    let (compression, data) = compression::split(data);
     let Some((&choices, wire)) = data.split_first() else { return };
     // Nothing is written in between, so a full output would hold the rest for good.
     let marks_off = |config: &mut Config| (config.high_water, config.client_high_water) = (None, None);
-    let config = Arc::new(settings::config(choices).with(marks_off));
-    let agreed = Agreed::new().seed([7; 32]);
-    let mut connection = Connection::established(role, agreed, Arc::clone(&config), Instant::now());
+    let mut config = settings::config(choices).with(marks_off);
+    if let Some(compression) = compression {
+        compression.apply(&mut config);
+    }
+    let config = Arc::new(config);
+    let mut connection =
+        Connection::established(role, compression::agreed(compression), Arc::clone(&config), Instant::now());
     let events = feed(&mut connection, wire);
 
-    let said = reference::read(wire, role, &config);
+    let said = reference::read(wire, role, &config, compression.map(|it| it.reach(role.peer())));
     let (told, end) = match said.split_last() {
         Some((end, told)) if end.is_end() => (told, Some(end)),
         _ => (said.as_slice(), None),

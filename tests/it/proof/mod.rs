@@ -5,11 +5,16 @@
 //! peer, or as a script of calls.
 
 pub(crate) mod chunking;
+pub(crate) mod compression;
 pub(crate) mod differential;
+#[cfg(feature = "deflate")]
+mod exchanges;
 #[cfg(feature = "deflate")]
 pub(crate) mod extensions;
 mod frames;
 pub(crate) mod handshakes;
+#[cfg(feature = "deflate")]
+pub(crate) mod inflating;
 pub(crate) mod invariants;
 pub(crate) mod parties;
 mod peer;
@@ -45,6 +50,10 @@ pub(crate) const ALL: &[Property] = &[
     Property { name: "differential_sending", check: differential::differential_sending },
     #[cfg(feature = "deflate")]
     Property { name: "extensions_header", check: extensions::check },
+    #[cfg(feature = "deflate")]
+    Property { name: "inflate_messages", check: inflating::check },
+    #[cfg(feature = "deflate")]
+    Property { name: "deflate_round_trip", check: exchanges::check },
     #[cfg(all(feature = "server", feature = "testing"))]
     Property { name: "server", check: server::check },
 ];

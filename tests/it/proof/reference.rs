@@ -1,6 +1,7 @@
 //! The meaning of a wire, read in the plainest way: all of it at once, with no regard to speed.
 
-use statesocket::{Config, Event, Message, Role};
+use super::compression::{Past, RSV1, Reach};
+use statesocket::{Config, Delivery, Event, Message, Role};
 
 /// A statement of the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +34,11 @@ impl Said {
     }
 }
 
-/// What the peer of an endpoint of role `local` says with `wire`. An incomplete frame at its end is not said yet.
-pub(crate) fn read(wire: &[u8], local: Role, config: &Config) -> Vec<Said> {
-    let mut reader = Reader { wire, local, config, message: None, said: Vec::new() };
+/// What the peer of an endpoint of role `local` says with `wire`, if it may compress as far as `reach` says. An
+/// incomplete frame at its end is not said yet.
+pub(crate) fn read(wire: &[u8], local: Role, config: &Config, reach: Option<Reach>) -> Vec<Said> {
+    let past = reach.map(Past::new);
+    let mut reader = Reader { wire, local, config, past, message: None, said: Vec::new() };
     match reader.frames() {
         Err(Stop::NeedsMore) => {}
         Err(Stop::Violation(code)) => reader.said.push(Said::Violation(code)),
@@ -50,6 +53,8 @@ struct Reader<'a> {
     wire: &'a [u8],
     local: Role,
     config: &'a Config,
+    /// What compressed messages may refer to; `None` if there are none.
+    past: Option<Past>,
     message: Option<Open>,
     said: Vec<Said>,
 }
@@ -57,7 +62,11 @@ struct Reader<'a> {
 /// A message whose last frame has not arrived.
 struct Open {
     is_text: bool,
+    /// The payload, which is compressed if the message is.
     bytes: Vec<u8>,
+    is_compressed: bool,
+    /// An inflater has begun. Until then the bytes wait.
+    is_inflated: bool,
     announced: u64,
     frames: u32,
 }
@@ -78,7 +87,9 @@ impl<'a> Reader<'a> {
             let first = self.byte()?;
             let (is_final, opcode) = (first & 0x80 != 0, first & 0x0F);
             let is_control = opcode >= 8;
-            demand(first & 0x70 == 0 && matches!(opcode, 0..=2 | 8..=10))?;
+            let may_be_compressed = self.past.is_some() && matches!(opcode, 1 | 2);
+            let reserved = if may_be_compressed { 0x70 & !RSV1 } else { 0x70 };
+            demand(first & reserved == 0 && matches!(opcode, 0..=2 | 8..=10))?;
             demand(is_final || !is_control)?;
             let second = self.byte()?;
             demand((second & 0x80 != 0) == (self.local == Role::Server))?;
@@ -92,7 +103,7 @@ impl<'a> Reader<'a> {
                     _ => self.said.push(Said::Pong(payload)),
                 }
             } else {
-                self.open(opcode, len)?;
+                self.open(opcode, len, first & RSV1 != 0)?;
                 self.data(len, key, is_final)?;
             }
         }
@@ -121,13 +132,22 @@ impl<'a> Reader<'a> {
         Ok(len)
     }
 
-    fn open(&mut self, opcode: u8, len: u64) -> Result<(), Stop> {
+    fn open(&mut self, opcode: u8, len: u64, is_compressed: bool) -> Result<(), Stop> {
         demand((opcode == 0) == self.message.is_some())?;
-        let fresh = || Open { is_text: opcode == 1, bytes: Vec::new(), announced: 0, frames: 0 };
+        let fresh = || Open {
+            is_text: opcode == 1,
+            bytes: Vec::new(),
+            is_compressed,
+            is_inflated: false,
+            announced: 0,
+            frames: 0,
+        };
         let message = self.message.get_or_insert_with(fresh);
         message.announced = message.announced.saturating_add(len);
         message.frames += 1;
-        if len > self.config.max_frame_bytes || message.announced > self.config.max_message_bytes {
+        // Bytes that do not compress become longer.
+        let limit = |limit: u64| if message.is_compressed { limit.saturating_add(limit / 8 + 64) } else { limit };
+        if len > limit(self.config.max_frame_bytes) || message.announced > limit(self.config.max_message_bytes) {
             return Err(TOO_BIG);
         }
         if message.frames > self.config.max_fragments { Err(POLICY) } else { Ok(()) }
@@ -139,6 +159,9 @@ impl<'a> Reader<'a> {
         let payload = unmask(self.take(here as u64)?, key);
         let message = self.message.as_mut().expect("the header has begun the message");
         message.bytes.extend(payload);
+        if message.is_compressed {
+            return self.compressed(is_final, is_whole);
+        }
         if message.is_text
             && let Err(error) = std::str::from_utf8(&message.bytes)
         {
@@ -152,13 +175,39 @@ impl<'a> Reader<'a> {
             return Err(Stop::NeedsMore);
         }
         if is_final && let Some(message) = self.message.take() {
-            self.said.push(match String::from_utf8(message.bytes) {
-                Ok(text) if message.is_text => Said::Text(text),
-                Ok(text) => Said::Binary(text.into_bytes()),
-                Err(error) => Said::Binary(error.into_bytes()),
-            });
+            self.said.push(said(message.is_text, message.bytes));
         }
         Ok(())
+    }
+
+    /// A part of a compressed message has come. It waits until a frame ends, or 4 KiB are there.
+    fn compressed(&mut self, is_final: bool, is_whole: bool) -> Result<(), Stop> {
+        let message = self.message.as_mut().expect("the header has begun the message");
+        let past = self.past.as_mut().expect("without an agreement the bit is refused");
+        let is_last = is_final && is_whole;
+        let is_due = is_whole && self.config.delivery == Delivery::Chunks && !message.bytes.is_empty();
+        message.is_inflated |= is_due || message.bytes.len() >= 4096;
+        if message.is_inflated || is_last {
+            let (text, is_right) = past.read(&message.bytes, is_last);
+            let limit = usize::try_from(self.config.max_message_bytes).unwrap_or(usize::MAX);
+            let allowed = &text[..text.len().min(limit)];
+            if message.is_text && std::str::from_utf8(allowed).is_err_and(|error| error.error_len().is_some()) {
+                return Err(NOT_UTF8);
+            }
+            if text.len() > limit {
+                return Err(TOO_BIG);
+            }
+            if !is_right || is_last && message.is_text && std::str::from_utf8(&text).is_err() {
+                return Err(NOT_UTF8);
+            }
+            if is_last {
+                past.push(&text);
+                let is_text = message.is_text;
+                self.message = None;
+                self.said.push(said(is_text, text));
+            }
+        }
+        if is_whole { Ok(()) } else { Err(Stop::NeedsMore) }
     }
 
     fn close(&mut self, body: &[u8]) -> Result<(), Stop> {
@@ -173,6 +222,15 @@ impl<'a> Reader<'a> {
             }
         });
         Ok(())
+    }
+}
+
+/// A whole message, whose text has been checked.
+fn said(is_text: bool, bytes: Vec<u8>) -> Said {
+    match String::from_utf8(bytes) {
+        Ok(text) if is_text => Said::Text(text),
+        Ok(text) => Said::Binary(text.into_bytes()),
+        Err(error) => Said::Binary(error.into_bytes()),
     }
 }
 

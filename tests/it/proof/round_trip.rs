@@ -1,13 +1,14 @@
 //! One end receives what the other end sends, however it is sent and cut.
 
 use super::{
+    compression::{self, Compression},
     frames::{joined, written},
     reference::{self, Said},
     settings,
 };
 use crate::support::{Fragments, Raw, drain, waiting};
 use arbitrary::{Result, Unstructured};
-use statesocket::{Agreed, Config, Connection, Event, Role, SendError, SharedMessage, SharedMessages};
+use statesocket::{Config, Connection, Event, Role, SendError, SharedMessage, SharedMessages};
 use std::{sync::Arc, time::Instant};
 
 /// After this many bytes, more prove nothing.
@@ -15,21 +16,27 @@ const MOST: usize = 200_000;
 
 /// Draws messages, Pings and a Close, sends them, and carries them over in pieces.
 pub(crate) fn check(data: &[u8]) {
+    let (compression, data) = compression::split(data);
     let mut source = Unstructured::new(data);
     // The list ends when the bytes run out; that is no fault.
-    let _ = exchange(&mut source);
+    let _ = exchange(&mut source, compression);
 }
 
-fn exchange(source: &mut Unstructured<'_>) -> Result<()> {
+fn exchange(source: &mut Unstructured<'_>, compression: Option<Compression>) -> Result<()> {
     let role = if source.arbitrary()? { Role::Client } else { Role::Server };
     // Only the delivery and the limits of the receiver, which no message here reaches.
-    let config = Arc::new(settings::config(source.arbitrary::<u8>()? & 0x02));
-    let [mut sender, mut receiver] = [role, role.peer()]
-        .map(|role| Connection::established(role, Agreed::new().seed([7; 32]), Arc::clone(&config), Instant::now()));
+    let mut config = settings::config(source.arbitrary::<u8>()? & 0x02);
+    if let Some(compression) = compression {
+        compression.apply(&mut config);
+    }
+    let config = Arc::new(config);
+    let [mut sender, mut receiver] = [role, role.peer()].map(|role| {
+        Connection::established(role, compression::agreed(compression), Arc::clone(&config), Instant::now())
+    });
     let sent = send(&mut sender, source);
     let wire = waiting(&sender);
     assert_eq!(drain_all(&mut sender), wire, "vectored and plain writes give the same bytes");
-    check_wire(&wire, role, &config, &sent);
+    check_wire(&wire, role, &config, &sent, compression);
 
     let mut events = Vec::new();
     let mut rest = wire.as_slice();
@@ -134,8 +141,10 @@ fn drain_all(connection: &mut Connection) -> Vec<u8> {
 }
 
 /// The reference reads the output as it was meant, and a frame is masked if and only if a client sent it.
-fn check_wire(wire: &[u8], role: Role, config: &Config, sent: &[Said]) {
-    assert_eq!(reference::read(wire, role.peer(), config), sent, "the reference reads what was sent");
+fn check_wire(wire: &[u8], role: Role, config: &Config, sent: &[Said], compression: Option<Compression>) {
+    let reach = compression.map(|it| it.reach(role));
+    assert_eq!(reference::read(wire, role.peer(), config, reach), sent, "the reference reads what was sent");
+    compression::plain(written(wire, role), reach);
     let keys: Vec<_> = masks(wire, role);
     let distinct: std::collections::HashSet<_> = keys.iter().collect();
     // Two equal keys among a few hundred of 32 bits have a chance of one in a hundred thousand. The seed is fixed, so

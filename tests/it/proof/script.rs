@@ -1,13 +1,14 @@
 //! Calls drawn from bytes: any method at any time, about a third of them where the table forbids them.
 
 use super::{
+    compression::{self, Compression, reach_on},
     peer::{self, Peer},
     settings,
     subject::Subject,
     trace::{Call, Trace},
 };
 use arbitrary::{Result, Unstructured};
-use statesocket::{Agreed, Connection, Phase, Role};
+use statesocket::{Connection, Phase, Role};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -48,11 +49,12 @@ pub(crate) fn run_with(data: &[u8], how: impl Fn(usize) -> How) -> Trace {
 }
 
 fn run_from(data: &[u8], prepare: impl FnOnce(&mut Subject), how: impl Fn(usize) -> How) -> Trace {
+    let (compression, data) = compression::split(data);
     let (start, choices, rest) = match data {
         [first, choices, rest @ ..] => (start(*first), *choices, rest),
         _ => (Start::Handshake(Role::Server), 0, data),
     };
-    let mut script = Script::new(start, choices, rest);
+    let mut script = Script::new(start, choices, compression, rest);
     prepare(&mut script.subject);
     for number in 0..MAX_DRAWS {
         // The script ends when the bytes run out; that is no fault.
@@ -93,16 +95,20 @@ struct Script<'a> {
 }
 
 impl<'a> Script<'a> {
-    fn new(start: Start, choices: u8, data: &'a [u8]) -> Self {
-        let config = Arc::new(settings::config(choices));
+    fn new(start: Start, choices: u8, compression: Option<Compression>, data: &'a [u8]) -> Self {
+        let mut config = settings::config(choices);
+        if let Some(compression) = compression {
+            compression.apply(&mut config);
+        }
+        let config = Arc::new(config);
         let now = Instant::now();
         let shared = Arc::clone(&config);
         let connection = match start {
             Start::Handshake(Role::Server) => Connection::server(shared, now),
             Start::Handshake(Role::Client) => Connection::client(&peer::connect(), shared, now),
-            Start::Established(role) => Connection::established(role, Agreed::new().seed([7; 32]), shared, now),
+            Start::Established(role) => Connection::established(role, compression::agreed(compression), shared, now),
         };
-        let peer = Peer::new(connection.role());
+        let peer = Peer::new(connection.role(), compression.map(|_| choices));
         let subject = Subject::new(connection, config, matches!(start, Start::Established(_)), now);
         Self {
             subject,
@@ -119,7 +125,8 @@ impl<'a> Script<'a> {
         let subject = &mut self.subject;
         match self.source.int_in_range(0..=31)? {
             0..=8 if !self.is_gone => {
-                let bytes = self.peer.say(subject.connection.phase(), &mut self.source)?;
+                let may_compress = reach_on(&subject.connection, subject.role().peer()).is_some();
+                let bytes = self.peer.say(subject.connection.phase(), may_compress, &mut self.source)?;
                 subject.feed(&bytes);
             }
             9..=11 if !self.has_failed => subject.write(*self.source.choose(&[1, 3, 50, 100_000])?),
@@ -183,7 +190,10 @@ impl<'a> Script<'a> {
         if is_to_reply && source.ratio(1, 10)? {
             return Ok(Call::ReplyClose);
         }
-        let text = |source: &mut Unstructured<'_>| Ok(source.choose(&["", "hello", "κόσμε", "x"])?.to_string());
+        // Short messages do not become shorter.
+        let times = if reach_on(&self.subject.connection, self.subject.role()).is_some() { 30 } else { 1 };
+        let source = &mut self.source;
+        let text = |source: &mut Unstructured<'_>| Ok(source.choose(&["", "hello", "κόσμε", "x"])?.repeat(times));
         Ok(match source.int_in_range(0..=23)? {
             0 => Call::Accept(*source.choose(&[None, Some("chat"), Some("unknown")])?),
             1 => Call::Reject(*source.choose(&[403, 404, 101, 204, 503, 200])?),

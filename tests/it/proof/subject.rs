@@ -1,6 +1,7 @@
 //! A connection with a record of everything.
 
 use super::{
+    compression::reach_on,
     settings,
     trace::{Call, Refusal, Step, Trace, View},
 };
@@ -54,6 +55,9 @@ impl Subject {
         let trace = Trace {
             role,
             config,
+            reach: [None; 2],
+            #[cfg(feature = "deflate")]
+            deflate: None,
             is_established,
             views,
             steps: Vec::new(),
@@ -78,7 +82,13 @@ impl Subject {
         self.trace.drawn = self.trace.steps.len();
     }
 
-    pub(crate) fn into_trace(self) -> Trace {
+    pub(crate) fn into_trace(mut self) -> Trace {
+        let role = self.trace.role;
+        #[cfg(feature = "deflate")]
+        {
+            self.trace.deflate = self.connection.deflate();
+        }
+        self.trace.reach = [role, role.peer()].map(|sender| reach_on(&self.connection, sender));
         self.trace
     }
 

@@ -1,7 +1,8 @@
 //! The calls of a connection and its answers.
 
+use super::compression::Reach;
 use crate::support::{Raw, head_len};
-use statesocket::{Config, Disconnect, Event, Hold, Phase, Role, SocketAction, State, Timer, TransitionError};
+use statesocket::{Agreed, Config, Disconnect, Event, Hold, Phase, Role, SocketAction, State, Timer, TransitionError};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -92,6 +93,10 @@ pub(crate) struct View {
 pub(crate) struct Trace {
     pub(crate) role: Role,
     pub(crate) config: Arc<Config>,
+    /// How far this end and its peer may refer back; `None` without compression.
+    pub(crate) reach: [Option<Reach>; 2],
+    #[cfg(feature = "deflate")]
+    pub(crate) deflate: Option<statesocket::AgreedDeflate>,
     pub(crate) is_established: bool,
     pub(crate) views: Vec<View>,
     pub(crate) steps: Vec<Step>,
@@ -122,6 +127,15 @@ impl Step {
 }
 
 impl Trace {
+    /// Adds what this connection has agreed on with its peer.
+    pub(crate) fn agree(&self, agreed: Agreed) -> Agreed {
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = self.deflate {
+            return agreed.deflate(deflate);
+        }
+        agreed
+    }
+
     /// Each step with the views before and after it.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&View, &Step, &View)> {
         self.steps.iter().zip(self.views.windows(2)).map(|(step, views)| (&views[0], step, &views[1]))

@@ -1,6 +1,5 @@
 //! Helpers for several folders of tests: two connections in memory, and frames and heads written by hand.
 
-#[cfg(feature = "deflate")]
 pub(crate) mod blocks;
 mod fragments;
 pub(crate) mod handshake;
@@ -16,7 +15,6 @@ mod raw_client;
 mod sent;
 pub(crate) mod strategies;
 pub(crate) mod timers;
-#[cfg(feature = "deflate")]
 pub(crate) mod walker;
 mod wire;
 #[cfg(feature = "server")]

@@ -1,6 +1,9 @@
 //! The input of a peer that is mostly right.
 
-use super::Raw;
+use super::{
+    Raw,
+    blocks::{Blocks, Part},
+};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 pub(crate) fn payload() -> impl Strategy<Value = Vec<u8>> {
@@ -37,6 +40,44 @@ pub(crate) fn frames() -> impl Strategy<Value = Vec<Raw>> {
         1 => (3000..5000u16, "\\PC{0,10}").prop_map(|(code, reason)| vec![Raw::close(code, &reason)]),
         1 => (any::<u8>(), payload()).prop_map(|(first, payload)| vec![Raw { first, payload, key: None }]),
     ]
+}
+
+/// Compresses most of the messages of `stream`, each frame in one of the ways that `kinds` chooses in turn.
+fn compress(stream: &mut [Raw], kinds: &[u8]) {
+    let mut kinds = kinds.iter().copied().cycle();
+    let mut is_compressed = false;
+    for frame in stream.iter_mut().filter(|frame| frame.first & 0x7F < 3) {
+        let kind = kinds.next().unwrap_or_default();
+        if frame.opcode() != Raw::CONTINUATION {
+            is_compressed = kind & 0x30 != 0;
+        }
+        if !is_compressed {
+            continue;
+        }
+        let text = Part::Text(&frame.payload);
+        let copy = |distance| Part::Copy { len: 3 + usize::from(kind), distance };
+        let blocks = match kind & 7 {
+            0 => Blocks::default().stored(false, &frame.payload),
+            1 => Blocks::default().fixed(true, &[text]),
+            2 => Blocks::default().stored(true, &frame.payload).stored(false, b""),
+            // It may refer to earlier messages, or to nothing.
+            3 => Blocks::default().fixed(false, &[text, copy(1 + usize::from(kind >> 3))]),
+            4 => Blocks::default().fixed(false, &[Part::Text(b"ab"), copy(2), text, copy(1)]),
+            _ => Blocks::default().fixed(false, &[text]),
+        };
+        let is_last = frame.first & 0x80 != 0;
+        frame.first |= if frame.opcode() == Raw::CONTINUATION { 0 } else { 0x40 };
+        frame.payload = if is_last { blocks.message() } else { blocks.stored(false, b"").unfinished() };
+    }
+}
+
+/// The frames of a peer that compresses most messages.
+pub(crate) fn compressed_frames() -> impl Strategy<Value = Vec<Vec<Raw>>> {
+    (vec(frames(), 0..8), vec(any::<u8>(), 1..8)).prop_map(|(mut stream, kinds)| {
+        // A message lies in one part of the stream.
+        stream.iter_mut().zip((0..).map(|at| at % kinds.len())).for_each(|(part, at)| compress(part, &kinds[at..]));
+        stream
+    })
 }
 
 /// Changes to bytes that were right.

@@ -72,8 +72,13 @@ fn heard(trace: &Trace, steps: usize) -> Vec<Said> {
     }
 }
 
+/// What the peer has said with the bytes of the first `steps`.
+fn said(trace: &Trace, steps: usize) -> Vec<Said> {
+    reference::read(&trace.frames_received(steps), trace.role, &trace.config, trace.reach[1])
+}
+
 fn said_before_end(trace: &Trace, steps: usize) -> Vec<Said> {
-    let mut said = reference::read(&trace.frames_received(steps), trace.role, &trace.config);
+    let mut said = said(trace, steps);
     said.retain(|said| !said.is_end());
     said
 }
@@ -86,7 +91,7 @@ pub(super) fn i_9_the_code_is_that_of_the_close_received(trace: &Trace) {
         assert_eq!(code == 1006, end.received.is_none(), "I-9: 1006 means that no Close was received: {end:?}");
         if let Some(received) = &end.received {
             assert_eq!((received.code, received.reason.as_str()), (end.code, end.reason.as_str()), "I-9");
-            let said = reference::read(&trace.frames_received(trace.steps.len()), trace.role, &trace.config);
+            let said = said(trace, trace.steps.len());
             let Some(Said::Close(close)) = said.last() else { panic!("I-9: no Close was received: {end:?}") };
             let (code, reason) = close.as_ref().map_or((1005, ""), |(code, reason)| (*code, reason.as_str()));
             assert_eq!(
@@ -100,7 +105,7 @@ pub(super) fn i_9_the_code_is_that_of_the_close_received(trace: &Trace) {
     }
     let has_opened = trace.views.iter().any(|view| view.phase == Phase::Open);
     if has_opened && trace.end().is_some_and(|end| end.cause == Cause::TransportLost) {
-        let said = reference::read(&trace.frames_received(steps_to_the_end(trace)), trace.role, &trace.config);
+        let said = said(trace, steps_to_the_end(trace));
         assert!(!said.last().is_some_and(Said::is_end), "I-9: the transport was lost behind the end: {said:?}");
     }
 }
@@ -130,7 +135,7 @@ fn a_violation_is_one_and_is_answered_with_its_code(trace: &Trace) {
     for (before, step, _) in trace.iter() {
         let Some(Event::Disconnect(end)) = &step.event else { continue };
         let Cause::Protocol(error) = &end.cause else { continue };
-        let said = reference::read(&trace.frames_received(trace.steps.len()), trace.role, &trace.config);
+        let said = said(trace, trace.steps.len());
         assert_eq!(said.last(), Some(&Said::Violation(error.close_code().into())), "I-14: {end:?}");
         // Unless our Close was sent before.
         if before.can_send {

@@ -8,10 +8,11 @@ mod roles;
 mod states;
 
 use super::{
-    parties,
+    compression, parties,
     script::{self, How},
     trace::Trace,
 };
+use statesocket::Config;
 
 /// An invariant, by its number in `tests/README.md`.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,16 @@ pub(crate) use roles::i_4_the_roles_mirror_each_other;
 /// `trace` is the one of `data` without lent memory.
 pub(crate) fn i_26_lent_memory_changes_nothing(data: &[u8], trace: &Trace) {
     let lent = script::run_lent(data);
+    if trace.reach[0].is_some() {
+        // Lent engines have seen other messages, so that compressed bytes differ, and with them what finds room.
+        let fits_anyway = trace.config.max_output_bytes >= Config::default().max_output_bytes;
+        if fits_anyway && !trace.has_lost_output() {
+            assert_eq!(lent.events(), trace.events(), "I-26: the same events with lent memory");
+            let [lent, own] = [&lent, trace].map(|trace| compression::plain(trace.frames_written(), trace.reach[0]));
+            assert_eq!(lent, own, "I-26: the same messages with lent memory");
+        }
+        return;
+    }
     assert_eq!(lent.events(), trace.events(), "I-26: the same events with lent memory");
     assert_eq!(lent.written(), trace.written(), "I-26: the same bytes with lent memory");
     assert_eq!(lent.views, trace.views, "I-26: the same state after each step with lent memory");
