@@ -6,7 +6,10 @@ use super::{
     machine::Machine,
     subject::Call,
 };
-use crate::support::{Raw, accepted_head, request_head, response_head};
+use crate::{
+    proof::compression::Compression,
+    support::{Raw, accepted_head, request_head, response_head},
+};
 use statesocket::{Config, Role};
 use std::{
     mem,
@@ -40,10 +43,16 @@ pub(super) enum Weapon {
     ReservedBit,
     /// A frame that is masked if it must not be, and the other way round.
     WronglyMasked,
+    Compressed,
+    CompressedFragment,
+    /// It refers to text that there is not.
+    CorruptCompressed,
+    /// The bit of a compressed message, on a Ping.
+    CompressedPing,
 }
 
 impl Weapon {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 21] = [
         Self::Head,
         Self::NoHead,
         Self::WrongHead,
@@ -61,6 +70,10 @@ impl Weapon {
         Self::UnknownOpCode,
         Self::ReservedBit,
         Self::WronglyMasked,
+        Self::Compressed,
+        Self::CompressedFragment,
+        Self::CorruptCompressed,
+        Self::CompressedPing,
     ];
 
     /// The bytes of the weapon against an endpoint of role `local`. `request` is the endpoint's, for a response to
@@ -87,6 +100,11 @@ impl Weapon {
             Self::ReservedBit => Raw::new(Raw::TEXT, "").set(0x40),
             Self::WronglyMasked if local == Role::Server => return Raw::new(Raw::TEXT, "text").bytes(),
             Self::WronglyMasked => return Raw::new(Raw::TEXT, "text").masked().bytes(),
+            Self::Compressed => Raw::new(Raw::TEXT, b"\x00\x02\x00\xFD\xFFok\x00").set(0x40),
+            // A continuation without compressed bytes ends within a block.
+            Self::CompressedFragment => Raw::new(Raw::TEXT, b"\x00\x02\x00\xFD\xFFok").set(0x40).more(),
+            Self::CorruptCompressed => Raw::new(Raw::TEXT, b"\x06").set(0x40),
+            Self::CompressedPing => Raw::new(Raw::PING, "ping").set(0x40),
         };
         frame.for_endpoint(local)
     }
@@ -144,12 +162,25 @@ pub(super) enum Move {
 }
 
 impl Adversary {
-    pub(super) fn new(role: Role, config: Config, is_established: bool, bounds: Bounds) -> Self {
-        let setup = Setup { role, config: Arc::new(config), is_established, fault: None, epoch: Instant::now() };
+    pub(super) fn new(
+        role: Role,
+        config: Config,
+        is_established: bool,
+        bounds: Bounds,
+        compression: Option<Compression>,
+    ) -> Self {
+        let config = Arc::new(config);
+        let setup = Setup { role, config, is_established, compression, fault: None, epoch: Instant::now() };
         let request = Endpoint::new(&setup).request();
         let is_head =
             |weapon: &Weapon| matches!(weapon, Weapon::Head | Weapon::NoHead | Weapon::WrongHead | Weapon::Refusal);
-        let suits = |weapon: &Weapon| !is_established || !is_head(weapon);
+        let needs_agreement = |weapon: &Weapon| {
+            use Weapon::{Compressed, CompressedFragment, CompressedPing, CorruptCompressed};
+            matches!(weapon, Compressed | CompressedFragment | CorruptCompressed | CompressedPing)
+        };
+        let suits = |weapon: &Weapon| {
+            (!is_established || !is_head(weapon)) && (compression.is_some() || !needs_agreement(weapon))
+        };
         let weapons = Weapon::ALL.into_iter().filter(suits);
         let arsenal = weapons.map(|weapon| (weapon, weapon.bytes(role, &request))).collect();
         Self { bounds, machine: Machine::new(setup), arsenal }

@@ -7,9 +7,9 @@ use super::{
     property as p,
     subject::{Call, END, Fault, Subject},
 };
+use crate::proof::compression::{self, Compression};
 use statesocket::{
-    Action, Agreed, Cause, CloseReply, Config, Connection, Event, Party, Phase, Role, SocketAction, State,
-    handshake::Connect,
+    Action, Cause, CloseReply, Config, Connection, Event, Party, Phase, Role, SocketAction, State, handshake::Connect,
 };
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -47,6 +47,8 @@ pub(super) struct Setup {
     pub(super) config: Arc<Config>,
     /// Whether the opening handshake took place elsewhere.
     pub(super) is_established: bool,
+    /// What was agreed on there.
+    pub(super) compression: Option<Compression>,
     pub(super) fault: Option<Fault>,
     /// The instant at which the virtual clock stands at zero.
     pub(super) epoch: Instant,
@@ -70,7 +72,7 @@ impl Endpoint {
     pub(super) fn new(setup: &Setup) -> Self {
         let (config, epoch) = (Arc::clone(&setup.config), setup.epoch);
         let connection = match (setup.is_established, setup.role) {
-            (true, role) => Connection::established(role, Agreed::new().seed([7; 32]), config, epoch),
+            (true, role) => Connection::established(role, compression::agreed(setup.compression), config, epoch),
             (false, Role::Server) => Connection::server(config, epoch),
             (false, Role::Client) => {
                 let connect = Connect::new("ws://example.com/").expect("a valid URI").seed([7; 32]);

@@ -8,7 +8,11 @@ use super::{
     pair::{self, Pair},
     replying,
 };
+#[cfg(feature = "deflate")]
+use crate::proof::compression::Compression;
 use crate::support::{ROLES, after_peer_close, config};
+#[cfg(feature = "deflate")]
+use statesocket::Deflate;
 use statesocket::{Action, CloseReply, Config, Delivery, Phase, Role, Transition};
 use std::collections::HashSet;
 
@@ -31,12 +35,21 @@ fn explore_pair(name: &str, reply: CloseReply, bounds: pair::Bounds, at_least: u
     pair
 }
 
-fn explore_adversary(role: Role, config: Config, is_established: bool, mut bounds: adversary::Bounds, at_least: usize) {
-    bounds.weapons += deeper();
+fn explore_adversary(role: Role, config: Config, is_established: bool, bounds: adversary::Bounds, at_least: usize) {
     let name = format!("{role:?} and a bad peer");
-    let mut duel = Adversary::new(role, config, is_established, bounds);
+    explore_duel(&name, |bounds| Adversary::new(role, config, is_established, bounds, None), bounds, at_least);
+}
+
+fn explore_duel(
+    name: &str,
+    duel: impl FnOnce(adversary::Bounds) -> Adversary,
+    mut bounds: adversary::Bounds,
+    at_least: usize,
+) {
+    bounds.weapons += deeper();
+    let mut duel = duel(bounds);
     let explored = explore(&mut duel).unwrap_or_else(|found| panic!("{name}: {found}"));
-    report(&name, explored, duel.machine.taken());
+    report(name, explored, duel.machine.taken());
     assert!(explored.states >= at_least, "{name}: only {explored}");
 }
 
@@ -125,5 +138,23 @@ fn an_endpoint_keeps_every_property_whatever_its_peer_does() {
             let opening = adversary::Bounds { weapons: 2, splits: 1, messages: 0, jumps: 0, pauses: false };
             explore_adversary(role, replying(reply), false, opening, 3_300);
         }
+    }
+}
+
+/// Of what the peer has compressed, no more than of its plain messages is handed out.
+#[cfg(feature = "deflate")]
+#[test]
+fn an_endpoint_keeps_every_property_whatever_its_peer_compresses() {
+    let compression = Compression::drawn([0, 0, 0]);
+    for (role, delivery) in [(Role::Server, Delivery::Messages), (Role::Client, Delivery::Chunks)] {
+        // What it sends stays plain: the state of a compressor has a number of its own each time.
+        let config = config(|config| {
+            config.delivery = delivery;
+            config.deflate = Some(Deflate::default().with(|deflate| deflate.threshold = Some(usize::MAX)));
+        });
+        let bounds = adversary::Bounds { weapons: 2, splits: 0, messages: 0, jumps: 0, pauses: false };
+        let name = format!("{role:?} that inflates");
+        let duel = |bounds| Adversary::new(role, config, true, bounds, Some(compression));
+        explore_duel(&name, duel, bounds, 5_000);
     }
 }

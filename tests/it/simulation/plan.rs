@@ -231,7 +231,8 @@ fn end(random: &mut Random, troubles: &[Trouble], is_fast: bool, largest: usize)
     let sizes = [0, 1].map(|_| size(random, is_fast || has(Trouble::ShortTimeouts)));
     let largest = sizes.into_iter().min().unwrap_or_default().min(largest).saturating_mul(64).min(100 << 10);
     let longest_pause = if troubles.is_empty() { SECOND } else { 5 * SECOND };
-    let config = settings::config(random, troubles, is_fast);
+    let mut config = settings::config(random, troubles, is_fast);
+    settings::compress(random, &mut config);
     EndPlan {
         config: Arc::new(config),
         acts: script::acts(random, largest),

@@ -7,6 +7,8 @@ use super::{
 };
 use rand::RngExt;
 use statesocket::{CloseReply, Config, Delivery};
+#[cfg(feature = "deflate")]
+use statesocket::{Deflate, Window};
 use std::time::Duration;
 
 /// Longer than any run.
@@ -89,6 +91,25 @@ pub(super) fn config(random: &mut Random, troubles: &[Trouble], is_fast: bool) -
         make_a_limit_small(random, &mut config);
     }
     config
+}
+
+/// Offers or takes compression, more often than not.
+pub(super) fn compress(random: &mut Random, config: &mut Config) {
+    let compresses = random.random_bool(0.7);
+    let choices: [u8; 3] = random.random();
+    #[cfg(feature = "deflate")]
+    if compresses {
+        let [windows, threshold, rest] = choices;
+        let window = |choice: u8| Window::from_bits(15 - choice % 9).unwrap_or(Window::None);
+        config.deflate = Some(Deflate::default().with(|deflate| {
+            (deflate.send_history, deflate.receive_history) = (window(windows), window(windows / 9));
+            deflate.client_receive_history = window(rest / 9);
+            deflate.threshold = [None, Some(0), Some(10), Some(1_000)][usize::from(threshold & 3)];
+            (deflate.level, deflate.fragments) = (1 + rest % 9, threshold & 4 != 0);
+        }));
+    }
+    #[cfg(not(feature = "deflate"))]
+    let _ = (compresses, choices, config);
 }
 
 fn timeouts(config: &mut Config) -> [&mut Option<Duration>; 10] {

@@ -4,6 +4,7 @@ use super::{
     CLIENT, SERVER,
     plan::{Plan, Trouble},
     record::Due,
+    wire::{behind_head, frames},
     world::Outcome,
 };
 use statesocket::{Cause, CloseCode, CloseReply, Delivery, Timer};
@@ -44,6 +45,9 @@ impl Statistics {
                 self.count(&format!("timer {timer:?}"), 1);
             }
             self.count("message", record.received.len());
+            let is_compressed = |bytes: &[u8]| frames(bytes).0.iter().filter(|frame| frame.is_compressed).count();
+            let frames = behind_head(outcome.network.read_by(index)).map_or(0, is_compressed);
+            self.count("compressed frame", frames);
             self.count("byte", outcome.network.read_by(index).len());
             self.count("ping", record.pings.len());
             self.count("pong", record.pongs.len());

@@ -135,7 +135,14 @@ impl Pair {
                 Some(Defect::End(faulty, fault)) if faulty == role => Some(fault),
                 _ => None,
             };
-            Machine::new(Setup { role, config: Arc::clone(&config), is_established: false, fault, epoch })
+            Machine::new(Setup {
+                role,
+                config: Arc::clone(&config),
+                is_established: false,
+                compression: None,
+                fault,
+                epoch,
+            })
         });
         Self { bounds, defect, machines, settled: HashSet::new(), simultaneous: 0 }
     }
