@@ -3,6 +3,7 @@
 mod chunks;
 mod faults;
 mod fragments;
+mod idle;
 mod lending;
 mod limits;
 mod messages;

@@ -147,6 +147,32 @@ fn d16_messages_behind_a_final_block_come_and_refer_to_it() {
     }
 }
 
+/// In the same message, and in those behind it.
+#[test]
+fn d16_blocks_behind_a_final_block_refer_to_all_before() {
+    let copy = |len, distance| [Part::Copy { len, distance }];
+    for role in ROLES {
+        for (case, first) in [
+            ("stored", Blocks::default().stored(true, b"Hello")),
+            ("fixed", Blocks::default().fixed(true, &[Part::Text(b"Hello")])),
+            ("two", Blocks::default().stored(true, b"Hel").fixed(true, &[Part::Text(b"lo")])),
+        ] {
+            for len in [usize::MAX, 1, 3] {
+                let mut connection = compressing(role, BOTH_WAYS, |_| {});
+                let mut hear = |payload: Vec<u8>| {
+                    let bytes = text(payload).for_endpoint(role);
+                    payloads(&feed_by(&mut connection, &bytes, len)).remove(0)
+                };
+                assert_eq!(hear(first.clone().fixed(false, &copy(5, 5)).message()), b"HelloHello", "{case}, by {len}");
+                // The text of the message before, then that of this one.
+                let both = first.clone().fixed(false, &copy(8, 15)).message();
+                assert_eq!(hear(both), b"HelloHelloHel", "{case}, by {len}");
+                assert_eq!(hear(Blocks::default().fixed(true, &copy(5, 23)).unfinished()), b"Hello", "{case}");
+            }
+        }
+    }
+}
+
 /// Section 7.2.3.6, and what peers send for it that compress with zlib.
 #[test]
 fn d16_an_empty_message_is_empty_however_it_is_written() {

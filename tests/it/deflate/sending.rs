@@ -6,14 +6,10 @@ use super::{
 };
 use crate::support::{ROLES, Raw, drain, established, feed, peer_sends, walker::walk_message};
 use statesocket::{
-    Agreed, Config, Connection, Deflate, Event, Message, Role, SendError, SharedMessage, Timer, Window,
+    Agreed, Config, Connection, Deflate, Event, Message, Role, SendError, SharedMessage, Window,
     handshake::{Accept, Connect},
 };
-use std::{
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, sync::Arc, time::Instant};
 
 /// The ways to send one whole text message.
 fn send_by(way: usize, connection: &mut Connection, text: &str) {
@@ -172,6 +168,26 @@ fn what_is_sent_refers_no_farther_back_than_agreed() {
     }
 }
 
+/// A compressor that goes on has a larger window than the peer.
+#[test]
+fn short_messages_in_a_row_do_not_refer_beyond_the_window() {
+    let lines: Vec<String> = (0..40).map(|seed| format!("{:x?}", noise(seed, 30))).collect();
+    for (bits, role) in [(8, Role::Server), (9, Role::Client), (10, Role::Server)] {
+        let answer = format!("permessage-deflate; client_max_window_bits={bits}; server_max_window_bits={bits}");
+        let mut connection = compressing(role, &answer, |_| {});
+        let mut before = Vec::new();
+        for line in lines.iter().chain(&lines).chain(lines.iter().step_by(5)) {
+            connection.send_text(line).unwrap();
+            let frame = only_frame(&mut connection);
+            assert_eq!(frame.first & RSV1, RSV1, "{line}");
+            let walk = walk_message(&frame.payload, &before).expect("it refers to what was sent");
+            assert_eq!(walk.text, line.as_bytes());
+            assert!(walk.farthest <= 1 << bits, "{} bytes with {bits} bits", walk.farthest);
+            before.extend(line.as_bytes());
+        }
+    }
+}
+
 /// The same bytes leave as if the refused calls had not been made.
 #[test]
 fn an_err_of_a_send_leaves_what_was_sent_as_it_was() {
@@ -232,65 +248,6 @@ fn an_agreement_holds_with_and_without_choices() {
     let mut plain = established(Role::Server, Config::default());
     plain.send_uncompressed("plain").unwrap();
     assert_eq!(only_frame(&mut plain), Raw::new(Raw::TEXT, "plain"));
-}
-
-/// A Ping of our own goes out now and then. If nothing was compressed since the last, the history goes.
-#[test]
-fn what_was_sent_is_forgotten_at_a_keepalive_ping_if_nothing_is_compressed() {
-    let idle = |config: &mut Config| {
-        (config.ping_interval, config.pong_timeout) = (Some(Duration::from_secs(10)), None);
-        config.idle_timeout = None;
-    };
-    for role in ROLES {
-        let [mut from, mut to] = [role, role.peer()].map(|role| compressing(role, BOTH_WAYS, idle));
-        let mut now = Instant::now();
-        let mut ping = |from: &mut Connection, to: &mut Connection| {
-            let Some((deadline, Timer::Ping)) = from.poll_timeout(now) else { panic!("a Ping is next") };
-            now = deadline;
-            from.handle_timeout(now);
-            let events = carry(from, to);
-            assert!(matches!(events.as_slice(), [Event::Ping(_)]), "{events:?}");
-            let mut pong = drain(to);
-            assert!(matches!(from.receive(&mut &mut pong[..], now), Some(Event::Pong(_))));
-        };
-        let text = records(1, 400);
-        let mut lens = Vec::new();
-        for pings in [0, 0, 1, 1, 2, 0, 3] {
-            (0..pings).for_each(|_| ping(&mut from, &mut to));
-            from.send_text(&text).unwrap();
-            let bytes = drain(&mut from);
-            assert_eq!(payloads(&feed(&mut to, &bytes)), [text.as_bytes()]);
-            lens.push(bytes.len());
-        }
-        let [first, again, one, more, forgotten, then, last] = lens[..] else { panic!("{lens:?}") };
-        assert!([again, one, more, then].iter().all(|len| *len < 40), "they refer to the first: {lens:?}");
-        assert_eq!([forgotten, last], [first; 2], "{lens:?}");
-    }
-}
-
-/// A message of fragments is not forgotten in its middle.
-#[test]
-fn nothing_is_forgotten_within_a_compressed_message() {
-    let with_pings = |config: &mut Config| {
-        (config.ping_interval, config.pong_timeout) = (Some(Duration::from_secs(10)), None);
-        config.deflate = Some(Deflate::default().with(|deflate| deflate.fragments = true));
-    };
-    for role in ROLES {
-        let [mut from, mut to] = [role, role.peer()].map(|role| compressing(role, BOTH_WAYS, with_pings));
-        from.begin_text(&records(1, 300)).unwrap();
-        let mut events = Vec::new();
-        for _ in 0..3 {
-            let (deadline, _) = from.poll_timeout(Instant::now()).expect("a Ping is due");
-            from.handle_timeout(deadline);
-            events.extend(carry(&mut from, &mut to));
-            let mut pong = drain(&mut to);
-            let _ = from.receive(&mut &mut pong[..], deadline);
-        }
-        from.continue_text(&records(1, 300), true).unwrap();
-        events.extend(carry(&mut from, &mut to));
-        events.retain(|event| !matches!(event, Event::Ping(_)));
-        assert_eq!(payloads(&events), [records(1, 300).repeat(2).as_bytes()]);
-    }
 }
 
 /// What a client sends before the answer is held, and read once the terms are known.

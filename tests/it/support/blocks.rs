@@ -40,6 +40,10 @@ impl Blocks {
             }
         }
         self.symbol(256);
+        if is_final {
+            // RFC 7692 section 7.2.3.4: "padding bits" up to a byte.
+            self.bits = 0;
+        }
         self
     }
 
