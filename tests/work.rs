@@ -157,6 +157,78 @@ fn cookies_of_a_request() {
     assert_eq!(request.cookies().count(), size() / 10 + size() / 26 + 1);
 }
 
+/// A server that inflates.
+#[cfg(feature = "deflate")]
+fn open_inflating(delivery: Delivery) -> Connection {
+    use statesocket::{
+        Deflate,
+        handshake::{Extension, deflate},
+        http::header::SEC_WEBSOCKET_EXTENSIONS,
+    };
+    let offer = deflate::offer(&Deflate::default());
+    let headers = [(SEC_WEBSOCKET_EXTENSIONS, offer)];
+    let offered = Extension::all(&headers.into_iter().collect(), 10).expect("our own offer");
+    let (_, agreed) = deflate::answer(&offered, &Deflate::default()).expect("our own offer");
+    let plain = open(delivery);
+    let (config, now) = (Arc::new(plain.config().clone()), Instant::now());
+    Connection::established(Role::Server, Agreed::new().deflate(agreed), config, now)
+}
+
+/// `text` in stored blocks of 1,000 bytes.
+#[cfg(feature = "deflate")]
+fn stored(text: &[u8]) -> Vec<u8> {
+    let block = |text: &[u8]| {
+        let len = text.len() as u16;
+        [&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), text].concat()
+    };
+    [text.chunks(1_000).flat_map(block).collect(), vec![0]].concat()
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn a_compressed_message_in_single_bytes() {
+    let message = frame(0xC2, &stored(&vec![7; size()]));
+    assert_eq!(feed(&mut open_inflating(Delivery::Messages), message, 1), 1);
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn a_compressed_text_in_chunks() {
+    let message = frame(0xC1, &stored("\u{10348}".repeat(size() / 4).as_bytes()));
+    assert!(feed(&mut open_inflating(Delivery::Chunks), message, 300) >= 1);
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn empty_blocks_and_final_blocks() {
+    let payload = [[0x00, 0x00, 0x00, 0xFF, 0xFF, 0x03, 0x00].repeat(size() / 7), vec![0]].concat();
+    assert_eq!(feed(&mut open_inflating(Delivery::Messages), frame(0xC1, &payload), 4096), 1);
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn a_text_that_is_much_longer_than_its_payload() {
+    let mut sender = open_inflating(Delivery::Messages);
+    sender.send_binary(&vec![0; 100 * size()]).expect("the output has room");
+    // Its header has two more bytes from 126 bytes of payload on.
+    let at = if sender.output_len() < 128 { 2 } else { 4 };
+    let payload = sender.output()[at..].to_vec();
+    assert_eq!(feed(&mut open_inflating(Delivery::Messages), frame(0xC2, &payload), 4096), 1);
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn compressed_messages_that_are_echoed() {
+    let mut connection = open_inflating(Delivery::Messages);
+    let (now, text) = (Instant::now(), "a line that is repeated; ".repeat(8));
+    let mut bytes = frame(0xC1, &stored(text.as_bytes())).repeat(1 + size() / 200);
+    let mut input = bytes.as_mut_slice();
+    while let Some(Event::Message(message)) = connection.receive(&mut input, now) {
+        connection.send(&message).expect("the output has room");
+    }
+    assert!((1..size() / 2 + 100).contains(&connection.output_len()), "{}", connection.output_len());
+}
+
 #[test]
 fn input_after_the_end() {
     let mut connection = open(Delivery::Messages);

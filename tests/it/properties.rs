@@ -29,7 +29,7 @@ fn agreement() -> impl Strategy<Value = Vec<u8>> {
 /// Acts of clients, and calls of handlers.
 #[cfg(all(feature = "server", feature = "testing"))]
 fn server_script() -> impl Strategy<Value = Vec<u8>> {
-    vec(any::<u8>(), 0..900)
+    (vec(any::<u8>(), 0..900), agreement()).prop_map(|(script, agreement)| [script, agreement].concat())
 }
 
 /// Requests and responses, most of them right.

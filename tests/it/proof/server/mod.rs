@@ -6,6 +6,7 @@ mod actor;
 mod ledger;
 mod source;
 
+use super::compression::{self, Compression};
 use crate::support::Raw;
 use actor::{Actor, ROOMS, pick};
 use ledger::{Ledger, Number, PROGRAM, Stage};
@@ -32,6 +33,8 @@ struct World {
     clients: BTreeMap<Number, Guest>,
     next: Number,
     is_stopping: bool,
+    /// How the server and its clients compress.
+    compression: Option<Compression>,
 }
 
 struct Guest {
@@ -61,8 +64,9 @@ pub(crate) fn check(data: &[u8]) {
 
 /// The same, for a test of the scripts.
 pub(crate) fn run(data: &[u8]) -> Reached {
+    let (compression, data) = compression::split(data);
     let source = Source::new(data);
-    let mut world = World::new(source.clone());
+    let mut world = World::new(source.clone(), compression);
     while let Some(choice) = source.byte() {
         world.step(choice % 24);
         world.check();
@@ -72,11 +76,14 @@ pub(crate) fn run(data: &[u8]) -> Reached {
 }
 
 impl World {
-    fn new(source: Source) -> Self {
+    fn new(source: Source, compression: Option<Compression>) -> Self {
         let config = Config::default().with(|config| {
             config.max_output_bytes = source.one_of(&[4 << 20, 40_000, 3_000, 3_000]);
             config.high_water = source.one_of(&[Some(64 << 10), Some(1_000), None]);
             config.low_water = config.high_water.map_or(0, |high| high / 4);
+            if let Some(compression) = compression {
+                compression.apply(config);
+            }
         });
         let mut server = TestServer::new(config).expect("the configuration is right");
         let ledger = Rc::new(RefCell::new(Ledger::default()));
@@ -89,7 +96,7 @@ impl World {
         server.route_with("/manual", manual, factory()).expect("a new route");
         server.route_http("/", |_, _| Response::new(StatusCode::OK).body("a page")).expect("a new route");
         actor::lend_to_closures(Some((source.clone(), Rc::clone(&ledger))));
-        Self { server, source, ledger, clients: BTreeMap::new(), next: 0, is_stopping: false }
+        Self { server, source, ledger, clients: BTreeMap::new(), next: 0, is_stopping: false, compression }
     }
 
     fn step(&mut self, choice: u8) {
@@ -118,6 +125,9 @@ impl World {
         let options = ClientOptions::default().with(|options| {
             options.pipe_bytes = self.source.one_of(&[64 << 10, 4 << 10, 256, 256]);
             options.address = [127, 0, 0, self.source.one_of(&[1, 1, 2])].into();
+            if let Some(compression) = self.compression {
+                compression.apply(&mut options.config);
+            }
         });
         let mut client = self.server.dial(&connect.seed([number as u8; 32]), &options);
         let mut is_lawless = false;
