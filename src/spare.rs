@@ -20,6 +20,9 @@ pub(crate) struct Spare {
     blocks: Vec<Vec<u8>>,
     #[cfg(feature = "deflate")]
     engines: Option<Box<Engines>>,
+    /// How many more bytes may be inflated until the loop sets it anew; `None` is no limit.
+    #[cfg(feature = "deflate")]
+    allowance: Option<usize>,
 }
 
 impl Spare {
@@ -46,6 +49,24 @@ impl Spare {
     #[cfg(feature = "deflate")]
     pub(crate) fn put_engines(&mut self, engines: Box<Engines>) {
         self.engines = Some(engines);
+    }
+
+    /// Lets about so many more bytes be inflated.
+    #[cfg(all(feature = "deflate", feature = "server"))]
+    pub(crate) const fn allow_inflating(&mut self, bytes: usize) {
+        self.allowance = Some(bytes);
+    }
+
+    /// Whether anything may be inflated. Then it may be a whole piece.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn may_inflate(&self) -> bool {
+        self.allowance != Some(0)
+    }
+
+    /// Notes that `bytes` have been inflated.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn note_inflated(&mut self, bytes: usize) {
+        self.allowance = self.allowance.map(|left| left.saturating_sub(bytes));
     }
 }
 

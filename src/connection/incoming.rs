@@ -75,8 +75,9 @@ impl Incoming {
         Self(Stage::Frames(reader))
     }
 
-    /// Takes the next arrival off the front of `input`. Takes all of `input` if it returns `None`. `is_last` says that
-    /// no more bytes will follow.
+    /// Takes the next arrival off the front of `input`. Takes all of `input` if it returns `None`, unless it [has
+    /// frames](Self::has_frames) then: what is lent lets no more be inflated. `is_last` says that no more bytes will
+    /// follow.
     #[inline]
     pub(super) fn next<'b>(
         &mut self,
@@ -121,6 +122,9 @@ impl Incoming {
         let Stage::EarlyFrames(early) = &mut self.0 else { return Ok(None) };
         if let Some(item) = early.next(config, spare.as_deref_mut())? {
             return Ok(Some(item));
+        }
+        if early.reader.has_more() {
+            return Ok(None);
         }
         if let Stage::EarlyFrames(early) = mem::replace(&mut self.0, Stage::Discard) {
             self.0 = Stage::Frames(early.reader);

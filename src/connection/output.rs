@@ -141,6 +141,15 @@ impl Connection {
         self.outgoing.reclaim(buffer);
     }
 
+    /// Lets about so many bytes be inflated from now on, until the buffer is taken back. What would come of compressed
+    /// messages beyond that stays in the connection, which then [has frames](Self::has_frames) and takes no input.
+    #[cfg(all(feature = "server", feature = "deflate"))]
+    pub(crate) fn allow_inflating(&mut self, bytes: usize) {
+        if let Some(spare) = self.outgoing.spare() {
+            spare.allow_inflating(bytes);
+        }
+    }
+
     /// The next step for the socket, if one is due. Ask after writing, after events, after timeouts, and after commands
     /// that end the connection. Each step is given out once.
     #[must_use]

@@ -205,8 +205,20 @@ impl Connection {
 
     /// Whether the driver has bytes that come before everything that follows, such as the end of the stream.
     fn awaits_rest(&self) -> bool {
-        let reads_frames = matches!(self.phase(), Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed);
-        self.transport.has_rest() && reads_frames && !self.outcome.is_due()
+        self.transport.has_rest() && self.reads_frames()
+    }
+
+    /// Whether further frames have a meaning.
+    fn reads_frames(&self) -> bool {
+        let may_bring_frames = matches!(self.phase(), Phase::Open | Phase::ClientClosed | Phase::ApplicationClosed);
+        may_bring_frames && !self.outcome.is_due()
+    }
+
+    /// Whether [`poll_event`](Self::poll_event) may hand out the end of the stream, which would overtake bytes of the
+    /// peer that are still with the driver.
+    #[cfg(feature = "server")]
+    pub(crate) fn may_end_next(&self) -> bool {
+        !self.transport.is_open() && self.reads_frames()
     }
 
     /// Fast path: `input` begins with a whole, unfragmented message. `None` means "take the general path", not "no
@@ -351,6 +363,10 @@ impl Connection {
     fn on_end_of_input(&mut self) -> Option<Event<'static>> {
         if self.incoming.take_part() {
             self.clock.part_came();
+        }
+        if self.incoming.has_frames() {
+            // They wait until more may be inflated.
+            return None;
         }
         self.clock.input_ended(self.incoming.is_mid_message());
         let (local, peer) = (self.local_party(), self.local_party().peer());

@@ -53,6 +53,16 @@ pub(crate) enum Step<'e> {
     End(&'e [u8]),
 }
 
+impl Step<'_> {
+    /// The number of bytes of plain text.
+    pub(crate) const fn len(&self) -> usize {
+        match self {
+            Self::Piece(piece) | Self::End(piece) => piece.len(),
+            Self::NeedsInput => 0,
+        }
+    }
+}
+
 /// Why a message cannot be inflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InflateError {

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Compressed {
     receiving: Receiving,
-    /// What is held may give a chunk without more input.
+    /// What is held may give a chunk without more input, or waits until more may be inflated.
     rest: Option<Due>,
     /// The engines, if the driver lends none.
     own: Option<Box<Spare>>,
@@ -32,7 +32,7 @@ impl Compressed {
         self.receiving.buffered()
     }
 
-    /// Whether a chunk may come without more input.
+    /// Whether something may come without more input. It comes before any more input is taken.
     pub(super) const fn has_rest(&self) -> bool {
         self.rest.is_some()
     }
@@ -61,13 +61,13 @@ impl Compressed {
         let mut engines = spare.take_engines();
         let item = match config.delivery {
             Delivery::Messages => self.whole(due, payload, message, config, &mut engines, spare),
-            Delivery::Chunks => self.chunk(due, payload, message, config, &mut engines),
+            Delivery::Chunks => self.chunk(due, payload, message, config, &mut engines, spare),
         };
         spare.put_engines(engines);
         item
     }
 
-    /// The next chunk of what is held.
+    /// Goes on with what is held.
     pub(super) fn inflate_rest(
         &mut self,
         message: &mut OpenMessage,
@@ -77,7 +77,7 @@ impl Compressed {
         self.rest.take().map_or(Ok(None), |due| self.inflate(due, &[], message, config, spare))
     }
 
-    /// Inflates all of `payload`.
+    /// Inflates all of `payload`, unless the driver allows only a part now.
     fn whole(
         &mut self,
         due: Due,
@@ -89,8 +89,13 @@ impl Compressed {
     ) -> Result<Option<Item<'static>>, ProtocolError> {
         message.has_part = true;
         loop {
+            if !spare.may_inflate() {
+                self.keep(due, payload).map_err(|error| into_error(error, message, config))?;
+                return Ok(None);
+            }
             let step = self.receiving.step(engines, &mut payload, due, config.max_message_bytes);
             let step = step.map_err(|error| into_error(error, message, config))?;
+            spare.note_inflated(step.len());
             let held = message.assembly.len();
             let mut growth =
                 Growth { announced: message.size, behind: None, limit: config.max_message_bytes, spare: Some(spare) };
@@ -114,10 +119,17 @@ impl Compressed {
         message: &mut OpenMessage,
         config: &Config,
         engines: &mut Engines,
+        spare: &mut Spare,
     ) -> Result<Option<Item<'static>>, ProtocolError> {
         loop {
+            if !spare.may_inflate() {
+                self.keep(due, payload).map_err(|error| into_error(error, message, config))?;
+                return Ok(None);
+            }
             let step = self.receiving.step(engines, &mut payload, due, config.max_message_bytes);
-            let (piece, is_last) = match step.map_err(|error| into_error(error, message, config))? {
+            let step = step.map_err(|error| into_error(error, message, config))?;
+            spare.note_inflated(step.len());
+            let (piece, is_last) = match step {
                 Step::Piece(piece) => (piece, false),
                 Step::NeedsInput => return Ok(None),
                 Step::End(piece) => (piece, true),
@@ -126,12 +138,17 @@ impl Compressed {
             if is_last || !data.is_empty() {
                 let chunk = Item::Chunk { data, is_last }.try_into_owned()?;
                 if !is_last {
-                    self.rest = Some(due);
-                    self.receiving.hold(payload).map_err(|error| into_error(error, message, config))?;
+                    self.keep(due, payload).map_err(|error| into_error(error, message, config))?;
                 }
                 return Ok(Some(chunk));
             }
         }
+    }
+
+    /// Keeps the rest of a payload for [`inflate_rest`](Self::inflate_rest).
+    fn keep(&mut self, due: Due, payload: &[u8]) -> Result<(), InflateError> {
+        self.rest = Some(due);
+        self.receiving.hold(payload)
     }
 }
 

@@ -143,7 +143,8 @@ impl Reader {
         })
     }
 
-    /// Takes the next item off the front of `input`, or all of `input` if there is no complete item.
+    /// Takes the next item off the front of `input`, or all of `input` if there is no complete item. It leaves some if
+    /// what is lent lets no more be inflated, and [has more](Self::has_more) then.
     ///
     /// The reader must not be used again after an error: the bytes that follow have no meaning.
     pub(crate) fn read<'b>(
@@ -153,10 +154,11 @@ impl Reader {
         #[cfg_attr(not(feature = "deflate"), expect(unused_mut))] mut spare: Option<&mut Spare>,
     ) -> Result<Option<Item<'b>>, ProtocolError> {
         #[cfg(feature = "deflate")]
-        if self.has_rest()
-            && let Some(chunk) = self.inflate_rest(config, spare.as_deref_mut())?
-        {
-            return Ok(Some(chunk));
+        if self.has_rest() {
+            let item = self.inflate_rest(config, spare.as_deref_mut())?;
+            if item.is_some() || self.has_rest() {
+                return Ok(item);
+            }
         }
         let item = self.read_frames(input, config, spare);
         self.is_mid_message = self.message.is_some() || self.frame.is_some() || !self.header.is_empty();
@@ -196,6 +198,10 @@ impl Reader {
             };
             if item.is_some() {
                 return Ok(item);
+            }
+            #[cfg(feature = "deflate")]
+            if self.has_rest() {
+                return Ok(None);
             }
         }
     }

@@ -3,6 +3,14 @@
 /// The most reads of one session per turn, so that a peer that sends much does not keep the others waiting.
 pub(super) const READS_PER_TURN: usize = 4;
 
+/// The most bytes per read.
+pub(super) const READ_BUFFER_BYTES: usize = 128 << 10;
+
+/// The bytes of plain text that compressed messages of one session may become per turn, as many as it may send plain. A
+/// read of compressed zeros becomes a thousand times as much. The rest waits in the session for its next turn.
+#[cfg(feature = "deflate")]
+pub(super) const INFLATED_PER_TURN: usize = READS_PER_TURN * READ_BUFFER_BYTES;
+
 /// The most further reads of a session whose deadline has come. They empty the buffer that a system has for a socket.
 pub(super) const LATE_READS: usize = 60;
 

@@ -1,13 +1,16 @@
 //! The state that the sessions of a server share: limits, routes, counts and buffers.
 
 use super::{
-    admission::Admission, budget::late_reads, common::Common, handle::Handle, limits::Limits, routes::Routes,
+    admission::Admission,
+    budget::{READ_BUFFER_BYTES, late_reads},
+    common::Common,
+    handle::Handle,
+    limits::Limits,
+    routes::Routes,
     tally::Tally,
 };
 use crate::OutputBuffer;
 use std::fmt;
-
-const READ_BUFFER_BYTES: usize = 128 << 10;
 
 /// What the sessions of one server share.
 pub(super) struct Shared {

@@ -16,7 +16,7 @@ impl Reader {
         (self.peer, self.defined) = (Some(peer), RSV1);
     }
 
-    /// Whether a compressed message may give a chunk without more input.
+    /// Whether something of a compressed message may come without more input.
     pub(super) fn has_rest(&self) -> bool {
         self.compressed.as_ref().is_some_and(|compressed| compressed.has_rest())
     }
@@ -41,7 +41,7 @@ impl Reader {
         Ok(item)
     }
 
-    /// The next chunk of what is held.
+    /// Goes on with what is held of a compressed message.
     pub(super) fn inflate_rest(
         &mut self,
         config: &Config,

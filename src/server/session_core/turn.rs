@@ -3,6 +3,8 @@
 mod commands;
 mod routing;
 
+#[cfg(feature = "deflate")]
+use super::super::budget::INFLATED_PER_TURN;
 use super::{
     super::{
         budget::{LATE_READS, MAX_LATE_TURNS, READS_PER_TURN},
@@ -49,8 +51,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Reads and writes as far as the stream allows, within the budget of a turn. Calls the handler with every event.
     /// `may_be_due` may only be false if no deadline has come.
     pub(crate) fn run(mut self, may_be_due: bool) {
-        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
-        self.shared.common.rooms.begin_turn();
+        self.begin();
         self.catch_up();
         self.flush();
         self.deliver_rest();
@@ -74,6 +75,14 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             self.flush();
         }
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Lends the session memory, and gives it the budget of a turn.
+    fn begin(&mut self) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        #[cfg(feature = "deflate")]
+        self.session.connection.allow_inflating(INFLATED_PER_TURN);
+        self.shared.common.rooms.begin_turn();
     }
 
     /// Goes on after an interruption, without reading.
@@ -113,7 +122,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
 
     fn read_while(&mut self, is_late: fn(&mut Self) -> bool) -> bool {
         for _ in 0..LATE_READS {
-            if !self.may_go_on() {
+            if !self.may_go_on() || self.session.may_deliver() {
                 return false;
             }
             if !self.may_read() || !is_late(self) {
@@ -142,9 +151,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Hands out the events of the bytes that the connection has held back, if it takes them now.
     fn deliver_rest(&mut self) {
         if self.session.may_deliver() {
-            let mut rest = std::mem::take(&mut self.session.rest);
-            rest.offer(|bytes| self.hand_out(bytes));
-            self.session.rest = rest;
+            self.hand_out_rest();
             self.hand_out_pending();
             self.flush();
         }
@@ -228,9 +235,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             }
         }
         self.session.connection.transport_failed();
-        // Nothing holds these bytes any more.
-        let mut rest = std::mem::take(&mut self.session.rest);
-        rest.offer(|bytes| self.hand_out(bytes));
+        // Nothing holds these bytes any more. What is too much for this turn comes in the next ones.
+        self.hand_out_rest();
         self.hand_out_pending();
         self.shared.may_interrupt = may_interrupt;
     }
@@ -268,9 +274,17 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         }
     }
 
-    /// Calls the handler with the events that need no input.
+    /// Hands out the rest of a read.
+    fn hand_out_rest(&mut self) {
+        let mut rest = std::mem::take(&mut self.session.rest);
+        rest.offer(|bytes| self.hand_out(bytes));
+        self.session.rest = rest;
+    }
+
+    /// Calls the handler with the events that need no input, unless the rest of a read comes before them.
     fn hand_out_pending(&mut self) {
         while !self.is_interrupted()
+            && (self.session.rest.is_empty() || !self.session.connection.may_end_next())
             && let Some(event) = self.session.connection.poll_event()
         {
             self.react(event);

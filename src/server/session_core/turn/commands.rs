@@ -69,8 +69,7 @@ impl<S: ByteStream> Turn<'_, S> {
     /// Calls the handler with a timer whose time has come, if it is still set once everything that came before it has
     /// been handed out.
     pub(crate) fn timer(mut self, token: u64) {
-        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
-        self.shared.common.rooms.begin_turn();
+        self.begin();
         self.catch_up();
         self.flush();
         self.deliver_rest();

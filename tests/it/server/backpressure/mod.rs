@@ -1,6 +1,8 @@
 //! Back-pressure: a peer that does not read is not read, and its handler learns when there is room again.
 
 mod fairness;
+#[cfg(feature = "deflate")]
+mod inflating;
 mod marks;
 mod rooms;
 mod unread;
