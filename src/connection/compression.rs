@@ -79,6 +79,18 @@ impl Connection {
         false
     }
 
+    /// The most bytes that the payload of the next fragment may take. What does not compress becomes longer.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(super) fn max_fragment_len(&self, len: usize) -> usize {
+        self.compression().map_or(len, |how| self.outgoing.max_fragment_len(len, how))
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    pub(super) const fn max_fragment_len(&self, len: usize) -> usize {
+        len
+    }
+
     /// How messages leave; `None` if none is compressed.
     #[cfg(feature = "deflate")]
     pub(super) fn compression(&self) -> Option<Compression> {

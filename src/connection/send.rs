@@ -302,7 +302,7 @@ impl Connection {
 
     #[inline]
     fn begin(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
-        self.check_message(payload.len())?;
+        self.check_message(self.max_fragment_len(payload.len()))?;
         self.queue_fragment(kind, payload, false);
         self.transition(self.local_party(), Action::Message);
         Ok(())
@@ -316,7 +316,7 @@ impl Connection {
             Some(begun) if begun != kind => return Err(SendError::MessageInProgress),
             Some(_) => {}
         }
-        self.check_room(payload.len())?;
+        self.check_room(self.max_fragment_len(payload.len()))?;
         self.queue_fragment(kind, payload, is_last);
         self.transition(self.local_party(), Action::Message);
         Ok(())

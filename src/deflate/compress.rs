@@ -82,7 +82,7 @@ impl Sending {
     }
 
     /// Compresses the payload of one fragment of a message whose first frame has RSV1. Random bytes become a little
-    /// longer: 5 bytes per 64 KiB.
+    /// longer, at most [`max_fragment_len`].
     pub(crate) fn compress_fragment<'e>(
         &mut self,
         engines: &'e mut Engines,
@@ -246,6 +246,12 @@ fn cut_marker(result: &mut Cow<'_, [u8]>) {
         Cow::Borrowed(bytes) => *bytes = &bytes[..len],
         Cow::Owned(bytes) => bytes.truncate(len),
     }
+}
+
+/// The most bytes of a [fragment](Sending::compress_fragment) of `len` bytes: those of stored blocks, since what is not
+/// shorter than its text leaves as such.
+pub(crate) const fn max_fragment_len(len: usize) -> usize {
+    len.saturating_add(5 * len.div_ceil(MAX_STORED) + 1)
 }
 
 /// `payload` in stored blocks.

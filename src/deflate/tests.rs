@@ -8,7 +8,7 @@ mod properties;
 mod walker;
 
 use super::{
-    compress::Sending,
+    compress::{Sending, max_fragment_len},
     engines::Engines,
     inflate::{Due, InflateError, Receiving, Step},
 };

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     deflate::{
         Window,
-        compress::{can_share, compress_alone},
+        compress::{can_share, compress_alone, max_fragment_len},
         engines::Engines,
     },
     frame::OpCode,
@@ -86,12 +86,10 @@ impl Outgoing {
         is_last: bool,
         how: Compression,
     ) -> bool {
-        let begins = !self.is_mid_message();
-        let is_compressed =
-            if begins { how.options.fragments } else { self.deflater.as_ref().is_some_and(|it| it.is_mid_message) };
-        if !is_compressed {
+        if !self.compresses_fragment(how) {
             return false;
         }
+        let begins = !self.is_mid_message();
         let (mut deflater, mut engines) = self.take_deflater(how);
         let bytes = deflater.sending.compress_fragment(&mut engines, payload, is_last);
         let key = self.mask_key();
@@ -104,6 +102,20 @@ impl Outgoing {
         self.put_deflater(deflater, engines);
         self.fragmented = (!is_last).then_some(kind);
         true
+    }
+
+    /// Whether the next fragment leaves compressed.
+    fn compresses_fragment(&self, how: Compression) -> bool {
+        match &self.deflater {
+            _ if !self.is_mid_message() => how.options.fragments,
+            Some(deflater) => deflater.is_mid_message,
+            None => false,
+        }
+    }
+
+    /// The most bytes that the payload of the next fragment may take.
+    pub(in crate::connection) fn max_fragment_len(&self, len: usize, how: Compression) -> usize {
+        if self.compresses_fragment(how) { max_fragment_len(len) } else { len }
     }
 
     /// Gives back the text of earlier messages if none has been compressed since the last call. The peer does not

@@ -78,7 +78,9 @@ proptest! {
                     let mut parts = send.text.chunks(len).peekable();
                     let mut payload = Vec::new();
                     while let Some(part) = parts.next() {
-                        payload.extend_from_slice(&sending.compress_fragment(engines, part, parts.peek().is_none()));
+                        let compressed = sending.compress_fragment(engines, part, parts.peek().is_none());
+                        prop_assert!(compressed.len() <= max_fragment_len(part.len()));
+                        payload.extend_from_slice(&compressed);
                     }
                     payload
                 }

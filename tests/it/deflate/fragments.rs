@@ -1,8 +1,8 @@
 //! Messages that the application sends in fragments.
 
-use super::{BOTH_WAYS, NO_TAKEOVER, RSV1, all, carry, noise, pair, payloads, records};
+use super::{BOTH_WAYS, NO_TAKEOVER, RSV1, all, carry, compressing, noise, pair, payloads, records};
 use crate::support::{ROLES, Raw, drain, feed};
-use statesocket::{Connection, Event, OutputBuffer};
+use statesocket::{Connection, Deflate, Event, OutputBuffer, SendError};
 
 /// Some browsers fail on compressed fragments.
 #[test]
@@ -73,6 +73,43 @@ fn fragments_that_do_not_become_shorter_are_right() {
                 let heard = payloads(&carry(&mut from, &mut to));
                 assert_eq!(heard, [text.clone(), content.repeat(2), text], "{len}");
             }
+        }
+    }
+}
+
+/// The limit of the output counts the stored blocks of what does not compress.
+#[test]
+fn i_21_fragments_that_become_longer_stay_within_the_limit() {
+    type Send = fn(&mut Connection, &[u8]) -> Result<(), SendError>;
+    let sends: [(Send, Send); 3] = [
+        (|it, _| it.send_binary(b""), |it, content| it.begin_binary(content)),
+        (|it, _| it.begin_binary(b""), |it, content| it.continue_binary(content, false)),
+        (|it, _| it.begin_binary(b""), |it, content| it.continue_binary(content, true)),
+    ];
+    for (role, (first, second)) in ROLES.into_iter().flat_map(|role| sends.map(|send| (role, send))) {
+        for len in [0, 1, 10, 200, 65_535, 65_536, 140_000, 1 << 20] {
+            let content = noise(len as u64, len);
+            let (mut accepted, mut refused) = (0, 0);
+            for limit in len..len + 130 {
+                let mut connection = compressing(role, BOTH_WAYS, |config| {
+                    config.deflate = Some(Deflate::default().with(|deflate| deflate.fragments = true));
+                    config.max_output_bytes = limit;
+                });
+                first(&mut connection, &[]).unwrap();
+                let before = format!("{connection:?}");
+                if second(&mut connection, &content).is_ok() {
+                    assert!(connection.output_len() <= limit, "{} of {limit}, {len}", connection.output_len());
+                    accepted += 1;
+                } else {
+                    assert_eq!(format!("{connection:?}"), before, "an error changes nothing");
+                    refused += 1;
+                }
+                // Compressing a large one costs most of the time.
+                if accepted == 3 {
+                    break;
+                }
+            }
+            assert!(accepted == 3 && refused > 10, "{accepted} and {refused} of {len}");
         }
     }
 }

@@ -208,10 +208,8 @@ pub(super) fn i_18_everything_that_is_sent_can_be_read(trace: &Trace) {
 /// its own: sixteen Pongs, a Ping, a Close, an HTTP head.
 pub(super) fn i_21_the_limits_bound_what_is_held(trace: &Trace) {
     const AUTOMATIC: usize = 18 * 131 + 1024;
-    // What does not compress becomes longer in a fragment.
-    let excess = if trace.reach[0].is_some() { 16 } else { 0 };
     // One frame may be longer than the limit, if no other one of the application is queued.
-    let longest = trace.steps.iter().filter_map(data).map(|(_, payload, _)| payload.len() + 14 + excess).max();
+    let longest = trace.steps.iter().filter_map(data).map(|(_, payload, _)| payload.len() + 14).max();
     let most = trace.config.max_output_bytes.max(longest.unwrap_or_default());
     for view in &trace.views {
         assert_eq!(view.queued, view.output.len(), "I-21: all that is queued can be written");
@@ -219,7 +217,7 @@ pub(super) fn i_21_the_limits_bound_what_is_held(trace: &Trace) {
     }
     for (n, (before, step, after)) in trace.iter().enumerate() {
         let is_sent = data(step).is_some() || matches!(step.call, Call::Ping(_) | Call::Pong(_));
-        if is_sent && step.refusal.is_none() && after.queued > trace.config.max_output_bytes + excess {
+        if is_sent && step.refusal.is_none() && after.queued > trace.config.max_output_bytes {
             let written = trace.written_by(n);
             let gone = trace.frames_in(&written).len();
             let frames = trace.frames_in(&[written, before.output.clone()].concat());
