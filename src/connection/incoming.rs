@@ -175,6 +175,17 @@ impl Incoming {
         if let Stage::Frames(reader) = &self.0 { reader.buffered() } else { self.buffered_elsewhere() }
     }
 
+    /// The memory that is kept for later messages, in bytes.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(super) fn kept(&self) -> usize {
+        match &self.0 {
+            Stage::Frames(reader) => reader.kept(),
+            Stage::EarlyFrames(early) => early.reader.kept(),
+            Stage::Request(_) | Stage::Decision(_) | Stage::Response(_) | Stage::Discard => 0,
+        }
+    }
+
     #[inline(never)]
     fn buffered_elsewhere(&self) -> usize {
         match &self.0 {

@@ -44,8 +44,9 @@ impl Connection {
     /// its answer. A program with many connections can bound the sum, as `server::Limits::max_buffered_bytes` does.
     ///
     /// Memory that is reserved for a message counts, so it may be more than has come. Bytes that are
-    /// [shared](crate::SharedMessage) with other connections count in each of them. A waiting request and the
-    /// connection itself do not count, so an open connection on which nothing is unfinished has 0.
+    /// [shared](crate::SharedMessage) with other connections count in each of them. A waiting request, the connection
+    /// itself, and what it keeps for compression do not count, so an open connection on which nothing is unfinished has
+    /// 0.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -61,6 +62,34 @@ impl Connection {
     #[inline]
     pub fn buffered_bytes(&self) -> usize {
         self.outgoing.buffered() + self.incoming.buffered()
+    }
+
+    /// The memory, in bytes, that is kept between compressed messages: the last text of each direction, to which
+    /// later messages may refer (RFC 7692 section 7.1.1), and what belongs to it. It is 0 before the first
+    /// compressed message, and at most the two windows that are agreed on and that [`Deflate`](crate::Deflate)
+    /// sets, and 512 bytes. A server counts it in `server::Limits::max_buffered_bytes`.
+    ///
+    /// The engines of a connection to which no [buffer is lent](Self::lend_buffer) do not count: up to 0.5 MB per
+    /// direction.
+    ///
+    /// ```
+    /// # use statesocket::{Agreed, Config, Connection, Deflate, Role, handshake::{Extension, deflate}};
+    /// # use std::{sync::Arc, time::Instant};
+    /// # let headers = |value| [(statesocket::http::header::SEC_WEBSOCKET_EXTENSIONS, value)].into_iter().collect();
+    /// # let offer = Extension::all(&headers(deflate::offer(&Deflate::default())), 100)?;
+    /// # let Some((_, agreed)) = deflate::answer(&offer, &Deflate::default()) else { panic!() };
+    /// # let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// let mut connection = Connection::established(Role::Server, Agreed::new().deflate(agreed), config, now);
+    /// assert_eq!(connection.kept_bytes(), 0);
+    /// connection.send_text(&"Hello ".repeat(100))?;
+    /// assert!((600..1_500).contains(&connection.kept_bytes()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    #[inline]
+    pub fn kept_bytes(&self) -> usize {
+        self.incoming.kept() + self.outgoing.kept()
     }
 
     /// Removes the first `n` queued bytes, which have been written. Call it before any other method that takes
@@ -173,6 +202,23 @@ impl Connection {
     /// the handshake may follow.
     pub(crate) fn backlog(&self) -> usize {
         self.outgoing.backlog()
+    }
+
+    /// All memory that counts in `server::Limits::max_buffered_bytes`, and the part that only the end of the connection
+    /// frees: the text to which the peer may refer.
+    #[inline]
+    pub(crate) fn held_bytes(&self) -> (usize, usize) {
+        #[cfg(feature = "deflate")]
+        let (kept, received) = (self.kept_bytes(), self.incoming.kept());
+        #[cfg(not(feature = "deflate"))]
+        let (kept, received) = (0, 0);
+        (self.buffered_bytes() + kept, received)
+    }
+
+    /// Gives back what only makes later messages shorter.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn forget_sent(&mut self) {
+        self.outgoing.forget();
     }
 
     /// How many of the queued bytes other connections may hold too, and the end of the last of them.

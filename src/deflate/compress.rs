@@ -60,7 +60,6 @@ impl Sending {
     }
 
     /// The memory on the heap, in bytes.
-    #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         self.history.held_bytes()
     }

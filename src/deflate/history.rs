@@ -37,7 +37,6 @@ impl History {
     }
 
     /// The memory on the heap, in bytes.
-    #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         self.bytes.capacity()
     }

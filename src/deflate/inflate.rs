@@ -123,7 +123,12 @@ impl Receiving {
     /// The memory on the heap, in bytes.
     #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
-        self.history.held_bytes() + self.buffered()
+        self.kept() + self.buffered()
+    }
+
+    /// The memory of the history, in bytes.
+    pub(crate) fn kept(&self) -> usize {
+        self.history.held_bytes()
     }
 
     /// The memory for the message in progress, in bytes. The history does not count.

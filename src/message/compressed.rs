@@ -32,6 +32,11 @@ impl Compressed {
         self.receiving.buffered()
     }
 
+    /// The memory that is kept between messages, in bytes. Engines of its own do not count.
+    pub(super) fn kept(&self) -> usize {
+        size_of::<Self>() + self.receiving.kept()
+    }
+
     /// Whether something may come without more input. It comes before any more input is taken.
     pub(super) const fn has_rest(&self) -> bool {
         self.rest.is_some()

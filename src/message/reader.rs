@@ -93,6 +93,12 @@ impl Reader {
         buffered
     }
 
+    /// The memory that is kept for later messages, in bytes.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn kept(&self) -> usize {
+        self.compressed.as_ref().map_or(0, |compressed| compressed.kept())
+    }
+
     /// The most memory that the peer may still cause for one message, in bytes, besides that which is reserved.
     #[cfg(feature = "server")]
     pub(crate) fn max_growth(&self, config: &Config) -> u64 {

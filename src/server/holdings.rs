@@ -24,8 +24,8 @@ pub(super) struct Holdings {
     limit: usize,
     /// A look may be due from this sum on, in units: 0 while [`next_look`](Self::next_look) is set.
     watched: usize,
-    /// What each session holds, by its key, in units.
-    held: Vec<u32>,
+    /// What each session holds, by its key.
+    held: Vec<Held>,
     /// In units.
     sum: usize,
     /// The sum at the last look, in bytes.
@@ -38,11 +38,21 @@ pub(super) struct Holdings {
     next_look: Option<Instant>,
 }
 
+/// What a session holds, in units.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    all: u32,
+    /// The part that it holds up to its end.
+    kept: u32,
+}
+
 /// What a session holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Holding {
     pub(super) key: usize,
     pub(super) bytes: usize,
+    /// How many of them it holds up to its end, whether it is read or not.
+    pub(super) kept: usize,
     /// How many of them other sessions may hold too, and where the last of those ends.
     pub(super) shared: Option<(usize, *const u8)>,
 }
@@ -62,6 +72,20 @@ pub(super) enum Finding {
 struct Sharers {
     most: usize,
     sum: usize,
+}
+
+impl Held {
+    const fn besides_kept(self) -> u32 {
+        self.all.saturating_sub(self.kept)
+    }
+}
+
+impl Holding {
+    /// Takes off the bytes that are kept, and returns their number.
+    fn leave_out_kept(&mut self) -> usize {
+        self.bytes = self.bytes.saturating_sub(self.kept);
+        self.kept
+    }
 }
 
 impl Holdings {
@@ -87,23 +111,30 @@ impl Holdings {
     /// Makes a place for the session `key`, so that no message has to.
     pub(super) fn make_place(&mut self, key: usize) {
         if key >= self.held.len() {
-            self.held.resize(key + 1, 0);
+            self.held.resize(key + 1, Held::default());
         }
     }
 
-    /// The session `key` holds `bytes` now. Returns whether it has come to hold so many that it is not to be read.
+    /// The session `key` holds `bytes` now, `kept` of them up to its end. Returns whether it has come to hold so many,
+    /// besides those it keeps, that it is not to be read.
     #[inline]
-    pub(super) fn note(&mut self, key: usize, bytes: usize) -> bool {
+    pub(super) fn note(&mut self, key: usize, bytes: usize, kept: usize) -> bool {
         let units = bytes / UNIT;
-        self.held[key] as usize != units && self.change(key, units)
+        self.held[key].all as usize != units && self.change(key, units, kept / UNIT)
     }
 
     #[inline(never)]
-    fn change(&mut self, key: usize, units: usize) -> bool {
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        let before = mem::replace(&mut self.held[key], units);
-        self.sum = self.sum - before as usize + units as usize;
-        before <= self.level && units > self.level
+    fn change(&mut self, key: usize, units: usize, kept: usize) -> bool {
+        let [all, kept] = [units, kept].map(|units| u32::try_from(units).unwrap_or(u32::MAX));
+        let now = Held { all, kept };
+        let before = mem::replace(&mut self.held[key], now);
+        self.sum = self.sum - before.all as usize + all as usize;
+        before.besides_kept() <= self.level && now.besides_kept() > self.level
+    }
+
+    /// Whether all hold so much that some are not read.
+    pub(super) const fn is_high(&self) -> bool {
+        self.sum().saturating_sub(self.surplus) > mark(self.limit)
     }
 
     /// The sum, in bytes.
@@ -143,7 +174,9 @@ impl Holdings {
             return Finding::TooMuch { largest: largest(holdings, sum - limit + step(limit)) };
         }
         self.watch((self.seen > mark(limit)).then(|| now + PAUSE));
-        let level = if sum > mark(limit) { level(&holdings, limit / 2) } else { usize::MAX };
+        // What is kept leaves less for the rest, and does not become less if nobody is read.
+        let kept = holdings.iter_mut().map(Holding::leave_out_kept).sum::<usize>();
+        let level = if sum > mark(limit) { level(&holdings, (limit - kept) / 2) } else { usize::MAX };
         self.level = u32::try_from(level / UNIT).unwrap_or(u32::MAX);
         holdings.retain(|holding| holding.bytes > level);
         Finding::Room { most: holdings.into_iter().map(|holding| holding.key).collect(), room: limit - sum }
@@ -224,7 +257,7 @@ mod tests {
     use super::*;
 
     fn holdings(bytes: &[usize]) -> Vec<Holding> {
-        bytes.iter().enumerate().map(|(key, bytes)| Holding { key, bytes: *bytes, shared: None }).collect()
+        bytes.iter().enumerate().map(|(key, bytes)| Holding { key, bytes: *bytes, kept: 0, shared: None }).collect()
     }
 
     #[test]
@@ -263,41 +296,64 @@ mod tests {
     }
 
     #[test]
+    fn a11_what_is_kept_counts_and_is_no_reason_to_stop_reading() {
+        const LIMIT: usize = 1 << 20;
+        let (mut holdings, now) = (Holdings::new(LIMIT), Instant::now());
+        holdings.make_place(2);
+        let holding = |key, bytes, kept| Holding { key, bytes, kept, shared: None };
+        let all = [holding(0, LIMIT / 2, LIMIT / 2), holding(1, LIMIT / 2, LIMIT / 4), holding(2, 100, 0)];
+        let too_much = Finding::TooMuch { largest: vec![1] };
+        assert_eq!(holdings.look(all.to_vec(), now), too_much, "the last of the largest");
+        let all = [holding(0, LIMIT / 2, LIMIT / 2), holding(1, 3 * LIMIT / 8, LIMIT / 4), holding(2, 100, 0)];
+        let room = LIMIT / 8 - 100;
+        assert_eq!(holdings.look(all.to_vec(), now), Finding::Room { most: vec![1], room });
+        // A quarter is left for what is not kept, and half of that is the aim.
+        let level = LIMIT / 16;
+        assert!(!holdings.note(0, LIMIT / 2 + level, LIMIT / 2));
+        assert!(holdings.note(0, LIMIT / 2 + level + UNIT, LIMIT / 2));
+        assert!(!holdings.note(2, LIMIT / 2, LIMIT / 2));
+        assert!(holdings.is_high());
+    }
+
+    #[test]
     fn a11_a_look_is_due_while_the_sum_is_high_and_not_at_each_change() {
         const LIMIT: usize = 1 << 20;
         let (mut holdings, now) = (Holdings::new(LIMIT), Instant::now());
         holdings.make_place(3);
         let nobody = Finding::Room { most: vec![], room: LIMIT };
-        assert!(!holdings.note(3, mark(LIMIT)) && !holdings.is_look_due(now));
-        assert!(!holdings.note(0, UNIT) && holdings.is_look_due(now));
+        assert!(!holdings.note(3, mark(LIMIT), 0) && !holdings.is_look_due(now));
+        assert!(!holdings.note(0, UNIT, 0) && holdings.is_look_due(now));
 
-        let all = [Holding { key: 3, bytes: mark(LIMIT), shared: None }, Holding { key: 0, bytes: 64, shared: None }];
+        let all = [
+            Holding { key: 3, bytes: mark(LIMIT), kept: 0, shared: None },
+            Holding { key: 0, bytes: 64, kept: 0, shared: None },
+        ];
         let room = LIMIT - mark(LIMIT) - 64;
         assert_eq!(holdings.look(all.to_vec(), now), Finding::Room { most: vec![3], room });
         assert!(!holdings.is_look_due(now) && holdings.is_look_due(now + PAUSE));
         assert_eq!(holdings.next_look(), Some(now + PAUSE));
         let level = LIMIT / 4;
         assert_eq!(
-            [1, level, level + UNIT, level + 2 * UNIT].map(|bytes| holdings.note(1, bytes)),
+            [1, level, level + UNIT, level + 2 * UNIT].map(|bytes| holdings.note(1, bytes, 0)),
             [false, false, true, false]
         );
         assert!(holdings.is_look_due(now), "it has grown by more than a step, and above the limit");
-        let too_much = [all.as_slice(), &[Holding { key: 1, bytes: level + 64, shared: None }]].concat();
+        let too_much = [all.as_slice(), &[Holding { key: 1, bytes: level + 64, kept: 0, shared: None }]].concat();
         assert_eq!(holdings.look(too_much, now), Finding::TooMuch { largest: vec![3] });
         assert!(holdings.is_look_due(now));
 
         for key in [0, 1, 3] {
-            holdings.note(key, 0);
+            holdings.note(key, 0, 0);
         }
         assert_eq!(holdings.look(vec![], now), nobody);
         assert!(!holdings.is_look_due(now + PAUSE) && holdings.next_look().is_none());
-        assert!(!holdings.note(1, level + UNIT), "all are read again");
-        holdings.note(1, LIMIT);
+        assert!(!holdings.note(1, level + UNIT, 0), "all are read again");
+        holdings.note(1, LIMIT, 0);
         holdings.set_limit(usize::MAX);
         assert!(!holdings.is_look_due(now));
         holdings.set_limit(0);
         assert!(holdings.is_look_due(now));
-        holdings.note(1, 0);
+        holdings.note(1, 0, 0);
         holdings.reset(1);
         assert_eq!((holdings.sum, holdings.held.capacity() < 8), (0, true));
     }

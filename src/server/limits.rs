@@ -70,18 +70,21 @@ pub struct Limits {
     /// [`Config::max_output_bytes`](crate::Config::max_output_bytes), which also limits all output. Default 1 MiB:
     /// members that do not read hold the messages of a room no longer than that.
     pub max_room_backlog: usize,
-    /// The most bytes that all connections together hold: queued output, unfinished messages with the memory that is
-    /// reserved for them, and bytes that have been read and not handed out
-    /// ([`Connection::buffered_bytes`](crate::Connection::buffered_bytes)). A message that several connections
-    /// [share](crate::SharedMessage) counts once. Not counted: requests that wait for your code, which
+    /// The most bytes that all connections together hold: queued output, unfinished messages with the memory that
+    /// is reserved for them, bytes that have been read and not handed out
+    /// ([`Connection::buffered_bytes`](crate::Connection::buffered_bytes)), and text that is kept for compression,
+    /// by default up to 8 KiB per connection that compresses (`Connection::kept_bytes`). A message that several
+    /// connections [share](crate::SharedMessage) counts once. Not counted: requests that wait for your code, which
     /// `max_waiting_requests` bounds, and what your code holds itself.
     ///
-    /// Above three quarters of it, the server stops reading from the connections that hold most, except where there is
-    /// room for all that the client may still send of its message. It still writes to them, and their timers run,
-    /// except those of [`Pong`](crate::Timer::Pong) and [`Idle`](crate::Timer::Idle). Above the limit, the server ends
-    /// the connection that holds the most, with Close 1013 and [`Cause::Overloaded`](crate::Cause::Overloaded), and so
-    /// on until the sum is a sixteenth below the limit. What the system does not take of its output at once is dropped,
-    /// the Close included.
+    /// Above three quarters of it, the server gives back the text of compressed messages that it has sent; the
+    /// next ones become a little longer. What it keeps of received ones stays up to the end of the connection. The
+    /// server stops reading from the connections that hold most besides, except where there is room for all that
+    /// the client may still send of its message. It still writes to them, and their timers run, except those of
+    /// [`Pong`](crate::Timer::Pong) and [`Idle`](crate::Timer::Idle). Above the limit, the server ends the
+    /// connection that holds the most, with Close 1013 and [`Cause::Overloaded`](crate::Cause::Overloaded), and so
+    /// on until the sum is a sixteenth below the limit. What the system does not take of its output at once is
+    /// dropped, the Close included.
     ///
     /// `usize::MAX` switches the limit off. Default 1 GiB: 64 messages or 256 outputs of the default size limits. A
     /// limit of less than two messages of the largest size may end a client that is alone.

@@ -102,10 +102,17 @@ impl SessionCore {
         self.connection.poll_timeout(now).map(|(deadline, _)| deadline)
     }
 
-    /// The bytes that the session holds.
+    /// The bytes that the session holds, and how many of them up to its end.
     #[inline]
-    pub(super) fn held(&self) -> usize {
-        self.connection.buffered_bytes() + self.rest.capacity()
+    pub(super) fn held(&self) -> (usize, usize) {
+        let (held, kept) = self.connection.held_bytes();
+        (held + self.rest.capacity(), kept)
+    }
+
+    /// Gives back what only makes later messages shorter.
+    pub(super) fn forget_sent(&mut self) {
+        #[cfg(feature = "deflate")]
+        self.connection.forget_sent();
     }
 
     pub(super) const fn connection(&self) -> &Connection {

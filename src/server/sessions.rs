@@ -221,7 +221,8 @@ impl Sessions {
             self.remove(key);
             return TurnEnd::SessionEnded;
         }
-        if self.holdings.note(key, session.held()) {
+        let (bytes, kept) = session.held();
+        if self.holdings.note(key, bytes, kept) {
             session.set_unread(true, now);
         }
         self.deadlines.set_if_earlier(key, deadline, session.next_deadline(now));
@@ -233,7 +234,7 @@ impl Sessions {
 
     fn remove(&mut self, key: usize) {
         let Entry { session, mut deadline, .. } = self.entries.remove(key);
-        self.holdings.note(key, 0);
+        self.holdings.note(key, 0, 0);
         self.deadlines.remove(key, &mut deadline);
         let network = Network::of(session.address().ip());
         if session.is_refused() {

@@ -101,6 +101,8 @@ fn a_connection_keeps_its_histories_and_nothing_else() {
             // Both ends of it.
             assert!((0..2 * most).contains(&held.bytes_current), "{} bytes, {answer}", held.bytes_current);
             assert_eq!((connection.buffered_bytes(), peer.buffered_bytes()), (0, 0));
+            let kept = (connection.kept_bytes() + peer.kept_bytes()) as i64;
+            assert_eq!(kept, held.bytes_current, "{answer}");
         }
     }
 }

@@ -118,16 +118,25 @@ impl Outgoing {
         if self.compresses_fragment(how) { max_fragment_len(len) } else { len }
     }
 
-    /// Gives back the text of earlier messages if none has been compressed since the last call. The peer does not
-    /// notice.
+    /// The memory that is kept for later messages, in bytes. Engines of its own do not count.
+    #[inline]
+    pub(in crate::connection) fn kept(&self) -> usize {
+        self.deflater.as_ref().map_or(0, |deflater| size_of::<Deflater>() + deflater.sending.held_bytes())
+    }
+
+    /// Gives back the text of earlier messages, unless one is in progress. The peer does not notice.
     ///
     /// Section 7.2.1 lets a message refer to earlier ones, and none has to.
+    pub(in crate::connection) fn forget(&mut self) {
+        self.deflater.take_if(|deflater| !deflater.is_mid_message);
+    }
+
+    /// The same if none has been compressed since the last call.
     pub(in crate::connection) fn forget_if_unused(&mut self) {
         if let Some(deflater) = &mut self.deflater
             && !std::mem::take(&mut deflater.is_used)
-            && !deflater.is_mid_message
         {
-            self.deflater = None;
+            self.forget();
         }
     }
 

@@ -23,12 +23,20 @@ impl Sessions {
         self.holdings.next_look()
     }
 
-    /// Returns the keys of the sessions that must end, the largest first, so that all hold less than the limit. If
-    /// there are none, decides which sessions are not read, and reads the others again.
+    /// Returns the keys of the sessions that must end, the largest first, so that all hold less than the limit.
+    /// Before that, all give back what only makes later messages shorter. If none must end, decides which sessions
+    /// are not read, and reads the others again.
     pub(in super::super) fn look(&mut self, now: Instant) -> Vec<usize> {
+        if self.holdings.is_high() {
+            for (key, entry) in &mut self.entries {
+                entry.session.forget_sent();
+                let (bytes, kept) = entry.session.held();
+                self.holdings.note(key, bytes, kept);
+            }
+        }
         let holdings = self.entries.iter().filter_map(|(key, entry)| {
-            let (bytes, shared) = (entry.session.held(), entry.session.connection().shared_output());
-            (bytes > 0).then_some(Holding { key, bytes, shared })
+            let ((bytes, kept), shared) = (entry.session.held(), entry.session.connection().shared_output());
+            (bytes > 0).then_some(Holding { key, bytes, kept, shared })
         });
         match self.holdings.look(holdings.collect(), now) {
             Finding::TooMuch { largest } => largest,

@@ -26,6 +26,8 @@ mod goes_on_sending;
 #[cfg(feature = "testing")]
 mod handlers;
 mod handles;
+#[cfg(all(feature = "testing", feature = "deflate"))]
+mod histories;
 #[cfg(feature = "testing")]
 mod limits;
 mod listening;
