@@ -7,6 +7,7 @@ pub(crate) mod engines;
 mod history;
 pub(crate) mod inflate;
 mod memory;
+mod noise;
 mod options;
 #[cfg(test)]
 mod tests;

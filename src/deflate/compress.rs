@@ -2,8 +2,9 @@
 
 use super::{
     compressor::{Compressor, Kind, Owner},
-    engines::{Engines, MAX_PIECE},
+    engines::Engines,
     history::History,
+    noise::looks_like_noise,
 };
 use std::{
     borrow::Cow,
@@ -30,9 +31,8 @@ pub(crate) struct Sending {
 /// is reset, since a search of its whole window costs more than it saves.
 const MAX_GOING_ON: usize = 4 << 10;
 
-/// The first part of a payload longer than [`MAX_PIECE`], in bytes. If it does not shrink by a sixteenth, the message
-/// leaves as it is.
-const SAMPLE: usize = 16 << 10;
+/// The least and the most bytes of a sample of a payload that looks like noise, which is an eighth.
+const SAMPLES: [usize; 2] = [2 << 10, 16 << 10];
 
 /// What the result of a flush ends with. The last frame of a message goes without it.
 const MARKER: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
@@ -73,7 +73,7 @@ impl Sending {
             return None;
         }
         let (compressor, scratch) = self.compressor(engines, payload.len())?;
-        let mut result = compress(compressor, payload, scratch)?;
+        let mut result = compress(compressor, &self.history, payload, scratch)?;
         cut_marker(&mut result);
         self.push(payload);
         compressor.set_owner(self.owner);
@@ -92,9 +92,9 @@ impl Sending {
             // Section 7.2.3.6: an empty block, of which only the marker was cut.
             return Cow::Borrowed(if is_last { &[0] } else { &[] });
         }
-        let compressed = self
-            .compressor(engines, payload.len())
-            .and_then(|(compressor, scratch)| Some((compress(compressor, payload, scratch)?, compressor)));
+        let compressed = self.compressor(engines, payload.len()).and_then(|(compressor, scratch)| {
+            Some((compress(compressor, &self.history, payload, scratch)?, compressor))
+        });
         self.push(payload);
         let Some((mut result, compressor)) = compressed else {
             return Cow::Owned(stored(payload, is_last));
@@ -151,7 +151,7 @@ pub(crate) fn compress_alone<'e>(engines: &'e mut Engines, level: u8, payload: &
     let at = engines.position_of(Kind { level, bits: 15 })?;
     let (compressor, scratch) = engines.compressor(at)?;
     compressor.prime(&History::NONE);
-    let mut result = compress(compressor, payload, scratch)?;
+    let mut result = compress(compressor, &History::NONE, payload, scratch)?;
     cut_marker(&mut result);
     Some(result)
 }
@@ -163,23 +163,30 @@ pub(crate) const fn can_share(bits: u8, len: usize) -> bool {
 
 /// Compresses `payload`, with the marker of a flush at the end. `None` if the result without the marker is not shorter,
 /// or if there is no memory for it.
+///
+/// `compressor` has `history`. Noise is given up early: it takes more time than text, and becomes no shorter, unless it
+/// repeats at a distance that a sample does not show.
 pub(super) fn compress<'e>(
     compressor: &mut Compressor,
+    history: &History,
     payload: &[u8],
     scratch: &'e mut [u8],
 ) -> Option<Cow<'e, [u8]>> {
     let most = payload.len() + MARKER.len();
     let mut output = Output { scratch, memory: Vec::new(), len: 0, most };
-    if payload.len() > MAX_PIECE {
-        let (sample, rest) = payload.split_at(SAMPLE);
+    // A shorter one may go on with what the compressor has seen, which a sample would spoil.
+    if payload.len() > MAX_GOING_ON && looks_like_noise(payload, compressor.kind().level) {
+        // It may repeat what has been sent. If the same was sent before, its end is in the history.
+        let len = (payload.len() / 8).clamp(SAMPLES[0], SAMPLES[1]);
+        let sample = &payload[payload.len() - len..];
         output.compress(compressor, sample)?;
-        if output.len > SAMPLE / 16 * 15 {
+        if output.len > sample.len() / 16 * 15 {
             return None;
         }
-        output.compress(compressor, rest)?;
-    } else {
-        output.compress(compressor, payload)?;
+        compressor.prime(history);
+        output.len = 0;
     }
+    output.compress(compressor, payload)?;
     Some(output.into_result())
 }
 

@@ -1,6 +1,7 @@
 //! The engines as two ends use them, against another reading of DEFLATE.
 
 mod compressing;
+mod giving_up;
 mod inflating;
 mod library;
 mod properties;
@@ -16,7 +17,7 @@ use super::{
 const NO_LIMIT: u64 = u64::MAX;
 
 /// Records that begin alike, as messages do.
-fn records(seed: u32, len: usize) -> Vec<u8> {
+pub(super) fn records(seed: u32, len: usize) -> Vec<u8> {
     let mut number = seed.wrapping_mul(2_654_435_761) | 1;
     let mut text = Vec::new();
     while text.len() < len {
@@ -30,7 +31,7 @@ fn records(seed: u32, len: usize) -> Vec<u8> {
 }
 
 /// Bytes that nothing compresses.
-fn noise(seed: u64, len: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed | 1;
     let next = || {
         state ^= state << 13;

@@ -141,8 +141,8 @@ fn no_distance_is_out_of_the_window() {
             for history in [None, Some(window)] {
                 let (mut engines, mut sending) = (Engines::default(), Sending::new(level, window, history));
                 let (mut before, mut farthest) = (Vec::new(), 0);
-                // What comes again comes at any distance.
-                let base = noise(window.into(), 2 * size);
+                // What comes again comes at any distance. Of 8 bits each has 5 of noise: more would be given up.
+                let base: Vec<_> = noise(window.into(), 2 * size).iter().map(|byte| byte & 31).collect();
                 for n in 0..24 + 60 / (size >> 10).max(1) {
                     let at = n * 97 % (size / 2);
                     let long = &base[at..at + size / 2 + n * 211 % size];
@@ -219,7 +219,7 @@ fn a_result_is_whole_and_ends_with_one_marker_in_any_memory() {
     let mut in_memory = |len: usize| {
         compressor.prime(&History::NONE);
         let mut scratch = vec![0xAA; len];
-        compress::compress(&mut compressor, &text, &mut scratch).unwrap().into_owned()
+        compress::compress(&mut compressor, &History::NONE, &text, &mut scratch).unwrap().into_owned()
     };
     let expected = in_memory(8_000);
     assert!(expected.ends_with(&[0x00, 0x00, 0xFF, 0xFF]));
@@ -243,20 +243,6 @@ fn a_long_result_has_memory_of_its_own() {
         let payload = payload.into_owned();
         assert!(inflate_alone(&payload).unwrap() == text);
     }
-}
-
-#[test]
-fn a_message_that_does_not_compress_is_given_up_early() {
-    let (mut engines, mut sending) = (Engines::default(), Sending::new(6, 15, None));
-    // It would become shorter, but begins with a sample that does not.
-    let text = [noise(1, 20 << 10), vec![0; 60 << 10]].concat();
-    assert_eq!(sending.compress(&mut engines, &text), None);
-    // A short one has no sample.
-    let payload = compress(&mut sending, &mut engines, &text[..64 << 10]);
-    assert!(payload.len() < 21 << 10);
-    // A sample that loses a sixteenth does not give up.
-    let text = [noise(1, 15_000), vec![0; 80 << 10]].concat();
-    assert!(compress(&mut sending, &mut engines, &text).len() < 16_000);
 }
 
 /// A sender need not refer back: each fragment is compressed with what the engine has then.
