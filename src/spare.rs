@@ -20,7 +20,7 @@ pub(crate) struct Spare {
     blocks: Vec<Vec<u8>>,
     #[cfg(feature = "deflate")]
     engines: Option<Box<Engines>>,
-    /// How many more bytes may be inflated until the loop sets it anew; `None` is no limit.
+    /// How many more bytes may be inflated until the loop sets it anew, or other work of that time; `None` is no limit.
     #[cfg(feature = "deflate")]
     allowance: Option<usize>,
 }
@@ -63,7 +63,7 @@ impl Spare {
         self.allowance != Some(0)
     }
 
-    /// Notes that `bytes` have been inflated.
+    /// Notes that `bytes` have been inflated, or the work of that.
     #[cfg(feature = "deflate")]
     pub(crate) fn note_inflated(&mut self, bytes: usize) {
         self.allowance = self.allowance.map(|left| left.saturating_sub(bytes));

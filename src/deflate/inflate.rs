@@ -27,6 +27,8 @@ pub(crate) struct Receiving {
     is_drained: bool,
     /// The plain bytes of the message so far.
     size: u64,
+    /// The work since the last [`take_work`](Self::take_work).
+    work: usize,
     /// What ends the connection, once the bytes before it have been handed out.
     error: Option<InflateError>,
 }
@@ -45,22 +47,12 @@ pub(crate) enum Due {
 /// What comes of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step<'e> {
-    /// Plain text: 1 to 65,536 bytes. More may come of the same input.
+    /// Plain text: at most 65,536 bytes, and none if a step ends because of its work. More may come of the same input.
     Piece(&'e [u8]),
     /// All input has been taken, and what comes of it has been handed out.
     NeedsInput,
     /// The last plain text of the message, which may be empty: the message is whole.
     End(&'e [u8]),
-}
-
-impl Step<'_> {
-    /// The number of bytes of plain text.
-    pub(crate) const fn len(&self) -> usize {
-        match self {
-            Self::Piece(piece) | Self::End(piece) => piece.len(),
-            Self::NeedsInput => 0,
-        }
-    }
 }
 
 /// Why a message cannot be inflated.
@@ -99,6 +91,10 @@ const MARKER: usize = 4;
 /// stops cannot hold the memory of one.
 pub(crate) const MAX_HELD: usize = 4 << 10;
 
+/// The work of a compressed byte, in bytes of text. A block may have no text, only codes, whose tables take time: four
+/// times as much as this.
+const WORK_PER_BYTE: usize = 8;
+
 impl Receiving {
     /// `bits`, 8 to 15, is the window that the peer keeps to.
     pub(crate) const fn new(bits: u8, has_takeover: bool) -> Self {
@@ -111,8 +107,14 @@ impl Receiving {
             stage: Stage::Empty,
             is_drained: true,
             size: 0,
+            work: 0,
             error: None,
         }
+    }
+
+    /// The work of all steps since the last call, in bytes of text that could be inflated in that time.
+    pub(crate) const fn take_work(&mut self) -> usize {
+        mem::replace(&mut self.work, 0)
     }
 
     /// Whether messages may refer to earlier ones.
@@ -168,16 +170,22 @@ impl Receiving {
             self.hold(mem::take(input))?;
             return Ok(Step::NeedsInput);
         }
+        let mut may_prime = true;
         let mut inflater = match self.inflater.take() {
             Some(inflater) => inflater,
             // An empty payload is no DEFLATE, yet peers send it for an empty message.
             None if self.held.is_empty() && input.is_empty() => {
                 return Ok(if due == Due::Last { Step::End(&[]) } else { Step::NeedsInput });
             }
-            None => engines.take_inflater(&self.history).ok_or(InflateError::NoMemory)?,
+            None => {
+                may_prime = false;
+                self.work += self.work_of_priming();
+                engines.take_inflater(&self.history).ok_or(InflateError::NoMemory)?
+            }
         };
         let scratch = engines.scratch().ok_or(InflateError::NoMemory)?;
-        let (len, pause) = self.inflate(&mut inflater, &mut scratch[..MAX_PIECE], input, due == Due::Last, limit);
+        let output = &mut scratch[..MAX_PIECE];
+        let (len, pause) = self.inflate(&mut inflater, output, input, due == Due::Last, limit, may_prime);
         if pause == Pause::End {
             engines.give_back(inflater);
             let piece = engines.filled(len);
@@ -193,11 +201,13 @@ impl Receiving {
         match pause {
             // As with each call after an error.
             Pause::Failed => self.step(engines, input, due, limit),
-            Pause::Full | Pause::NeedsInput | Pause::End => Ok(Step::NeedsInput),
+            Pause::Full => Ok(Step::Piece(&[])),
+            Pause::NeedsInput | Pause::End => Ok(Step::NeedsInput),
         }
     }
 
-    /// Inflates to the front of `output`. Returns the number of bytes there, and why it stops.
+    /// Inflates to the front of `output`. Returns the number of bytes there, and why it stops. Primes the inflater once
+    /// at most.
     fn inflate(
         &mut self,
         inflater: &mut Inflate,
@@ -205,6 +215,7 @@ impl Receiving {
         input: &mut &[u8],
         is_last: bool,
         limit: u64,
+        mut may_prime: bool,
     ) -> (usize, Pause) {
         let mut len = 0;
         while len < output.len() {
@@ -219,11 +230,12 @@ impl Receiving {
             }
             if self.stage == Stage::Ended {
                 // The blocks behind may refer to those before, which are in the history once they are handed out.
-                if len > 0 {
+                if len > 0 || !may_prime {
                     return (len, Pause::Full);
                 }
                 prime(inflater, &self.history);
-                self.stage = Stage::Blocks;
+                self.work += self.work_of_priming();
+                (self.stage, may_prime) = (Stage::Blocks, false);
             }
             // One byte over the limit is enough to know.
             let allowed = limit.saturating_sub(self.size).saturating_add(1);
@@ -237,6 +249,7 @@ impl Receiving {
                 // The final block of the tail has become text: it came within a block.
                 return (len, self.fail(InflateError::Corrupt));
             }
+            self.work += made + taken * WORK_PER_BYTE;
             self.is_drained = made < room;
             self.advance(taken, input);
             len += made;
@@ -256,6 +269,11 @@ impl Receiving {
             }
         }
         (len, Pause::Full)
+    }
+
+    /// The work of [`prime`]. Where a block ends, two bytes may cause it.
+    fn work_of_priming(&self) -> usize {
+        32 + self.history.len() / 32
     }
 
     /// The compressed bytes to inflate next.

@@ -99,8 +99,8 @@ impl Compressed {
                 return Ok(None);
             }
             let step = self.receiving.step(engines, &mut payload, due, config.max_message_bytes);
+            spare.note_inflated(self.receiving.take_work());
             let step = step.map_err(|error| into_error(error, message, config))?;
-            spare.note_inflated(step.len());
             let held = message.assembly.len();
             let mut growth =
                 Growth { announced: message.size, behind: None, limit: config.max_message_bytes, spare: Some(spare) };
@@ -132,8 +132,8 @@ impl Compressed {
                 return Ok(None);
             }
             let step = self.receiving.step(engines, &mut payload, due, config.max_message_bytes);
+            spare.note_inflated(self.receiving.take_work());
             let step = step.map_err(|error| into_error(error, message, config))?;
-            spare.note_inflated(step.len());
             let (piece, is_last) = match step {
                 Step::Piece(piece) => (piece, false),
                 Step::NeedsInput => return Ok(None),

@@ -7,7 +7,8 @@ pub(super) const READS_PER_TURN: usize = 4;
 pub(super) const READ_BUFFER_BYTES: usize = 128 << 10;
 
 /// The bytes of plain text that compressed messages of one session may become per turn, as many as it may send plain. A
-/// read of compressed zeros becomes a thousand times as much. The rest waits in the session for its next turn.
+/// read of compressed zeros becomes a thousand times as much. Other work on them counts as the text that could be
+/// inflated in that time. The rest waits in the session for its next turn.
 #[cfg(feature = "deflate")]
 pub(super) const INFLATED_PER_TURN: usize = READS_PER_TURN * READ_BUFFER_BYTES;
 

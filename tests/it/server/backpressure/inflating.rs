@@ -77,7 +77,7 @@ fn serve(change: impl FnOnce(&mut Config)) -> (Served, Rc<Got>) {
     (served, got)
 }
 
-const OFFER: (&str, &str) = ("Sec-WebSocket-Extensions", "permessage-deflate");
+const OFFER: (&str, &str) = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits");
 
 /// A client that compresses, and is open. Its pipe takes far more than one turn.
 fn open(served: &Served) -> RawClient {
@@ -202,6 +202,37 @@ fn a1_bombs_sent_with_the_request_wait_for_the_next_turns() {
         assert_fair(&served, &got, &mut neighbour, PER_TURN + len, 20 * len);
         served.settle();
         assert_eq!(of_the_bomber(&got), [vec![len; 20], vec![4]].concat(), "the rest comes behind");
+    }
+}
+
+/// What becomes no text takes time too: the end of a stream, after which the history is read again; a message; and the
+/// codes of a block.
+#[test]
+fn a1_blocks_without_text_count_as_work() {
+    let frame = |payload: &[u8]| Raw::new(Raw::BINARY, payload).set(0x40).masked().bytes();
+    let floods: [(&str, Vec<u8>, usize); 4] = [
+        ("final blocks", frame(&[0x03, 0x00].repeat(50_000)), 10),
+        ("final blocks of a byte", frame(&[0x4B, 0x04, 0x00].repeat(30_000)), 5),
+        ("messages of a byte", frame(&[0x4A, 0x04, 0x00]).repeat(10_000), 3),
+        ("stored blocks", frame(&[&[0, 0, 0, 0xFF, 0xFF].repeat(20_000)[..], &[0]].concat()).repeat(4), 3),
+    ];
+    for (name, flood, least) in floods {
+        let (served, got) = serve(|_| {});
+        let (mut neighbour, mut bomber) = (open(&served), open(&served));
+        bomber.write(&zeros(&[40_000]));
+        served.settle();
+        bomber.write(&[flood, last()].concat());
+        let mut turns = 0;
+        while !of_the_bomber(&got).ends_with(&[4]) {
+            neighbour.write(&hello());
+            turn(&served);
+            assert_eq!(neighbour.stream_mut().receive_raw(), Raw::new(Raw::TEXT, "Hello").bytes(), "{name}");
+            // The echoes of the flood must not fill the pipe.
+            bomber.stream_mut().receive_raw();
+            turns += 1;
+            assert!(turns < 500, "{name}");
+        }
+        assert!(turns >= least, "{name}: {turns} turns");
     }
 }
 
