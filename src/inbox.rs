@@ -17,8 +17,8 @@ const LAST_READS: usize = 64;
 /// [`receive`](Connection::receive) holds back, then newer bytes, then the end of the stream.
 ///
 /// This loop drives a connection over a blocking stream whose read timeout is short. The timeout lets it look at the
-/// deadlines. An async loop awaits the stream instead; it reads into [`space`](Self::space), and calls
-/// [`fill`](Self::fill).
+/// deadlines. [`blocking`](crate::blocking) has such a loop for programs that want none of their own. An async loop
+/// awaits the stream instead; it reads into [`space`](Self::space), and calls [`fill`](Self::fill).
 ///
 /// ```no_run
 /// use statesocket::{Connection, Event, Inbox, SocketAction};

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 
+pub mod blocking;
 mod close_code;
 mod close_frame;
 mod config;

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, the public API only. `tests/README.md` has the place of each subject.
 
 mod advisories;
+mod blocking;
 mod closing;
 mod corpus;
 #[cfg(feature = "deflate")]

@@ -11,6 +11,7 @@ mod room_server;
 mod soak;
 #[cfg(unix)]
 mod stopped;
+mod threads;
 
 use crate::support::{loopback::RawClient, process::Process};
 use std::net::SocketAddr;

@@ -16,6 +16,8 @@ const EXAMPLES: &[&str] = &[
     #[cfg(feature = "serde")]
     "room_server",
     "soak",
+    "threads_client",
+    "threads_server",
 ];
 
 /// The features of this build. With any other set, `default` included, cargo would build everything again.

@@ -1,0 +1,401 @@
+//! A WebSocket over a blocking stream, for programs with a thread per connection.
+//!
+//! ```
+//! use statesocket::{Config, blocking::WebSocket, handshake::{Accept, Connect}};
+//! use std::{net::TcpListener, thread};
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let url = format!("ws://{}/echo", listener.local_addr()?);
+//! let server = thread::spawn(move || {
+//!     let (stream, _) = listener.accept().unwrap();
+//!     let mut ws = WebSocket::server(stream, Config::default());
+//!     let request = ws.request().unwrap();
+//!     ws.accept(Accept::new().preferred_by_client(&request, &["chat"])).unwrap();
+//!     loop {
+//!         match ws.recv() {
+//!             Ok(message) => ws.send(message).unwrap(),
+//!             Err(end) => return end,
+//!         }
+//!     }
+//! });
+//!
+//! let mut ws = WebSocket::connect(&Connect::new(&url)?.subprotocol("chat")?, Config::default())?;
+//! ws.opened()?;
+//! assert_eq!(ws.subprotocol(), Some("chat"));
+//! ws.send("hello")?;
+//! assert_eq!(ws.recv()?.as_text(), Some("hello"));
+//! assert!(ws.close(1000, "bye")?.is_clean);
+//! assert_eq!(server.join().unwrap().reason, "bye");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing happens between two calls: no Ping is answered, and no timer runs out. A thread that is mostly in
+//! [`recv`](WebSocket::recv) answers in time. For many connections on one thread, and for sessions that other threads
+//! reach, there is the module `server`.
+//!
+//! Two ends that send each other more than the buffers of the system hold, while neither receives, wait for each other
+//! until [`Config::write_timeout`] or [`Config::drain_timeout`] ends one of them.
+
+#![expect(clippy::result_large_err, reason = "a connection ends once, so the size of its end costs nothing")]
+
+mod stream;
+
+pub use stream::Stream;
+
+use crate::{
+    close_code::CloseCode,
+    config::Config,
+    connection::{Agreed, Connection, SocketAction},
+    error::{AcceptError, CloseError, RejectError, SendError},
+    event::{Disconnect, Event},
+    handshake::{Accept, Connect, Request, Response},
+    inbox::Inbox,
+    message::Message,
+    role::Role,
+    state::Action,
+};
+use std::{
+    io::{self, ErrorKind},
+    net::{Shutdown, TcpStream},
+    ops::Deref,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// [`WebSocket::feed`] writes first while more than this is queued, in bytes.
+const HIGH_WATER: usize = 64 << 10;
+
+/// How long a write may wait for room before the peer's bytes are read. A write that times out leaves a socket of
+/// Windows unusable, so there it is as long as a peer may be dead.
+const WRITE_WAIT: Duration = if cfg!(windows) { Duration::from_secs(60) } else { Duration::from_millis(10) };
+
+/// The shortest wait for bytes of the peer. A read timeout of zero would mean none.
+const MIN_WAIT: Duration = Duration::from_millis(1);
+
+/// The most reads at a deadline. They empty the buffer that a system has for a socket.
+const READS_AT_DEADLINE: usize = 128;
+
+/// A WebSocket over a blocking stream. It derefs to its [`Connection`], which has the states of both parties. See the
+/// [module](self) for an example.
+#[derive(Debug)]
+pub struct WebSocket<T> {
+    connection: Connection,
+    stream: T,
+    inbox: Inbox,
+    /// The stream may hold back bytes that it has taken, as TLS does.
+    needs_flush: bool,
+    /// The reads since the deadline that is due.
+    late_reads: usize,
+}
+
+impl WebSocket<TcpStream> {
+    /// Connects to the server of a `ws` URI, and asks for a WebSocket. [`opened`](Self::opened) waits for the answer.
+    /// [`Config::opening_timeout`] bounds both together. For `wss` connect a TLS stream, and hand it to
+    /// [`client`](Self::client).
+    ///
+    /// # Errors
+    /// The error of the system for the last address of the host, and [`InvalidInput`](ErrorKind::InvalidInput) for a
+    /// `wss` URI.
+    pub fn connect(connect: &Connect, config: impl Into<Arc<Config>>) -> io::Result<Self> {
+        if connect.is_secure() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "a wss URI needs a stream with TLS"));
+        }
+        let (config, began) = (config.into(), now());
+        let stream = stream::dial(connect, config.opening_timeout.and_then(|timeout| began.checked_add(timeout)))?;
+        Ok(Self::new(stream, Connection::client(connect, config, began)))
+    }
+}
+
+impl<T: Stream> WebSocket<T> {
+    /// The server's end of a new connection. [`request`](Self::request) waits for the request.
+    #[must_use]
+    pub fn server(stream: T, config: impl Into<Arc<Config>>) -> Self {
+        Self::new(stream, Connection::server(config.into(), now()))
+    }
+
+    /// The client's end of a new connection over a stream to the server, such as one with TLS.
+    /// [`opened`](Self::opened) waits for the answer.
+    #[must_use]
+    pub fn client(stream: T, connect: &Connect, config: impl Into<Arc<Config>>) -> Self {
+        Self::new(stream, Connection::client(connect, config.into(), now()))
+    }
+
+    /// A connection whose opening handshake was done elsewhere, as by [`Connection::established`].
+    #[must_use]
+    pub fn established(stream: T, role: Role, agreed: Agreed, config: impl Into<Arc<Config>>) -> Self {
+        Self::new(stream, Connection::established(role, agreed, config.into(), now()))
+    }
+
+    fn new(mut stream: T, mut connection: Connection) -> Self {
+        if stream.prepare(WRITE_WAIT).is_err() {
+            connection.transport_failed();
+        }
+        Self { connection, stream, inbox: Inbox::new(), needs_flush: false, late_reads: 0 }
+    }
+
+    /// The stream. Bytes that are read from it or written to it are missing in the connection.
+    #[must_use]
+    pub const fn stream(&self) -> &T {
+        &self.stream
+    }
+
+    /// The connection, for its other commands, such as [`ping`](Connection::ping). What they queue leaves with the next
+    /// call that waits. A [pause](Connection::pause_reading) lasts until the next wait for an event.
+    pub const fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Waits for the request of the client, on a server. Then [`accept`](Self::accept) or [`reject`](Self::reject) it.
+    ///
+    /// # Errors
+    /// The end, if no request comes or it has been refused.
+    pub fn request(&mut self) -> Result<Arc<Request>, Disconnect> {
+        while let Some(event) = self.event() {
+            if let Event::Request(request) = event {
+                return Ok(request);
+            }
+        }
+        Err(self.end())
+    }
+
+    /// Accepts the request, and writes the answer.
+    ///
+    /// # Errors
+    /// As [`Connection::accept`].
+    pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
+        self.connection.accept(accept)?;
+        self.flush();
+        Ok(())
+    }
+
+    /// Answers the request with a final response other than 101. It leaves with [`finish`](Self::finish).
+    ///
+    /// # Errors
+    /// As [`Connection::reject`].
+    pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
+        self.connection.reject(response)
+    }
+
+    /// Waits for the 101 of the server, on a client.
+    ///
+    /// # Errors
+    /// The end, if the server rejects the request or there is no valid answer. [`event`](Self::event) hands out the
+    /// response of a rejection before.
+    pub fn opened(&mut self) -> Result<Box<Response>, Disconnect> {
+        while let Some(event) = self.event() {
+            if let Event::Accepted(response) = event {
+                return Ok(response);
+            }
+        }
+        Err(self.end())
+    }
+
+    /// Waits for the next message. With [`Delivery::Chunks`](crate::Delivery::Chunks) use [`event`](Self::event) or
+    /// [`drive`](Self::drive), which hand out chunks.
+    ///
+    /// # Errors
+    /// The end. Everything has been written then, and the stream is shut down, so it can be dropped. With
+    /// [`CloseReply::Manual`](crate::CloseReply::Manual) the end comes before that: [`close`](Self::close) answers the
+    /// peer's Close.
+    pub fn recv(&mut self) -> Result<Message<'static>, Disconnect> {
+        loop {
+            match self.event() {
+                Some(Event::Message(message)) => return Ok(message),
+                Some(Event::Disconnect(end)) if self.connection.can(Action::Close) => return Err(*end),
+                Some(_) => {}
+                None => return Err(self.end()),
+            }
+        }
+    }
+
+    /// Waits for the next event. `None` once everything has been written and the stream is shut down.
+    pub fn event(&mut self) -> Option<Event<'static>> {
+        loop {
+            let event = self.inbox.next_event(&mut self.connection, now());
+            if event.is_some() {
+                return event.map(Event::into_owned);
+            }
+            if !self.step() {
+                return None;
+            }
+        }
+    }
+
+    /// Calls `on_event` with each event until the connection has ended. Nothing is copied.
+    ///
+    /// ```no_run
+    /// use statesocket::{Config, Event, blocking::WebSocket, handshake::Connect};
+    ///
+    /// let mut ws = WebSocket::connect(&Connect::new("ws://127.0.0.1:8080/")?, Config::default())?;
+    /// let end = ws.drive(|connection, event| {
+    ///     if let Event::Message(message) = event {
+    ///         // After our Close a message of the peer may still arrive, which needs no echo.
+    ///         let _ = connection.send(message);
+    ///     }
+    /// });
+    /// println!("{end}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn drive(&mut self, mut on_event: impl FnMut(&mut Connection, Event<'_>)) -> Disconnect {
+        loop {
+            while let Some(event) = self.inbox.next_event(&mut self.connection, now()) {
+                on_event(&mut self.connection, event);
+            }
+            if !self.step() {
+                return self.end();
+            }
+        }
+    }
+
+    /// Sends a message, and waits until it is written. If it cannot be written, the next [`recv`](Self::recv) says why.
+    ///
+    /// # Errors
+    /// As [`Connection::send`]. Nothing has been sent.
+    pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
+        self.feed(message)?;
+        self.flush();
+        Ok(())
+    }
+
+    /// Queues a message, which leaves with the next call that waits, so several leave with one write. Writes first
+    /// while more than 64 KiB are queued.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn feed<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
+        if self.connection.output_len() > HIGH_WATER {
+            self.flush();
+        }
+        self.connection.send(message)
+    }
+
+    /// Waits until everything queued is written, or dropped because the transport has failed or a timer has run out.
+    pub fn flush(&mut self) {
+        if self.write() {
+            return;
+        }
+        // Nothing is read meanwhile, so the peer cannot be late.
+        let was_paused = self.connection.is_reading_paused();
+        self.connection.pause_reading();
+        while !self.write() {
+            self.connection.handle_timeout(now());
+        }
+        if !was_paused {
+            self.connection.resume_reading();
+        }
+    }
+
+    /// Closes the connection, and sees it to its [end](Self::finish). Messages that still come are dropped.
+    ///
+    /// # Errors
+    /// As [`Connection::close`].
+    pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<Disconnect, CloseError> {
+        self.connection.close(code, reason)?;
+        Ok(self.finish())
+    }
+
+    /// Waits until the connection has ended, everything is written and the stream is shut down. Messages that still
+    /// come are dropped.
+    pub fn finish(&mut self) -> Disconnect {
+        self.drive(|_, _| {})
+    }
+
+    fn end(&self) -> Disconnect {
+        self.connection.disconnected().cloned().expect("a connection reports its end before it closes the socket")
+    }
+
+    /// Writes, waits, reads, and passes the time if nothing was read. Returns false once the stream is shut down.
+    fn step(&mut self) -> bool {
+        let is_written = self.write();
+        match self.connection.poll_socket() {
+            // The owner may keep the stream, and the peer waits for its end. Both calls fail only if the peer is gone.
+            Some(SocketAction::Close) => self.stream.shut_down(Shutdown::Both).unwrap_or_default(),
+            Some(SocketAction::ShutdownWrite) => self.stream.shut_down(Shutdown::Write).unwrap_or_default(),
+            None => {}
+        }
+        if self.connection.is_finished() {
+            return false;
+        }
+        self.connection.resume_reading();
+        let before_wait = now();
+        let deadline = self.connection.poll_timeout(before_wait).map(|(deadline, _)| deadline);
+        let wait = deadline.map(|deadline| deadline.saturating_duration_since(before_wait).max(MIN_WAIT));
+        let is_due = self.connection.is_due(before_wait);
+        self.late_reads = if is_due { self.late_reads + 1 } else { 0 };
+        if self.late_reads <= READS_AT_DEADLINE && self.inbox.wants_read(&self.connection) {
+            // What is queued must not wait for the peer.
+            if self.read(if is_written { wait } else { Some(MIN_WAIT) }) {
+                return true;
+            }
+        } else if is_written && !is_due {
+            sleep(wait.unwrap_or(WRITE_WAIT));
+        }
+        self.late_reads = 0;
+        // What came before that time has been read.
+        self.connection.handle_timeout(before_wait);
+        true
+    }
+
+    /// Writes as much as the stream takes. Returns whether nothing is left.
+    fn write(&mut self) -> bool {
+        self.needs_flush |= self.connection.output_len() > 0;
+        let mut written = self.connection.write_to(&mut self.stream).map(|_| ());
+        if written.is_ok() && self.needs_flush {
+            written = self.stream.flush();
+        }
+        match written {
+            Ok(()) => self.needs_flush = false,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => self.fail(),
+        }
+        self.connection.output_len() == 0 && !self.needs_flush
+    }
+
+    /// Reads once. Returns whether there is something new: bytes, or the end of the stream.
+    fn read(&mut self, wait: Option<Duration>) -> bool {
+        if self.stream.set_read_timeout(wait).is_err() {
+            self.fail();
+            return true;
+        }
+        match self.inbox.read_from(&mut self.connection, &mut self.stream, now()) {
+            Ok(_) => true,
+            Err(error) if is_no_failure(error.kind()) => false,
+            Err(_) => {
+                self.connection.transport_failed();
+                true
+            }
+        }
+    }
+
+    /// Ends the connection because the stream has failed, behind what the peer has sent before it left.
+    fn fail(&mut self) {
+        self.needs_flush = false;
+        // The reads must not wait. If that cannot be set, the stream is gone, and they do not.
+        let _ = self.stream.set_read_timeout(Some(MIN_WAIT));
+        self.inbox.write_failed(&mut self.connection, &mut self.stream);
+    }
+}
+
+impl<T> Deref for WebSocket<T> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// Whether a read ended without bytes because its time was over, or because of a signal.
+const fn is_no_failure(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a driver gives the time to its connection")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a driver waits for the next deadline")]
+fn sleep(time: Duration) {
+    thread::sleep(time);
+}

@@ -1,0 +1,26 @@
+//! `examples/threads_server.rs` and `examples/threads_client.rs`.
+
+use crate::support::process::Process;
+use std::fs;
+
+/// The lines of the server and of the client among tungstenite's examples.
+const MOST_LINES: usize = 22;
+
+#[test]
+fn a_server_and_a_client_with_threads_are_short_and_talk_to_each_other() {
+    for name in ["threads_server", "threads_client"] {
+        let source = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+        let lines = fs::read_to_string(source).expect("the example can be read").lines().count();
+        assert!(lines <= MOST_LINES, "{name} has {lines} lines");
+    }
+    let server = Process::start("threads_server", &["127.0.0.1:0"]);
+    let first = server.stdout.next().expect("the first line is the address");
+    let url = first.strip_prefix("listening on ").expect("the address is a URL");
+    for _ in 0..2 {
+        let (status, stdout, stderr) = Process::start("threads_client", &[url]).wait();
+        assert_eq!((status, stderr.as_slice()), (Some(0), &[][..]), "{stdout:?}");
+        assert_eq!(stdout.first().map(String::as_str), Some("101 Switching Protocols"));
+        assert_eq!(stdout[stdout.len() - 2..], ["received: Hello WebSocket", "1000 (closed by us)"]);
+        assert_eq!(server.stdout.next().as_deref(), Some("1000 (closed by the peer)"));
+    }
+}
