@@ -209,7 +209,7 @@ fn a_subprotocol_is_chosen_from_the_servers_list() {
         }
         let mut client = Client::start(&connect);
         client.accepted();
-        assert_eq!(client.connection.subprotocol(), chosen, "{offer:?}");
+        assert_eq!(client.ws.subprotocol(), chosen, "{offer:?}");
     }
 }
 

@@ -16,8 +16,8 @@ use statesocket::{
 
 #[track_caller]
 fn assert_same_moves(client: &Client, server: &End) {
-    assert_eq!(client.connection.history(), server.history, "both ends pass the same phases");
-    assert_eq!((client.connection.phase(), server.phase), (Phase::Closed, Phase::Closed));
+    assert_eq!(client.ws.history(), server.history, "both ends pass the same phases");
+    assert_eq!((client.ws.phase(), server.phase), (Phase::Closed, Phase::Closed));
 }
 
 fn code_and_reason(disconnect: &Disconnect) -> (u16, &str) {
@@ -29,7 +29,7 @@ fn messages_of_every_kind_and_length_are_echoed() {
     let served = Served::echo(Config::default());
     let mut client = Client::open(&served.url("/ws"));
     for message in messages() {
-        client.connection.send(&message).expect("the connection is open");
+        client.ws.connection_mut().send(&message).expect("the connection is open");
         assert!(client.message() == message, "{} bytes came back changed", message.len());
     }
 }
@@ -38,7 +38,7 @@ fn messages_of_every_kind_and_length_are_echoed() {
 fn fragments_arrive_as_one_message_around_a_ping() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
-    let connection = &mut client.connection;
+    let connection = client.ws.connection_mut();
     connection.begin_text("κό").expect("the connection is open");
     connection.continue_text("", false).expect("a fragment may be empty");
     connection.ping(b"between").expect("a Ping may be sent between fragments");
@@ -58,7 +58,7 @@ fn fragments_arrive_as_one_message_around_a_ping() {
 fn either_side_pings_and_gets_the_pong() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
-    client.connection.ping(b"").expect("the connection is open");
+    client.ws.connection_mut().ping(b"").expect("the connection is open");
     assert_eq!(client.next(), Event::Pong(b"".into()));
     let (id, _) = calls.request();
     assert!(matches!(calls.next(), Call::Ping(payload) if payload.is_empty()));
@@ -84,11 +84,11 @@ fn a_subprotocol_and_headers_are_exchanged() {
         .and_then(|connect| connect.header(AUTHORIZATION, HeaderValue::from_static("Bearer abc")))
         .expect("a valid request");
     let mut client = Client::start(&connect);
-    assert_eq!(client.connection.phase(), Phase::Requested);
+    assert_eq!(client.ws.phase(), Phase::Requested);
     let response = client.accepted();
     assert_eq!(response.headers[SET_COOKIE], "seen=1");
-    assert_eq!(client.connection.subprotocol(), Some("superchat"));
-    assert_eq!(client.connection.phase(), Phase::Open);
+    assert_eq!(client.ws.subprotocol(), Some("superchat"));
+    assert_eq!(client.ws.phase(), Phase::Open);
 
     let (_, request) = calls.request();
     assert_eq!(request.subprotocols(), ["soap", "superchat"]);
@@ -125,7 +125,7 @@ fn the_client_closes_with_any_code() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     for code in CODES.into_iter().chain([1010, 1013, 1014]) {
         let mut client = Client::open(&served.url("/ws"));
-        client.connection.close(code, "so long").expect("a code that a client may send");
+        client.ws.connection_mut().close(code, "so long").expect("a code that a client may send");
         let disconnect = client.ended();
         assert_eq!(code_and_reason(&disconnect), (code, "so long"), "the server answers with the same code");
         assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::LocalClosed, true));
@@ -165,7 +165,7 @@ fn simultaneous_closes_end_both_sides_cleanly() {
     let mut client = Client::open(&served.url("/ws"));
     let (id, _) = calls.request();
     served.handle.close(id, 4002, "from the server").expect("the server is running");
-    client.connection.close(4001, "from the client").expect("the connection is open");
+    client.ws.connection_mut().close(4001, "from the client").expect("the connection is open");
     let disconnect = client.ended();
     let end = calls.end();
     assert!(disconnect.is_clean && end.disconnect.is_clean);
@@ -179,7 +179,7 @@ fn simultaneous_closes_end_both_sides_cleanly() {
 fn a_client_that_aborts_is_noticed() {
     let (served, calls) = Served::witnessed(Config::default(), Witness::accept);
     let mut client = Client::open(&served.url("/ws"));
-    client.connection.abort();
+    client.ws.connection_mut().abort();
     let disconnect = client.ended();
     assert_eq!((disconnect.cause, u16::from(disconnect.code)), (Cause::Aborted, 1006));
 
@@ -187,7 +187,7 @@ fn a_client_that_aborts_is_noticed() {
     let end = calls.end();
     assert_eq!((end.disconnect.cause, u16::from(end.disconnect.code)), (Cause::TransportLost, 1006));
     assert_eq!(transitions(&end.history)[2..], [(Party::Client, Action::Abort)]);
-    assert_eq!(client.connection.history(), end.history);
+    assert_eq!(client.ws.history(), end.history);
 }
 
 #[test]

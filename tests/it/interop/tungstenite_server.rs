@@ -67,10 +67,10 @@ fn echo(mut socket: WebSocket<TcpStream>) -> (Option<CloseFrame>, Error) {
 fn messages_of_every_kind_and_length_are_echoed() {
     let (mut client, server) = serve_open(echo);
     for message in messages() {
-        client.connection.send(&message).expect("the connection is open");
+        client.ws.connection_mut().send(&message).expect("the connection is open");
         assert!(client.message() == message, "{} bytes came back changed", message.len());
     }
-    client.connection.close(1000, "").expect("the connection is open");
+    client.ws.connection_mut().close(1000, "").expect("the connection is open");
     client.ended();
     assert!(matches!(server.join().expect("the thread does not panic").1, Error::ConnectionClosed));
 }
@@ -90,9 +90,9 @@ fn fragments_are_exchanged_around_a_ping() {
         }
         assert_eq!(socket.read().expect("the Pong arrives"), Message::Pong(b"inside a character".to_vec().into()));
     });
-    client.connection.begin_text("κό").expect("the connection is open");
-    client.connection.ping(b"between").expect("a Ping may be sent between fragments");
-    client.connection.continue_text("σμε", true).expect("the message is in progress");
+    client.ws.connection_mut().begin_text("κό").expect("the connection is open");
+    client.ws.connection_mut().ping(b"between").expect("a Ping may be sent between fragments");
+    client.ws.connection_mut().continue_text("σμε", true).expect("the message is in progress");
     assert_eq!(client.next(), Event::Pong(b"between".into()));
     assert_eq!(client.next(), Event::Ping(b"inside a character".into()));
     assert_eq!(client.message().as_text(), Some("κ"));
@@ -118,8 +118,8 @@ fn a_subprotocol_and_headers_are_exchanged() {
         .expect("a valid request");
     let mut client = Client::start(&connect);
     assert_eq!(client.accepted().headers[SET_COOKIE], "seen=1");
-    assert_eq!(client.connection.subprotocol(), Some("superchat"));
-    client.connection.close(1000, "").expect("the connection is open");
+    assert_eq!(client.ws.subprotocol(), Some("superchat"));
+    client.ws.connection_mut().close(1000, "").expect("the connection is open");
     client.ended();
     server.join().expect("the thread does not panic");
 }
@@ -140,7 +140,7 @@ fn a_rejection_has_a_status_headers_and_a_body() {
     assert_eq!((response.status, &response.body[..]), (StatusCode::FORBIDDEN, &b"who are you?"[..]));
     assert_eq!(response.headers[SET_COOKIE], "seen=1");
     assert_eq!(client.ended().cause, Cause::Rejected(StatusCode::FORBIDDEN));
-    assert_eq!(transitions(client.connection.history()), REFUSED);
+    assert_eq!(transitions(client.ws.history()), REFUSED);
     server.join().expect("the server rejected the request");
 }
 
@@ -148,12 +148,12 @@ fn a_rejection_has_a_status_headers_and_a_body() {
 fn the_client_closes_with_any_code() {
     for code in CODES {
         let (mut client, server) = serve_open(echo);
-        client.connection.close(code, "so long").expect("a code that a client may send");
-        assert_eq!(client.connection.phase(), Phase::ClientClosed);
+        client.ws.connection_mut().close(code, "so long").expect("a code that a client may send");
+        assert_eq!(client.ws.phase(), Phase::ClientClosed);
         let disconnect = client.ended();
         assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (code, true));
         assert_eq!((disconnect.cause, disconnect.initiator), (Cause::LocalClosed, Some(Party::Client)));
-        assert_eq!(transitions(client.connection.history()), closed_by(Party::Client));
+        assert_eq!(transitions(client.ws.history()), closed_by(Party::Client));
 
         let (close, end) = server.join().expect("the thread does not panic");
         assert_eq!(close, Some(CloseFrame { code: code.into(), reason: "so long".into() }));
@@ -174,7 +174,7 @@ fn the_server_closes_with_any_code_or_none() {
         let expected = code.map_or((1005, ""), |code| (code, "bye"));
         assert_eq!((u16::from(disconnect.code), disconnect.reason.as_str()), expected);
         assert_eq!((disconnect.cause, disconnect.is_clean), (Cause::PeerClosed, true));
-        assert_eq!(transitions(client.connection.history()), closed_by(Party::Application));
+        assert_eq!(transitions(client.ws.history()), closed_by(Party::Application));
 
         let (close, end) = server.join().expect("the thread does not panic");
         assert_eq!(close, frame, "the client answers with the same code");
@@ -188,5 +188,5 @@ fn a_server_that_vanishes_is_noticed() {
     server.join().expect("the thread does not panic");
     let disconnect = client.ended();
     assert_eq!((u16::from(disconnect.code), disconnect.cause), (1006, Cause::TransportLost));
-    assert_eq!(transitions(client.connection.history())[2..], [(Party::Application, Action::Abort)]);
+    assert_eq!(transitions(client.ws.history())[2..], [(Party::Application, Action::Abort)]);
 }

@@ -122,7 +122,7 @@ fn the_id_of_an_ended_connection_reaches_no_later_one() {
         }
         served.handle.send_text(id, format!("round {round}")).expect("the server is running");
         assert_eq!(client.message().as_text(), Some(format!("round {round}").as_str()));
-        client.connection.close(1000, "").expect("the connection is open");
+        client.ws.connection_mut().close(1000, "").expect("the connection is open");
         client.ended();
         calls.end();
         old_ids.push(id);

@@ -99,9 +99,9 @@ fn talk(
         round += 1;
         for (_, _, client) in &mut clients {
             for n in 0..AT_A_TIME {
-                client.connection.send_text(&format!("{round} {n}")).expect("its Close has not been read");
+                client.ws.connection_mut().send_text(&format!("{round} {n}")).expect("its Close has not been read");
             }
-            client.flush();
+            client.ws.flush();
         }
         clients.retain_mut(|(name, echoes, client)| {
             for n in 0..AT_A_TIME {

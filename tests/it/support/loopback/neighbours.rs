@@ -59,7 +59,7 @@ impl Neighbours {
 /// Sends `text`, and takes its echo.
 #[track_caller]
 fn echo(client: &mut Client, text: &str) {
-    client.connection.send_text(text).expect("the connection is open");
+    client.ws.connection_mut().send_text(text).expect("the connection is open");
     loop {
         match client.next() {
             Event::Ping(_) => {}
