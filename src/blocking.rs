@@ -43,9 +43,10 @@ mod stream;
 pub use stream::Stream;
 
 use crate::{
+    agreed::Agreed,
     close_code::CloseCode,
     config::Config,
-    connection::{Agreed, Connection, SocketAction},
+    connection::{Connection, SocketAction},
     error::{AcceptError, CloseError, RejectError, SendError},
     event::{Disconnect, Event},
     handshake::{Accept, Connect, Request, Response},

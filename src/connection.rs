@@ -18,7 +18,6 @@ mod share;
 mod time;
 mod transport;
 
-pub use opening::Agreed;
 pub use read::BytesRead;
 pub use receive::Hold;
 pub use transport::SocketAction;
@@ -26,9 +25,10 @@ pub use transport::SocketAction;
 #[cfg(feature = "deflate")]
 use crate::deflate::AgreedDeflate;
 use crate::{
+    agreed::Agreed,
     config::Config,
     event::Disconnect,
-    handshake::{Connect, Terms, response_reader::ResponseReader},
+    handshake::{Connect, response_reader::ResponseReader},
     message::reader::Reader,
     random::Random,
     role::Role,
@@ -292,12 +292,12 @@ impl Connection {
     }
 
     /// Reads frames from now on, as the opening handshake has agreed.
-    fn open(&mut self, terms: Terms) {
+    fn open(&mut self, agreed: Agreed) {
         self.incoming.open(Reader::new(self.role, &self.config));
-        self.subprotocol = terms.subprotocol.map(|name| Box::new(name.into_boxed_str()));
+        self.subprotocol = agreed.subprotocol.map(|name| Box::new(name.into_boxed_str()));
         #[cfg(feature = "deflate")]
-        if let Some(agreed) = terms.deflate {
-            self.compress(agreed);
+        if let Some(deflate) = agreed.deflate {
+            self.compress(deflate);
         }
     }
 

@@ -31,17 +31,7 @@ pub use response::Response;
 #[cfg(feature = "server")]
 pub(crate) use grammar::is_host_and_port;
 
-#[cfg(feature = "deflate")]
-use crate::deflate::AgreedDeflate;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE};
-
-/// What both ends agree on.
-#[derive(Debug, Default)]
-pub(crate) struct Terms {
-    pub(crate) subprotocol: Option<String>,
-    #[cfg(feature = "deflate")]
-    pub(crate) deflate: Option<AgreedDeflate>,
-}
 
 /// Whether only the handshake itself may write the header `name`.
 fn is_reserved(name: &HeaderName) -> bool {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 
+mod agreed;
 pub mod blocking;
 mod close_code;
 mod close_frame;
@@ -32,11 +33,12 @@ pub mod testing;
 mod timer;
 mod utf8;
 
+pub use agreed::Agreed;
 pub use bytes;
 pub use close_code::CloseCode;
 pub use close_frame::CloseFrame;
 pub use config::{CloseReply, Config, Delivery};
-pub use connection::{Agreed, BytesRead, Connection, Hold, SocketAction};
+pub use connection::{BytesRead, Connection, Hold, SocketAction};
 #[cfg(feature = "deflate")]
 pub use deflate::{AgreedDeflate, Deflate, Window};
 #[cfg(feature = "deflate")]

@@ -1,9 +1,8 @@
 //! Opening: the application's answer to a request, and handshakes that were done elsewhere.
 
 use super::{Connection, Incoming, transport::Ending};
-#[cfg(feature = "deflate")]
-use crate::deflate::AgreedDeflate;
 use crate::{
+    agreed::Agreed,
     config::Config,
     error::{AcceptError, HandshakeError, RejectError, SetConfigError},
     event::Cause,
@@ -14,50 +13,6 @@ use crate::{
     state::{Action, Party, Phase},
 };
 use std::{sync::Arc, time::Instant};
-
-/// The result of an opening handshake that was done elsewhere. The default is no subprotocol and no extension.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Agreed {
-    /// The subprotocol.
-    pub subprotocol: Option<String>,
-    /// The seed of all randomness, for tests; see [`Connect::seed`](crate::handshake::Connect::seed).
-    pub seed: Option<[u8; 32]>,
-    /// What is agreed on for permessage-deflate, if it is; see [`handshake::deflate`](crate::handshake::deflate).
-    /// [`Config::deflate`] has the choices of this end; the default ones if it is `None`.
-    #[cfg(feature = "deflate")]
-    pub deflate: Option<AgreedDeflate>,
-}
-
-impl Agreed {
-    /// No subprotocol, no extension.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the subprotocol.
-    #[must_use]
-    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
-        self.subprotocol = Some(name.into());
-        self
-    }
-
-    /// Sets the seed.
-    #[must_use]
-    pub const fn seed(mut self, seed: [u8; 32]) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// Sets the agreement on permessage-deflate.
-    #[cfg(feature = "deflate")]
-    #[must_use]
-    pub const fn deflate(mut self, deflate: AgreedDeflate) -> Self {
-        self.deflate = Some(deflate);
-        self
-    }
-}
 
 /// # C: commands that answer a request
 impl Connection {
@@ -173,8 +128,8 @@ impl Connection {
             return Err(AcceptError::TransportLost);
         }
         let request = self.incoming.pending_request().expect("a request waits in phase Requested");
-        let terms = self.outgoing.write_head(|head| accept.respond(request, &self.config, head))?;
-        self.open(terms);
+        let agreed = self.outgoing.write_head(|head| accept.respond(request, &self.config, head))?;
+        self.open(agreed);
         self.transition(Party::Application, Action::Accept);
         Ok(())
     }

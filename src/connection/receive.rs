@@ -290,8 +290,8 @@ impl Connection {
     #[cold]
     fn on_answer(&mut self, answer: Answer) -> Event<'static> {
         match answer {
-            Answer::Accepted { response, terms } => {
-                self.open(terms);
+            Answer::Accepted { response, agreed } => {
+                self.open(agreed);
                 self.transition(Party::Application, Action::Accept);
                 Event::Accepted(Box::new(response))
             }

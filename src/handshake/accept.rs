@@ -1,12 +1,11 @@
 //! How a server accepts a request.
 
 use super::{
-    Terms,
     head::{write_header, write_headers},
     is_reserved,
     request::Request,
 };
-use crate::{config::Config, error::AcceptError};
+use crate::{agreed::Agreed, config::Config, error::AcceptError};
 use http::{
     HeaderMap,
     header::{HeaderName, HeaderValue},
@@ -121,7 +120,7 @@ impl Accept {
         request: &Request,
         config: &Config,
         output: &mut Vec<u8>,
-    ) -> Result<Terms, AcceptError> {
+    ) -> Result<Agreed, AcceptError> {
         let accept_key = request.accept_key().ok_or(AcceptError::NotWebSocket)?;
         if let Some(name) = &self.subprotocol
             && !request.subprotocols().contains(name)
@@ -141,10 +140,11 @@ impl Accept {
         });
         write_headers(output, &self.headers);
         output.extend_from_slice(b"\r\n");
-        Ok(Terms {
+        Ok(Agreed {
             subprotocol: self.subprotocol,
             #[cfg(feature = "deflate")]
             deflate,
+            ..Agreed::default()
         })
     }
 }

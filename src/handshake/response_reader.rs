@@ -3,7 +3,7 @@
 #[cfg(feature = "deflate")]
 use super::deflate;
 use super::{
-    Response, Terms,
+    Response,
     body::Body,
     connect::Connect,
     extension::Extension,
@@ -11,7 +11,7 @@ use super::{
     grammar::{self, Budget, is_token, lists_token},
     head::{Head, HeadReader},
 };
-use crate::{config::Config, error::HandshakeError};
+use crate::{agreed::Agreed, config::Config, error::HandshakeError};
 use bytes::Bytes;
 use http::{
     StatusCode,
@@ -24,7 +24,7 @@ use tungstenite::handshake::derive_accept_key;
 pub(crate) enum Answer {
     Accepted {
         response: Response,
-        terms: Terms,
+        agreed: Agreed,
     },
     Rejected(Response),
     /// A 101 that breaks a rule.
@@ -74,7 +74,7 @@ impl ResponseReader {
             let response = parse(&head)?;
             if response.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(Some(match self.verify(&head.first_line, &response, config) {
-                    Ok(terms) => Answer::Accepted { response, terms },
+                    Ok(agreed) => Answer::Accepted { response, agreed },
                     Err(error) => Answer::Invalid { response, error },
                 }));
             }
@@ -100,7 +100,7 @@ impl ResponseReader {
     }
 
     /// Checks items 2 to 6 of section 4.1: "The client MUST validate the server's response as follows".
-    fn verify(&self, line: &StatusLine, response: &Response, config: &Config) -> Result<Terms, HandshakeError> {
+    fn verify(&self, line: &StatusLine, response: &Response, config: &Config) -> Result<Agreed, HandshakeError> {
         if line.minor_version == 0 {
             return Err(HandshakeError::VersionNotSupported);
         }
@@ -140,10 +140,11 @@ impl ResponseReader {
             }
             subprotocol => subprotocol.map(str::to_owned),
         };
-        Ok(Terms {
+        Ok(Agreed {
             subprotocol,
             #[cfg(feature = "deflate")]
             deflate,
+            ..Agreed::default()
         })
     }
 }
