@@ -115,8 +115,8 @@ impl Connection {
     #[must_use]
     pub fn client(connect: &Connect, config: Arc<Config>, now: Instant) -> Self {
         let mut random = connect.random();
-        let key = data_encoding::BASE64.encode(&random.nonce());
-        let incoming = Incoming::response(ResponseReader::new(connect, &key));
+        let key = connect.draw_key(&mut random);
+        let incoming = Incoming::response(ResponseReader::new(connect.expected(Some(&key))));
         let mut connection = Self::new(Role::Client, Phase::Idle, incoming, Some(random), None, config, now);
         connection.outgoing.write_head(|head| connect.encode(&key, &connection.config, head));
         connection.transition(Party::Client, Action::Open);

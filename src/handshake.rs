@@ -6,6 +6,10 @@
 //! | [`Request`] | a server reads the request |
 //! | [`Accept`] | a server accepts the request |
 //! | [`Response`] | a server rejects the request or answers plain HTTP; a client reads either answer |
+//!
+//! An HTTP library can carry the handshake, over any version of HTTP: [`Request::from_parts`] and
+//! [`Accept::into_response`] are for servers, [`Connect::to_request`] and [`Expected`] for clients. The same rules
+//! apply.
 
 mod accept;
 mod body;
@@ -13,6 +17,7 @@ mod connect;
 mod cookies;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+mod expected;
 mod extension;
 mod first_line;
 mod grammar;
@@ -24,6 +29,7 @@ pub(crate) mod response_reader;
 
 pub use accept::Accept;
 pub use connect::Connect;
+pub use expected::Expected;
 pub use extension::Extension;
 pub use request::Request;
 pub use response::Response;
@@ -31,7 +37,10 @@ pub use response::Response;
 #[cfg(feature = "server")]
 pub(crate) use grammar::is_host_and_port;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::{
+    HeaderMap,
+    header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE},
+};
 
 /// Whether only the handshake itself may write the header `name`.
 fn is_reserved(name: &HeaderName) -> bool {
@@ -41,4 +50,10 @@ fn is_reserved(name: &HeaderName) -> bool {
 /// Whether the header `name` ends the response or the connection.
 fn is_framing(name: &HeaderName) -> bool {
     [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name)
+}
+
+/// Adds a header of the handshake.
+fn put_header(headers: &mut HeaderMap, name: &str, value: &[u8]) {
+    let name = HeaderName::from_bytes(name.as_bytes()).expect("the name of a header");
+    headers.insert(name, HeaderValue::from_bytes(value).expect("tokens, numbers and base64"));
 }

@@ -40,9 +40,13 @@ pub enum HandshakeError {
         /// The limit, in elements.
         limit: usize,
     },
-    /// The method is neither GET nor HEAD. Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request".
+    /// The method is neither GET nor HEAD, nor an extended CONNECT. Section 4.2.1 item 1: "An HTTP/1.1 or higher GET
+    /// request".
     #[error("the method is neither GET nor HEAD")]
     MethodNotAllowed,
+    /// The `:protocol` of an extended CONNECT is not `websocket` (RFC 8441 section 5).
+    #[error("the protocol of the CONNECT is not websocket")]
+    UnknownProtocol,
     /// The major version of HTTP is not 1 (RFC 9110 section 15.6.6), or the version of a 101 is HTTP/1.0.
     #[error("the HTTP version is not supported")]
     VersionNotSupported,
@@ -63,6 +67,10 @@ pub enum HandshakeError {
     /// HTTP/1.0 are always plain.
     #[error("the request does not ask for a WebSocket")]
     UpgradeRequired,
+    /// The status of the response is another one than that of an accepted request. Only
+    /// [`Expected::check`](crate::handshake::Expected::check) reports it like this.
+    #[error("the server answered with {0}")]
+    NotAccepted(StatusCode),
     /// The `Upgrade` header of the response is not `websocket` (section 4.1, response item 2).
     #[error("the Upgrade header of the response is not websocket")]
     UpgradeMissing,
@@ -132,13 +140,17 @@ impl HandshakeError {
             }
             Self::OutOfMemory => StatusCode::SERVICE_UNAVAILABLE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            // RFC 9220 section 3: a server "SHOULD respond to the request with a 501 (Not Implemented) status code".
+            Self::UnknownProtocol => StatusCode::NOT_IMPLEMENTED,
             Self::VersionNotSupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::UpgradeRequired | Self::UnsupportedWebSocketVersion => StatusCode::UPGRADE_REQUIRED,
             #[cfg(feature = "deflate")]
             Self::InvalidDeflate(_) => StatusCode::BAD_GATEWAY,
-            Self::UpgradeMissing | Self::InvalidAccept | Self::ExtensionNotOffered | Self::SubprotocolNotOffered => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::NotAccepted(_)
+            | Self::UpgradeMissing
+            | Self::InvalidAccept
+            | Self::ExtensionNotOffered
+            | Self::SubprotocolNotOffered => StatusCode::BAD_GATEWAY,
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use super::{
     head::{write_header, write_headers},
-    is_reserved,
+    is_reserved, put_header,
     request::Request,
 };
 use crate::{agreed::Agreed, config::Config, error::AcceptError};
 use http::{
-    HeaderMap,
-    header::{HeaderName, HeaderValue},
+    HeaderMap, StatusCode,
+    header::{CONNECTION, HeaderName, HeaderValue, UPGRADE},
 };
 
 /// The parts of a 101 response that the application chooses: the subprotocol and extra headers. By default there are
@@ -113,38 +113,106 @@ impl Accept {
         self
     }
 
+    /// The response with which an HTTP library accepts a request that it has read, and what is agreed on, for
+    /// [`Connection::established`](crate::Connection::established). `config` is that of the connection.
+    ///
+    /// The status is 101 (RFC 6455 section 4.2.2 item 5); to a CONNECT, over HTTP/2 and HTTP/3, it is 200, and there is
+    /// no `Sec-WebSocket-Accept` (RFC 8441 section 5).
+    ///
+    /// ```
+    /// use statesocket::{Config, handshake::{Accept, Request}, http};
+    ///
+    /// fn answer(parts: &http::request::Parts) -> Result<http::Response<()>, Box<dyn std::error::Error>> {
+    ///     let config = Config::default();
+    ///     let request = Request::from_parts(parts, None, &config)?;
+    ///     let accept = Accept::new().preferred_by_client(&request, &["chat"]);
+    ///     let (response, agreed) = accept.into_response(&request, &config)?;
+    ///     // Once the library has upgraded: `Connection::established(Role::Server, agreed, ...)`.
+    ///     assert_eq!(agreed.subprotocol.as_deref(), Some("chat"));
+    ///     Ok(response)
+    /// }
+    ///
+    /// let request = http::Request::get("/ws")
+    ///     .header("host", "example.com")
+    ///     .header("upgrade", "websocket")
+    ///     .header("connection", "upgrade")
+    ///     .header("sec-websocket-version", "13")
+    ///     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    ///     .header("sec-websocket-protocol", "chat")
+    ///     .body(())?;
+    /// let response = answer(&request.into_parts().0)?;
+    /// assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`AcceptError`] if the request is plain HTTP, or the client did not offer the subprotocol.
+    pub fn into_response(
+        self,
+        request: &Request,
+        config: &Config,
+    ) -> Result<(http::Response<()>, Agreed), AcceptError> {
+        self.check(request)?;
+        let (mut response, mut headers) = (http::Response::new(()), HeaderMap::new());
+        if let Some(accept_key) = request.accept_key() {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            put_header(&mut headers, "Sec-WebSocket-Accept", accept_key.as_bytes());
+        }
+        let agreed = self.agree(request, config, |name, value| put_header(&mut headers, name, value));
+        headers.extend(self.headers);
+        *response.headers_mut() = headers;
+        Ok((response, agreed))
+    }
+
     /// Appends the 101 response to `request` (RFC 6455 section 4.2.2 item 5).
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only extensions depend on `config`"))]
     pub(crate) fn respond(
         self,
         request: &Request,
         config: &Config,
         output: &mut Vec<u8>,
     ) -> Result<Agreed, AcceptError> {
+        self.check(request)?;
         let accept_key = request.accept_key().ok_or(AcceptError::NotWebSocket)?;
-        if let Some(name) = &self.subprotocol
-            && !request.subprotocols().contains(name)
-        {
-            return Err(AcceptError::SubprotocolNotOffered(name.clone()));
-        }
         output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
         write_header(output, "Sec-WebSocket-Accept", accept_key.as_bytes());
+        let agreed = self.agree(request, config, |name, value| write_header(output, name, value));
+        write_headers(output, &self.headers);
+        output.extend_from_slice(b"\r\n");
+        Ok(agreed)
+    }
+
+    /// Checks that this can answer `request`.
+    fn check(&self, request: &Request) -> Result<(), AcceptError> {
+        if !request.is_websocket() {
+            return Err(AcceptError::NotWebSocket);
+        }
+        match &self.subprotocol {
+            Some(name) if !request.subprotocols().contains(name) => {
+                Err(AcceptError::SubprotocolNotOffered(name.clone()))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Writes the headers that say what is agreed on.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "only extensions depend on them"))]
+    fn agree(&self, request: &Request, config: &Config, mut write: impl FnMut(&str, &[u8])) -> Agreed {
         if let Some(name) = &self.subprotocol {
-            write_header(output, "Sec-WebSocket-Protocol", name.as_bytes());
+            write("Sec-WebSocket-Protocol", name.as_bytes());
         }
         #[cfg(feature = "deflate")]
         let deflate = config.deflate.as_ref().filter(|_| !self.is_without_deflate).and_then(|deflate| {
             let (header, agreed) = super::deflate::answer(request.extensions(), deflate)?;
-            write_header(output, "Sec-WebSocket-Extensions", header.as_bytes());
+            write("Sec-WebSocket-Extensions", header.as_bytes());
             Some(agreed)
         });
-        write_headers(output, &self.headers);
-        output.extend_from_slice(b"\r\n");
-        Ok(Agreed {
-            subprotocol: self.subprotocol,
+        Agreed {
+            subprotocol: self.subprotocol.clone(),
             #[cfg(feature = "deflate")]
             deflate,
             ..Agreed::default()
-        })
+        }
     }
 }

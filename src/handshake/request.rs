@@ -1,18 +1,23 @@
 //! The request of a client, as a server reads it.
 
+mod rules;
+
+pub(super) use rules::is_origin;
+
 use super::{
     extension::Extension,
     first_line::RequestLine,
-    grammar::{self, Budget, is_host_and_port, lists_token},
+    grammar::{self, Budget, lists_token},
     head::Head,
 };
 use crate::{config::Config, error::HandshakeError};
+use bytes::Bytes;
 use http::{
-    HeaderMap, Method, Uri,
+    HeaderMap, Method, Uri, Version,
     header::{
-        CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-        SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
+    request::Parts,
     uri::{Authority, PathAndQuery},
 };
 use std::{borrow::Cow, collections::HashSet};
@@ -52,8 +57,54 @@ pub struct Request {
 }
 
 impl Request {
-    /// The method: GET, or HEAD if the request is plain HTTP. Answer a HEAD like a GET: the answer is written without
-    /// its body (RFC 9110 section 9.3.2).
+    /// Checks a request that an HTTP library has read, by the rules for one that a [`Connection`](crate::Connection)
+    /// reads. Then [`Accept::into_response`](super::Accept::into_response) accepts it.
+    ///
+    /// Over HTTP/1.1 it is a GET with an `Upgrade` (RFC 6455 section 4.2.1). Over HTTP/2 and HTTP/3 it is an extended
+    /// CONNECT (RFC 8441 section 4, RFC 9220), and `protocol` is its `:protocol`. hyper has that in its
+    /// `ext::Protocol`, and announces that it takes such requests only after `enable_connect_protocol`.
+    ///
+    /// ```
+    /// use statesocket::{Config, handshake::Request, http};
+    ///
+    /// let request = http::Request::connect("https://example.com/ws/lobby")
+    ///     .version(http::Version::HTTP_2)
+    ///     .header("sec-websocket-version", "13")
+    ///     .header("sec-websocket-protocol", "chat")
+    ///     .body(())?;
+    /// let (parts, ()) = request.into_parts();
+    /// let request = Request::from_parts(&parts, Some("websocket"), &Config::default())?;
+    /// assert_eq!((request.path(), request.subprotocols()), ("/ws/lobby", &["chat".to_owned()][..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The rule that it breaks; [`Response::from`](super::Response) makes the answer of it. Of the limits, only
+    /// [`Config::max_headers`] and [`Config::max_list_elements`] are checked: the library has read the bytes.
+    pub fn from_parts(parts: &Parts, protocol: Option<&str>, config: &Config) -> Result<Self, HandshakeError> {
+        let Parts { method, uri, version, headers, .. } = parts;
+        match (method, protocol) {
+            (&Method::GET | &Method::HEAD, _) => {}
+            (&Method::CONNECT, Some(protocol)) if *version >= Version::HTTP_2 => {
+                if !protocol.eq_ignore_ascii_case("websocket") {
+                    return Err(HandshakeError::UnknownProtocol);
+                }
+            }
+            _ => return Err(HandshakeError::MethodNotAllowed),
+        }
+        if *version < Version::HTTP_10 {
+            return Err(HandshakeError::VersionNotSupported);
+        }
+        if headers.len() > config.max_headers {
+            return Err(HandshakeError::TooManyHeaders { limit: config.max_headers });
+        }
+        let host = rules::host(headers, |host| Bytes::copy_from_slice(host.as_bytes()))?;
+        let target = || if rules::is_target(uri) { Ok(uri.clone()) } else { Err(HandshakeError::InvalidTarget) };
+        Self::check(method.clone(), *version, headers.clone(), host, target, config)
+    }
+
+    /// The method: GET, or HEAD if the request is plain HTTP, or CONNECT over HTTP/2 and HTTP/3. Answer a HEAD like a
+    /// GET: the answer is written without its body (RFC 9110 section 9.3.2).
     ///
     /// ```
     /// use statesocket::{Config, Connection, Event, handshake::Response, http::{Method, StatusCode}};
@@ -96,8 +147,8 @@ impl Request {
         self.query_pairs().filter(|(key, _)| key == name).last().map(|(_, value)| value)
     }
 
-    /// The host, and the port if there is one, from an absolute target or else from the `Host` header. `None` only for
-    /// a plain request of HTTP/1.0, which may have neither (RFC 9112 section 3.2).
+    /// The host, and the port if there is one, from an absolute target or the `:authority`, or else from the `Host`
+    /// header. `None` only for a plain request of HTTP/1.0, which may have neither (RFC 9112 section 3.2).
     #[must_use]
     pub const fn authority(&self) -> Option<&Authority> {
         self.authority.as_ref()
@@ -134,7 +185,7 @@ impl Request {
     /// missing or empty port is the default port of the origin's scheme.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
-        let origin = self.origin().and_then(parse_origin);
+        let origin = self.origin().and_then(rules::parse_origin);
         let (Some((origin, default)), Some(host)) = (origin, &self.authority) else { return false };
         let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
         origin.host().eq_ignore_ascii_case(host.host()) && port(&origin) == port(host)
@@ -158,42 +209,59 @@ impl Request {
         self.is_websocket
     }
 
-    /// The value of `Sec-WebSocket-Accept` in the answer; `None` if the request is plain HTTP.
+    /// The value of `Sec-WebSocket-Accept` in the answer; `None` if the request is plain HTTP or a CONNECT.
     pub(super) fn accept_key(&self) -> Option<String> {
         let key = self.single(&SEC_WEBSOCKET_KEY).ok().flatten();
-        key.filter(|_| self.is_websocket).map(|key| derive_accept_key(key.as_bytes()))
+        key.filter(|_| self.is_websocket && !self.is_connect()).map(|key| derive_accept_key(key.as_bytes()))
     }
 
     /// Reads a head by RFC 6455 section 4.2.1. Only [`Config::plain_http`] allows a request that asks for no WebSocket.
     pub(super) fn parse(head: &Head<RequestLine>, config: &Config) -> Result<Self, HandshakeError> {
         let RequestLine { is_head, minor_version, .. } = head.first_line;
         let headers = head.headers()?;
-        let host = parse_host(head, &headers)?;
+        let host = rules::host(&headers, |host| head.share(host))?;
+        let method = if is_head { Method::HEAD } else { Method::GET };
+        let version = if minor_version == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
+        Self::check(method, version, headers, host, || rules::target(head), config)
+    }
+
+    /// Checks a request by the rules that do not depend on what has read it. A CONNECT is an extended one for a
+    /// WebSocket.
+    fn check(
+        method: Method,
+        version: Version,
+        headers: HeaderMap,
+        host: Option<Authority>,
+        target: impl FnOnce() -> Result<Uri, HandshakeError>,
+        config: &Config,
+    ) -> Result<Self, HandshakeError> {
         // RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
         // message that lacks a Host header field". A request of HTTP/1.0 may lack it.
-        if host.is_none() && minor_version > 0 {
+        if host.is_none() && version == Version::HTTP_11 {
             return Err(HandshakeError::InvalidHost);
         }
-        let target = parse_target(head)?;
-        refuse_body(&headers)?;
-        check_origin(&headers)?;
-        let target = target.into_parts();
+        let target = target()?.into_parts();
+        rules::refuse_body(&headers)?;
+        rules::check_origin(&headers)?;
         let mut request = Self {
-            method: if is_head { Method::HEAD } else { Method::GET },
+            method,
             resource: target.path_and_query.ok_or(HandshakeError::InvalidTarget)?,
             // RFC 9112 section 3.2.2: a server "MUST ignore the received Host header field (if any)" beside an
-            // absolute target.
+            // absolute target. An `:authority` goes before it, too.
             authority: target.authority.or(host),
             subprotocols: Vec::new(),
             extensions: Vec::new(),
             is_websocket: false,
             headers,
         };
+        if request.authority.is_none() && version >= Version::HTTP_2 {
+            return Err(HandshakeError::InvalidHost);
+        }
         // Section 4.2.1 item 1: "An HTTP/1.1 or higher GET request". RFC 9110 section 7.8: "A server MUST ignore an
-        // Upgrade header field that is received in an HTTP/1.0 request."
-        let can_upgrade = minor_version > 0 && !is_head;
+        // Upgrade header field that is received in an HTTP/1.0 request." HTTP/2 has none (RFC 9113 section 8.6).
+        let can_upgrade = request.method == Method::GET && version == Version::HTTP_11;
         let limit = config.max_list_elements;
-        if can_upgrade && request.lists(&UPGRADE, "websocket", limit)? {
+        if request.is_connect() || can_upgrade && request.lists(&UPGRADE, "websocket", limit)? {
             request.validate_websocket(limit)?;
         } else if !config.plain_http {
             return Err(HandshakeError::UpgradeRequired);
@@ -201,20 +269,24 @@ impl Request {
         Ok(request)
     }
 
+    fn is_connect(&self) -> bool {
+        self.method == Method::CONNECT
+    }
+
     fn lists(&self, name: &HeaderName, token: &str, limit: usize) -> Result<bool, HandshakeError> {
         lists_token(&self.headers, name, token, Budget(limit)).map_err(|_| HandshakeError::TooManyElements { limit })
     }
 
     fn validate_websocket(&mut self, limit: usize) -> Result<(), HandshakeError> {
-        if !self.lists(&CONNECTION, "upgrade", limit)? {
+        // RFC 8441 section 5: an extended CONNECT has no `Connection`, and no key.
+        if !self.is_connect() && !self.lists(&CONNECTION, "upgrade", limit)? {
             return Err(HandshakeError::ConnectionMissing);
         }
         match self.single(&SEC_WEBSOCKET_VERSION)? {
             Some("13") => {}
             Some(_) | None => return Err(HandshakeError::UnsupportedWebSocketVersion),
         }
-        let key = self.single(&SEC_WEBSOCKET_KEY)?.unwrap_or_default();
-        if !is_key(key) {
+        if !self.is_connect() && !rules::is_key(self.single(&SEC_WEBSOCKET_KEY)?.unwrap_or_default()) {
             return Err(HandshakeError::InvalidKey);
         }
         self.subprotocols = grammar::token_list(&self.headers, &SEC_WEBSOCKET_PROTOCOL, Budget(limit))
@@ -231,115 +303,5 @@ impl Request {
 
     fn single(&self, name: &HeaderName) -> Result<Option<&str>, HandshakeError> {
         grammar::single(&self.headers, name).map_err(|_| HandshakeError::DuplicateHeader(name.clone()))
-    }
-}
-
-/// The host in the `Host` header, if there is one. RFC 9112 section 3.2: 400 is also the answer to "any request message
-/// that contains more than one Host header field line or a Host header field with an invalid field value".
-fn parse_host(head: &Head<RequestLine>, headers: &HeaderMap) -> Result<Option<Authority>, HandshakeError> {
-    let Some(host) = grammar::single(headers, &HOST).map_err(|_| HandshakeError::InvalidHost)? else { return Ok(None) };
-    let authority = Authority::from_maybe_shared(head.share(host)).ok().filter(is_host_and_port);
-    authority.map(Some).ok_or(HandshakeError::InvalidHost)
-}
-
-/// RFC 6455 section 4.1 item 3: the target is a resource name, or "an absolute http/https URI". A ws(s) URI is accepted
-/// too.
-fn parse_target(head: &Head<RequestLine>) -> Result<Uri, HandshakeError> {
-    let target = head.in_first_line(&head.first_line.target);
-    // `Uri` accepts UTF-8, and drops a fragment silently.
-    if !target.is_ascii() || target.contains(&b'#') {
-        return Err(HandshakeError::InvalidTarget);
-    }
-    let uri = Uri::from_maybe_shared(head.share(target)).map_err(|_| HandshakeError::InvalidTarget)?;
-    let is_resource = match uri.scheme_str() {
-        None => target.starts_with(b"/"),
-        Some(scheme) => ["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)),
-    };
-    let is_authority = uri.authority().is_none_or(is_host_and_port);
-    if is_resource && is_authority { Ok(uri) } else { Err(HandshakeError::InvalidTarget) }
-}
-
-/// RFC 6454 section 7.3: a user agent sends at most one `Origin`. Section 7.1 writes it in printable ASCII. Any
-/// other `Origin` must not look like no `Origin`, which means that the client is no browser.
-fn check_origin(headers: &HeaderMap) -> Result<(), HandshakeError> {
-    let mut origins = headers.get_all(ORIGIN).iter();
-    let Some(origin) = origins.next() else { return Ok(()) };
-    if origins.next().is_some() {
-        return Err(HandshakeError::DuplicateHeader(ORIGIN));
-    }
-    if is_origin(origin) { Ok(()) } else { Err(HandshakeError::InvalidOrigin) }
-}
-
-/// Whether `value` is printable ASCII and not empty, as every origin is (RFC 6454 section 7.1).
-pub(super) fn is_origin(value: &HeaderValue) -> bool {
-    !value.is_empty() && value.as_bytes().iter().all(|byte| matches!(byte, b' '..=b'~'))
-}
-
-/// The host and port of a page's origin, and the default port of its scheme. RFC 6454 section 7.1: `serialized-origin =
-/// scheme "://" host [ ":" port ]`.
-fn parse_origin(origin: &str) -> Option<(Authority, u16)> {
-    let (scheme, authority) = origin.split_once("://")?;
-    let default = match () {
-        () if scheme.eq_ignore_ascii_case("http") => 80,
-        () if scheme.eq_ignore_ascii_case("https") => 443,
-        () => return None,
-    };
-    let authority = authority.parse().ok().filter(is_host_and_port)?;
-    Some((authority, default))
-}
-
-/// Section 4.2.1 item 5: "a base64-encoded [...] value that, when decoded, is 16 bytes in length". That is 22 digits
-/// and two pads. The last digit has 4 bits too many, which are not checked. Section 4.2.2 item 5: "It is not necessary
-/// for the server to base64-decode the |Sec-WebSocket-Key| value."
-fn is_key(key: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-    key.strip_suffix("==").is_some_and(|digits| digits.len() == 22 && digits.bytes().all(is_digit))
-}
-
-/// Refuses a request with a body, whose bytes would be read as frames. Request smuggling confuses the two.
-fn refuse_body(headers: &HeaderMap) -> Result<(), HandshakeError> {
-    let is_zero = |length: &[u8]| !length.is_empty() && length.iter().all(|digit| *digit == b'0');
-    let has_length = headers.get_all(CONTENT_LENGTH).iter().any(|length| !is_zero(length.as_bytes()));
-    if has_length || headers.contains_key(TRANSFER_ENCODING) { Err(HandshakeError::RequestBody) } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use data_encoding::{BASE64, Specification};
-
-    #[test]
-    fn k8_a_key_is_a_text_that_decodes_to_16_bytes_whatever_its_last_bits() {
-        let mut lenient = Specification::new();
-        lenient.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-        (lenient.padding, lenient.check_trailing_bits) = (Some('='), false);
-        let lenient = lenient.encoding().expect("64 digits and a pad");
-        // The library also takes pads between the digits.
-        let decodes = |key: &[u8]| {
-            let has_pads_inside = key.iter().position(|&byte| byte == b'=').is_some_and(|at| at + 2 < key.len());
-            !has_pads_inside && lenient.decode(key).is_ok_and(|nonce| nonce.len() == 16)
-        };
-        let keys = (0..20).map(|len| BASE64.encode(&vec![0xA5; len]));
-        let others = ["".to_owned(), "=".repeat(24), "AQIDBAUGBwgJCgsMDQ4PEC==".to_owned()];
-        for key in keys.chain(others) {
-            for at in 0..key.len() {
-                for byte in 0..=0x7F {
-                    let mut changed = key.clone().into_bytes();
-                    changed[at] = byte;
-                    let is_right = decodes(&changed);
-                    let changed = String::from_utf8(changed).expect("all of it is ASCII");
-                    assert_eq!(is_key(&changed), is_right, "{changed:?}");
-                }
-            }
-        }
-        assert!(is_key("AQIDBAUGBwgJCgsMDQ4PEC=="), "the example of section 4.1 has these bits set");
-        for key in [
-            "AQIDBAUGBwg==gsMDQ4PEC==",
-            "AQIDBAUGBwgJCgsMDQ4PE===",
-            "AQIDBAUGBwgJCgsMDQ4PEC",
-            " QIDBAUGBwgJCgsMDQ4PEC==",
-        ] {
-            assert!(!is_key(key), "{key:?}");
-        }
     }
 }

@@ -141,6 +141,35 @@ impl Response {
     }
 }
 
+/// The answer of a server to a request that breaks the rules, with the headers that its status demands. The body is the
+/// error.
+///
+/// ```
+/// use statesocket::{HandshakeError, handshake::Response, http};
+///
+/// let response = Response::from(&HandshakeError::UnsupportedWebSocketVersion);
+/// assert_eq!(response.status.as_u16(), 426);
+/// assert_eq!(response.headers["sec-websocket-version"], "13");
+/// // An HTTP library sends it.
+/// let response = http::Response::from(response);
+/// assert_eq!(response.body(), "the WebSocket version is not 13\n");
+/// ```
+impl From<&HandshakeError> for Response {
+    fn from(error: &HandshakeError) -> Self {
+        Self::to_error(error, false)
+    }
+}
+
+/// The response for an HTTP library to send, which frames the body. The reason phrase is lost.
+impl From<Response> for http::Response<Bytes> {
+    fn from(response: Response) -> Self {
+        let mut to_send = Self::new(response.body);
+        *to_send.status_mut() = response.status;
+        *to_send.headers_mut() = response.headers;
+        to_send
+    }
+}
+
 /// `time` in the form of RFC 9110 section 5.6.7. `None` before 1970 and after 9999, for which the library panics.
 fn http_date(time: SystemTime) -> Option<String> {
     let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;

@@ -1,23 +1,15 @@
 //! The opening handshake of a client: bytes to a response.
 
-#[cfg(feature = "deflate")]
-use super::deflate;
 use super::{
     Response,
     body::Body,
-    connect::Connect,
-    extension::Extension,
+    expected::Expected,
     first_line::StatusLine,
-    grammar::{self, Budget, is_token, lists_token},
     head::{Head, HeadReader},
 };
 use crate::{agreed::Agreed, config::Config, error::HandshakeError};
 use bytes::Bytes;
-use http::{
-    StatusCode,
-    header::{CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
-};
-use tungstenite::handshake::derive_accept_key;
+use http::{StatusCode, Version};
 
 /// The answer of the server.
 #[derive(Debug)]
@@ -38,23 +30,13 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseReader {
     head: HeadReader<StatusLine>,
-    accept_key: String,
-    offered: Vec<String>,
+    expected: Expected,
     rejection: Option<(Response, Body)>,
-    #[cfg(feature = "deflate")]
-    is_without_deflate: bool,
 }
 
 impl ResponseReader {
-    pub(crate) fn new(connect: &Connect, key: &str) -> Self {
-        Self {
-            head: HeadReader::default(),
-            accept_key: derive_accept_key(key.as_bytes()),
-            offered: connect.subprotocols().to_vec(),
-            rejection: None,
-            #[cfg(feature = "deflate")]
-            is_without_deflate: connect.is_without_deflate(),
-        }
+    pub(crate) fn new(expected: Expected) -> Self {
+        Self { head: HeadReader::default(), expected, rejection: None }
     }
 
     /// The memory of the bytes so far, in bytes.
@@ -73,7 +55,9 @@ impl ResponseReader {
             let Some(head) = self.head.read(input, config)? else { return Ok(None) };
             let response = parse(&head)?;
             if response.status == StatusCode::SWITCHING_PROTOCOLS {
-                return Ok(Some(match self.verify(&head.first_line, &response, config) {
+                let is_old = head.first_line.minor_version == 0;
+                let version = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
+                return Ok(Some(match self.expected.verify(version, &response.headers, config) {
                     Ok(agreed) => Answer::Accepted { response, agreed },
                     Err(error) => Answer::Invalid { response, error },
                 }));
@@ -97,55 +81,6 @@ impl ResponseReader {
         let (mut response, body) = self.rejection.take()?;
         response.body = Bytes::from(body.into_bytes());
         Some(response)
-    }
-
-    /// Checks items 2 to 6 of section 4.1: "The client MUST validate the server's response as follows".
-    fn verify(&self, line: &StatusLine, response: &Response, config: &Config) -> Result<Agreed, HandshakeError> {
-        if line.minor_version == 0 {
-            return Err(HandshakeError::VersionNotSupported);
-        }
-        let headers = &response.headers;
-        let limit = config.max_list_elements;
-        let single = |name: &HeaderName| {
-            grammar::single(headers, name).map_err(|_| HandshakeError::DuplicateHeader(name.clone()))
-        };
-        // Item 2: "If the response lacks an |Upgrade| header field or the |Upgrade| header field contains a value that
-        // is not an ASCII case-insensitive match for the value "websocket", the client MUST _Fail the WebSocket
-        // Connection_."
-        if !matches!(grammar::single(headers, &UPGRADE), Ok(Some(value)) if value.eq_ignore_ascii_case("websocket")) {
-            return Err(HandshakeError::UpgradeMissing);
-        }
-        if !lists_token(headers, &CONNECTION, "upgrade", Budget(limit))
-            .map_err(|_| HandshakeError::TooManyElements { limit })?
-        {
-            return Err(HandshakeError::ConnectionMissing);
-        }
-        if single(&SEC_WEBSOCKET_ACCEPT)? != Some(&self.accept_key) {
-            return Err(HandshakeError::InvalidAccept);
-        }
-        single(&SEC_WEBSOCKET_EXTENSIONS)?;
-        let extensions = Extension::all(headers, limit)?;
-        #[cfg(feature = "deflate")]
-        let offered = config.deflate.as_ref().filter(|_| !self.is_without_deflate);
-        #[cfg(feature = "deflate")]
-        let deflate = deflate::agree_on_own(offered, &extensions)?;
-        #[cfg(not(feature = "deflate"))]
-        if !extensions.is_empty() {
-            return Err(HandshakeError::ExtensionNotOffered);
-        }
-        let subprotocol = match single(&SEC_WEBSOCKET_PROTOCOL)? {
-            Some(name) if !is_token(name) => return Err(HandshakeError::InvalidSubprotocol),
-            Some(name) if !self.offered.iter().any(|offer| offer == name) => {
-                return Err(HandshakeError::SubprotocolNotOffered);
-            }
-            subprotocol => subprotocol.map(str::to_owned),
-        };
-        Ok(Agreed {
-            subprotocol,
-            #[cfg(feature = "deflate")]
-            deflate,
-            ..Agreed::default()
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Opening handshakes, judged by other means than those of the crate.
 
-use super::settings;
-use crate::support::{client, drain, feed, pending};
+use super::{by_library, settings};
+use crate::support::{client, connect, drain, feed, pending};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use statesocket::{
     Cause, Config, Connection, Event, Phase,
@@ -36,9 +36,11 @@ pub(crate) fn check_request(data: &[u8]) {
         }
         [Event::Request(request)] => {
             assert_eq!(server.output(), b"", "only the application answers");
+            by_library::check_request(wire, &config, Ok(request));
             check_accepted(&mut server, request, wire, &config);
         }
-        [Event::Request(_), Event::Disconnect(disconnect)] => {
+        [Event::Request(request), Event::Disconnect(disconnect)] => {
+            by_library::check_request(wire, &config, Ok(request));
             let head = parse_request(wire).expect("a reported request is complete");
             let early = wire.len() - head.len;
             assert!(early > config.max_early_bytes, "only more than can be held ends it: {disconnect:?}");
@@ -48,6 +50,8 @@ pub(crate) fn check_request(data: &[u8]) {
             assert!(!is_plainly_right_request(wire, &config), "a valid request is not refused: {disconnect:?}");
             assert_eq!((u16::from(disconnect.code), server.phase()), (1006, Phase::Closed));
             check_refusal(server.output(), &disconnect.cause, is_head(wire, &config));
+            let Cause::Handshake(error) = &disconnect.cause else { panic!("{disconnect:?}") };
+            by_library::check_request(wire, &config, Err(error));
         }
         other => panic!("{other:?}"),
     }
@@ -189,7 +193,8 @@ fn has_line_ends(head: &[u8]) -> bool {
 pub(crate) fn check_response(data: &[u8]) {
     let Some((&choices, wire)) = data.split_first() else { return };
     // The output limit of the configuration applies to messages, not to the request.
-    let mut client = client(settings::config(choices), &["chat", "superchat"]);
+    let config = settings::config(choices);
+    let mut client = client(config.clone(), &["chat", "superchat"]);
     let request = parse_request(&drain(&mut client)).expect("our own request is valid");
     let [key] = request.values("sec-websocket-key")[..] else { panic!("one key: {:?}", request.headers) };
     let mut buffer = wire.to_vec();
@@ -203,12 +208,15 @@ pub(crate) fn check_response(data: &[u8]) {
             assert!(!is_plainly_right_answer(wire, &accept, client.config()), "a valid response is accepted: {first:?}")
         }
     }
+    let (_, expected) = connect(&["chat", "superchat"]).to_request(http::Version::HTTP_11, &config);
+    let is_old = is_old_response(&wire[..taken]);
     match first {
         None => {
             assert_eq!((client.phase(), client.output(), taken), (Phase::Requested, &b""[..], wire.len()));
         }
         Some(Event::Accepted(response)) => {
             check_answer(&response, &accept, client.subprotocol());
+            by_library::check_response(&response, is_old, (&expected, &config), Ok(client.subprotocol()));
             assert_eq!(client.phase(), Phase::Open);
             assert!(wire[..taken].ends_with(b"\r\n\r\n"), "frames follow the empty line");
         }
@@ -222,7 +230,11 @@ pub(crate) fn check_response(data: &[u8]) {
         Some(Event::InvalidResponse(response)) => {
             assert_eq!(response.status.as_u16(), 101, "what is no 101 is a rejection");
             assert!(wire[..taken].ends_with(b"\r\n\r\n"), "it is judged when it is whole");
-            check_gone(&mut client, |cause| matches!(cause, Cause::Handshake(_)));
+            check_gone(&mut client, |cause| {
+                let Cause::Handshake(error) = cause else { return false };
+                by_library::check_response(&response, is_old, (&expected, &config), Err(error));
+                true
+            });
         }
         Some(Event::Disconnect(disconnect)) => {
             assert!(matches!(disconnect.cause, Cause::Handshake(_)), "{disconnect:?}");
@@ -230,6 +242,12 @@ pub(crate) fn check_response(data: &[u8]) {
         }
         Some(other) => panic!("{other:?} before the response"),
     }
+}
+
+/// Whether the last head in `heads` is one of HTTP/1.0.
+fn is_old_response(heads: &[u8]) -> bool {
+    let mut status_lines = heads.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"HTTP/"));
+    status_lines.next_back().is_some_and(|line| line.starts_with(b"HTTP/1.0"))
 }
 
 /// A 101 without any possible fault, in a form simple enough to be sure of that; `accept` answers the client's key.

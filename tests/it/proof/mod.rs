@@ -4,6 +4,7 @@
 //! folder), and the replay of libFuzzer's corpus (`corpus.rs`). Each property interprets the bytes: as a wire of the
 //! peer, or as a script of calls.
 
+mod by_library;
 pub(crate) mod chunking;
 pub(crate) mod compression;
 pub(crate) mod differential;

@@ -21,7 +21,7 @@ mod wire;
 mod witness;
 
 pub(crate) use fragments::Fragments;
-pub(crate) use pair::{Pair, client, drain, established, feed, opened_server, requested_server, waiting};
+pub(crate) use pair::{Pair, client, connect, drain, established, feed, opened_server, requested_server, waiting};
 pub(crate) use phases::{after_own_close, after_peer_close, config, in_every_phase, manual, without_timeouts};
 pub(crate) use sent::{
     ROLES, RawHeader, assert_deaf, assert_fails, disconnect_in, head_len, peer_sends, pending, sent,

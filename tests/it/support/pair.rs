@@ -33,11 +33,16 @@ pub(crate) fn waiting(connection: &Connection) -> Vec<u8> {
 
 /// A client with fixed randomness that has queued its request for `/chat` with an offer of `subprotocols`.
 pub(crate) fn client(config: Config, subprotocols: &[&str]) -> Connection {
+    Connection::client(&connect(subprotocols), Arc::new(config), Instant::now())
+}
+
+/// The request of [`client`].
+pub(crate) fn connect(subprotocols: &[&str]) -> Connect {
     let mut connect = Connect::new("ws://server.example.com/chat").expect("a valid URI").seed([7; 32]);
     for name in subprotocols {
         connect = connect.subprotocol(*name).expect("a token, once");
     }
-    Connection::client(&connect, Arc::new(config), Instant::now())
+    connect
 }
 
 /// An open connection whose opening handshake took place elsewhere.
