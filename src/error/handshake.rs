@@ -153,4 +153,43 @@ impl HandshakeError {
             | Self::SubprotocolNotOffered => StatusCode::BAD_GATEWAY,
         }
     }
+    /// The section of the RFC that has the rule. A limit is that of RFC 6455 section 10.4, on "implementation-specific
+    /// limits".
+    ///
+    /// ```
+    /// use statesocket::HandshakeError;
+    ///
+    /// assert_eq!(HandshakeError::InvalidKey.section(), "RFC 6455 section 4.2.1");
+    /// ```
+    #[must_use]
+    pub const fn section(&self) -> &'static str {
+        match self {
+            Self::InvalidTarget => "RFC 6455 section 3",
+            Self::RequestBody
+            | Self::TooMuchEarlyData { .. }
+            | Self::InvalidSubprotocol
+            | Self::NotAccepted(_)
+            | Self::UpgradeMissing
+            | Self::ConnectionMissing
+            | Self::InvalidAccept
+            | Self::ExtensionNotOffered
+            | Self::SubprotocolNotOffered => "RFC 6455 section 4.1",
+            Self::MethodNotAllowed | Self::UpgradeRequired | Self::InvalidKey => "RFC 6455 section 4.2.1",
+            Self::UnsupportedWebSocketVersion => "RFC 6455 section 4.4",
+            Self::InvalidExtensions => "RFC 6455 section 9.1",
+            Self::RequestLineTooLong { .. }
+            | Self::HeadTooLarge { .. }
+            | Self::TooManyHeaders { .. }
+            | Self::TooManyElements { .. }
+            | Self::OutOfMemory => "RFC 6455 section 10.4",
+            Self::DuplicateHeader(_) => "RFC 6455 section 11.3",
+            Self::InvalidOrigin => "RFC 6454 section 7.1",
+            #[cfg(feature = "deflate")]
+            Self::InvalidDeflate(_) => "RFC 7692 section 7.1",
+            Self::UnknownProtocol => "RFC 8441 section 5",
+            Self::VersionNotSupported => "RFC 9110 section 15.6.6",
+            Self::Malformed => "RFC 9112 section 2.1",
+            Self::InvalidHost => "RFC 9112 section 3.2",
+        }
+    }
 }

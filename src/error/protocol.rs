@@ -115,4 +115,31 @@ impl ProtocolError {
             Self::OutOfMemory { .. } => CloseCode::TRY_AGAIN_LATER,
         }
     }
+    /// The section of the RFC that has the rule.
+    ///
+    /// ```
+    /// use statesocket::ProtocolError;
+    ///
+    /// assert_eq!(ProtocolError::ReservedBits.section(), "RFC 6455 section 5.2");
+    /// ```
+    #[must_use]
+    pub const fn section(&self) -> &'static str {
+        match self {
+            Self::UnmaskedFrame | Self::MaskedFrame => "RFC 6455 section 5.1",
+            Self::ReservedBits | Self::UnknownOpCode(_) | Self::LengthNotMinimal | Self::LengthOverflow => {
+                "RFC 6455 section 5.2"
+            }
+            Self::UnexpectedContinuation | Self::InterleavedMessage => "RFC 6455 section 5.4",
+            Self::ControlTooLong | Self::FragmentedControl => "RFC 6455 section 5.5",
+            Self::CloseBodyTooShort | Self::InvalidCloseReason => "RFC 6455 section 5.5.1",
+            Self::InvalidCloseCode(_) => "RFC 6455 section 7.4",
+            Self::InvalidText => "RFC 6455 section 8.1",
+            #[cfg(feature = "deflate")]
+            Self::CorruptDeflate => "RFC 7692 section 7.2.2",
+            Self::FrameTooLarge { .. }
+            | Self::MessageTooLarge { .. }
+            | Self::TooManyFragments { .. }
+            | Self::OutOfMemory { .. } => "RFC 6455 section 10.4",
+        }
+    }
 }

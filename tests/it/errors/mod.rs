@@ -2,3 +2,4 @@
 
 mod connection;
 mod handshake;
+mod sections;
