@@ -22,6 +22,7 @@
 mod accept;
 mod address;
 mod admission;
+mod adopt;
 mod budget;
 mod clock;
 mod commands;
@@ -56,6 +57,7 @@ mod rest;
 mod rooms;
 mod routes;
 mod routing;
+mod run;
 mod session;
 mod session_core;
 mod session_id;
@@ -82,6 +84,7 @@ pub use limits::{Limits, WhenFull};
 pub use params::Params;
 pub use queue::HandleError;
 pub use routes::RouteError;
+pub use run::Status;
 pub use session::{Answer, AskError, JoinError, Session};
 pub use session_id::SessionId;
 pub use spawn::{SpawnError, Spawned};
@@ -136,6 +139,8 @@ pub struct Server {
     commands: Arc<Queue<Command>>,
     allowance: Allowance,
     warnings: Warnings,
+    /// A closure of a command has it.
+    is_lent: bool,
 }
 
 impl Server {
@@ -157,6 +162,16 @@ impl Server {
     /// [`plain_http`](Config::plain_http) is on.
     pub fn from_listener(listener: TcpListener, config: Config) -> io::Result<Self> {
         Self::with_acceptor(Acceptor::from_listener(listener)?, System::new()?, config)
+    }
+
+    /// A server that accepts nothing, and serves the connections that [`Handle::adopt`] gives it. It has an example.
+    /// The server runs until it is stopped, and its [`local_addr`](Self::local_addr) is `0.0.0.0:0`.
+    ///
+    /// # Errors
+    /// The error of the operating system. [`InvalidInput`](io::ErrorKind::InvalidInput) if
+    /// [`plain_http`](Config::plain_http) is on.
+    pub fn without_listener(config: Config) -> io::Result<Self> {
+        Self::with_acceptor(Acceptor::without_listener(), System::new()?, config)
     }
 
     /// A server on a network in memory.
@@ -185,6 +200,7 @@ impl Server {
             commands,
             allowance: system.allowance(),
             warnings: Warnings::default(),
+            is_lent: false,
             system,
         })
     }
@@ -258,8 +274,11 @@ impl Server {
     /// [stopped](Self::is_stopped).
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run). [`ResourceBusy`](io::ErrorKind::ResourceBusy) in a closure of [`Handle::run`].
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<()> {
+        if self.is_lent {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "a command cannot run its own server"));
+        }
         if self.is_stopped() {
             return Ok(());
         }

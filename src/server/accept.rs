@@ -71,6 +71,11 @@ impl Acceptor {
         Ok(Self::new(Listener::Tcp(TcpListener::from_std(listener))))
     }
 
+    /// One that accepts nothing.
+    pub(super) fn without_listener() -> Self {
+        Self::new(Listener::None)
+    }
+
     #[cfg(feature = "testing")]
     pub(super) fn in_memory(net: &super::memory::Net) -> Self {
         Self::new(Listener::Memory(net.listen()))
@@ -90,6 +95,11 @@ impl Acceptor {
     /// Has `system` report waiting connections with `token`.
     pub(super) fn watch(&mut self, system: &System, token: Token) -> io::Result<()> {
         system.watch_listener(&mut self.listener, token)
+    }
+
+    /// Whether a connection waits for room.
+    pub(super) const fn has_put_back(&self) -> bool {
+        self.put_back.is_some()
     }
 
     /// The system reports that connections wait.

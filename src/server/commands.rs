@@ -87,6 +87,12 @@ impl Server {
             Command::Close { id, code, reason } => {
                 self.lend(id, now, |view, _| view.connection.ensure_closed(code, &reason));
             }
+            Command::Adopt(stream, address) => self.adopt(stream, address, now),
+            Command::Run(act) => {
+                if let Some(act) = act.into_inner() {
+                    self.lend_itself(act);
+                }
+            }
             Command::StopAccepting => self.accept_no_more(now),
             Command::Shutdown(shutdown) => self.shut_down(shutdown, now),
             Command::Stop => self.abort_all(now),

@@ -13,6 +13,7 @@ use crate::{CloseCode, Message, SharedMessage};
 use std::{
     any::Any,
     fmt,
+    net::{SocketAddr, TcpStream},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -29,6 +30,8 @@ pub(super) enum Command {
     Broadcast(Vec<SessionId>, SharedMessage),
     Publish { room: String, message: SharedMessage, except: Option<SessionId> },
     Close { id: SessionId, code: CloseCode, reason: String },
+    Adopt(TcpStream, SocketAddr),
+    Run(DropCaught<RunFn>),
     StopAccepting,
     Shutdown(Shutdown),
     Stop,
@@ -36,6 +39,9 @@ pub(super) enum Command {
 
 /// A closure of your code. The loop calls it with a session and with its own handle.
 pub(super) type Act = Box<dyn FnOnce(View<'_>, &Handle) + Send>;
+
+/// A closure of your code. The loop calls it with its `Server`, which this file cannot name.
+type RunFn = Box<dyn FnOnce(&mut dyn Any) + Send>;
 
 /// A closure of your code that the loop calls with one session after another. A handler that has sent it may need it
 /// for its own session before the loop gets to it.
@@ -270,7 +276,8 @@ impl Command {
             Self::Publish { room, message, .. } => room.len().saturating_add(message.payload().len()),
             Self::Close { reason, .. } => reason.len(),
             Self::Shutdown(shutdown) => shutdown.close.reason.len(),
-            Self::StopAccepting | Self::Stop => 0,
+            Self::Run(act) => act.get().map_or(0, |act| size_of_val(&**act)),
+            Self::Adopt(..) | Self::StopAccepting | Self::Stop => 0,
         }
     }
 
@@ -300,6 +307,7 @@ impl Command {
             // The handler is busy with this call.
             Self::Notify(..) | Self::Publish { .. } | Self::ForEach { .. } => Part::Nothing,
             Self::With(..) | Self::Send(..) | Self::Close { .. } => Part::Nothing,
+            Self::Adopt(..) | Self::Run(_) => Part::Nothing,
             Self::StopAccepting | Self::Shutdown(_) | Self::Stop => Part::Nothing,
         }
     }

@@ -109,7 +109,7 @@ impl Server {
     }
 
     /// Refuses a connection without a session.
-    fn refuse_at_once(&mut self, arrival: Arrival, refusal: Refusal) {
+    pub(super) fn refuse_at_once(&mut self, arrival: Arrival, refusal: Refusal) {
         let (address, status) = (arrival.address, refusal.status());
         log::info!(target: LOG, "{address}: any request is answered with {status}: {refusal}");
         self.shared.tally.accepted += 1;

@@ -70,6 +70,7 @@ impl System {
     /// The error of the system. So too in the next two methods.
     pub(super) fn watch_listener(&self, listener: &mut Listener, token: Token) -> io::Result<()> {
         match (self, listener) {
+            (_, Listener::None) => Ok(()),
             (Self::Os { poll, .. }, Listener::Tcp(listener)) => {
                 poll.registry().register(listener, token, Interest::READABLE)
             }

@@ -50,6 +50,8 @@ impl Session<'_> {
                 | Command::ForEach { .. }
                 | Command::Notify(..)
                 | Command::Publish { .. }
+                | Command::Adopt(..)
+                | Command::Run(_)
                 | Command::StopAccepting
                 | Command::Shutdown(_)
                 | Command::Stop => Ok(()),

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "testing")]
 mod admission;
+mod adopt;
 mod asks;
 #[cfg(feature = "testing")]
 mod backlog;
@@ -29,6 +30,7 @@ mod handles;
 #[cfg(all(feature = "testing", feature = "deflate"))]
 mod histories;
 #[cfg(feature = "testing")]
+mod lent;
 mod limits;
 mod listening;
 mod load;
@@ -53,6 +55,7 @@ mod rooms;
 mod route_configs;
 #[cfg(feature = "testing")]
 mod routes;
+
 mod shared_messages;
 #[cfg(feature = "testing")]
 mod slow_handlers;
