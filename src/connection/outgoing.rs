@@ -141,7 +141,7 @@ impl Outgoing {
             let kind = if message.is_text() { Kind::Text } else { Kind::Binary };
             self.message(kind, message.payload());
         } else {
-            self.output.share(message.frame());
+            message.pieces().for_each(|piece| self.output.share(piece));
         }
     }
 

@@ -1,13 +1,20 @@
 //! A message for many connections.
 
 use super::Message;
-use crate::frame::{OpCode, encode::encode};
 #[cfg(feature = "deflate")]
-use crate::frame::{RSV1, encode::EncodedHeader};
+use crate::frame::RSV1;
+use crate::frame::{
+    OpCode,
+    encode::{EncodedHeader, encode},
+};
 use bytes::Bytes;
 use std::hash::{Hash, Hasher};
 #[cfg(feature = "deflate")]
 use std::sync::{Arc, OnceLock};
+
+/// A payload that is handed over stays where it is from this length on, in bytes. A shorter one moves into its frame,
+/// since one piece in every queue is worth more.
+const MIN_DETACHED: usize = 16 << 10;
 
 /// A message for many connections. Its frame is made once. A server queues one of 1 KiB or more without a copy.
 ///
@@ -26,8 +33,10 @@ use std::sync::{Arc, OnceLock};
 /// ```
 #[derive(Clone, Debug)]
 pub struct SharedMessage {
+    /// The frame, or only its header if the payload is detached.
     frame: Bytes,
     payload_start: usize,
+    detached: Option<Bytes>,
     is_text: bool,
     /// The compressed frame, once a connection has needed it, if it is shorter; `None` if the message is never
     /// compressed.
@@ -87,6 +96,22 @@ impl SharedMessage {
         Self {
             payload_start: frame.len() - payload.len(),
             frame: frame.into(),
+            detached: None,
+            is_text,
+            #[cfg(feature = "deflate")]
+            compressed: Some(Arc::default()),
+        }
+    }
+
+    fn of(payload: Bytes, is_text: bool) -> Self {
+        if payload.len() < MIN_DETACHED {
+            return Self::new(&payload, is_text);
+        }
+        let header = EncodedHeader::new(true, opcode(is_text), payload.len(), None);
+        Self {
+            payload_start: header.len(),
+            frame: Bytes::copy_from_slice(&header),
+            detached: Some(payload),
             is_text,
             #[cfg(feature = "deflate")]
             compressed: Some(Arc::default()),
@@ -118,17 +143,22 @@ impl SharedMessage {
     /// The payload.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        &self.frame[self.payload_start..]
+        self.detached.as_deref().unwrap_or_else(|| &self.frame[self.payload_start..])
     }
 
     /// The message of a frame that lies in a larger piece of memory.
     pub(super) fn with_frame(&self, frame: Bytes) -> Self {
-        Self { frame, ..self.clone() }
+        Self { frame, detached: None, ..self.clone() }
     }
 
-    /// The unmasked frame.
-    pub(crate) const fn frame(&self) -> &Bytes {
-        &self.frame
+    /// The pieces of the unmasked frame.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        [Some(&self.frame), self.detached.as_ref()].into_iter().flatten()
+    }
+
+    /// The length of the unmasked frame.
+    pub(crate) fn frame_len(&self) -> usize {
+        self.payload_start + self.payload().len()
     }
 
     /// The compressed frame, if it is shorter. The first call makes it of the payload that `compress` returns.
@@ -162,10 +192,10 @@ const fn opcode(is_text: bool) -> OpCode {
     if is_text { OpCode::Text } else { OpCode::Binary }
 }
 
-/// The frame has the kind and the payload.
+/// Two messages are equal if their kinds and payloads are.
 impl PartialEq for SharedMessage {
     fn eq(&self, other: &Self) -> bool {
-        self.frame == other.frame
+        (self.is_text, self.payload()) == (other.is_text, other.payload())
     }
 }
 
@@ -173,7 +203,30 @@ impl Eq for SharedMessage {}
 
 impl Hash for SharedMessage {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.frame.hash(state);
+        (self.is_text, self.payload()).hash(state);
+    }
+}
+
+/// A binary message. 16 KiB or more are not copied: the message keeps the memory of `bytes`, also if they are a part of
+/// more.
+///
+/// ```
+/// use statesocket::{SharedMessage, bytes::Bytes};
+///
+/// let bytes = Bytes::from(vec![7; 1 << 20]);
+/// let message = SharedMessage::from(bytes.clone());
+/// assert_eq!(message.payload().as_ptr(), bytes.as_ptr());
+/// ```
+impl From<Bytes> for SharedMessage {
+    fn from(bytes: Bytes) -> Self {
+        Self::of(bytes, false)
+    }
+}
+
+/// A text message. 16 KiB or more are not copied.
+impl From<String> for SharedMessage {
+    fn from(text: String) -> Self {
+        Self::of(text.into(), true)
     }
 }
 

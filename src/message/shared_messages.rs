@@ -47,10 +47,11 @@ impl<'m> FromIterator<&'m SharedMessage> for SharedMessages {
     /// Copies the frames of the messages.
     fn from_iter<I: IntoIterator<Item = &'m SharedMessage>>(messages: I) -> Self {
         let messages: Vec<_> = messages.into_iter().collect();
-        let frames = messages.iter().map(|message| message.frame().as_ref()).collect::<Vec<_>>().concat();
+        let pieces = messages.iter().flat_map(|message| message.pieces());
+        let frames = pieces.map(Bytes::as_ref).collect::<Vec<_>>().concat();
         let mut left = Bytes::from(frames);
         let frames = left.clone();
-        let parts = messages.iter().map(|message| message.with_frame(left.split_to(message.frame().len())));
+        let parts = messages.iter().map(|message| message.with_frame(left.split_to(message.frame_len())));
         Self { messages: parts.collect(), frames }
     }
 }

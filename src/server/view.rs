@@ -125,7 +125,7 @@ pub(super) fn catch_up(
 fn send_published(connection: &mut Connection, next: Next<'_>, limit: usize) -> Result<(), SendError> {
     let queued = connection.output_len();
     let (bytes, may_exceed) = match next {
-        Next::One(message) => (message.frame().len(), connection.backlog() == 0),
+        Next::One(message) => (message.frame_len(), connection.backlog() == 0),
         Next::All(messages) => (messages.frames().len(), false),
     };
     if queued.saturating_add(bytes) > limit && !may_exceed && connection.can_send() {

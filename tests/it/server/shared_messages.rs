@@ -1,7 +1,9 @@
 //! One message to many connections, without a server.
 
-use crate::support::{Fragments, ROLES, Raw, established, sent};
-use statesocket::{Agreed, Config, Connection, Message, Role, SendError, SharedMessage};
+use crate::support::{Fragments, ROLES, Raw, established, feed, sent};
+use statesocket::{
+    Agreed, Config, Connection, Event, Message, Role, SendError, SharedMessage, SharedMessages, bytes::Bytes,
+};
 use std::{io::IoSlice, sync::Arc, time::Instant};
 
 /// Long enough not to be copied.
@@ -23,6 +25,46 @@ fn a_long_message_is_shared_by_all_servers_that_queue_it() {
     assert_eq!(connections[0].output()[10..].as_ptr(), message.payload().as_ptr());
     for connection in &mut connections {
         assert_eq!(sent(connection), [Raw::new(Raw::BINARY, vec![7; LONG])]);
+    }
+}
+
+#[test]
+fn a_payload_that_is_handed_over_is_copied_only_if_it_is_short() {
+    for len in [0, 1, 125, 126, 16_383, 16_384, 65_535, 65_536, LONG] {
+        let (bytes, text) = (Bytes::from(vec![7; len]), "x".repeat(len));
+        let (address, copy) = (text.as_ptr(), text.clone());
+        let messages = [SharedMessage::from(bytes.clone()), SharedMessage::from(text)];
+        assert!(messages == [SharedMessage::binary(&bytes), SharedMessage::text(&copy)], "{len} bytes");
+        for (message, address) in messages.iter().zip([bytes.as_ptr(), address]) {
+            assert_eq!(message.payload().as_ptr() == address, len >= 16_384, "{len} bytes");
+        }
+        let all: SharedMessages = messages.iter().collect();
+        for role in ROLES {
+            let mut connection = established(role, Config::default());
+            for message in &messages {
+                connection.send_shared(message).expect("the connection is open");
+            }
+            connection.send_shared_all(&all).expect("the connection is open");
+            let mut wire = Vec::new();
+            connection.write_to(&mut wire).expect("memory takes everything");
+            let events = feed(&mut established(role.peer(), Config::default()), &wire);
+            let sent = [Message::from(&bytes[..]), Message::from(copy.as_str())].map(Event::Message);
+            assert!(events == [&sent[..], &sent].concat(), "{len} bytes, {role:?}");
+        }
+    }
+}
+
+#[test]
+fn a_payload_that_is_handed_over_is_one_for_all_servers() {
+    let bytes = Bytes::from(vec![7; LONG]);
+    let message = SharedMessage::from(bytes.clone());
+    let mut connections = [(); 3].map(|()| server());
+    for connection in &mut connections {
+        connection.send_shared(&message).expect("the connection is open");
+        connection.send_text("behind").expect("the connection is open");
+        let mut slices = [IoSlice::new(&[]); 8];
+        assert_eq!(connection.output_slices(&mut slices), 3);
+        assert_eq!((slices[0].len(), slices[1].as_ptr()), (10, bytes.as_ptr()));
     }
 }
 
