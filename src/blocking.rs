@@ -129,8 +129,8 @@ impl<T: Stream> WebSocket<T> {
     }
 
     fn new(mut stream: T, mut connection: Connection) -> Self {
-        if stream.prepare(WRITE_WAIT).is_err() {
-            connection.transport_failed();
+        if let Err(error) = stream.prepare(WRITE_WAIT) {
+            connection.transport_failed_with(error.kind());
         }
         Self { connection, stream, inbox: Inbox::new(), needs_flush: false, late_reads: 0 }
     }
@@ -348,29 +348,30 @@ impl<T: Stream> WebSocket<T> {
         match written {
             Ok(()) => self.needs_flush = false,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(_) => self.fail(),
+            Err(error) => self.fail(error.kind()),
         }
         self.connection.output_len() == 0 && !self.needs_flush
     }
 
     /// Reads once. Returns whether there is something new: bytes, or the end of the stream.
     fn read(&mut self, wait: Option<Duration>) -> bool {
-        if self.stream.set_read_timeout(wait).is_err() {
-            self.fail();
+        if let Err(error) = self.stream.set_read_timeout(wait) {
+            self.fail(error.kind());
             return true;
         }
         match self.inbox.read_from(&mut self.connection, &mut self.stream, now()) {
             Ok(_) => true,
             Err(error) if is_no_failure(error.kind()) => false,
-            Err(_) => {
-                self.connection.transport_failed();
+            Err(error) => {
+                self.connection.transport_failed_with(error.kind());
                 true
             }
         }
     }
 
     /// Ends the connection because the stream has failed, behind what the peer has sent before it left.
-    fn fail(&mut self) {
+    fn fail(&mut self, error: ErrorKind) {
+        self.connection.transport_failed_with(error);
         self.needs_flush = false;
         // The reads must not wait. If that cannot be set, the stream is gone, and they do not.
         let _ = self.stream.set_read_timeout(Some(MIN_WAIT));

@@ -189,7 +189,7 @@ impl Disconnect {
         match &self.cause {
             Cause::PeerClosed => matches!(self.code.as_u16(), 1001 | 1011..=1014),
             Cause::Rejected(status) => is_retryable_status(*status),
-            Cause::TransportLost => self.sent.is_none(),
+            Cause::TransportLost(_) => self.sent.is_none(),
             Cause::TimedOut(timer) => match timer {
                 Timer::Opening | Timer::Accept | Timer::Pong | Timer::Idle | Timer::Message => true,
                 Timer::Write | Timer::Drain => self.sent.is_none(),

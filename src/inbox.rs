@@ -174,7 +174,8 @@ impl Inbox {
     /// Ends the connection because a write has failed. Reads what the peer sent before it left: its Close has the code
     /// that matters, which is lost otherwise. Takes at most 64 reads from `stream`, none that would block, and none
     /// for which there is no memory. Then it calls [`transport_failed`](Connection::transport_failed), after which
-    /// nothing is held back.
+    /// nothing is held back. To keep the error in the cause, call
+    /// [`transport_failed_with`](Connection::transport_failed_with) before.
     ///
     /// ```
     /// use statesocket::{Agreed, Config, Connection, Event, Inbox, Role};

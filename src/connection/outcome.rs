@@ -129,7 +129,7 @@ mod tests {
     fn the_disconnect_is_handed_out_exactly_once() {
         let mut outcome = Outcome::default();
         assert!(!outcome.is_due() && outcome.take().is_none() && outcome.disconnect().is_none());
-        outcome.report(Cause::TransportLost, None);
+        outcome.report(Cause::TransportLost(None), None);
         assert!(outcome.is_due() && outcome.disconnect().is_none(), "it can be read once it has been handed out");
         let handed_out = outcome.take().expect("it is due");
         assert_eq!((outcome.take(), outcome.is_due()), (None, false));
@@ -188,7 +188,7 @@ mod tests {
         let mut first = Outcome::default();
         first.close_sent(frame(1000), Party::Application);
         first.retract_answer();
-        first.report(Cause::TransportLost, None);
+        first.report(Cause::TransportLost(None), None);
         assert_eq!(first.take().and_then(|end| end.sent), Some(frame(1000)));
     }
 

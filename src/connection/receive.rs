@@ -12,7 +12,7 @@ use crate::{
     message::{Message, item::Item},
     state::{Action, Party, Phase, State},
 };
-use std::{sync::Arc, time::Instant};
+use std::{io::ErrorKind, sync::Arc, time::Instant};
 
 /// The reason for which [`Connection::receive`] hands out nothing: see [`Connection::held_by`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,7 +126,29 @@ impl Connection {
     /// After a failed write, first hand in the bytes that can still be read: they may hold the peer's Close. If
     /// `receive` leaves a rest of them, hand it in after this call.
     pub fn transport_failed(&mut self) {
-        self.transport.fail();
+        self.fail_transport(None);
+    }
+
+    /// Does the same as [`transport_failed`](Self::transport_failed), and keeps the error of the system in the
+    /// [`Cause`]: a log shows whether the peer has reset the connection or the network is gone. The first call counts.
+    ///
+    /// ```
+    /// use statesocket::{Agreed, Cause, Config, Connection, Event, Role};
+    /// use std::{io::ErrorKind, sync::Arc, time::Instant};
+    ///
+    /// let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// connection.transport_failed_with(ErrorKind::ConnectionReset);
+    /// let Some(Event::Disconnect(end)) = connection.poll_event() else { panic!() };
+    /// assert_eq!(end.cause, Cause::TransportLost(Some(ErrorKind::ConnectionReset)));
+    /// assert_eq!(end.cause.to_string(), "transport lost: connection reset");
+    /// ```
+    pub fn transport_failed_with(&mut self, error: ErrorKind) {
+        self.fail_transport(Some(error));
+    }
+
+    fn fail_transport(&mut self, failure: Option<ErrorKind>) {
+        self.transport.fail(failure);
         self.outgoing.clear();
     }
 
@@ -375,7 +397,7 @@ impl Connection {
         if has_peer_gone || has_failed {
             match self.transport.timed_out() {
                 Some(timer) => self.end_aborted(local, Cause::TimedOut(timer), None),
-                None => self.end_aborted(peer, Cause::TransportLost, None),
+                None => self.end_aborted(peer, Cause::TransportLost(self.transport.failure()), None),
             }
         }
         self.take_disconnect()

@@ -1,6 +1,7 @@
 //! The state of the transport, and the steps that end it.
 
 use crate::timer::Timer;
+use std::io::ErrorKind;
 
 /// A step that the driver takes with the socket. Each is given out at most once, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,8 +30,8 @@ enum Input {
     Open,
     /// The peer has ended its direction; ours still works.
     Ended,
-    /// Both directions are dead.
-    Failed,
+    /// Both directions are dead, with the error of the system if it is known.
+    Failed(Option<ErrorKind>),
     /// [`Timer::Write`] has given up both directions. The driver still has bytes of the peer.
     WriteTimedOut,
     /// [`Timer::Drain`] has.
@@ -66,7 +67,7 @@ impl Transport {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        matches!(self.input, Input::Failed | Input::WriteTimedOut | Input::DrainTimedOut)
+        matches!(self.input, Input::Failed(_) | Input::WriteTimedOut | Input::DrainTimedOut)
     }
 
     /// The timer that has given up the transport.
@@ -74,7 +75,7 @@ impl Transport {
         match self.input {
             Input::WriteTimedOut => Some(Timer::Write),
             Input::DrainTimedOut => Some(Timer::Drain),
-            Input::Open | Input::Ended | Input::Failed => None,
+            Input::Open | Input::Ended | Input::Failed(_) => None,
         }
     }
 
@@ -95,10 +96,18 @@ impl Transport {
         }
     }
 
+    /// The error with which it has failed.
+    pub(super) const fn failure(&self) -> Option<ErrorKind> {
+        match self.input {
+            Input::Failed(failure) => failure,
+            Input::Open | Input::Ended | Input::WriteTimedOut | Input::DrainTimedOut => None,
+        }
+    }
+
     /// Records the failure of both directions.
-    pub(super) fn fail(&mut self) {
+    pub(super) fn fail(&mut self, failure: Option<ErrorKind>) {
         if !self.has_failed() {
-            self.input = Input::Failed;
+            self.input = Input::Failed(failure);
         }
     }
 
@@ -153,7 +162,8 @@ mod tests {
     use super::*;
 
     const ENDINGS: [Ending; 5] = [Ending::NotYet, Ending::Drain, Ending::AwaitEof, Ending::Close, Ending::Done];
-    const INPUTS: [Input; 5] = [Input::Open, Input::Ended, Input::Failed, Input::WriteTimedOut, Input::DrainTimedOut];
+    const INPUTS: [Input; 5] =
+        [Input::Open, Input::Ended, Input::Failed(None), Input::WriteTimedOut, Input::DrainTimedOut];
 
     fn actions(mut transport: Transport) -> Vec<SocketAction> {
         std::iter::from_fn(|| transport.poll()).collect()
@@ -192,7 +202,7 @@ mod tests {
     #[test]
     fn a_failure_is_never_taken_for_an_end() {
         let mut transport = Transport::NEW;
-        transport.fail();
+        transport.fail(None);
         transport.end_input();
         assert!(transport.has_failed() && !transport.has_ended() && !transport.is_open());
     }

@@ -5,7 +5,7 @@ use crate::{
     timer::Timer,
 };
 use http::StatusCode;
-use std::fmt;
+use std::{fmt, io};
 
 /// The cause of the end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,8 +24,10 @@ pub enum Cause {
     Handshake(HandshakeError),
     /// The peer broke the rules of the WebSocket protocol.
     Protocol(ProtocolError),
-    /// The stream ended or failed before the closing handshake was complete.
-    TransportLost,
+    /// The stream ended or failed before the closing handshake was complete. The error is that of the system, if the
+    /// driver has told it by [`transport_failed_with`](crate::Connection::transport_failed_with); `None` at the end of
+    /// the stream.
+    TransportLost(Option<io::ErrorKind>),
     /// This timer expired.
     TimedOut(Timer),
     /// This endpoint aborted, by [`abort`](crate::Connection::abort), by [`fail`](crate::Connection::fail), or by a
@@ -102,7 +104,7 @@ impl Cause {
             Self::Answered(_) => CauseKind::Answered,
             Self::Handshake(_) => CauseKind::Handshake,
             Self::Protocol(_) => CauseKind::Protocol,
-            Self::TransportLost => CauseKind::TransportLost,
+            Self::TransportLost(_) => CauseKind::TransportLost,
             Self::TimedOut(_) => CauseKind::TimedOut,
             Self::Aborted => CauseKind::Aborted,
             Self::Unsent => CauseKind::Unsent,
@@ -137,7 +139,8 @@ impl fmt::Display for Cause {
             Self::Rejected(status) | Self::Answered(status) => write!(f, "answered with {status}"),
             Self::Handshake(error) => write!(f, "opening handshake failed: {error}"),
             Self::Protocol(error) => write!(f, "protocol violation: {error}"),
-            Self::TransportLost => f.write_str("transport lost"),
+            Self::TransportLost(None) => f.write_str("transport lost"),
+            Self::TransportLost(Some(kind)) => write!(f, "transport lost: {kind}"),
             Self::TimedOut(timer) => write!(f, "timed out: {timer}"),
             Self::Aborted => f.write_str("aborted by us"),
             Self::Unsent => f.write_str("a message could not be queued"),

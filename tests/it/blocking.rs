@@ -174,7 +174,7 @@ fn what_is_queued_leaves_although_the_peer_is_silent() {
     let began = Instant::now();
     let waiting = thread::spawn(move || ws.recv().expect_err("the reader leaves"));
     drop(reader.join().expect("the reader does not panic"));
-    assert_eq!(waiting.join().expect("no panic").cause, Cause::TransportLost);
+    assert_eq!(waiting.join().expect("no panic").cause, Cause::TransportLost(None));
     assert_took(began, 3 * SHORT);
 }
 
@@ -209,7 +209,7 @@ fn a_ping_is_answered_while_a_thread_receives() {
     client.read_exact(&mut pong).expect("the Pong comes");
     assert_eq!(&pong, b"\x8A\x01!");
     drop(client);
-    assert_eq!(server.join().expect("the server does not panic").cause, Cause::TransportLost);
+    assert_eq!(server.join().expect("the server does not panic").cause, Cause::TransportLost(None));
 }
 
 #[test]

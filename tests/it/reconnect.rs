@@ -53,7 +53,7 @@ fn end(cause: Cause, code: u16) -> Disconnect {
 }
 
 fn lost() -> Disconnect {
-    end(Cause::TransportLost, 1006)
+    end(Cause::TransportLost(None), 1006)
 }
 
 fn closed(code: u16) -> Disconnect {
@@ -77,7 +77,7 @@ fn should_retry(cause: &Cause, code: u16) -> bool {
             let status = status.as_u16();
             [408, 425, 429, 500, 502, 503, 504, 509].contains(&status) || (512..600).contains(&status)
         }
-        Cause::TransportLost => true,
+        Cause::TransportLost(None) => true,
         Cause::TimedOut(timer) => ![Timer::Closing, Timer::Ping, Timer::Linger].contains(timer),
         _ => false,
     }
@@ -91,7 +91,7 @@ fn causes() -> impl Strategy<Value = Cause> {
         1 => Just(Cause::Answered(StatusCode::SERVICE_UNAVAILABLE)),
         1 => Just(Cause::Handshake(HandshakeError::InvalidAccept)),
         1 => Just(Cause::Protocol(ProtocolError::MaskedFrame)),
-        1 => Just(Cause::TransportLost),
+        1 => Just(Cause::TransportLost(None)),
         2 => proptest::sample::select(Timer::ALL.to_vec()).prop_map(Cause::TimedOut),
         1 => Just(Cause::Aborted),
     ]
@@ -331,7 +331,7 @@ fn a_party_that_has_sent_a_close_does_not_reconnect() {
         client.handle_timeout(if is_lost { start } else { deadline });
         client.receive_eof();
         let disconnect = take_disconnect(&mut client);
-        assert_eq!(disconnect.cause, if is_lost { Cause::TransportLost } else { Cause::TimedOut(timer) });
+        assert_eq!(disconnect.cause, if is_lost { Cause::TransportLost(None) } else { Cause::TimedOut(timer) });
         assert!(!disconnect.is_retryable());
     }
 }

@@ -176,7 +176,7 @@ fn s16_a_client_that_does_not_read_fills_its_pipe() {
 fn s16_a_server_sees_how_the_transport_ends() {
     for (end, expected) in [
         ((|client| drop(client)) as fn(Client), "1006 (transport lost)"),
-        (|mut client| client.reset(), "1006 (transport lost)"),
+        (|mut client| client.reset(), "1006 (transport lost: connection reset)"),
         (|mut client| client.shut_down_writing(), "1006 (transport lost)"),
         (
             |mut client| client.send_raw(b"\x81\x02no"),
@@ -200,7 +200,7 @@ fn s16_an_ended_direction_comes_after_the_bytes_before_it() {
     client.shut_down_writing();
     server.settle();
     assert_eq!(client.receive_text(), "a last word");
-    assert_eq!(client.receive_end().cause, Cause::TransportLost);
+    assert_eq!(client.receive_end().cause, Cause::TransportLost(None));
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn s16_a_shutdown_takes_the_time_of_the_clock_only() {
     server.settle();
     assert_eq!((polite.phase(), server.connections(), server.is_stopped()), (Phase::Closed, 1, false));
     let late = server.connect("/echo");
-    assert_eq!(late.disconnected().map(|end| end.cause), Some(Cause::TransportLost));
+    assert_eq!(late.disconnected().map(|end| end.cause), Some(Cause::TransportLost(None)));
     let begin = server.now();
     // The loop of a program moves the clock, too.
     server.run().expect("every wait ends");

@@ -34,7 +34,7 @@ enum ReadOutcome {
     HandedOut,
     WouldBlock,
     EndOfStream,
-    Failed,
+    Failed(ErrorKind),
 }
 
 impl<'a, S: ByteStream> Turn<'a, S> {
@@ -163,7 +163,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             ReadOutcome::HandedOut => return,
             ReadOutcome::WouldBlock => {}
             ReadOutcome::EndOfStream => self.session.connection.receive_eof(),
-            ReadOutcome::Failed => self.session.connection.transport_failed(),
+            ReadOutcome::Failed(error) => self.session.connection.transport_failed_with(error),
         }
         self.hand_out_pending();
     }
@@ -190,7 +190,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 ReadOutcome::HandedOut
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => ReadOutcome::WouldBlock,
-            Err(_) => ReadOutcome::Failed,
+            Err(error) => ReadOutcome::Failed(error.kind()),
         };
         self.shared.read_buffer = buffer;
         outcome
@@ -218,23 +218,23 @@ impl<'a, S: ByteStream> Turn<'a, S> {
 
     /// Writes the output. If the stream has failed, hands out the last events of the peer.
     fn write(&mut self) {
-        if self.session.write(self.stream).is_err() {
-            self.receive_last();
+        if let Err(error) = self.session.write(self.stream) {
+            self.receive_last(error.kind());
         }
     }
 
     /// Reads a last time after a failed write: the peer may have sent a Close before, and the Close has the real code.
     /// Then ends the connection, which drops the queued bytes.
-    fn receive_last(&mut self) {
+    fn receive_last(&mut self, error: ErrorKind) {
         // The stream ends after this, whatever your code commands.
         let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
         for _ in 0..READS_PER_TURN {
             match self.read_and_hand_out() {
                 ReadOutcome::HandedOut => {}
-                ReadOutcome::WouldBlock | ReadOutcome::EndOfStream | ReadOutcome::Failed => break,
+                ReadOutcome::WouldBlock | ReadOutcome::EndOfStream | ReadOutcome::Failed(_) => break,
             }
         }
-        self.session.connection.transport_failed();
+        self.session.connection.transport_failed_with(error);
         // Nothing holds these bytes any more. What is too much for this turn comes in the next ones.
         self.hand_out_rest();
         self.hand_out_pending();
@@ -252,8 +252,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         while let Some(action) = self.session.connection.poll_socket() {
             match action {
                 SocketAction::ShutdownWrite => {
-                    if self.stream.shut_down_writing().is_err() {
-                        self.session.connection.transport_failed();
+                    if let Err(error) = self.stream.shut_down_writing() {
+                        self.session.connection.transport_failed_with(error.kind());
                     }
                 }
                 SocketAction::Close => self.stream.close(),

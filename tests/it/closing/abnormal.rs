@@ -8,7 +8,7 @@ use crate::support::{
 use statesocket::{
     Action, Cause, Config, Connection, Event, Phase, Role, SocketAction, State, handshake::Accept, http::StatusCode,
 };
-use std::{sync::Arc, time::Instant};
+use std::{io::ErrorKind, sync::Arc, time::Instant};
 
 /// Whether [`in_every_phase`] has already taken the one Disconnect of the connection.
 fn is_told(connection: &Connection) -> bool {
@@ -28,7 +28,7 @@ fn c15_the_end_of_the_stream_is_a_loss_unless_the_peer_has_closed() {
         } else {
             assert!(!was_told, "{case}");
             let disconnect = disconnect_in(&events);
-            assert_eq!((disconnect.cause, events.len()), (Cause::TransportLost, 1), "{case}");
+            assert_eq!((disconnect.cause, events.len()), (Cause::TransportLost(None), 1), "{case}");
             assert_eq!((u16::from(disconnect.code), disconnect.is_clean), (1006, false), "{case}");
             assert_eq!(connection.phase(), Phase::Closed, "{case}");
             assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{case}");
@@ -53,7 +53,7 @@ fn c15_a_failed_transport_ends_the_connection_in_every_phase() {
         assert_eq!(connection.phase(), Phase::Closed, "{case}");
         assert_eq!(events.len(), usize::from(!was_told), "{case}: {events:?}");
         if !was_told {
-            assert_eq!(disconnect_in(&events).cause, Cause::TransportLost, "{case}");
+            assert_eq!(disconnect_in(&events).cause, Cause::TransportLost(None), "{case}");
         }
         let closes_now = before != Phase::Closed || !connection.is_finished();
         if closes_now {
@@ -80,7 +80,7 @@ fn c15_messages_from_before_the_loss_are_reported_first() {
             assert_eq!(connection.receive(&mut input, now), Some(Event::Message("two".into())));
             assert_eq!(connection.phase(), Phase::Open);
             let Some(Event::Disconnect(disconnect)) = connection.receive(&mut input, now) else { panic!() };
-            assert_eq!(disconnect.cause, Cause::TransportLost, "{role:?}");
+            assert_eq!(disconnect.cause, Cause::TransportLost(None), "{role:?}");
         }
     }
 }
@@ -116,7 +116,7 @@ fn c15_no_pong_is_queued_after_the_transport_failed() {
     server.transport_failed();
     assert!(matches!(server.poll_event(), Some(Event::Ping(payload)) if *payload == *b"early"));
     assert_eq!(server.output(), b"");
-    assert_eq!(disconnect_in(&pending(&mut server)).cause, Cause::TransportLost);
+    assert_eq!(disconnect_in(&pending(&mut server)).cause, Cause::TransportLost(None));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn c15_a_server_cannot_accept_a_client_that_is_gone() {
         lose(&mut server);
         assert!(server.accept(Accept::new()).is_err());
         assert_eq!((server.phase(), server.output()), (Phase::Requested, &[][..]));
-        assert_eq!(disconnect_in(&pending(&mut server)).cause, Cause::TransportLost);
+        assert_eq!(disconnect_in(&pending(&mut server)).cause, Cause::TransportLost(None));
     }
 }
 
@@ -337,5 +337,38 @@ fn k20_our_own_close_that_cannot_leave_is_told() {
         connection.transport_failed();
         let end = disconnect_in(&pending(&mut connection));
         assert_eq!((end.sent.map(|close| u16::from(close.code)), end.is_clean), (Some(1001), false), "{role:?}");
+    }
+}
+
+#[test]
+fn the_first_error_of_the_system_is_kept_in_the_cause() {
+    for role in ROLES {
+        for (first, second, kept) in [
+            (Some(ErrorKind::ConnectionReset), Some(ErrorKind::BrokenPipe), Some(ErrorKind::ConnectionReset)),
+            (Some(ErrorKind::TimedOut), None, Some(ErrorKind::TimedOut)),
+            (None, Some(ErrorKind::BrokenPipe), None),
+        ] {
+            let mut connection = established(role, Config::default());
+            for failure in [first, second] {
+                match failure {
+                    Some(error) => connection.transport_failed_with(error),
+                    None => connection.transport_failed(),
+                }
+            }
+            let disconnect = disconnect_in(&pending(&mut connection)).clone();
+            assert_eq!(disconnect.cause, Cause::TransportLost(kept), "{role:?}");
+            assert!(disconnect.is_retryable());
+        }
+    }
+}
+
+#[test]
+fn an_error_after_the_end_changes_no_cause() {
+    for role in ROLES {
+        let mut ended = established(role, Config::default());
+        ended.receive_eof();
+        assert_eq!(disconnect_in(&pending(&mut ended)).cause, Cause::TransportLost(None), "{role:?}");
+        ended.transport_failed_with(ErrorKind::ConnectionReset);
+        assert_eq!(ended.disconnected().map(|end| &end.cause), Some(&Cause::TransportLost(None)), "{role:?}");
     }
 }

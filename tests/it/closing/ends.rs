@@ -274,7 +274,7 @@ fn a_cause_explains_itself() {
             "opening handshake failed: a request needs exactly one valid Host header",
         ),
         (Cause::Protocol(ProtocolError::InvalidText), "protocol violation: a text message is not UTF-8"),
-        (Cause::TransportLost, "transport lost"),
+        (Cause::TransportLost(None), "transport lost"),
         (Cause::Aborted, "aborted by us"),
     ] {
         assert_eq!(cause.to_string(), words);

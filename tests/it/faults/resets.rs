@@ -20,7 +20,7 @@ fn reset_at(stop: &Stop, served: &Served, calls: &Calls) {
     reset(stop.reach(served));
     if let Some(expected) = &stop.end {
         let end = calls.end_after_all().disconnect;
-        assert_eq!((end.code, end.cause), *expected, "{}", stop.name);
+        assert_eq!((end.code, end.cause.kind()), *expected, "{}", stop.name);
     }
 }
 

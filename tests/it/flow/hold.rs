@@ -175,7 +175,7 @@ fn k1_the_rest_of_a_read_comes_before_the_end_of_the_stream() {
             let events = take(&mut connection, &mut input);
             assert_eq!(texts(&events[..2]), ["0", "1"], "{role:?}");
             let end = disconnect_in(&events);
-            let expected = if has_close { (4001, Cause::PeerClosed) } else { (1006, Cause::TransportLost) };
+            let expected = if has_close { (4001, Cause::PeerClosed) } else { (1006, Cause::TransportLost(None)) };
             assert_eq!((u16::from(end.code), end.cause), expected, "{role:?}");
         }
     }
@@ -212,7 +212,11 @@ fn k1_a_gone_transport_ends_the_connection_whatever_is_held() {
                     connection.pause_reading();
                 }
                 lose(&mut connection);
-                assert_eq!(disconnect_in(&pending(&mut connection)).cause, Cause::TransportLost, "{role:?} {paused}");
+                assert_eq!(
+                    disconnect_in(&pending(&mut connection)).cause,
+                    Cause::TransportLost(None),
+                    "{role:?} {paused}"
+                );
             }
         }
     }
@@ -220,7 +224,7 @@ fn k1_a_gone_transport_ends_the_connection_whatever_is_held() {
     asked.pause_reading();
     assert_eq!(take(&mut asked, &mut &mut [0; 10][..]), []);
     asked.receive_eof();
-    assert_eq!(disconnect_in(&pending(&mut asked)).cause, Cause::TransportLost, "a request is not answered");
+    assert_eq!(disconnect_in(&pending(&mut asked)).cause, Cause::TransportLost(None), "a request is not answered");
 }
 
 #[test]

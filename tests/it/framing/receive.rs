@@ -213,7 +213,7 @@ fn f7_a_frame_that_never_ends_takes_no_memory_and_no_work() {
         connection.receive_eof();
         let events = pending(&mut connection);
         let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
-        assert_eq!(disconnect.cause, Cause::TransportLost);
+        assert_eq!(disconnect.cause, Cause::TransportLost(None));
     }
 }
 

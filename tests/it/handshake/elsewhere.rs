@@ -60,7 +60,7 @@ fn hx5_the_end_or_reset_of_the_stream_ends_the_connection() {
             let Some(Event::Disconnect(disconnect)) = connection.poll_event() else { panic!("the end is reported") };
             assert_eq!(
                 (disconnect.code, &disconnect.cause),
-                (CloseCode::ABNORMAL_CLOSURE, &Cause::TransportLost),
+                (CloseCode::ABNORMAL_CLOSURE, &Cause::TransportLost(None)),
                 "{role:?}"
             );
             assert_eq!((connection.phase(), connection.poll_event()), (Phase::Closed, None), "{role:?}");

@@ -185,7 +185,7 @@ fn a_client_that_aborts_is_noticed() {
 
     calls.request();
     let end = calls.end();
-    assert_eq!((end.disconnect.cause, u16::from(end.disconnect.code)), (Cause::TransportLost, 1006));
+    assert_eq!((end.disconnect.cause, u16::from(end.disconnect.code)), (Cause::TransportLost(None), 1006));
     assert_eq!(transitions(&end.history)[2..], [(Party::Client, Action::Abort)]);
     assert_eq!(client.ws.history(), end.history);
 }

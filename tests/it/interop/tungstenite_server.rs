@@ -187,6 +187,6 @@ fn a_server_that_vanishes_is_noticed() {
     let (mut client, server) = serve_open(drop);
     server.join().expect("the thread does not panic");
     let disconnect = client.ended();
-    assert_eq!((u16::from(disconnect.code), disconnect.cause), (1006, Cause::TransportLost));
+    assert_eq!((u16::from(disconnect.code), disconnect.cause), (1006, Cause::TransportLost(None)));
     assert_eq!(transitions(client.ws.history())[2..], [(Party::Application, Action::Abort)]);
 }

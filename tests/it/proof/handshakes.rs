@@ -31,7 +31,7 @@ pub(crate) fn check_request(data: &[u8]) {
             server.receive_eof();
             let events = pending(&mut server);
             let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("{events:?}") };
-            assert_eq!(disconnect.cause, Cause::TransportLost);
+            assert_eq!(disconnect.cause, Cause::TransportLost(None));
             assert_eq!(server.output(), b"");
         }
         [Event::Request(request)] => {

@@ -213,7 +213,8 @@ fn a11_a_client_that_leaves_while_it_is_not_read_is_noticed() {
         drop(second);
         served.settle();
         assert_eq!(served.connections(), 2);
-        assert_eq!(ends.borrow()[0].cause, Cause::TransportLost, "reset: {is_reset}");
+        let error = is_reset.then_some(ErrorKind::ConnectionReset);
+        assert_eq!(ends.borrow()[0].cause, Cause::TransportLost(error), "reset: {is_reset}");
         complete(&mut first, LARGE + 1);
         drop(third);
     }

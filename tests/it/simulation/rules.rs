@@ -87,7 +87,7 @@ fn cause_is_justified(plan: &Plan, me: &End<'_>) -> Verdict {
         Cause::Rejected(_) => !me.record.has_opened && disconnect.initiator == Some(Party::Application),
         Cause::Handshake(_) => !me.record.has_opened && plan.has(Trouble::SmallLimit),
         Cause::Protocol(_) => plan.has(Trouble::SmallLimit) && has_sent,
-        Cause::TransportLost => !has_received,
+        Cause::TransportLost(None) => !has_received,
         // Of two timers that expire in one call, only the first is recorded.
         Cause::TimedOut(_) => !me.record.fired.is_empty() && !has_received,
         Cause::Aborted => plan.has(Trouble::Abort) || plan.has(Trouble::GivesUp),

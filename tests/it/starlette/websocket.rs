@@ -98,7 +98,7 @@ fn client_disconnect_on_send() {
     // A driver reports this when it fails to write these bytes.
     pair.server.transport_failed();
     let disconnect = disconnect_in(&pending(&mut pair.server));
-    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost));
+    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost(None)));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn websocket_exception() {
     assert_eq!(pair.server.poll_socket(), Some(SocketAction::Close));
     pair.client.receive_eof();
     let disconnect = disconnect_in(&pending(&mut pair.client));
-    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost));
+    assert_eq!((disconnect.code, disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost(None)));
 }
 
 #[test]

@@ -352,7 +352,7 @@ fn no_ping_is_sent_over_a_failed_transport() {
         connection.transport_failed();
         connection.handle_timeout(start + INTERVAL);
         assert_eq!(connection.output(), b"", "{role:?}");
-        assert_eq!(disconnect_in(&pending(&mut connection)).cause, Cause::TransportLost);
+        assert_eq!(disconnect_in(&pending(&mut connection)).cause, Cause::TransportLost(None));
     }
 }
 

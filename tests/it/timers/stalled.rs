@@ -97,7 +97,7 @@ fn a_failed_transport_has_no_write_timeout() {
     connection.handle_timeout(deadline);
     let events = pending(&mut connection);
     let [Event::Disconnect(disconnect)] = events.as_slice() else { panic!("the connection ends: {events:?}") };
-    assert_eq!(disconnect.cause, Cause::TransportLost);
+    assert_eq!(disconnect.cause, Cause::TransportLost(None));
 }
 
 #[test]

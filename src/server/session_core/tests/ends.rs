@@ -13,7 +13,7 @@ use crate::{
         session_id::LocalId,
     },
 };
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 #[test]
 fn a_close_that_lies_unread_behind_a_failed_write_is_the_end() {
@@ -107,7 +107,7 @@ fn a8_an_end_behind_more_than_a_turn_reads_is_found_during_a_pause() {
     scene.turn();
     let calls = scene.take_calls();
     assert_eq!(calls[..20], sent.skip(1).map(message).collect::<Vec<_>>());
-    assert_eq!(calls[20..], [Call::Disconnect { cause: Cause::TransportLost, is_clean: false }]);
+    assert_eq!(calls[20..], [Call::Disconnect { cause: Cause::TransportLost(None), is_clean: false }]);
 }
 
 #[test]
@@ -115,7 +115,8 @@ fn a_failed_write_alone_is_a_lost_transport() {
     let mut scene = Scene::open(Config::default());
     scene.pipe.is_broken = true;
     scene.next_turn().lend(|view, _| view.connection.send_text("to nobody").expect("there is room"));
-    assert_eq!(scene.take_calls(), [Call::Disconnect { cause: Cause::TransportLost, is_clean: false }]);
+    let cause = Cause::TransportLost(Some(ErrorKind::BrokenPipe));
+    assert_eq!(scene.take_calls(), [Call::Disconnect { cause, is_clean: false }]);
     assert!(scene.pipe.is_closed);
 }
 
@@ -126,7 +127,7 @@ fn the_end_of_the_stream_comes_after_the_last_message() {
     scene.pipe.has_ended = true;
     scene.client_writes();
     let calls = scene.take_calls();
-    assert_eq!(calls, [message("last words"), Call::Disconnect { cause: Cause::TransportLost, is_clean: false }]);
+    assert_eq!(calls, [message("last words"), Call::Disconnect { cause: Cause::TransportLost(None), is_clean: false }]);
     assert!(scene.pipe.is_closed);
     assert_eq!(texts(&scene.client_reads()), ["last words"]);
 }
@@ -146,7 +147,7 @@ fn s8_a_pause_does_not_hide_that_the_client_has_gone() {
     let calls = scene.take_calls();
     let [first, Call::Message(second), end] = calls.as_slice() else { panic!("{} calls", calls.len()) };
     assert_eq!((first, second.len()), (&message("unheard until the end"), 200 << 10));
-    assert_eq!(*end, Call::Disconnect { cause: Cause::TransportLost, is_clean: false });
+    assert_eq!(*end, Call::Disconnect { cause: Cause::TransportLost(None), is_clean: false });
     assert!(scene.pipe.is_closed);
 }
 

@@ -316,8 +316,8 @@ fn hr7_a_server_that_leaves_or_stays_silent_fails_the_handshake() {
     for heard in [&b""[..], b"HTTP/1.1 10", b"HTTP/1.1 100 Continue\r\n\r\n", &whole[..whole.len() - 1]] {
         let case = heard.escape_ascii();
         for (leave, cause) in [
-            (Connection::receive_eof as fn(&mut Connection), Cause::TransportLost),
-            (Connection::transport_failed, Cause::TransportLost),
+            (Connection::receive_eof as fn(&mut Connection), Cause::TransportLost(None)),
+            (Connection::transport_failed, Cause::TransportLost(None)),
             (|client| client.handle_timeout(Instant::now() + Duration::from_secs(11)), Cause::TimedOut(Timer::Opening)),
         ] {
             let (mut client, _) = asking(Config::default(), &[]);

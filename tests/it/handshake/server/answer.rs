@@ -175,7 +175,7 @@ fn ha6_a_client_that_leaves_during_the_handshake_is_lost() {
             assert_eq!(server.accept(Accept::new()), Err(AcceptError::TransportLost), "the client is gone");
         }
         let Some(Event::Disconnect(disconnect)) = server.poll_event() else { panic!("the end is reported") };
-        assert_eq!((disconnect.code, disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost));
+        assert_eq!((disconnect.code, disconnect.cause), (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost(None)));
         assert_eq!((server.phase(), server.poll_event()), (Phase::Closed, None));
         assert!(server.output().is_empty(), "nothing is written");
         assert_eq!((server.poll_socket(), server.poll_socket()), (Some(SocketAction::Close), None));

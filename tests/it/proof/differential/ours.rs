@@ -91,7 +91,7 @@ impl Endpoint {
                 End::Closed
             }
             Cause::Protocol(error) => End::Failed(fault(*error)),
-            Cause::TransportLost => End::Lost,
+            Cause::TransportLost(None) => End::Lost,
             other => panic!("an unexpected end: {other:?}"),
         };
         if end != End::Closed {

@@ -131,7 +131,7 @@ pub(super) fn ours_as_client(bytes: &[u8], offered: &[&str]) -> Verdict {
         Some(Event::Accepted(response)) => Verdict::Accepted { target: None, headers: response.headers, accept: None },
         Some(Event::Rejected(response)) => Verdict::Rejected(response.status.as_u16()),
         Some(Event::Disconnect(disconnect)) => match disconnect.cause {
-            Cause::TransportLost => Verdict::Waits,
+            Cause::TransportLost(None) => Verdict::Waits,
             Cause::Handshake(error) => Verdict::Refused(Refusal::Ours(error)),
             other => panic!("an unexpected end: {other:?}"),
         },

@@ -51,7 +51,7 @@ fn steps_to_the_end(trace: &Trace) -> usize {
 
 /// Whether the end was caused by input or by its absence.
 fn was_read_to_the_end(cause: &Cause) -> bool {
-    matches!(cause, Cause::PeerClosed | Cause::LocalClosed | Cause::Protocol(_) | Cause::TransportLost)
+    matches!(cause, Cause::PeerClosed | Cause::LocalClosed | Cause::Protocol(_) | Cause::TransportLost(None))
 }
 
 /// At the end of the script, after the pending events, everything that the peer said is reported.
@@ -104,7 +104,7 @@ pub(super) fn i_9_the_code_is_that_of_the_close_received(trace: &Trace) {
         assert!(end.cause != Cause::LocalClosed || end.is_clean, "I-9: our Close was answered: {end:?}");
     }
     let has_opened = trace.views.iter().any(|view| view.phase == Phase::Open);
-    if has_opened && trace.end().is_some_and(|end| end.cause == Cause::TransportLost) {
+    if has_opened && trace.end().is_some_and(|end| end.cause == Cause::TransportLost(None)) {
         let said = said(trace, steps_to_the_end(trace));
         assert!(!said.last().is_some_and(Said::is_end), "I-9: the transport was lost behind the end: {said:?}");
     }

@@ -2,20 +2,18 @@
 
 use super::{Calls, End, LONG, RawClient, Served, Witness};
 use crate::support::{Raw, request_head};
-use statesocket::{
-    Cause, CloseCode, CloseReply, Config, ProtocolError, handshake::Request, http::StatusCode, server::Session,
-};
+use statesocket::{CauseKind, CloseCode, CloseReply, Config, handshake::Request, server::Session};
 use std::time::Duration;
 
 /// The end of a connection whose peer vanished.
-pub(crate) const LOST: (CloseCode, Cause) = (CloseCode::ABNORMAL_CLOSURE, Cause::TransportLost);
+pub(crate) const LOST: (CloseCode, CauseKind) = (CloseCode::ABNORMAL_CLOSURE, CauseKind::TransportLost);
 
 /// A client that has come as far as `name` says.
 pub(crate) struct Stop {
     pub(crate) name: &'static str,
     go: fn(&mut RawClient),
     /// The end that the handler sees if the client vanishes here; `None` if there is no handler.
-    pub(crate) end: Option<(CloseCode, Cause)>,
+    pub(crate) end: Option<(CloseCode, CauseKind)>,
 }
 
 /// In the order of a connection's life.
@@ -27,7 +25,7 @@ pub(crate) const STOPS: [Stop; 12] = [
     Stop {
         name: "refused",
         go: |client| refused(client, "/ws?refuse"),
-        end: Some((CloseCode::ABNORMAL_CLOSURE, Cause::Rejected(StatusCode::FORBIDDEN))),
+        end: Some((CloseCode::ABNORMAL_CLOSURE, CauseKind::Rejected)),
     },
     Stop { name: "open", go: |client| open(client, "/ws"), end: Some(LOST) },
     Stop { name: "in a header", go: |client| begin(client, &[0x82, 0xFF, 0]), end: Some(LOST) },
@@ -39,7 +37,7 @@ pub(crate) const STOPS: [Stop; 12] = [
             begin(client, &[0x8B, 0x80]);
             assert_eq!(client.frame().payload[..2], 1002_u16.to_be_bytes());
         },
-        end: Some((CloseCode::ABNORMAL_CLOSURE, Cause::Protocol(ProtocolError::UnknownOpCode(0xB)))),
+        end: Some((CloseCode::ABNORMAL_CLOSURE, CauseKind::Protocol)),
     },
     Stop {
         name: "after the server's Close",
@@ -56,7 +54,7 @@ pub(crate) const STOPS: [Stop; 12] = [
             assert_eq!(client.frame(), Raw::close(4000, ""));
             client.send(Raw::close(4001, ""));
         },
-        end: Some((CloseCode::new(4001), Cause::LocalClosed)),
+        end: Some((CloseCode::new(4001), CauseKind::LocalClosed)),
     },
 ];
 
@@ -114,5 +112,5 @@ fn answer(session: &mut Session<'_>, request: &Request) {
 /// Checks that `end` is that of a client whose Close the application leaves unanswered.
 #[track_caller]
 pub(crate) fn assert_undecided(end: &End) {
-    assert_eq!((&end.disconnect.cause, u16::from(end.disconnect.code)), (&Cause::PeerClosed, 4001), "{end:?}");
+    assert_eq!((end.disconnect.cause.kind(), u16::from(end.disconnect.code)), (CauseKind::PeerClosed, 4001), "{end:?}");
 }
