@@ -24,7 +24,7 @@ TARGET = ROOT / "target/external"
 
 # Between our types and those of these crates, `From` and `TryFrom` are allowed. Such an impl names the crate only for a
 # program that depends on the crate itself, and the impl for its next version can be added beside it.
-CONVERTED = {"tungstenite"}
+CONVERTED = {"rustls", "tungstenite"}
 CONVERSIONS = {("core", "convert", "From"), ("core", "convert", "TryFrom")}
 
 # Fewer items than this mean that the API has not been seen.

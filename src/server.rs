@@ -70,6 +70,9 @@ mod stream;
 mod system;
 mod tally;
 mod timers;
+#[cfg(feature = "tls")]
+#[allow(dead_code, unused_imports, unreachable_pub, reason = "the loop does not use it yet")]
+mod tls;
 mod transport;
 mod view;
 
