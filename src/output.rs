@@ -256,6 +256,14 @@ impl Output {
         }
     }
 
+    /// Keeps the Pongs among the first `n` queued bytes.
+    #[cfg(feature = "tls")]
+    pub(crate) fn keep(&mut self, n: usize) {
+        if let Some(queue) = &mut self.queue {
+            queue.keep(n);
+        }
+    }
+
     /// Queues a Pong.
     pub(crate) fn pong(&mut self, payload: &[u8], key: Option<MaskKey>) {
         self.queue_mut().pong(payload, key);

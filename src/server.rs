@@ -71,7 +71,6 @@ mod system;
 mod tally;
 mod timers;
 #[cfg(feature = "tls")]
-#[allow(dead_code, unused_imports, unreachable_pub, reason = "the loop does not use it yet")]
 mod tls;
 mod transport;
 mod view;
@@ -92,6 +91,10 @@ pub use session::{Answer, AskError, JoinError, Session};
 pub use session_id::SessionId;
 pub use spawn::{SpawnError, Spawned};
 pub use tally::Tally;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+pub use tls::TlsError;
 
 use crate::Config;
 use accept::Acceptor;
@@ -144,6 +147,8 @@ pub struct Server {
     warnings: Warnings,
     /// A closure of a command has it.
     is_lent: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -204,6 +209,8 @@ impl Server {
             allowance: system.allowance(),
             warnings: Warnings::default(),
             is_lent: false,
+            #[cfg(feature = "tls")]
+            tls: None,
             system,
         })
     }
@@ -227,6 +234,30 @@ impl Server {
     pub fn set_admission(&mut self, admission: Admission) -> Result<(), AdmissionError> {
         self.shared.admission = admission.normal()?;
         Ok(())
+    }
+
+    /// Has new connections speak TLS, or no longer. Those that are there go on as they are.
+    ///
+    /// ```no_run
+    /// use statesocket::{Config, server::{Server, Tls}};
+    ///
+    /// # #[cfg(feature = "tls-ring")] {
+    /// let tls = Tls::from_pem_files("chain.pem", "key.pem")?;
+    /// let mut server = Server::bind("0.0.0.0:443", Config::default())?;
+    /// server.set_tls(Some(tls.clone()));
+    /// // Later, and on any thread:
+    /// tls.reload(Tls::from_pem_files("chain.pem", "key.pem")?);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// The opening handshake includes that of TLS: [`Config::opening_timeout`] and
+    /// [`Limits::max_handshakes`](Limits::max_handshakes) bound both together. A client that speaks plain HTTP gets an
+    /// alert. The end of the stream without `close_notify` is an end like any other: only a Close ends a connection
+    /// cleanly.
+    #[cfg(feature = "tls")]
+    pub fn set_tls(&mut self, tls: Option<Tls>) {
+        self.tls = tls;
     }
 
     /// Counts of the accepted connections, and of the ended ones by cause.
@@ -292,9 +323,15 @@ impl Server {
         self.execute_commands(now);
         self.accept(now);
         self.shared.late_reads = late_reads(self.sessions.ready_count());
+        #[cfg(feature = "tls")]
+        let mut handshakes = budget::MAX_HANDSHAKES_PER_TURN;
         // A session that has more to do is ready again afterwards, for the next turn.
         for _ in 0..self.sessions.ready_count() {
             if let Some(key) = self.sessions.take_ready() {
+                #[cfg(feature = "tls")]
+                if self.tls.is_some() && self.sessions.postpone_handshake(key, &mut handshakes) {
+                    continue;
+                }
                 self.drive(key, now);
                 self.limit_published(now);
                 self.relieve(now);

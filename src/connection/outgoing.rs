@@ -106,6 +106,12 @@ impl Outgoing {
         self.len()
     }
 
+    /// Keeps the first `n` queued bytes as they are.
+    #[cfg(feature = "tls")]
+    pub(super) fn keep(&mut self, n: usize) {
+        self.output.keep(n);
+    }
+
     /// Queues a Pong, or replaces the last one if 16 are queued.
     #[inline]
     pub(super) fn pong(&mut self, payload: &[u8]) {

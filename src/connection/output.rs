@@ -221,6 +221,13 @@ impl Connection {
         self.outgoing.forget();
     }
 
+    /// Keeps the first `n` queued bytes as they are until they are written, since they are encrypted already. Else a
+    /// Pong might replace another one.
+    #[cfg(feature = "tls")]
+    pub(crate) fn keep_queued(&mut self, n: usize) {
+        self.outgoing.keep(n);
+    }
+
     /// How many of the queued bytes other connections may hold too, and the end of the last of them.
     pub(crate) fn shared_output(&self) -> Option<(usize, *const u8)> {
         self.outgoing.shared()

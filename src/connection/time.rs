@@ -120,6 +120,13 @@ impl Connection {
         self.clock.set_unread(is_unread, now);
     }
 
+    /// Notes a sign of life of the peer in bytes that the driver cannot hand in yet.
+    #[cfg(feature = "server")]
+    pub(crate) fn hear(&mut self, now: Instant) {
+        self.stamp(now);
+        self.clock.bytes_came(now);
+    }
+
     /// Whether the driver reads nothing for reasons of its own.
     #[cfg(feature = "server")]
     pub(crate) const fn is_unread(&self) -> bool {

@@ -343,6 +343,16 @@ impl Queue {
         self.last_pong = None;
     }
 
+    /// Keeps the Pongs among the first `n` queued bytes.
+    #[cfg(feature = "tls")]
+    pub(super) fn keep(&mut self, n: usize) {
+        self.last_pong.take_if(|pong| {
+            let pieces = self.pieces.iter().take_while(|(before, _)| *before <= pong.start);
+            let in_pieces = pieces.map(|(_, piece)| piece.as_slice().len()).sum::<usize>();
+            pong.start.saturating_sub(self.head) + in_pieces < n
+        });
+    }
+
     fn remove(&mut self, pong: Pong) {
         let range = pong.start..pong.start + usize::from(pong.len.get());
         for (before, _) in self.pieces.iter_mut().rev().take_while(|(before, _)| *before >= range.end) {

@@ -29,6 +29,10 @@ const LAST_READS: usize = 4;
 /// wait.
 const STARVED_PAUSE: Duration = Duration::from_millis(100);
 
+/// The alert of TLS that says so, fatal (RFC 8446 section 6).
+#[cfg(feature = "tls")]
+const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+
 #[derive(Debug)]
 pub(super) struct Acceptor {
     listener: Listener,
@@ -194,10 +198,23 @@ impl Acceptor {
 
 impl Arrival {
     /// Answers without waiting for the request, and closes the connection.
-    pub(super) fn refuse(mut self, refusal: Refusal, clock: Option<fn() -> SystemTime>) {
+    pub(super) fn refuse(self, refusal: Refusal, clock: Option<fn() -> SystemTime>) {
+        self.end_with(|request| {
+            let is_head = request.starts_with(b"HEAD ");
+            refusal.response().encode(is_head, clock).expect("a final status without reserved headers")
+        });
+    }
+
+    /// Refuses the handshake of TLS, and closes the connection. An answer would have to wait for the handshake.
+    #[cfg(feature = "tls")]
+    pub(super) fn refuse_tls(self) {
+        self.end_with(|_| INTERNAL_ERROR.to_vec());
+    }
+
+    fn end_with(mut self, answer: impl FnOnce(&[u8]) -> Vec<u8>) {
         let mut request = [0; 4 << 10];
-        let is_head = self.stream.read(&mut request).is_ok_and(|_| request.starts_with(b"HEAD "));
-        let answer = refusal.response().encode(is_head, clock).expect("a final status without reserved headers");
+        let count = self.stream.read(&mut request).unwrap_or_default();
+        let answer = answer(&request[..count]);
         // The client may have left, or may not read.
         let _ = self.stream.write(&answer).and_then(|_| self.stream.shut_down_writing());
         // Closing a socket with unread bytes resets it, and the client may lose the answer.

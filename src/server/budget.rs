@@ -23,6 +23,11 @@ pub(super) const MAX_LATE_TURNS: u8 = 64;
 /// for all of them.
 pub(super) const MAX_DUE_PER_TURN: usize = 1024;
 
+/// The most turns of sessions whose handshake of TLS is not complete, per turn of the server. Each may take 0.1 ms, and
+/// the other sessions must not wait for a crowd of new ones.
+#[cfg(feature = "tls")]
+pub(super) const MAX_HANDSHAKES_PER_TURN: usize = 16;
+
 /// The further reads of all sessions whose deadlines have come, in one turn of a server with `ready` ready sessions. So
 /// peers that send much at their deadlines double the length of a turn at most, or add the late reads of one session.
 pub(super) const fn late_reads(ready: usize) -> usize {

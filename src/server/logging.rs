@@ -33,6 +33,8 @@ pub(super) struct Warnings {
     pub(super) evicting: Rarely,
     pub(super) capped: Rarely,
     pub(super) unregistered: Rarely,
+    #[cfg(feature = "tls")]
+    pub(super) unsecured: Rarely,
 }
 
 /// Calls `f`, which may call your code. If that panics, logs "`what` panicked" and returns `None`.

@@ -1,8 +1,10 @@
 //! Accepting connections, and making room for them.
 
+#[cfg(feature = "tls")]
+use super::tls::Tls;
 use super::{
     Server, accept::Arrival, descriptors::Allowance, intake::Intake, limits::WhenFull, logging::LOG, openings::Group,
-    refusal::Refusal, session_id::LocalId, sessions::Sessions,
+    refusal::Refusal, session_id::LocalId, sessions::Sessions, socket::Socket,
 };
 use crate::Connection;
 use std::{fmt, net::IpAddr, sync::Arc, time::Instant};
@@ -100,7 +102,21 @@ impl Server {
         }
         let connection = Connection::server(Arc::clone(&self.config), now);
         let Arrival { stream, address, .. } = arrival;
-        if let Err(error) = self.sessions.insert(connection, stream, address, refusal, &self.system, now) {
+        #[cfg(feature = "tls")]
+        let socket = match self.tls.as_ref().map(Tls::layer).transpose() {
+            Ok(None) => Socket::new(stream),
+            Ok(Some(layer)) => Socket::with_tls(stream, layer),
+            Err(error) => {
+                if self.warnings.unsecured.is_due(now) {
+                    log::warn!(target: LOG, "cannot speak TLS with {address}: {error}");
+                }
+                self.shared.tally.dropped += 1;
+                return;
+            }
+        };
+        #[cfg(not(feature = "tls"))]
+        let socket = Socket::new(stream);
+        if let Err(error) = self.sessions.insert(connection, socket, address, refusal, &self.system, now) {
             if self.warnings.unregistered.is_due(now) {
                 log::warn!(target: LOG, "cannot wait for the connection from {address}: {error}");
             }
@@ -114,6 +130,10 @@ impl Server {
         log::info!(target: LOG, "{address}: any request is answered with {status}: {refusal}");
         self.shared.tally.accepted += 1;
         self.shared.tally.dropped += 1;
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return arrival.refuse_tls();
+        }
         arrival.refuse(refusal, self.config.date);
     }
 

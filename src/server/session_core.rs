@@ -4,6 +4,8 @@
 mod tests;
 pub(super) mod turn;
 
+#[cfg(feature = "tls")]
+use super::view::keep_encrypted;
 use super::{
     address::Address,
     common::Common,
@@ -229,7 +231,9 @@ impl SessionCore {
     /// Writes queued bytes, as far as the stream takes them.
     fn write(&mut self, stream: &mut impl ByteStream) -> io::Result<usize> {
         self.pressure.before_write(self.connection.is_output_high());
-        let result = self.connection.write_to(stream);
+        let result = self.connection.write_to(&mut *stream);
+        #[cfg(feature = "tls")]
+        keep_encrypted(&mut self.connection, stream);
         self.pressure.after_write(|| self.connection.is_output_high());
         result
     }

@@ -20,7 +20,6 @@ use super::{
     socket::Socket,
     stream::ByteStream,
     system::System,
-    transport::Transport,
 };
 use crate::{Connection, Phase};
 use mio::Token;
@@ -91,14 +90,15 @@ impl Sessions {
     pub(super) fn insert(
         &mut self,
         connection: Connection,
-        mut stream: Transport,
+        mut socket: Socket,
         address: SocketAddr,
         refusal: Option<Refusal>,
         system: &System,
         now: Instant,
     ) -> io::Result<()> {
         let key = self.entries.vacant_key();
-        system.watch_stream(&mut stream, Token(key))?;
+        let stream = socket.transport_mut();
+        system.watch_stream(stream, Token(key))?;
         if !NODELAY_IS_INHERITED {
             // Without the option small messages are late, but they arrive.
             let _ = stream.set_nodelay();
@@ -115,7 +115,7 @@ impl Sessions {
         if refusal.is_some() { &mut self.refused_openings } else { &mut self.openings }.insert(id);
         let session = SessionCore::new(id, address, connection, refusal);
         self.holdings.make_place(key);
-        self.entries.insert(Entry { session, socket: Socket::new(stream), deadline: None });
+        self.entries.insert(Entry { session, socket, deadline: None });
         self.finish_turn(key, now);
         Ok(())
     }
@@ -173,6 +173,21 @@ impl Sessions {
         }
     }
 
+    /// Has the session `key` wait for the next turn if its handshake of TLS is not complete and `left` is 0, the number
+    /// of such turns that are left; else counts it down. Returns whether the session waits.
+    #[cfg(feature = "tls")]
+    pub(super) fn postpone_handshake(&mut self, key: usize, left: &mut usize) -> bool {
+        if !self.entries.get(key).is_some_and(|entry| entry.socket.is_handshaking()) {
+            return false;
+        }
+        let is_over = *left == 0;
+        if is_over {
+            self.ready.push(key);
+        }
+        *left = left.saturating_sub(1);
+        is_over
+    }
+
     pub(super) fn ready_count(&self) -> usize {
         self.ready.len()
     }
@@ -222,7 +237,7 @@ impl Sessions {
             return TurnEnd::SessionEnded;
         }
         let (bytes, kept) = session.held();
-        if self.holdings.note(key, bytes, kept) {
+        if self.holdings.note(key, bytes + socket.held(), kept) {
             session.set_unread(true, now);
         }
         self.deadlines.set_if_earlier(key, deadline, session.next_deadline(now));
@@ -272,6 +287,12 @@ impl Entry {
     /// Whether a deadline may have come. The kept deadline is never later than that of the connection.
     pub(super) fn may_be_due(&self, now: Instant) -> bool {
         self.deadline.is_none_or(|deadline| deadline <= now)
+    }
+
+    /// The bytes that the session and its socket hold, and how many of them up to the end of the session.
+    pub(super) fn held(&self) -> (usize, usize) {
+        let (bytes, kept) = self.session.held();
+        (bytes + self.socket.held(), kept)
     }
 
     pub(super) const fn session(&self) -> &SessionCore {

@@ -12,6 +12,9 @@ use super::{
 use crate::OutputBuffer;
 use std::fmt;
 
+#[cfg(feature = "tls")]
+const _: () = assert!(READ_BUFFER_BYTES >= super::tls::MAX_READ);
+
 /// What the sessions of one server share.
 pub(super) struct Shared {
     pub(super) common: Common,

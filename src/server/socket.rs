@@ -1,5 +1,7 @@
-//! The socket of a session, and what the system has reported about it.
+//! The socket of a session, what the system has reported about it, and the TLS on it.
 
+#[cfg(feature = "tls")]
+use super::tls::Layer;
 use super::{report::Report, stream::ByteStream, transport::Transport};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
@@ -24,10 +26,22 @@ const SHORT_IS_LAST: bool = cfg!(all(
     )
 ));
 
-/// A non-blocking socket. It does not write while it knows that it is full. Ask [`ByteStream::is_readable`] before a
-/// read.
+/// The socket of a session, with TLS or without. Ask [`ByteStream::is_readable`] before a read.
 #[derive(Debug)]
 pub(super) struct Socket {
+    raw: RawSocket,
+    /// In a box, since most servers have none.
+    #[cfg(feature = "tls")]
+    tls: Option<Box<Layer>>,
+    /// Our direction ends as soon as everything has left.
+    #[cfg(feature = "tls")]
+    is_shutting_down: bool,
+    is_closed: bool,
+}
+
+/// A non-blocking socket. It does not write while it knows that it is full.
+#[derive(Debug)]
+struct RawSocket {
     stream: Transport,
     /// The system has reported input, and no read has emptied the socket since.
     is_readable: bool,
@@ -35,27 +49,68 @@ pub(super) struct Socket {
     is_ending: bool,
     /// A write has filled the socket, and the system has reported nothing since.
     is_full: bool,
-    is_closed: bool,
 }
 
 impl Socket {
     pub(super) const fn new(stream: Transport) -> Self {
-        Self { stream, is_readable: false, is_ending: false, is_full: false, is_closed: false }
+        Self {
+            raw: RawSocket { stream, is_readable: false, is_ending: false, is_full: false },
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "tls")]
+            is_shutting_down: false,
+            is_closed: false,
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn with_tls(stream: Transport, layer: Layer) -> Self {
+        Self { tls: Some(Box::new(layer)), ..Self::new(stream) }
+    }
+
+    pub(super) const fn transport_mut(&mut self) -> &mut Transport {
+        &mut self.raw.stream
+    }
+
+    /// Whether the handshake of TLS is not complete.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
     /// Takes over what the system reports.
-    pub(super) const fn update(&mut self, report: Report) {
-        self.is_ending |= report.is_ending;
-        self.is_readable |= report.is_readable || self.is_ending;
-        self.is_full = false;
+    pub(super) fn update(&mut self, report: Report) {
+        self.raw.is_ending |= report.is_ending;
+        self.raw.is_readable |= report.is_readable || self.raw.is_ending;
+        self.raw.is_full = false;
+        #[cfg(feature = "tls")]
+        self.send_unsent();
     }
 
     /// Assumes that the socket can be read and written, whatever the system has reported.
-    pub(super) const fn assume_ready(&mut self) {
-        self.is_readable = true;
-        self.is_full = false;
+    pub(super) fn assume_ready(&mut self) {
+        self.raw.is_readable = true;
+        self.raw.is_full = false;
+        #[cfg(feature = "tls")]
+        self.send_unsent();
     }
 
+    /// Writes what TLS has left. The session may have no bytes of its own to write.
+    #[cfg(feature = "tls")]
+    fn send_unsent(&mut self) {
+        if let Some(tls) = &mut self.tls
+            && tls.has_unsent()
+        {
+            // The next write reports a failure, or the next read finds the end.
+            let _ = tls.flush(&mut self.raw);
+            if self.is_shutting_down && !tls.has_unsent() {
+                let _ = self.raw.stream.shut_down_writing();
+            }
+        }
+    }
+}
+
+impl RawSocket {
     /// Calls `read`, which has `room` bytes of memory, and notes whether it has emptied the socket.
     fn read_by(&mut self, room: usize, read: impl FnOnce(&mut Transport) -> io::Result<usize>) -> io::Result<usize> {
         let result = read(&mut self.stream);
@@ -82,7 +137,7 @@ impl Socket {
     }
 }
 
-impl Read for Socket {
+impl Read for RawSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_by(buffer.len(), |stream| stream.read(buffer))
     }
@@ -93,7 +148,7 @@ impl Read for Socket {
     }
 }
 
-impl Write for Socket {
+impl Write for RawSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_by(bytes.len(), |stream| stream.write(bytes))
     }
@@ -108,17 +163,58 @@ impl Write for Socket {
     }
 }
 
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.read(&mut self.raw, &mut [IoSliceMut::new(buffer)]);
+        }
+        self.raw.read(buffer)
+    }
+
+    fn read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.read(&mut self.raw, slices);
+        }
+        self.raw.read_vectored(slices)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.write(&mut self.raw, &[IoSlice::new(bytes)]);
+        }
+        self.raw.write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.write(&mut self.raw, slices);
+        }
+        self.raw.write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.raw.flush()
+    }
+}
+
+#[cfg(not(feature = "tls"))]
 impl ByteStream for Socket {
     fn is_readable(&self) -> bool {
-        self.is_readable
+        self.raw.is_readable
     }
 
     fn is_ending(&self) -> bool {
-        self.is_ending
+        self.raw.is_ending
     }
 
     fn shut_down_writing(&mut self) -> io::Result<()> {
-        self.stream.shut_down_writing()
+        self.raw.stream.shut_down_writing()
     }
 
     fn close(&mut self) {
@@ -127,5 +223,57 @@ impl ByteStream for Socket {
 
     fn is_closed(&self) -> bool {
         self.is_closed
+    }
+}
+
+#[cfg(feature = "tls")]
+impl ByteStream for Socket {
+    fn is_readable(&self) -> bool {
+        self.raw.is_readable || self.tls.as_ref().is_some_and(|tls| tls.has_ended())
+    }
+
+    fn is_ending(&self) -> bool {
+        self.raw.is_ending || self.tls.as_ref().is_some_and(|tls| tls.has_ended())
+    }
+
+    fn shut_down_writing(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            tls.end_output(&mut self.raw)?;
+            self.is_shutting_down = true;
+            if tls.has_unsent() {
+                return Ok(());
+            }
+        }
+        self.raw.stream.shut_down_writing()
+    }
+
+    fn close(&mut self) {
+        self.is_closed = true;
+        // Without a part of a record before it, the client sees that nothing is missing.
+        if let Some(tls) = self.tls.as_mut().filter(|tls| !tls.has_unsent()) {
+            let _ = tls.end_output(&mut self.raw);
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    fn held(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.held())
+    }
+
+    fn discard_input(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.discard_input();
+        }
+    }
+
+    fn encrypted(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.encrypted())
+    }
+
+    fn take_heard(&mut self) -> bool {
+        self.tls.as_mut().is_some_and(|tls| tls.take_heard())
     }
 }

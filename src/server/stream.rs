@@ -27,4 +27,24 @@ pub(super) trait ByteStream: io::Read + io::Write + Send + Sync + 'static {
 
     /// Whether [`close`](Self::close) has been called.
     fn is_closed(&self) -> bool;
+
+    /// The memory, in bytes, of what the stream keeps: a part of a record of TLS, or records that have not left.
+    fn held(&self) -> usize {
+        0
+    }
+
+    /// Drops what the stream keeps of the peer's bytes, and from now on all of them up to their end.
+    fn discard_input(&mut self) {}
+
+    /// How many bytes the stream has encrypted that no write has reported as written. The next write must begin with
+    /// them.
+    #[cfg(feature = "tls")]
+    fn encrypted(&self) -> usize {
+        0
+    }
+
+    /// Whether the peer has sent something, since the last call, of which no read has returned a byte.
+    fn take_heard(&mut self) -> bool {
+        false
+    }
 }

@@ -6,15 +6,16 @@ use super::{
     params::Params,
     rooms::{Next, Rooms},
     session_id::{LocalId, SessionId},
+    stream::ByteStream,
 };
 use crate::{CloseCode, Connection, Message, Phase, SendError};
 use http::StatusCode;
-use std::{fmt, io, time::Instant};
+use std::{fmt, time::Instant};
 
 /// A session, without its handler, lent for one call.
 pub(super) struct View<'l> {
     pub(super) connection: &'l mut Connection,
-    pub(super) stream: &'l mut (dyn io::Write + Send + Sync + 'static),
+    pub(super) stream: &'l mut dyn ByteStream,
     pub(super) id: SessionId,
     pub(super) address: Address,
     pub(super) params: &'l Params,
@@ -81,7 +82,19 @@ impl View<'_> {
             // Behind no other message is there room for one of this length. The next write meets an error.
             let _ = self.connection.write_to(&mut *self.stream);
         }
-        self.connection.send_through(message, &mut *self.stream)
+        let result = self.connection.send_through(message, &mut *self.stream);
+        #[cfg(feature = "tls")]
+        keep_encrypted(self.connection, &*self.stream);
+        result
+    }
+}
+
+/// Keeps the queued bytes that the stream has encrypted and not sent. Call it after each write.
+#[cfg(feature = "tls")]
+pub(super) fn keep_encrypted(connection: &mut Connection, stream: &(impl ByteStream + ?Sized)) {
+    let count = stream.encrypted();
+    if count > 0 {
+        connection.keep_queued(count);
     }
 }
 
@@ -91,7 +104,7 @@ impl View<'_> {
 /// One of them could not be sent. It still waits.
 pub(super) fn catch_up(
     connection: &mut Connection,
-    stream: &mut (impl io::Write + ?Sized),
+    stream: &mut (impl ByteStream + ?Sized),
     rooms: &mut Rooms,
     id: LocalId,
 ) -> Result<(), SendError> {
@@ -106,6 +119,8 @@ pub(super) fn catch_up(
                 // The next write meets the error and ends the session.
                 return Ok(());
             }
+            #[cfg(feature = "tls")]
+            keep_encrypted(connection, stream);
             if connection.output_len() < before {
                 result = send_published(connection, next, limit);
             }

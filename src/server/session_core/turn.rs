@@ -10,7 +10,7 @@ use super::{
         budget::{LATE_READS, MAX_LATE_TURNS, READS_PER_TURN},
         handler::Handler,
         intake::Intake,
-        logging::caught,
+        logging::{LOG, caught},
         session::Session,
         shared::Shared,
         stream::ByteStream,
@@ -189,8 +189,16 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 }
                 ReadOutcome::HandedOut
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => ReadOutcome::WouldBlock,
-            Err(error) => ReadOutcome::Failed(error.kind()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if self.stream.take_heard() {
+                    self.session.connection.hear(self.now);
+                }
+                ReadOutcome::WouldBlock
+            }
+            Err(error) => {
+                log::debug!(target: LOG, "{} {}: cannot be read: {error}", self.session.id, self.session.address);
+                ReadOutcome::Failed(error.kind())
+            }
         };
         self.shared.read_buffer = buffer;
         outcome

@@ -30,12 +30,12 @@ impl Sessions {
         if self.holdings.is_high() {
             for (key, entry) in &mut self.entries {
                 entry.session.forget_sent();
-                let (bytes, kept) = entry.session.held();
+                let (bytes, kept) = entry.held();
                 self.holdings.note(key, bytes, kept);
             }
         }
         let holdings = self.entries.iter().filter_map(|(key, entry)| {
-            let ((bytes, kept), shared) = (entry.session.held(), entry.session.connection().shared_output());
+            let ((bytes, kept), shared) = (entry.held(), entry.session.connection().shared_output());
             (bytes > 0).then_some(Holding { key, bytes, kept, shared })
         });
         match self.holdings.look(holdings.collect(), now) {

@@ -67,6 +67,8 @@ mod tally;
 mod timeouts;
 #[cfg(feature = "testing")]
 mod timers;
+#[cfg(all(feature = "testing", any(feature = "tls-ring", feature = "tls-aws-lc")))]
+mod tls;
 mod turns;
 #[cfg(feature = "testing")]
 mod unsent;

@@ -11,10 +11,12 @@ mod phases;
 #[cfg(feature = "server")]
 pub(crate) mod process;
 #[cfg(feature = "server")]
-mod raw_client;
+pub(crate) mod raw_client;
 mod sent;
 pub(crate) mod strategies;
 pub(crate) mod timers;
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+pub(crate) mod tls;
 pub(crate) mod walker;
 mod wire;
 #[cfg(feature = "server")]

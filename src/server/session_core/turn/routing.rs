@@ -36,7 +36,7 @@ impl<S: ByteStream> Turn<'_, S> {
     pub(crate) fn end_overloaded(mut self) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
-        let (id, address, held) = (self.session.id, self.session.address, self.session.held().0);
+        let (id, address, held) = (self.session.id, self.session.address, self.session.held().0 + self.stream.held());
         log::warn!(target: LOG, "{id} {address}: closed, since it holds {held} bytes, and all together too many");
         self.session.connection.fail_overloaded();
         self.flush();
@@ -44,6 +44,7 @@ impl<S: ByteStream> Turn<'_, S> {
             self.session.lend(self.stream, &mut self.shared.common, self.now).0.cut();
         }
         self.session.rest = Rest::default();
+        self.stream.discard_input();
         self.hand_out_pending();
         self.act_on_stream();
         self.shared.may_interrupt = may_interrupt;

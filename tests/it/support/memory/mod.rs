@@ -7,6 +7,8 @@ mod stream;
 pub(crate) use guest::Guest;
 pub(crate) use served::Served;
 pub(crate) use stream::RawClient;
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+pub(crate) use stream::Stream;
 
 use statesocket::{
     Config, Message,

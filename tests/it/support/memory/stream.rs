@@ -30,11 +30,7 @@ impl RawClient {
     }
 
     pub(crate) fn dial_with(served: &Served, options: &ClientOptions) -> Self {
-        let connect = Connect::new("ws://localhost/").expect("a URI");
-        let mut client = served.server().dial(&connect, options);
-        client.take_request();
-        client.stop_reading();
-        Self::new(Stream { client, server: Rc::clone(&served.server) })
+        Self::new(Stream::dial(served, options))
     }
 
     /// A client that is open at `target`.
@@ -59,6 +55,15 @@ impl RawClient {
 }
 
 impl Stream {
+    /// The end of a client that is connected and has sent nothing.
+    pub(crate) fn dial(served: &Served, options: &ClientOptions) -> Self {
+        let connect = Connect::new("ws://localhost/").expect("a URI");
+        let mut client = served.server().dial(&connect, options);
+        client.take_request();
+        client.stop_reading();
+        Self { client, server: Rc::clone(&served.server) }
+    }
+
     /// Takes what has come, without a turn of the server.
     pub(crate) fn receive_raw(&mut self) -> Vec<u8> {
         self.client.receive_raw()
