@@ -10,11 +10,17 @@
 //! | `/ws` | answers text with `Returned Message: {data} from Server`, bytes with the same bytes |
 //! | `/ws/{room_id}?...` | the same, and names the room and the query |
 //! | `/echo` | returns every message unchanged |
+//!
+//! With `--cert` and `--key` it speaks TLS, and reads both files anew at SIGHUP:
+//!
+//! ```text
+//! cargo run --release --features tls-ring --example echo -- --cert chain.pem --key key.pem
+//! ```
 
 use clap::{Parser, builder::PossibleValuesParser, builder::TypedValueParser, error::ErrorKind};
 use log::LevelFilter;
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 use statesocket::{
@@ -26,7 +32,7 @@ use statesocket::{
     },
     server::{Handle, Handler, Params, Server, Session},
 };
-use std::{error::Error, io::Write, process::ExitCode, sync::Arc, thread, time::Duration};
+use std::{error::Error, io::Write, path::PathBuf, process::ExitCode, sync::Arc, thread, time::Duration};
 
 const PAGE: &str = include_str!("echo/page.html");
 
@@ -51,6 +57,13 @@ struct Args {
     /// build with the feature `deflate`.
     #[arg(long)]
     deflate: bool,
+    /// Speak TLS with this chain of certificates, in PEM. SIGHUP has the server read it and the key anew. It needs a
+    /// build with the feature `tls-ring` or `tls-aws-lc`.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The private key of the first certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
 }
 
 fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
@@ -94,9 +107,14 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     }
     server.route("/echo", move || Echo { subprotocols: Arc::clone(&subprotocols) })?;
 
-    stop_on_signal(server.handle(), Duration::from_secs(args.grace))?;
+    let reload = match args.cert.zip(args.key) {
+        Some((cert, key)) => Some(speak_tls(&mut server, cert, key)?),
+        None => None,
+    };
+    let (http, ws) = if reload.is_some() { ("https", "wss") } else { ("http", "ws") };
+    obey_signals(server.handle(), Duration::from_secs(args.grace), reload)?;
     let address = server.local_addr();
-    writeln!(std::io::stdout(), "listening on http://{address}\nWebSocket at ws://{address}/ws")?;
+    writeln!(std::io::stdout(), "listening on {http}://{address}\nWebSocket at {ws}://{address}/ws")?;
     server.run()?;
     log::info!("{}", server.tally());
     Ok(())
@@ -113,16 +131,51 @@ fn config(deflate: bool) -> Result<Config, &'static str> {
     if deflate { Err("--deflate needs a build with `--features deflate`") } else { Ok(Config::default()) }
 }
 
-/// The first signal stops gracefully, the second at once.
-fn stop_on_signal(handle: Handle, grace: Duration) -> std::io::Result<()> {
+/// Something to do at SIGHUP.
+type Reload = Box<dyn Fn() + Send>;
+
+/// Has the server speak TLS. Returns what reads the files anew.
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+fn speak_tls(server: &mut Server, cert: PathBuf, key: PathBuf) -> Result<Reload, Box<dyn Error>> {
+    use statesocket::server::{Tls, TlsError};
+
+    let in_one_line = |error: TlsError| match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    let tls = Tls::from_pem_files(&cert, &key).map_err(in_one_line)?;
+    server.set_tls(Some(tls.clone()));
+    Ok(Box::new(move || match Tls::from_pem_files(&cert, &key) {
+        Ok(new) => {
+            tls.reload(new);
+            log::info!("the certificate is read anew");
+        }
+        Err(error) => log::error!("the old certificate stays: {}", in_one_line(error)),
+    }))
+}
+
+#[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
+fn speak_tls(_: &mut Server, _: PathBuf, _: PathBuf) -> Result<Reload, Box<dyn Error>> {
+    Err("--cert needs a build with `--features tls-ring` or `--features tls-aws-lc`".into())
+}
+
+/// The first SIGINT or SIGTERM stops gracefully, the second at once.
+fn obey_signals(handle: Handle, grace: Duration, reload: Option<Reload>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    if reload.is_some() {
+        signals.add_signal(SIGHUP)?;
+    }
     thread::spawn(move || {
-        let mut signals = signals.forever();
-        signals.next();
-        // An error means that the loop has ended by itself; then there is nothing to stop.
-        let _ = handle.shutdown(CloseCode::GOING_AWAY, grace);
-        signals.next();
-        let _ = handle.stop();
+        let mut is_stopping = false;
+        for signal in signals.forever() {
+            match reload.as_ref().filter(|_| signal == SIGHUP) {
+                Some(reload) => reload(),
+                // An error means that the loop has ended by itself; then there is nothing to stop.
+                None if is_stopping => drop(handle.stop()),
+                None => drop(handle.shutdown(CloseCode::GOING_AWAY, grace)),
+            }
+            is_stopping |= signal != SIGHUP;
+        }
     });
     Ok(())
 }

@@ -3,9 +3,10 @@
 use crate::{
     Args, End,
     input::{Input, SOCKET},
+    stream::Stream,
     terminal::{report_rejection, shown},
 };
-use mio::{Events, net::TcpStream};
+use mio::Events;
 use statesocket::{Action, CloseCode, Connection, Event, Inbox, Message, Phase, SocketAction, reconnect::Reconnect};
 use std::{
     io::{self, IsTerminal, Write},
@@ -25,7 +26,7 @@ const READS_AT_DEADLINE: usize = 128;
 /// Drives a connection on mio by the five steps: write, wait, read, react, pass the time.
 pub(crate) struct Driver<'a> {
     connection: Connection,
-    stream: TcpStream,
+    stream: Stream,
     inbox: Inbox,
     /// No read has emptied the stream since mio reported it. mio reports it once.
     is_readable: bool,
@@ -38,13 +39,14 @@ pub(crate) struct Driver<'a> {
 impl<'a> Driver<'a> {
     pub(crate) fn new(
         connection: Connection,
-        stream: TcpStream,
+        stream: Stream,
         args: &'a Args,
         input: &'a mut Input,
         reconnect: &'a mut Reconnect,
     ) -> Self {
         let inbox = Inbox::new();
-        Self { connection, stream, inbox, is_readable: false, args, input, reconnect, reported_transitions: 0 }
+        // TLS may have read more than its handshake.
+        Self { connection, stream, inbox, is_readable: true, args, input, reconnect, reported_transitions: 0 }
     }
 
     pub(crate) fn run(mut self) -> io::Result<End> {
@@ -55,7 +57,7 @@ impl<'a> Driver<'a> {
             match self.connection.poll_socket() {
                 Some(SocketAction::Close) => break,
                 // This fails only if the peer is gone; then the next read reports it.
-                Some(_) => self.stream.shutdown(std::net::Shutdown::Write).unwrap_or_default(),
+                Some(_) => self.stream.shut_down_writing().unwrap_or_default(),
                 None => {}
             }
             let before_wait = Instant::now();
@@ -88,7 +90,8 @@ impl<'a> Driver<'a> {
 
     /// Writes the output. Returns whether all of it is written.
     fn write(&mut self) -> io::Result<bool> {
-        if self.connection.write_to(&mut self.stream).is_err() {
+        let result = self.connection.write_to(&mut self.stream).and_then(|_| self.stream.flush());
+        if result.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
             self.inbox.write_failed(&mut self.connection, &mut self.stream);
         }
         self.react()?;
@@ -129,6 +132,12 @@ impl<'a> Driver<'a> {
             match self.inbox.read_from(&mut self.connection, &mut self.stream, Instant::now()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // TLS has not been ended, as with many programs. Only the body of a rejection may lack its end then.
+                Err(error)
+                    if error.kind() == io::ErrorKind::UnexpectedEof && self.connection.phase() != Phase::Requested =>
+                {
+                    self.connection.receive_eof();
+                }
                 Err(_) => self.connection.transport_failed(),
                 Ok(_) => {}
             }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example client -- ws://127.0.0.1:8080/ws
+//! cargo run --release --features tls-ring --example client -- wss://localhost:8443/ws --ca chain.pem
 //! ```
 //!
 //! It closes at the end of the input. Control characters in messages are escaped if the output is a terminal. The exit
@@ -15,7 +16,13 @@
 mod driver;
 mod input;
 mod open;
+mod stream;
 mod terminal;
+#[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
+#[path = "no_tls.rs"]
+mod tls;
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+mod tls;
 
 use clap::Parser;
 use driver::Driver;
@@ -28,6 +35,7 @@ use statesocket::{
 };
 use std::{
     error::Error,
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -37,8 +45,12 @@ use std::{
 /// output.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The URL to connect to, such as ws://127.0.0.1:8080/ws.
+    /// The URL to connect to, such as ws://127.0.0.1:8080/ws. For wss:// it needs a build with the feature `tls-ring` or
+    /// `tls-aws-lc`.
     url: String,
+    /// Of wss://, trust the certificates in this file, in PEM, instead of those of the system.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// A subprotocol to offer; may be given several times, in order of preference.
     #[arg(long = "subprotocol", value_name = "NAME")]
     subprotocols: Vec<String>,
@@ -110,11 +122,12 @@ fn exit_code(end: &End, args: &Args) -> ExitCode {
 fn run(args: &Args) -> Result<End, Box<dyn Error>> {
     let connect = request(args)?;
     let config = Arc::new(config(args.deflate)?);
+    let trust = if connect.is_secure() { Some(tls::trust(args.ca.as_deref())?) } else { None };
     let mut input = Input::new()?;
     let mut reconnect = Reconnect::new(policy(args));
     loop {
         let began = Instant::now();
-        let end = match open::open(&connect, input.registry(), config.opening_timeout) {
+        let end = match open::open(&connect, trust.as_ref(), input.registry(), config.opening_timeout) {
             Ok(stream) => {
                 // The opening timeout covers the connecting, too.
                 let connection = Connection::client(&connect, Arc::clone(&config), began);
@@ -156,9 +169,6 @@ fn request(args: &Args) -> Result<Connect, Box<dyn Error>> {
     }
     for (name, value) in &args.headers {
         connect = connect.header(name.clone(), value.clone())?;
-    }
-    if connect.is_secure() {
-        return Err("this example does not do TLS: use a ws:// URL".into());
     }
     Ok(connect)
 }

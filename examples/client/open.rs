@@ -1,6 +1,10 @@
 //! Connecting.
 
-use crate::input::SOCKET;
+use crate::{
+    input::SOCKET,
+    stream::Stream,
+    tls::{Trust, shake_hands},
+};
 use mio::{Interest, Registry, net::TcpStream};
 use statesocket::handshake::Connect;
 use std::{
@@ -9,14 +13,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Connects to the server within `timeout`, and registers the socket.
-pub(crate) fn open(connect: &Connect, registry: &Registry, timeout: Option<Duration>) -> io::Result<TcpStream> {
-    let stream = connect_within(connect, timeout)?;
-    stream.set_nonblocking(true)?;
+/// Connects to the server within `timeout`, with the handshake of TLS if there is `trust`, and registers the socket.
+pub(crate) fn open(
+    connect: &Connect,
+    trust: Option<&Trust>,
+    registry: &Registry,
+    timeout: Option<Duration>,
+) -> io::Result<Stream> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut stream = connect_within(connect, timeout)?;
     stream.set_nodelay(true)?;
+    let tls = trust.map(|trust| shake_hands(connect, trust, &mut stream, deadline)).transpose()?;
+    stream.set_nonblocking(true)?;
     let mut stream = TcpStream::from_std(stream);
     registry.register(&mut stream, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
-    Ok(stream)
+    Ok(Stream::new(stream, tls))
 }
 
 /// Tries the addresses of the server in turn, all together for at most `timeout`.

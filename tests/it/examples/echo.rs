@@ -306,3 +306,17 @@ mod signals {
         assert_aborted(server);
     }
 }
+
+#[test]
+#[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
+fn tls_needs_a_feature() {
+    let line = complaint(&["--listen", "127.0.0.1:0", "--cert", "chain.pem", "--key", "key.pem"]);
+    assert!(line.contains("--features tls-ring"), "{line}");
+}
+
+#[test]
+fn a_certificate_needs_a_key_and_the_other_way_round() {
+    for args in [["--cert", "chain.pem"], ["--key", "key.pem"]] {
+        assert!(complaint(&args).contains("required"), "{args:?}");
+    }
+}

@@ -12,6 +12,8 @@ mod soak;
 #[cfg(unix)]
 mod stopped;
 mod threads;
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+mod tls;
 
 use crate::support::{loopback::RawClient, process::Process};
 use std::net::SocketAddr;

@@ -21,12 +21,15 @@ const EXAMPLES: &[&str] = &[
 ];
 
 /// The features of this build. With any other set, `default` included, cargo would build everything again.
-const FEATURES: [(&str, bool); 5] = [
+const FEATURES: [(&str, bool); 8] = [
     ("default", cfg!(feature = "default")),
     ("_internals", cfg!(feature = "_internals")),
     ("deflate", cfg!(feature = "deflate")),
     ("serde", cfg!(feature = "serde")),
     ("server", cfg!(feature = "server")),
+    ("tls", cfg!(feature = "tls")),
+    ("tls-aws-lc", cfg!(feature = "tls-aws-lc")),
+    ("tls-ring", cfg!(feature = "tls-ring")),
 ];
 
 /// The executable of the example `name`. The first call in this process builds all of [`EXAMPLES`].
