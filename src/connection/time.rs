@@ -120,11 +120,13 @@ impl Connection {
         self.clock.set_unread(is_unread, now);
     }
 
-    /// Notes a sign of life of the peer in bytes that the driver cannot hand in yet.
+    /// Notes a sign of life of the peer in bytes that the driver cannot hand in. If it keeps them as a part of
+    /// something, they are the beginning of a message.
     #[cfg(feature = "server")]
-    pub(crate) fn hear(&mut self, now: Instant) {
+    pub(crate) fn hear(&mut self, is_part: bool, now: Instant) {
         self.stamp(now);
         self.clock.bytes_came(now);
+        self.clock.input_ended(is_part || self.incoming.is_mid_message());
     }
 
     /// Whether the driver reads nothing for reasons of its own.

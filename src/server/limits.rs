@@ -70,12 +70,12 @@ pub struct Limits {
     /// [`Config::max_output_bytes`](crate::Config::max_output_bytes), which also limits all output. Default 1 MiB:
     /// members that do not read hold the messages of a room no longer than that.
     pub max_room_backlog: usize,
-    /// The most bytes that all connections together hold: queued output, unfinished messages with the memory that
-    /// is reserved for them, bytes that have been read and not handed out
-    /// ([`Connection::buffered_bytes`](crate::Connection::buffered_bytes)), and text that is kept for compression,
-    /// by default up to 8 KiB per connection that compresses (`Connection::kept_bytes`). A message that several
-    /// connections [share](crate::SharedMessage) counts once. Not counted: requests that wait for your code, which
-    /// `max_waiting_requests` bounds, and what your code holds itself.
+    /// The most bytes that all connections together hold: queued output, unfinished messages with the memory that is
+    /// reserved for them, bytes that have been read and not handed out
+    /// ([`Connection::buffered_bytes`](crate::Connection::buffered_bytes)), text that is kept for compression, by
+    /// default up to 8 KiB per connection that compresses (`Connection::kept_bytes`), and records of TLS that are not
+    /// complete or have not left. A message that several connections [share](crate::SharedMessage) counts once. Not
+    /// counted: requests that wait for your code, which `max_waiting_requests` bounds, and what your code holds itself.
     ///
     /// Above three quarters of it, the server gives back the text of compressed messages that it has sent; the
     /// next ones become a little longer. What it keeps of received ones stays up to the end of the connection. The

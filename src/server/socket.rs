@@ -273,7 +273,7 @@ impl ByteStream for Socket {
         self.tls.as_ref().map_or(0, |tls| tls.encrypted())
     }
 
-    fn take_heard(&mut self) -> bool {
-        self.tls.as_mut().is_some_and(|tls| tls.take_heard())
+    fn take_heard(&mut self) -> Option<bool> {
+        self.tls.as_mut().and_then(|tls| tls.take_heard())
     }
 }

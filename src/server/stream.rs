@@ -43,8 +43,9 @@ pub(super) trait ByteStream: io::Read + io::Write + Send + Sync + 'static {
         0
     }
 
-    /// Whether the peer has sent something, since the last call, of which no read has returned a byte.
-    fn take_heard(&mut self) -> bool {
-        false
+    /// `Some` if the peer has sent something, since the last call, of which no read has returned a byte: whether the
+    /// stream keeps a part of something whose rest has not come.
+    fn take_heard(&mut self) -> Option<bool> {
+        None
     }
 }

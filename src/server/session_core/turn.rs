@@ -190,8 +190,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 ReadOutcome::HandedOut
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if self.stream.take_heard() {
-                    self.session.connection.hear(self.now);
+                if let Some(is_part) = self.stream.take_heard() {
+                    self.session.connection.hear(is_part, self.now);
                 }
                 ReadOutcome::WouldBlock
             }

@@ -110,9 +110,10 @@ impl Layer {
         self.partial.capacity() + self.unsent.capacity()
     }
 
-    /// Whether bytes of the peer have come, since the last call, that no read has returned.
-    pub(crate) const fn take_heard(&mut self) -> bool {
-        std::mem::replace(&mut self.has_heard, false)
+    /// `Some` if bytes of the peer have come, since the last call, that no read has returned: whether a part of a
+    /// record waits for its rest.
+    pub(crate) fn take_heard(&mut self) -> Option<bool> {
+        std::mem::replace(&mut self.has_heard, false).then_some(!self.partial.is_empty())
     }
 
     /// Drops what has come, and from now on everything up to the end of the stream. No read returns bytes any more, and

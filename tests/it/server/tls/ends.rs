@@ -16,7 +16,7 @@ use std::{
 };
 
 #[test]
-fn a_session_echoes_and_closes_with_both_versions() {
+fn se6_a_session_echoes_and_closes_with_both_versions() {
     for version in VERSIONS {
         let (served, calls) = serve(Config::default());
         let mut client = open_with(&served, &ClientOptions::default(), &trust("localhost", &[version]));

@@ -84,6 +84,38 @@ fn the_bytes_of_a_record_are_a_sign_of_life() {
 }
 
 #[test]
+fn half_a_record_meets_the_message_timeout_and_new_keys_do_not() {
+    let message_timeout = Config::default().message_timeout.expect("it is on");
+    for is_half in [true, false] {
+        let config = Config::default().with(|config| (config.ping_interval, config.pong_timeout) = (None, None));
+        let (served, calls) = serve(config);
+        let mut client = open(&served);
+        calls.request();
+        let record = if is_half {
+            encrypted(&mut client, &Raw::new(Raw::TEXT, "Hello").masked().bytes())
+        } else {
+            client.stream_mut().conn.refresh_traffic_keys().expect("TLS 1.3");
+            encrypted(&mut client, b"")
+        };
+        let (first, rest) = record.split_at(record.len() / 2);
+        client.stream_mut().sock.write_all(first).expect("the server reads");
+        if !is_half {
+            served.advance(message_timeout - SECOND);
+            client.stream_mut().sock.write_all(rest).expect("the server reads");
+        }
+        served.advance(message_timeout - SECOND);
+        assert_eq!(served.connections(), 1);
+        served.advance(SECOND);
+        if is_half {
+            assert_eq!(calls.end().disconnect.cause, Cause::TimedOut(Timer::Message));
+            client.assert_closed(1008);
+        } else {
+            client.echo("new keys");
+        }
+    }
+}
+
+#[test]
 fn parts_of_records_count_for_the_memory_of_all() {
     let (served, calls) = serve(Config::default());
     served.server().set_limits(Limits::default().with(|limits| limits.max_buffered_bytes = 100 << 10));
