@@ -45,7 +45,7 @@ use std::{
 /// output.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The URL to connect to, such as ws://127.0.0.1:8080/ws. For wss:// it needs a build with the feature `tls-ring` or
+    /// The URL to connect to, such as ws://127.0.0.1:8080/ws. A wss:// URL needs a build with the feature `tls-ring` or
     /// `tls-aws-lc`.
     url: String,
     /// Of wss://, trust the certificates in this file, in PEM, instead of those of the system.
