@@ -14,6 +14,6 @@ pub(crate) mod walker;
 mod wire;
 
 pub(crate) use fragments::Fragments;
-pub(crate) use pair::{client, drain, established, feed, waiting};
+pub(crate) use pair::{client, connect, drain, established, feed, waiting};
 pub(crate) use sent::{ROLES, head_len, pending, sent};
 pub(crate) use wire::{Raw, accepted_head, request_head, response_head};

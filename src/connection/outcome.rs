@@ -6,6 +6,7 @@ use crate::{
     event::{Cause, Disconnect},
     state::Party,
 };
+use std::io::ErrorKind;
 
 /// Makes exactly one `Disconnect` and hands it out exactly once. Boxed: most connections are open and have none.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ struct Parting {
     sent: Option<CloseFrame>,
     /// The sender of the first Close, as seen at this end.
     initiator: Option<Party>,
+    /// The error of the system with which the transport has failed, if it is known.
+    failure: Option<ErrorKind>,
     disconnect: Option<Disconnect>,
     /// `disconnect` has not been handed out yet.
     is_due: bool,
@@ -37,6 +40,11 @@ impl Outcome {
         parting.sent = Some(frame);
     }
 
+    /// Records the error of the system with which the transport has failed.
+    pub(super) fn transport_failed(&mut self, error: ErrorKind) {
+        self.0.get_or_insert_default().failure = Some(error);
+    }
+
     /// Drops our answer to the peer's Close, because the transport has failed and the answer cannot leave.
     pub(super) fn retract_answer(&mut self) {
         if let Some(parting) = self.0.as_mut().filter(|parting| parting.received.is_some()) {
@@ -52,6 +60,11 @@ impl Outcome {
     /// The peer's Close.
     pub(super) fn received(&self) -> Option<&CloseFrame> {
         self.0.as_ref()?.received.as_ref()
+    }
+
+    /// The error of the system with which the transport has failed, if it is known.
+    pub(super) fn failure(&self) -> Option<ErrorKind> {
+        self.0.as_ref()?.failure
     }
 
     /// The sender of the first Close.

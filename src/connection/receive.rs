@@ -126,7 +126,8 @@ impl Connection {
     /// After a failed write, first hand in the bytes that can still be read: they may hold the peer's Close. If
     /// `receive` leaves a rest of them, hand it in after this call.
     pub fn transport_failed(&mut self) {
-        self.fail_transport(None);
+        self.transport.fail();
+        self.outgoing.clear();
     }
 
     /// Does the same as [`transport_failed`](Self::transport_failed), and keeps the error of the system in the
@@ -144,12 +145,10 @@ impl Connection {
     /// assert_eq!(end.cause.to_string(), "transport lost: connection reset");
     /// ```
     pub fn transport_failed_with(&mut self, error: ErrorKind) {
-        self.fail_transport(Some(error));
-    }
-
-    fn fail_transport(&mut self, failure: Option<ErrorKind>) {
-        self.transport.fail(failure);
-        self.outgoing.clear();
+        if !self.transport.has_failed() {
+            self.outcome.transport_failed(error);
+        }
+        self.transport_failed();
     }
 
     /// Whether the driver should read from the socket. False once the stream has ended or failed, or only
@@ -397,7 +396,7 @@ impl Connection {
         if has_peer_gone || has_failed {
             match self.transport.timed_out() {
                 Some(timer) => self.end_aborted(local, Cause::TimedOut(timer), None),
-                None => self.end_aborted(peer, Cause::TransportLost(self.transport.failure()), None),
+                None => self.end_aborted(peer, Cause::TransportLost(self.outcome.failure()), None),
             }
         }
         self.take_disconnect()

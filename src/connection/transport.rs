@@ -1,7 +1,6 @@
 //! The state of the transport, and the steps that end it.
 
 use crate::timer::Timer;
-use std::io::ErrorKind;
 
 /// A step that the driver takes with the socket. Each is given out at most once, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,8 +29,8 @@ enum Input {
     Open,
     /// The peer has ended its direction; ours still works.
     Ended,
-    /// Both directions are dead, with the error of the system if it is known.
-    Failed(Option<ErrorKind>),
+    /// Both directions are dead.
+    Failed,
     /// [`Timer::Write`] has given up both directions. The driver still has bytes of the peer.
     WriteTimedOut,
     /// [`Timer::Drain`] has.
@@ -67,7 +66,7 @@ impl Transport {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        matches!(self.input, Input::Failed(_) | Input::WriteTimedOut | Input::DrainTimedOut)
+        matches!(self.input, Input::Failed | Input::WriteTimedOut | Input::DrainTimedOut)
     }
 
     /// The timer that has given up the transport.
@@ -75,7 +74,7 @@ impl Transport {
         match self.input {
             Input::WriteTimedOut => Some(Timer::Write),
             Input::DrainTimedOut => Some(Timer::Drain),
-            Input::Open | Input::Ended | Input::Failed(_) => None,
+            Input::Open | Input::Ended | Input::Failed => None,
         }
     }
 
@@ -96,18 +95,10 @@ impl Transport {
         }
     }
 
-    /// The error with which it has failed.
-    pub(super) const fn failure(&self) -> Option<ErrorKind> {
-        match self.input {
-            Input::Failed(failure) => failure,
-            Input::Open | Input::Ended | Input::WriteTimedOut | Input::DrainTimedOut => None,
-        }
-    }
-
     /// Records the failure of both directions.
-    pub(super) fn fail(&mut self, failure: Option<ErrorKind>) {
+    pub(super) fn fail(&mut self) {
         if !self.has_failed() {
-            self.input = Input::Failed(failure);
+            self.input = Input::Failed;
         }
     }
 
@@ -162,8 +153,7 @@ mod tests {
     use super::*;
 
     const ENDINGS: [Ending; 5] = [Ending::NotYet, Ending::Drain, Ending::AwaitEof, Ending::Close, Ending::Done];
-    const INPUTS: [Input; 5] =
-        [Input::Open, Input::Ended, Input::Failed(None), Input::WriteTimedOut, Input::DrainTimedOut];
+    const INPUTS: [Input; 5] = [Input::Open, Input::Ended, Input::Failed, Input::WriteTimedOut, Input::DrainTimedOut];
 
     fn actions(mut transport: Transport) -> Vec<SocketAction> {
         std::iter::from_fn(|| transport.poll()).collect()
@@ -202,7 +192,7 @@ mod tests {
     #[test]
     fn a_failure_is_never_taken_for_an_end() {
         let mut transport = Transport::NEW;
-        transport.fail(None);
+        transport.fail();
         transport.end_input();
         assert!(transport.has_failed() && !transport.has_ended() && !transport.is_open());
     }
