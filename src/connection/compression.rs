@@ -37,7 +37,15 @@ impl Connection {
 impl Connection {
     /// Queues a message compressed, if that makes it shorter. Returns whether it did.
     #[cfg(feature = "deflate")]
+    #[inline(always)]
     pub(super) fn try_compressed(&mut self, kind: Kind, payload: &[u8]) -> bool {
+        self.may_compress() && self.compress_message(kind, payload)
+    }
+
+    // Out of line, as those below, so that a connection that does not compress pays for a comparison only.
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn compress_message(&mut self, kind: Kind, payload: &[u8]) -> bool {
         self.compression().is_some_and(|how| self.outgoing.try_compressed(kind, payload, how))
     }
 
@@ -48,7 +56,14 @@ impl Connection {
 
     /// Queues a message that was compressed for all, if that makes it shorter. Returns whether it did.
     #[cfg(feature = "deflate")]
+    #[inline(always)]
     pub(super) fn try_shared_compressed(&mut self, message: &SharedMessage) -> bool {
+        self.may_compress() && self.compress_shared(message)
+    }
+
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn compress_shared(&mut self, message: &SharedMessage) -> bool {
         self.compression().is_some_and(|how| self.outgoing.try_shared_compressed(message, how))
     }
 
@@ -70,7 +85,14 @@ impl Connection {
 
     /// Queues a fragment compressed, if its message is. Returns whether it did.
     #[cfg(feature = "deflate")]
+    #[inline(always)]
     pub(super) fn try_compressed_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> bool {
+        self.may_compress() && self.compress_fragment(kind, payload, is_last)
+    }
+
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn compress_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> bool {
         self.compression().is_some_and(|how| self.outgoing.try_compressed_fragment(kind, payload, is_last, how))
     }
 

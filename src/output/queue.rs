@@ -294,7 +294,7 @@ impl Queue {
     }
 
     /// Queues a payload, masked if there is a key.
-    #[inline]
+    #[inline(always)]
     pub(super) fn extend_masked(&mut self, payload: &[u8], key: Option<MaskKey>) {
         self.len += payload.len();
         match (key, self.bytes.try_append(payload.len())) {
