@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The last bytes of the plain text of one direction: what a message may refer back to. It holds as many bytes as have
-/// passed, at most those of the window, and its memory is the next power of two.
+/// passed, at most those of the window, in memory that grows eightfold.
 pub(crate) struct History {
     bytes: VecDeque<u8>,
     /// The size of the window in bytes: a power of two, or 0, with which nothing is kept.
@@ -15,6 +15,10 @@ pub(crate) struct History {
 
 /// The smallest memory, in bytes.
 const MIN_MEMORY: usize = 64;
+
+/// How often less memory than the window may suffice. A connection that fills its window leaves all smaller pieces
+/// behind, which are of no use to others that fill theirs: with sizes that double they were a fifth of all memory.
+const SMALLER: [usize; 2] = [64, 8];
 
 impl History {
     /// Keeps nothing.
@@ -49,7 +53,8 @@ impl History {
         self.bytes.drain(..excess);
         let needed = self.bytes.len() + text.len();
         if needed > self.bytes.capacity() {
-            let memory = needed.next_power_of_two().max(MIN_MEMORY);
+            let smaller = SMALLER.map(|times| (window / times).max(MIN_MEMORY));
+            let memory = smaller.into_iter().find(|memory| needed <= *memory).unwrap_or(window);
             self.bytes.try_reserve_exact(memory - self.bytes.len()).inspect_err(|_| self.clear())?;
             debug_assert_eq!(self.bytes.capacity(), memory, "an exact reservation takes what was asked for");
         }
@@ -80,15 +85,24 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_is_the_next_power_of_two_and_at_most_the_window() {
-        for bits in 8..=15 {
+    fn the_memory_grows_eightfold_and_is_at_most_the_window() {
+        for (bits, memory) in [
+            (8, &[64, 256][..]),
+            (9, &[64, 512]),
+            (10, &[64, 128, 1_024]),
+            (12, &[64, 512, 4_096]),
+            (15, &[512, 4_096, 32_768]),
+        ] {
             let mut history = History::new(bits);
-            assert_eq!(history.held_bytes(), 0);
+            let mut grown = Vec::new();
             for len in 1..=3_usize << bits {
                 history.push(&[7]).unwrap();
-                let kept = len.min(1 << bits);
-                assert_eq!((history.len(), history.held_bytes()), (kept, kept.next_power_of_two().max(MIN_MEMORY)));
+                assert_eq!(history.len(), len.min(1 << bits));
+                assert!(history.len() <= history.held_bytes());
+                grown.push(history.held_bytes());
             }
+            grown.dedup();
+            assert_eq!(grown, memory, "{bits} bits");
             history.clear();
             assert_eq!((history.len(), history.held_bytes()), (0, 0));
         }
