@@ -23,6 +23,8 @@ pub(crate) struct Sending {
     level: u8,
     /// The bits of the window that the peer has, 8 to 15.
     window: u8,
+    /// The bits of the window that a payload longer than [`MAX_GOING_ON`] keeps to: at most those of the peer.
+    window_if_long: u8,
     /// The compressor that has seen exactly the messages of this connection.
     owner: Owner,
 }
@@ -30,6 +32,10 @@ pub(crate) struct Sending {
 /// A compressor goes on with the text that it has seen for payloads up to this length, in bytes. Before a longer one it
 /// is reset, since a search of its whole window costs more than it saves.
 const MAX_GOING_ON: usize = 4 << 10;
+
+/// With context takeover, a payload longer than [`MAX_GOING_ON`] refers so many bits back, or as far as the history. To
+/// search 32 KiB takes a third more CPU for 16 KiB of JSON, and saves 2 % of its bytes. Level 1 does not search.
+const BITS_IF_LONG: u8 = 12;
 
 /// The least and the most bytes of a sample of a payload that looks like noise, which is an eighth.
 const SAMPLES: [usize; 2] = [2 << 10, 16 << 10];
@@ -55,6 +61,11 @@ impl Sending {
             has_takeover: history.is_some(),
             level,
             window,
+            // Section 7.2.1: a sender may refer less far back than it has agreed on.
+            window_if_long: match history {
+                Some(bits) if level > 1 => window.min(bits.max(BITS_IF_LONG)),
+                Some(_) | None => window,
+            },
             owner: Owner { sender, messages: 0 },
         }
     }
@@ -119,7 +130,7 @@ impl Sending {
         if self.has_takeover && len <= MAX_GOING_ON {
             let goes_on = engines.position(|compressor| {
                 let has_window = compressor.kind().bits == self.window.max(9);
-                let fits = has_window || self.is_in_window(compressor.seen() + len as u64);
+                let fits = has_window || is_in_window(self.window, compressor.seen() + len as u64);
                 compressor.is_of(self.owner) && fits
             });
             if let Some(at) = goes_on {
@@ -127,20 +138,21 @@ impl Sending {
             }
         }
         // A smaller window is one more compressor. Text that is not longer than the window does without.
-        let is_short = self.is_in_window((self.history.len() + len) as u64);
-        let bits = if is_short { 15 } else { self.window.max(9) };
+        let window = if len > MAX_GOING_ON { self.window_if_long } else { self.window };
+        let is_short = is_in_window(window, (self.history.len() + len) as u64);
+        let bits = if is_short { 15 } else { window.max(9) };
         let at = engines.position_of(Kind { level: self.level, bits })?;
         let (compressor, scratch) = engines.compressor(at)?;
         compressor.prime(&self.history);
         Some((compressor, scratch))
     }
+}
 
-    /// Whether no two of `len` bytes in a row are farther apart than the window of the peer.
-    ///
-    /// A compressor of w bits keeps to 2^w - 262, so that one of 9 bits serves a window of 8.
-    fn is_in_window(&self, len: u64) -> bool {
-        len <= 1 << self.window
-    }
+/// Whether no two of `len` bytes in a row are farther apart than a window of `bits`.
+///
+/// A compressor of w bits keeps to 2^w - 262, so that one of 9 bits serves a window of 8.
+const fn is_in_window(bits: u8, len: u64) -> bool {
+    len <= 1 << bits
 }
 
 /// Compresses the payload of a message that many connections send, without a history. `None` as with

@@ -11,8 +11,9 @@ use zlib_rs::Inflate;
 /// Engines, lent from message to message: no connection has one of its own. Each is made when it is first needed.
 ///
 /// The memory is 64 KiB for the results, 46 KiB for an inflater, and a compressor for each level and window in use: 378
-/// KiB for a window of 15 bits, which serves nearly all, and 234 KiB to 298 KiB for a smaller one. That is 0.5 MB as a
-/// rule, and 2.4 MB if peers have asked for every window.
+/// KiB for a window of 15 bits, which serves nearly all, 264 KiB for one of 12 bits, which long messages with context
+/// takeover have, and 234 KiB to 298 KiB for those that peers limit. That is 0.5 MB as a rule, or 0.8 MB, and 2.4 MB if
+/// peers have asked for every window.
 #[derive(Default)]
 pub(crate) struct Engines {
     scratch: Vec<u8>,

@@ -53,7 +53,8 @@ pub struct Deflate {
     pub threshold: Option<usize>,
     /// How much of what this end sends is kept, so that later messages may refer to it: the memory of a direction, per
     /// connection. The peer can make it less. With [`Window::None`] each message is compressed by itself, and a short
-    /// one saves little. Default 4 KiB, which saves nearly as much as 32 KiB, and takes less CPU and memory.
+    /// one saves little. Else a long message refers no farther back within itself, or 4 KiB if this is less, except at
+    /// level 1. Default 4 KiB, which saves nearly as much as 32 KiB, and takes less CPU and memory.
     pub send_history: Window,
     /// How much of what a client sends is kept by its server, so that later messages may refer to it: the memory of the
     /// other direction, per connection. It is kept as long as the connection is open. With [`Window::None`] the client
