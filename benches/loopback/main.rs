@@ -10,6 +10,8 @@
 
 mod check;
 mod command;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod load;
 mod measure;
 mod memory;
@@ -65,6 +67,10 @@ struct Args {
     /// Sends each message to all members of a room.
     #[arg(long)]
     rooms: bool,
+    /// Compares servers that compress (permessage-deflate). It needs a build with the feature `deflate`. A server from
+    /// outside must compress, and for the rooms, too.
+    #[arg(long, conflicts_with_all = ["scale", "rooms"])]
+    deflate: bool,
     /// The number of connections whose memory is measured.
     #[arg(long, value_name = "N")]
     memory_connections: Option<usize>,
@@ -100,7 +106,12 @@ fn compare(mut args: Args) -> Result<(), String> {
     let most = usize::try_from(files - OTHER_FILES).unwrap_or(usize::MAX).min(100_000);
     if args.quick {
         (args.rounds, args.seconds) = (1, 0.05);
-        args.memory_connections.get_or_insert(500);
+        args.memory_connections.get_or_insert(if args.deflate { 50 } else { 500 });
+    }
+    if args.deflate {
+        return compare_compressed(args, most);
+    }
+    if args.quick {
         args.peers.push(check::outside()?);
         if args.servers.is_empty() {
             args.servers = ["statesocket", FLOOR, "tungstenite"].map(String::from).into();
@@ -145,8 +156,26 @@ fn compare(mut args: Args) -> Result<(), String> {
     Ok(())
 }
 
+#[cfg(feature = "deflate")]
+fn compare_compressed(args: Args, most: usize) -> Result<(), String> {
+    deflate::compare(&deflate::Choice {
+        servers: chosen(&args)?,
+        rounds: args.rounds,
+        time: Duration::from_secs_f64(args.seconds),
+        part: &args.workload,
+        most: if args.quick { QUICK_MEMBERS } else { most },
+        memory_connections: args.memory_connections.unwrap_or(1_000),
+    })
+}
+
+#[cfg(not(feature = "deflate"))]
+fn compare_compressed(_: Args, _: usize) -> Result<(), String> {
+    Err("`--deflate` needs a build with the feature `deflate`: `cargo bench --features deflate ...`".to_owned())
+}
+
 fn chosen(args: &Args) -> Result<Vec<Server>, String> {
     let mut servers = match args.servers.as_slice() {
+        [] if args.deflate => servers::compressing(),
         [] => servers::built_in(),
         names => names.iter().map(|name| servers::find(name)).collect::<Result<_, _>>()?,
     };

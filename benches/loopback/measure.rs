@@ -45,7 +45,11 @@ pub fn measure(server: &Server, workload: &Workload, cpus: Cpus, time: Duration)
     })
 }
 
-fn sample(
+/// Runs for a fifth of `time` to warm up, and for `time`.
+///
+/// # Errors
+/// A wrong echo, or another failure.
+pub fn sample(
     process: &Process,
     time: Duration,
     mut run: impl FnMut(Duration) -> Result<Run, String>,

@@ -27,7 +27,7 @@ const ROOM_REQUEST: &[u8] = b"GET /room HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: 
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// RFC 6455 section 1.3: the answer to that key.
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// The socket of the `nth` connection.
 fn socket(nth: usize) -> io::Result<Socket> {
@@ -55,37 +55,50 @@ pub fn start(server: SocketAddr, nth: usize) -> io::Result<mio::net::TcpStream> 
 /// Opens connections, and upgrades those of a WebSocket server. They are opened in groups, since a server pings the
 /// connections that have been open for long.
 pub fn open(server: SocketAddr, numbers: Range<usize>, task: Task, dialect: Dialect) -> Result<Vec<TcpStream>, String> {
+    let request = match (dialect, task) {
+        (Dialect::Bytes, _) => None,
+        (Dialect::WebSocket, Task::Room) => Some(ROOM_REQUEST),
+        (Dialect::WebSocket, Task::Echo | Task::Visit) => Some(REQUEST),
+    };
+    Ok(open_with(server, numbers, request)?.into_iter().map(|(stream, _)| stream).collect())
+}
+
+/// The same with a request of the caller's, if any. Returns the heads of the responses, too.
+pub fn open_with(
+    server: SocketAddr,
+    numbers: Range<usize>,
+    request: Option<&[u8]>,
+) -> Result<Vec<(TcpStream, String)>, String> {
     let numbers: Vec<_> = numbers.collect();
-    let mut streams: Vec<TcpStream> = Vec::with_capacity(numbers.len());
+    let mut opened: Vec<(TcpStream, String)> = Vec::with_capacity(numbers.len());
     for numbers in numbers.chunks(AT_A_TIME) {
-        let opened = streams.len();
+        let first = opened.len();
         for nth in numbers {
-            let stream = ask(server, *nth, task, dialect);
-            streams.push(stream.map_err(|error| format!("connection {nth} cannot be opened: {error}"))?);
+            let stream = ask(server, *nth, request);
+            let stream = stream.map_err(|error| format!("connection {nth} cannot be opened: {error}"))?;
+            opened.push((stream, String::new()));
         }
-        if dialect == Dialect::WebSocket {
-            for (stream, nth) in streams[opened..].iter_mut().zip(numbers) {
-                read_head(stream).map_err(|error| format!("connection {nth} is not accepted: {error}"))?;
+        if request.is_some() {
+            for ((stream, head), nth) in opened[first..].iter_mut().zip(numbers) {
+                *head = read_head(stream).map_err(|error| format!("connection {nth} is not accepted: {error}"))?;
             }
         }
     }
-    Ok(streams)
+    Ok(opened)
 }
 
 /// Connects, which the kernel completes without the server, and sends the request.
-fn ask(server: SocketAddr, nth: usize, task: Task, dialect: Dialect) -> io::Result<TcpStream> {
+fn ask(server: SocketAddr, nth: usize, request: Option<&[u8]>) -> io::Result<TcpStream> {
     let socket = socket(nth)?;
     socket.connect(&server.into())?;
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    if dialect == Dialect::WebSocket {
-        stream.write_all(if task == Task::Room { ROOM_REQUEST } else { REQUEST })?;
-    }
+    stream.write_all(request.unwrap_or_default())?;
     Ok(stream)
 }
 
-fn read_head(stream: &mut TcpStream) -> io::Result<()> {
+fn read_head(stream: &mut TcpStream) -> io::Result<String> {
     let mut head = Vec::new();
     let mut piece = [0; 1024];
     loop {
@@ -95,7 +108,7 @@ fn read_head(stream: &mut TcpStream) -> io::Result<()> {
         }
         match head_len(&head).map_err(io::Error::other)? {
             None => {}
-            Some(len) if len == head.len() => return Ok(()),
+            Some(len) if len == head.len() => return String::from_utf8(head).map_err(io::Error::other),
             Some(_) => return Err(io::Error::other("the server has sent a message unasked")),
         }
     }

@@ -116,7 +116,7 @@ fn names(servers: &[Server]) -> Vec<&str> {
 }
 
 /// Three digits.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     match value {
         0.0..10.0 => format!("{value:.2}"),
         10.0..100.0 => format!("{value:.1}"),

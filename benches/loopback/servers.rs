@@ -11,6 +11,8 @@ mod tokio_websockets;
 mod tungstenite;
 mod wtx;
 mod yawc;
+#[cfg(feature = "deflate")]
+mod zlib_rs;
 
 use crate::{command::Command, traffic::Dialect, workload::Task};
 use statesocket_benches::table;
@@ -45,12 +47,39 @@ const BUILT_IN: [(&str, Serve); 8] = [
     ("yawc", yawc::serve),
 ];
 
+/// The servers that compress, with their packages. The floors are one engine for all connections, and nothing else.
+#[cfg(feature = "deflate")]
+const COMPRESSING: [(&str, &str, Serve); 6] = [
+    ("statesocket level 6", "statesocket", state::serve_compressed::<6>),
+    ("statesocket level 1", "statesocket", state::serve_compressed::<1>),
+    ("floor level 6", "zlib-rs", zlib_rs::serve::<6>),
+    ("floor level 1", "zlib-rs", zlib_rs::serve::<1>),
+    ("sockudo-ws level 6", "sockudo-ws", sockudo_ws::serve_compressed),
+    ("yawc level 6", "yawc", yawc::serve_compressed),
+];
+
+#[cfg(not(feature = "deflate"))]
+const COMPRESSING: [(&str, &str, Serve); 0] = [];
+
 /// The floor of a room.
 const ROOM_FLOOR: &str = "tcp-room";
 
 /// The servers of this package.
 pub fn built_in() -> Vec<Server> {
     BUILT_IN.map(|(name, _)| Server::built_in(name)).into()
+}
+
+/// The servers of this package that compress, and the floor of their rooms.
+pub fn compressing() -> Vec<Server> {
+    let names = COMPRESSING.iter().map(|(name, ..)| *name);
+    names.chain([FLOOR]).map(Server::built_in).collect()
+}
+
+/// Whether a server that compresses is neither ours nor a floor.
+#[cfg(feature = "deflate")]
+pub fn is_peer(name: &str) -> bool {
+    let package = COMPRESSING.iter().find(|(known, ..)| *known == name).map(|(_, package, _)| *package);
+    name != FLOOR && package != Some("statesocket") && package != Some("zlib-rs")
 }
 
 /// The server of this package that is called `name`.
@@ -70,20 +99,23 @@ fn function(name: &str) -> Result<Serve, String> {
     if name == ROOM_FLOOR {
         return Ok(tcp_room::serve);
     }
-    let entry = BUILT_IN.iter().find(|(known, _)| *known == name);
-    entry.map(|(_, serve)| *serve).ok_or_else(|| {
-        let names = BUILT_IN.map(|(name, _)| name).join(", ");
-        format!("no server is called {name}; there are {names}")
+    let compressing = COMPRESSING.iter().map(|(name, _, serve)| (*name, *serve));
+    let all: Vec<_> = BUILT_IN.into_iter().chain(compressing).collect();
+    all.iter().find(|(known, _)| *known == name).map(|(_, serve)| *serve).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
+        format!("no server is called {name}; there are {}", names.join(", "))
     })
 }
 
 impl Server {
     fn built_in(name: &str) -> Self {
-        let (dialect, package) = if name == FLOOR { (Dialect::Bytes, "mio") } else { (Dialect::WebSocket, name) };
+        let dialect = if name == FLOOR { Dialect::Bytes } else { Dialect::WebSocket };
+        let compressing = COMPRESSING.iter().find(|(known, ..)| *known == name).map(|(_, package, _)| *package);
+        let package = compressing.unwrap_or(if name == FLOOR { "mio" } else { name });
         let made_with = format!("{package} {}", table::version(package));
         let room = match name {
             FLOOR => Some(Command::built_in(ROOM_FLOOR)),
-            "statesocket" => Some(Command::built_in(name)),
+            _ if package == "statesocket" => Some(Command::built_in(name)),
             _ => None,
         };
         Self { name: name.to_owned(), dialect, made_with, command: Command::built_in(name), room }

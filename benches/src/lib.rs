@@ -3,10 +3,13 @@
 pub mod callgrind;
 pub mod codec;
 pub mod control;
+#[cfg(feature = "deflate")]
+pub mod deflate;
 pub mod exchange;
 pub mod opening;
 mod output;
 pub mod table;
+pub mod text;
 pub mod wire;
 
 use statesocket::Message;

@@ -31,7 +31,18 @@ impl Handler for Member {
 }
 
 pub fn serve(listener: TcpListener) -> io::Result<()> {
-    let mut server = Server::from_listener(listener, Config::default())?;
+    serve_with(listener, Config::default())
+}
+
+/// The same with compression, and the defaults of that apart from its level.
+#[cfg(feature = "deflate")]
+pub fn serve_compressed<const LEVEL: u8>(listener: TcpListener) -> io::Result<()> {
+    let deflate = statesocket::Deflate::default().with(|deflate| deflate.level = LEVEL);
+    serve_with(listener, Config::default().with(|config| config.deflate = Some(deflate)))
+}
+
+fn serve_with(listener: TcpListener, config: Config) -> io::Result<()> {
+    let mut server = Server::from_listener(listener, config)?;
     server.route("/echo", || Echo).map_err(io::Error::other)?;
     server.route("/room", || Member).map_err(io::Error::other)?;
     server.run()

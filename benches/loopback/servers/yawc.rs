@@ -17,9 +17,32 @@ pub fn serve(listener: TcpListener) -> io::Result<()> {
     run(listener, |stream| upgrade(stream, accept))
 }
 
-fn accept(mut request: Request<Incoming>) -> yawc::Result<Response<Empty<Bytes>>> {
-    let options = Options::default()
-        .without_compression()
+/// The same with compression. The windows are those of the client, at most 32 KiB; engines are per connection, or from
+/// a pool for messages that refer to no others.
+#[cfg(feature = "deflate")]
+pub fn serve_compressed(listener: TcpListener) -> io::Result<()> {
+    run(listener, |stream| upgrade(stream, accept_compressed))
+}
+
+fn accept(request: Request<Incoming>) -> yawc::Result<Response<Empty<Bytes>>> {
+    accept_with(request, Options::default().without_compression())
+}
+
+#[cfg(feature = "deflate")]
+fn accept_compressed(request: Request<Incoming>) -> yawc::Result<Response<Empty<Bytes>>> {
+    static POOL: std::sync::LazyLock<yawc::DeflatePool> = std::sync::LazyLock::new(|| yawc::DeflatePool::new(8));
+    let compression = yawc::DeflateOptions {
+        // Without these, it has a client use 512 bytes.
+        server_max_window_bits: Some(15),
+        client_max_window_bits: Some(15),
+        pool: Some(POOL.clone()),
+        ..yawc::DeflateOptions::balanced()
+    };
+    accept_with(request, Options { compression: Some(compression), ..Options::default() })
+}
+
+fn accept_with(mut request: Request<Incoming>, options: Options) -> yawc::Result<Response<Empty<Bytes>>> {
+    let options = options
         .with_utf8()
         .with_limits(16 << 20, 32 << 20)
         .with_read_buffer_capacity(128 << 10)
