@@ -8,6 +8,8 @@
 //! 3 % under it; `--update` writes the baseline. With PART, only workloads with this in their names are counted.
 
 use statesocket::Role::{self, Client, Server};
+#[cfg(feature = "deflate")]
+use statesocket_benches::compressed::CompressedEcho;
 use statesocket_benches::{
     Bench, callgrind,
     codec::{Header, Unmask, Utf8},
@@ -20,6 +22,9 @@ use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 const TOLERANCE: f64 = 0.03;
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.txt");
+
+/// The names of workloads that need the feature `deflate` begin with this.
+const COMPRESSED: &str = "compressed echo";
 
 const ROLES: [(&str, Role); 2] = [("server", Server), ("client", Client)];
 
@@ -55,6 +60,11 @@ fn benches() -> Vec<Bench> {
     control(&mut all);
     sizes(&mut all);
     reads(&mut all);
+    #[cfg(feature = "deflate")]
+    for (name, has_takeover) in [("takeover", true), ("no takeover", false)] {
+        let name = format!("{COMPRESSED} server text 1 KiB, one a read, {name}");
+        all.push(Bench::new(name, move || CompressedEcho::new(has_takeover)));
+    }
     all
 }
 
@@ -189,6 +199,7 @@ fn read_baseline() -> BTreeMap<String, f64> {
 /// Prints the counts beside the baseline. Returns whether none exceeds it.
 fn compare(counts: &[(String, f64)], filter: &str) -> bool {
     let mut baseline = read_baseline();
+    baseline.retain(|name, _| cfg!(feature = "deflate") || !name.starts_with(COMPRESSED));
     let (mut worse, mut better) = (0, 0);
     let tools = callgrind::tools();
     if !fs::read_to_string(BASELINE).unwrap_or_default().contains(&tools) {

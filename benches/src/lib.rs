@@ -2,6 +2,8 @@
 
 pub mod callgrind;
 pub mod codec;
+#[cfg(feature = "deflate")]
+pub mod compressed;
 pub mod control;
 #[cfg(feature = "deflate")]
 pub mod deflate;
