@@ -99,6 +99,12 @@ impl Inbox {
         self.start == self.end
     }
 
+    /// Whether it has more memory than a new one.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_grown(&self) -> bool {
+        self.memory.len() > DEFAULT_CAPACITY
+    }
+
     /// Whether to read now: [`Connection::wants_read`], unless bytes are held back.
     #[must_use]
     pub fn wants_read(&self, connection: &Connection) -> bool {

@@ -31,6 +31,8 @@ mod state;
 #[cfg(all(feature = "server", feature = "testing"))]
 pub mod testing;
 mod timer;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod utf8;
 
 pub use agreed::Agreed;

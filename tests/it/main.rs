@@ -33,3 +33,5 @@ mod support;
 #[cfg(all(feature = "server", feature = "testing"))]
 mod testing;
 mod timers;
+#[cfg(feature = "tokio")]
+mod tokio;

@@ -1,0 +1,375 @@
+//! Drives a connection over an async stream by the five steps: write, wait, read, react, pass the time.
+
+use super::{
+    adapter::Polled,
+    alarm::{Alarm, now},
+    lent,
+};
+use crate::{
+    connection::{Connection, SocketAction},
+    error::SendError,
+    event::{Disconnect, Event},
+    inbox::Inbox,
+    message::Message,
+    output::OutputBuffer,
+    role::Role,
+    state::{Action, Phase},
+};
+use std::{
+    future::poll_fn,
+    io::ErrorKind,
+    mem,
+    ops::{Deref, DerefMut},
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::coop,
+};
+
+/// A sender waits while more bytes than this are queued.
+const HIGH_WATER: usize = 64 << 10;
+
+/// The bytes that a frame adds to its payload at most.
+const MAX_HEADER: usize = 14;
+
+/// The most reads before the deadlines are looked at, so that a peer that never stops sending does not stop the clock.
+/// They empty the buffer that a system has for a socket.
+const READS_PER_DEADLINE: u8 = 128;
+
+/// A connection, its stream, and what lies between them. No poll takes anything that it does not hand out, so a future
+/// of these polls can be dropped at any time.
+#[derive(Debug)]
+pub(super) struct Driver<T> {
+    pub(super) connection: Connection,
+    pub(super) stream: T,
+    /// Bytes that have been read and not taken.
+    inbox: Option<Inbox>,
+    alarm: Alarm,
+    /// The stream may hold back bytes that it has taken, as TLS does.
+    needs_flush: bool,
+    /// The shutdown of writing has begun.
+    is_shutting_down: bool,
+    /// Reading is paused because a sender waits, and not by the program.
+    is_sending: bool,
+    /// The reads since the last look at the deadlines.
+    reads: u8,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    pub(super) fn new(stream: T, connection: Connection) -> Self {
+        let alarm = Alarm::default();
+        let (needs_flush, is_shutting_down, is_sending) = (false, false, false);
+        Self { connection, stream, inbox: None, alarm, needs_flush, is_shutting_down, is_sending, reads: 0 }
+    }
+
+    /// The next event; `None` once everything has been written and the stream is done with.
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event<'static>>> {
+        self.resume();
+        loop {
+            // A read may bring thousands of messages, which cost no poll of the stream.
+            let budget = ready!(coop::poll_proceed(cx));
+            if let Some(event) = self.take_event() {
+                budget.made_progress();
+                return Poll::Ready(Some(event));
+            }
+            drop(budget);
+            if !ready!(self.poll_progress(cx)) {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
+    /// The next message, or the end.
+    pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message<'static>, Disconnect>> {
+        loop {
+            match ready!(self.poll_event(cx)) {
+                Some(Event::Message(message)) => return Poll::Ready(Ok(message)),
+                // The program has to answer first.
+                Some(Event::Disconnect(end)) if self.connection.can(Action::Close) => return Poll::Ready(Err(*end)),
+                Some(_) => {}
+                None => return Poll::Ready(Err(self.end())),
+            }
+        }
+    }
+
+    /// How a connection ended that is finished.
+    pub(super) fn end(&self) -> Disconnect {
+        self.connection.disconnected().cloned().expect("a connection reports its end before it closes the socket")
+    }
+
+    /// Has `on_event` handle each event where it lies; ready once everything has been written and the stream is done
+    /// with.
+    pub(super) fn poll_drive(
+        &mut self,
+        cx: &mut Context<'_>,
+        on_event: &mut impl FnMut(&mut Connection, Event<'_>),
+    ) -> Poll<()> {
+        self.resume();
+        let driver = &mut *Lent::new(self);
+        loop {
+            let now = now();
+            loop {
+                let budget = ready!(coop::poll_proceed(cx));
+                let event = match &mut driver.inbox {
+                    Some(inbox) => inbox.next_event(&mut driver.connection, now),
+                    None => driver.connection.receive(&mut (&mut [] as &mut [u8]), now),
+                };
+                let Some(event) = event else { break };
+                budget.made_progress();
+                on_event(&mut driver.connection, event);
+            }
+            driver.return_inbox();
+            if !ready!(driver.poll_progress(cx)) {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Writes and passes the time, but takes no event. Never ready.
+    pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while ready!(self.poll_progress(cx)) {}
+        Poll::Pending
+    }
+
+    /// Sends the message once there is room for it, and writes as much as the stream takes at once.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Message<'_>>,
+    ) -> Poll<Result<(), SendError>> {
+        let len = message.as_ref().map_or(0, Message::len);
+        ready!(self.poll_room(cx, len));
+        let message = message.take().expect("a future is not polled after it was ready");
+        Poll::Ready(self.send_now(cx, message))
+    }
+
+    /// Sends the message, and writes as much as the stream takes at once.
+    pub(super) fn send_now(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<(), SendError> {
+        let driver = &mut *Lent::new(self);
+        driver.connection.send_through(message, Polled::new(&mut driver.stream, cx))?;
+        driver.needs_flush = true;
+        let _ = driver.poll_output(cx);
+        Ok(())
+    }
+
+    /// Ready when a message of `len` bytes can be queued, or no message can any more.
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>, len: usize) -> Poll<()> {
+        while !self.has_room(len) && self.connection.can_send() {
+            if self.poll_output(cx).is_pending() {
+                ready!(self.poll_wait(cx));
+            }
+        }
+        Poll::Ready(())
+    }
+
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        let (queued, limit) = (self.connection.output_len(), self.connection.config().max_output_bytes);
+        queued == 0 || (queued <= HIGH_WATER && queued.saturating_add(len).saturating_add(MAX_HEADER) <= limit)
+    }
+
+    /// Ready when everything is written.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        loop {
+            if let Poll::Ready(result) = self.poll_output(cx) {
+                return Poll::Ready(result);
+            }
+            let queued = self.connection.output_len();
+            ready!(self.poll_wait(cx));
+            if queued > 0 && self.connection.output_len() == 0 {
+                return Poll::Ready(Err(SendError::TransportLost));
+            }
+        }
+    }
+
+    /// Writes what is queued, and takes the steps for the stream. Ready when everything is written, or lost.
+    pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let written = self.poll_write(cx);
+        loop {
+            match self.connection.poll_socket() {
+                Some(SocketAction::ShutdownWrite) => self.is_shutting_down = true,
+                // The owner may keep the stream for long, and the peer waits for its end. Nobody waits for this
+                // shutdown: no timer bounds it.
+                Some(SocketAction::Close) => {
+                    self.is_shutting_down = false;
+                    let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+                }
+                None if !self.is_shutting_down => break,
+                None => {
+                    let Poll::Ready(shut) = Pin::new(&mut self.stream).poll_shutdown(cx) else { break };
+                    self.is_shutting_down = false;
+                    if shut.is_err() {
+                        self.connection.transport_failed();
+                    }
+                }
+            }
+        }
+        written
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        if self.connection.output_len() > 0 {
+            self.needs_flush = true;
+            if self.connection.write_to(Polled::new(&mut self.stream, cx)).is_err() {
+                return Poll::Ready(self.write_failed(cx));
+            }
+            if self.connection.output_len() > 0 {
+                return Poll::Pending;
+            }
+        }
+        if self.needs_flush {
+            if ready!(Pin::new(&mut self.stream).poll_flush(cx)).is_err() {
+                return Poll::Ready(self.write_failed(cx));
+            }
+            self.needs_flush = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes what the peer has sent before it left, even if the task has used up its budget.
+    fn write_failed(&mut self, cx: &mut Context<'_>) -> Result<(), SendError> {
+        self.needs_flush = false;
+        let mut inbox = self.inbox.take().unwrap_or_else(lent::take_inbox);
+        let read = coop::unconstrained(poll_fn(|cx| {
+            inbox.write_failed(&mut self.connection, Polled::new(&mut self.stream, cx));
+            Poll::Ready(())
+        }));
+        let _ = pin!(read).poll(cx);
+        self.inbox = Some(inbox);
+        self.return_inbox();
+        Err(SendError::TransportLost)
+    }
+
+    fn take_event(&mut self) -> Option<Event<'static>> {
+        let Some(inbox) = &mut self.inbox else {
+            return self.connection.receive(&mut (&mut [] as &mut [u8]), now());
+        };
+        let event = inbox.next_event(&mut self.connection, now()).map(Event::into_owned);
+        self.return_inbox();
+        event
+    }
+
+    /// Writes, reads and passes the time. Ready when there may be an event, with `false` if there will be none.
+    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        // Before the wait everything that is queued leaves. What does not leave wakes the task later.
+        if let Poll::Ready(Err(_)) = self.poll_output(cx) {
+            return Poll::Ready(true);
+        }
+        if self.connection.is_finished() {
+            return Poll::Ready(false);
+        }
+        let before_wait = now();
+        if self.reads == READS_PER_DEADLINE {
+            self.reads = 0;
+            if self.connection.is_due(before_wait) {
+                self.connection.handle_timeout(before_wait);
+                return Poll::Ready(true);
+            }
+        }
+        if self.poll_input(cx, before_wait).is_ready() {
+            return Poll::Ready(true);
+        }
+        self.reads = 0;
+        // Without a budget the stream is pending, whatever it has.
+        drop(ready!(coop::poll_proceed(cx)));
+        // What came before that time has been read.
+        self.poll_deadline(cx, before_wait).map(|()| true)
+    }
+
+    fn poll_input(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        if self.inbox.is_some() || !self.connection.wants_read() {
+            return Poll::Pending;
+        }
+        let mut inbox = lent::take_inbox();
+        let result = inbox.read_from(&mut self.connection, Polled::new(&mut self.stream, cx), now);
+        self.inbox = Some(inbox);
+        self.return_inbox();
+        match result.map_err(|error| error.kind()) {
+            Ok(_) => self.reads += 1,
+            Err(ErrorKind::WouldBlock) => return Poll::Pending,
+            Err(ErrorKind::Interrupted) => {}
+            // A TLS stream that ends without its own goodbye. Only a Close frame makes a clean end, but the body of a
+            // rejection may end with the stream.
+            Err(ErrorKind::UnexpectedEof) if !self.awaits_response() => self.connection.receive_eof(),
+            Err(error) => self.connection.transport_failed_with(error),
+        }
+        Poll::Ready(())
+    }
+
+    fn awaits_response(&self) -> bool {
+        self.connection.role() == Role::Client && matches!(self.connection.phase(), Phase::Idle | Phase::Requested)
+    }
+
+    /// Waits for a deadline in place of a sender. Nothing is read meanwhile, so the peer cannot be late. Ready when a
+    /// timer has expired, or there may be something to write.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.connection.is_reading_paused() {
+            self.connection.pause_reading();
+            self.is_sending = true;
+        }
+        self.poll_deadline(cx, now())
+    }
+
+    /// Ends the pause of a sender.
+    pub(super) fn resume(&mut self) {
+        if mem::take(&mut self.is_sending) {
+            self.connection.resume_reading();
+        }
+    }
+
+    /// Acts on the deadline, if it has come by `now`. Otherwise ready when it may have come since.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        match self.connection.poll_timeout(now) {
+            None => Poll::Pending,
+            Some((deadline, _)) if deadline <= now => {
+                self.connection.handle_timeout(now);
+                Poll::Ready(())
+            }
+            Some((deadline, _)) => self.alarm.poll(deadline, cx),
+        }
+    }
+
+    /// Gives an empty inbox back to the thread.
+    fn return_inbox(&mut self) {
+        if let Some(inbox) = self.inbox.take_if(|inbox| inbox.is_empty()) {
+            lent::return_inbox(inbox);
+        }
+    }
+}
+
+/// A driver with the output buffer of its thread.
+struct Lent<'a, T> {
+    driver: &'a mut Driver<T>,
+    buffer: OutputBuffer,
+}
+
+impl<'a, T> Lent<'a, T> {
+    fn new(driver: &'a mut Driver<T>) -> Self {
+        let mut buffer = lent::take_output();
+        driver.connection.lend_buffer(&mut buffer);
+        Self { driver, buffer }
+    }
+}
+
+impl<T> Drop for Lent<'_, T> {
+    fn drop(&mut self) {
+        self.driver.connection.reclaim_buffer(&mut self.buffer);
+        lent::return_output(mem::take(&mut self.buffer));
+    }
+}
+
+impl<T> Deref for Lent<'_, T> {
+    type Target = Driver<T>;
+
+    fn deref(&self) -> &Driver<T> {
+        self.driver
+    }
+}
+
+impl<T> DerefMut for Lent<'_, T> {
+    fn deref_mut(&mut self) -> &mut Driver<T> {
+        self.driver
+    }
+}

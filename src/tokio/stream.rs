@@ -1,0 +1,69 @@
+//! The traits of `futures`.
+
+use super::{socket::WebSocket, spawn::Receiver};
+use crate::{close_code::CloseCode, error::SendError, message::Message};
+use futures_core::Stream;
+use futures_sink::Sink;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Messages until the end, of which [`disconnected`](crate::Connection::disconnected) tells.
+///
+/// ```
+/// use futures_util::{SinkExt, StreamExt};
+/// # use statesocket::{SendError, tokio::WebSocket};
+/// # use tokio::net::TcpStream;
+///
+/// async fn echo(mut ws: WebSocket<TcpStream>) -> Result<(), SendError> {
+///     while let Some(message) = ws.next().await {
+///         SinkExt::send(&mut ws, message).await?;
+///     }
+///     println!("{:?}", ws.disconnected());
+///     Ok(())
+/// }
+/// # let _ = echo;
+/// ```
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<T> {
+    type Item = Message<'static>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message<'static>>> {
+        self.driver.poll_recv(cx).map(Result::ok)
+    }
+}
+
+/// Messages until the end, of which [`recv`](Receiver::recv) tells.
+impl Stream for Receiver {
+    type Item = Message<'static>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message<'static>>> {
+        self.poll_message(cx)
+    }
+}
+
+/// `poll_ready` waits until at most 64 KiB are queued. `start_send` refuses what
+/// [`Config::max_output_bytes`](crate::Config::max_output_bytes) does not allow beside them, with
+/// [`SendError::OutputFull`]; [`WebSocket::send`] waits for its room. `poll_close` queues Close 1000 unless a Close has
+/// left, and is ready when everything is written. The end comes by the stream, or by [`WebSocket::finish`].
+impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message<'static>> for WebSocket<T> {
+    type Error = SendError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.driver.poll_room(cx, 0).map(Ok)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message<'static>) -> Result<(), SendError> {
+        self.driver.connection.send(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.driver.poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.driver.connection.ensure_closed(CloseCode::NORMAL_CLOSURE, "");
+        self.driver.poll_flush(cx)
+    }
+}

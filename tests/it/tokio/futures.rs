@@ -1,0 +1,37 @@
+//! `Stream` and `Sink`.
+
+use super::{once, pair};
+use futures_util::{SinkExt, StreamExt, stream};
+use statesocket::{CloseCode, Message, SendError};
+
+#[::tokio::test]
+async fn halves_of_futures_send_and_receive() {
+    let (client, mut server) = pair(4096);
+    let echo = ::tokio::spawn(async move {
+        while let Some(message) = server.next().await {
+            SinkExt::send(&mut server, message).await.unwrap();
+        }
+        server.disconnected().cloned().unwrap()
+    });
+    let (mut sink, mut stream) = StreamExt::split(client);
+    sink.send(Message::from("one")).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().as_text(), Some("one"));
+    let messages: Vec<Message<'static>> = (0..100).map(|n| Message::from(vec![n; 1000])).collect();
+    let mut outgoing = stream::iter(messages.clone().into_iter().map(Ok));
+    let (sent, received) = ::tokio::join!(sink.send_all(&mut outgoing), stream.by_ref().take(100).collect::<Vec<_>>());
+    assert_eq!((sent, received), (Ok(()), messages));
+    let (closed, rest) = ::tokio::join!(sink.close(), stream.next());
+    assert_eq!((closed, rest), (Ok(()), None));
+    let end = echo.await.unwrap();
+    assert_eq!((end.code, end.is_clean), (CloseCode::NORMAL_CLOSURE, true));
+}
+
+#[::tokio::test]
+async fn a_sink_that_is_full_is_not_ready() {
+    let (_client, mut server) = pair(1000);
+    server.feed(vec![0; 100_000]).await.unwrap();
+    assert!(once(SinkExt::feed(&mut server, Message::from("no room"))).await.is_none());
+    assert!(once(SinkExt::flush(&mut server)).await.is_none());
+    assert!(once(SinkExt::close(&mut server)).await.is_none());
+    assert!(matches!(SinkExt::feed(&mut server, Message::from("late")).await, Err(SendError::Transition(_))));
+}

@@ -1,0 +1,122 @@
+//! Timers, on a clock that stands still unless all tasks wait.
+
+use super::{pair, pair_with};
+use crate::support::config;
+use ::tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, duplex},
+    time::{Duration, Instant, sleep},
+};
+use statesocket::{Cause, CauseKind, Config, Role, SendError, Timer, handshake::Connect, tokio::WebSocket};
+
+#[::tokio::test(start_paused = true)]
+async fn a_silent_peer_is_found_by_the_keepalive() {
+    let (mut raw, server) = duplex(4096);
+    let mut ws = WebSocket::established(server, Role::Server, Default::default(), Config::default());
+    let began = Instant::now();
+    let end = ws.recv().await.unwrap_err();
+    assert_eq!(end.cause, Cause::TimedOut(Timer::Pong));
+    // 20 s to the Ping, 20 s for the Pong, 3 s for the end of the stream.
+    assert_eq!(began.elapsed().as_secs(), 43);
+    drop(ws);
+    let mut wire = vec![];
+    raw.read_to_end(&mut wire).await.unwrap();
+    assert_eq!(wire[0], 0x89);
+    assert!(wire.ends_with(b"\x03\xF3no sign of life"), "{wire:x?}");
+}
+
+#[::tokio::test(start_paused = true)]
+async fn a_peer_that_answers_pings_stays() {
+    let (mut client, mut server) = pair(4096);
+    let began = Instant::now();
+    let (_, end) = ::tokio::join!(
+        async {
+            sleep(Duration::from_secs(3600)).await;
+        },
+        async {
+            ::tokio::select! {
+                end = server.recv() => Some(end),
+                end = client.recv() => Some(end),
+                () = sleep(Duration::from_secs(3600)) => None,
+            }
+        }
+    );
+    assert_eq!((end, began.elapsed().as_secs()), (None, 3600));
+}
+
+#[::tokio::test(start_paused = true)]
+async fn a_request_that_does_not_come_and_an_answer_that_does_not_come_time_out() {
+    let (_raw, server) = duplex(4096);
+    let mut ws = WebSocket::server(server, Config::default());
+    assert_eq!(ws.request().await.unwrap_err().cause, Cause::TimedOut(Timer::Opening));
+    let (_raw, client) = duplex(4096);
+    let mut ws = WebSocket::client(client, &Connect::new("ws://a/").unwrap(), Config::default());
+    assert_eq!(ws.opened().await.unwrap_err().cause, Cause::TimedOut(Timer::Opening));
+}
+
+#[::tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_ends_the_wait_of_a_sender() {
+    for is_flush in [false, true] {
+        let (_raw, server) = duplex(1000);
+        let mut ws = WebSocket::established(server, Role::Server, Default::default(), Config::default());
+        let began = Instant::now();
+        ws.send(vec![0; 100_000]).await.unwrap();
+        let result = if is_flush { ws.flush().await } else { ws.send("more").await };
+        assert!(result.is_err(), "{is_flush}");
+        assert_eq!(began.elapsed().as_secs(), 60, "write_timeout");
+        assert_eq!(ws.recv().await.unwrap_err().cause, Cause::TimedOut(Timer::Write));
+        assert!(matches!(ws.send("late").await, Err(SendError::Transition(_))));
+    }
+}
+
+/// Two minutes of sending to a peer that reads slowly, pings, and answers no Ping that it has not read.
+#[::tokio::test(start_paused = true)]
+async fn a_peer_is_not_late_while_the_program_sends() {
+    let (mut raw, server) = duplex(1000);
+    let mut ws = WebSocket::established(server, Role::Server, Default::default(), Config::default());
+    let reading = ::tokio::spawn(async move {
+        let (mut buffer, mut total) = (vec![0; 20_000], 0);
+        // A Ping that nobody takes while the other end sends.
+        raw.write_all(&[0x89, 0x80, 1, 2, 3, 4]).await.unwrap();
+        while total < 2_400_000 {
+            sleep(Duration::from_millis(40)).await;
+            total += raw.read(&mut buffer).await.unwrap();
+        }
+        raw
+    });
+    let began = Instant::now();
+    for _ in 0..24 {
+        ws.send(vec![0; 100_000]).await.unwrap();
+    }
+    ws.flush().await.unwrap();
+    assert!(began.elapsed().as_secs() > 80, "{:?}", began.elapsed());
+    drop(reading.await.unwrap());
+    assert_eq!(ws.recv().await.unwrap_err().cause.kind(), CauseKind::TransportLost);
+}
+
+#[::tokio::test(start_paused = true)]
+async fn a_drip_of_bytes_does_not_stop_the_timer_of_a_message() {
+    let (mut raw, server) = duplex(4096);
+    let config = config(|config| config.message_timeout = Some(Duration::from_secs(30)));
+    let mut ws = WebSocket::established(server, Role::Server, Default::default(), config);
+    let dripping = ::tokio::spawn(async move {
+        let mut bytes = vec![0x82, 0xFE, 0xFF, 0xFF, 1, 2, 3, 4];
+        while raw.write_all(&bytes).await.is_ok() {
+            bytes = vec![0];
+            sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let began = Instant::now();
+    assert_eq!(ws.recv().await.unwrap_err().cause, Cause::TimedOut(Timer::Message));
+    assert!((30..=34).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    dripping.abort();
+}
+
+#[::tokio::test(start_paused = true)]
+async fn a_closing_handshake_without_an_answer_ends_in_time() {
+    let (mut client, server) = pair_with(4096, Config::default());
+    let began = Instant::now();
+    let end = client.close(1000, "").await.unwrap();
+    assert_eq!((end.cause, end.is_clean), (Cause::TimedOut(Timer::Closing), false));
+    assert!(began.elapsed().as_secs() <= 13, "{:?}", began.elapsed());
+    drop(server);
+}
