@@ -31,6 +31,7 @@ mod handles;
 mod histories;
 #[cfg(feature = "testing")]
 mod lent;
+#[cfg(feature = "testing")]
 mod limits;
 mod listening;
 mod load;
