@@ -83,12 +83,11 @@ pub fn answer(offered: &[Extension], deflate: &Deflate) -> Option<(HeaderValue, 
         server_window: offer.server_window,
         client_window,
     };
-    Some((header(answer.to_string()), answer.with_hints(offer).agreed()))
+    Some((header(answer.to_string()), answer.agreed()))
 }
 
 /// What is agreed on by the extensions that a server has `answered` to those that its client has `offered`; `None` if
-/// it answered with none. What the client has offered for its own direction binds it, whatever the answer is (sections
-/// 7.1.1.2 and 7.1.2.2).
+/// it answered with none.
 ///
 /// # Errors
 /// [`HandshakeError::InvalidDeflate`] if the answer is wrong, or fits none of the offers, and
@@ -121,14 +120,15 @@ fn agree_on(
     }
     let answer = Params::parse(first, Side::Answer)?;
     // The last offer is the one that asks for least, so its reason counts.
-    let mut verdict = Ok(None);
+    let mut verdict = Ok(());
     for offer in offers {
-        verdict = answer.check(offer).map(|()| Some(answer.with_hints(offer).agreed()));
+        verdict = answer.check(offer);
         if verdict.is_ok() {
             break;
         }
     }
-    Ok(verdict?)
+    verdict?;
+    Ok(Some(answer.agreed()))
 }
 
 /// The offers of a client, in order of preference. An offer of [`Deflate::send_history`] would be a hint that some
@@ -217,21 +217,6 @@ impl Params {
             return Err(InvalidDeflate::ServerWindowTooLarge);
         }
         Ok(())
-    }
-
-    /// This answer with what the client has announced in its offer, which it keeps to. Section 7.1.1.2: "even if the
-    /// server doesn't include the "client_no_context_takeover" extension parameter [...], the client is not going to
-    /// use context takeover". Section 7.1.2.2 has the same of the window.
-    fn with_hints(self, offer: Self) -> Self {
-        let client_window = match (self.client_window.flatten(), offer.client_window.flatten()) {
-            (Some(bits), Some(hint)) => Some(bits.min(hint)),
-            (bits, hint) => bits.or(hint),
-        };
-        Self {
-            client_forgets: self.client_forgets || offer.client_forgets,
-            client_window: client_window.map(Some),
-            ..self
-        }
     }
 
     /// What this answer agrees on. Section 7.1.2: without a parameter, a window has 15 bits.
