@@ -308,6 +308,7 @@ impl<T: Stream> WebSocket<T> {
 
     /// Writes, waits, reads, and passes the time if nothing was read. Returns false once the stream is shut down.
     fn step(&mut self) -> bool {
+        let was_held = self.connection.held_by().is_some();
         let is_written = self.write();
         match self.connection.poll_socket() {
             // The owner may keep the stream, and the peer waits for its end. Both calls fail only if the peer is gone.
@@ -319,6 +320,9 @@ impl<T: Stream> WebSocket<T> {
             return false;
         }
         self.connection.resume_reading();
+        if was_held && self.connection.held_by().is_none() {
+            return true;
+        }
         let before_wait = now();
         let deadline = self.connection.poll_timeout(before_wait).map(|(deadline, _)| deadline);
         let wait = deadline.map(|deadline| deadline.saturating_duration_since(before_wait).max(MIN_WAIT));

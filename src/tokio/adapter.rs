@@ -1,4 +1,4 @@
-//! An async stream as a reader and a writer of `std`, which a connection reads and writes: pending is `WouldBlock`.
+//! An async stream with the traits `Read` and `Write` of `std`. Pending becomes `WouldBlock`.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read, Write},

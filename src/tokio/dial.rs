@@ -6,7 +6,7 @@ use std::{
     io::{self, ErrorKind},
     mem,
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
 };
@@ -15,8 +15,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-/// Section 5: "a simple implementation SHOULD delay at least 250 milliseconds before starting the next connection
-/// attempt", the "Connection Attempt Delay".
+/// The Connection Attempt Delay that section 5 recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Connects to the first address of the host that answers, within `limit`.
@@ -36,7 +35,7 @@ pub(super) async fn dial(address: (&str, u16), limit: Option<Duration>) -> io::R
     }
 }
 
-/// Section 4: "the first address family preference is used, then the families alternate".
+/// Section 4: after the first address the families of IPv4 and IPv6 alternate.
 fn interleaved(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addresses = addresses.peekable();
     let is_first_v6 = addresses.peek().is_some_and(SocketAddr::is_ipv6);
@@ -59,7 +58,7 @@ async fn first_of<S, F: Future<Output = io::Result<S>>>(
     connect: impl Fn(SocketAddr) -> F,
 ) -> io::Result<S> {
     let mut addresses = addresses.into_iter();
-    let mut attempts = Vec::new();
+    let mut attempts: Vec<Pin<Box<F>>> = Vec::new();
     let mut error = io::Error::new(ErrorKind::NotFound, "the host has no address");
     let mut next_attempt = pin!(sleep_until(Instant::from_std(now())));
     let mut is_next_due = true;
@@ -67,8 +66,7 @@ async fn first_of<S, F: Future<Output = io::Result<S>>>(
         loop {
             let mut n = 0;
             while n < attempts.len() {
-                let attempt: &mut std::pin::Pin<Box<F>> = &mut attempts[n];
-                match attempt.as_mut().poll(cx) {
+                match attempts[n].as_mut().poll(cx) {
                     Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
                     Poll::Ready(Err(failure)) => {
                         error = failure;

@@ -253,8 +253,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Writes, reads and passes the time. Ready when there may be an event, with `false` if there will be none.
     fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let was_held = self.is_held();
         // Before the wait everything that is queued leaves. What does not leave wakes the task later.
-        if let Poll::Ready(Err(_)) = self.poll_output(cx) {
+        let written = self.poll_output(cx);
+        // Nothing else says that the output which held the peer's bytes back has left.
+        if matches!(written, Poll::Ready(Err(_))) || (was_held && !self.is_held()) {
             return Poll::Ready(true);
         }
         if self.connection.is_finished() {
@@ -296,6 +299,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             Err(error) => self.connection.transport_failed_with(error),
         }
         Poll::Ready(())
+    }
+
+    /// Whether bytes of the peer are held back.
+    fn is_held(&self) -> bool {
+        self.connection.held_by().is_some()
     }
 
     fn awaits_response(&self) -> bool {

@@ -233,6 +233,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
         let mut driver = lock(&self.driver);
         let result = act(&mut driver.connection);
         let _ = self.poll_output(&mut driver);
+        // The call may have resumed reading, or started a timer.
+        self.wakers.wake_reader();
         result
     }
 
@@ -262,6 +264,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
         let written = driver.poll_output(&mut Context::from_waker(&self.waker()));
         if !matches!(written, Poll::Ready(Ok(()))) || driver.connection.phase() != Phase::Open {
             self.wakers.wake_reader();
+        }
+        if !driver.connection.can_send() {
+            self.wakers.wake_writers();
         }
         written
     }

@@ -344,6 +344,26 @@ fn a_failed_write_loses_nothing_that_the_peer_sent_before() {
     assert_eq!(ws.stream().shut, [Shutdown::Both]);
 }
 
+/// The bytes of two messages come with one read, and the second one is held back.
+#[test]
+fn a_held_message_does_not_wait_for_a_deadline_once_the_hold_ends() {
+    for is_paused in [false, true] {
+        let reads = [&b"\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b"[..]].into();
+        let stream = Listed { reads, ..Listed::default() };
+        let mut ws = WebSocket::established(stream, Role::Server, Agreed::new(), Config::default());
+        assert_eq!(ws.recv().expect("it has come").as_text(), Some("a"));
+        if is_paused {
+            ws.connection_mut().pause_reading();
+        } else {
+            ws.connection_mut().send(vec![0; 100_000]).expect("the connection is open");
+        }
+        assert!(ws.held_by().is_some());
+        let began = Instant::now();
+        assert_eq!(ws.recv().expect("it has come").as_text(), Some("b"));
+        assert_took(began, Duration::ZERO);
+    }
+}
+
 #[test]
 fn what_a_stream_holds_back_is_flushed_before_a_wait() {
     let reads = [&b"\x89\x01!"[..], b"\x81\x05Hello", b"\x88\x02\x03\xE8", b""].into();

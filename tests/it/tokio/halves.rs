@@ -4,7 +4,7 @@ use super::{once, pair};
 use ::tokio::{
     io::{AsyncReadExt, duplex},
     task::yield_now,
-    time::Duration,
+    time::{Duration, timeout},
 };
 use statesocket::{Cause, Config, Role, SendError, State, Timer, tokio::WebSocket};
 
@@ -95,6 +95,47 @@ async fn a_panic_within_with_leaves_the_connection_whole() {
     assert!(panicked.await.unwrap_err().is_panic());
     writer.send("still there").await.unwrap();
     assert_eq!(server.recv().await.unwrap().as_text(), Some("still there"));
+}
+
+#[::tokio::test]
+async fn a_reader_goes_on_when_a_writer_resumes_reading() {
+    let (mut client, server) = pair(4096);
+    let (mut reader, writer) = server.split();
+    writer.with(statesocket::Connection::pause_reading);
+    let reading = ::tokio::spawn(async move { reader.recv().await.map(|message| message.len()) });
+    client.send("held").await.unwrap();
+    yield_now().await;
+    assert!(!reading.is_finished());
+    writer.with(statesocket::Connection::resume_reading);
+    assert_eq!(timeout(Duration::from_secs(5), reading).await.expect("it is woken").unwrap(), Ok(4));
+}
+
+#[::tokio::test]
+async fn a_writer_that_waits_is_woken_by_the_end_that_another_one_makes() {
+    let (_client, server) = pair(1000);
+    let (_reader, writer) = server.split();
+    writer.send(vec![0; 100_000]).await.unwrap();
+    let waiting = {
+        let writer = writer.clone();
+        ::tokio::spawn(async move { writer.send("behind").await })
+    };
+    yield_now().await;
+    writer.with(statesocket::Connection::abort);
+    let sent = timeout(Duration::from_secs(5), waiting).await.expect("it is woken").unwrap();
+    assert!(matches!(sent, Err(SendError::Transition(_))), "{sent:?}");
+}
+
+#[::tokio::test]
+async fn the_reader_has_what_was_read_before_the_split() {
+    let (mut client, mut server) = pair(4096);
+    for text in ["one", "two", "three"] {
+        client.feed(text).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    assert_eq!(server.recv().await.unwrap().as_text(), Some("one"));
+    let (mut reader, _writer) = server.split();
+    assert_eq!(reader.recv().await.unwrap().as_text(), Some("two"));
+    assert_eq!(reader.recv().await.unwrap().as_text(), Some("three"));
 }
 
 #[::tokio::test]

@@ -3,6 +3,7 @@ use crate::support::{Raw, config, manual};
 use ::tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
     task::yield_now,
+    time::{Duration, Instant},
 };
 use statesocket::{
     Cause, CloseCode, Config, Event, Phase, Role, SendError, State,
@@ -176,6 +177,28 @@ async fn a_read_full_of_messages_does_not_keep_other_tasks_waiting() {
             })
             .await;
         assert!(turns.get() > 9000 / 200, "driven: {is_driven}, {} turns", turns.get());
+    }
+}
+
+/// The bytes of two messages come with one read, and the second one is held back while the output is full.
+#[::tokio::test(start_paused = true)]
+async fn a_held_message_does_not_wait_for_a_deadline_once_the_hold_ends() {
+    for is_split in [false, true] {
+        let (mut raw, server) = duplex(200_000);
+        let mut ws = WebSocket::established(server, Role::Server, Default::default(), Config::default());
+        let began = Instant::now();
+        raw.write_all(&Raw::new(Raw::TEXT, "a").for_endpoint(Role::Server).repeat(2)).await.unwrap();
+        assert_eq!(ws.recv().await.unwrap().as_text(), Some("a"));
+        ws.connection_mut().send(vec![0; 100_000]).unwrap();
+        assert!(ws.held_by().is_some());
+        if is_split {
+            let (mut reader, writer) = ws.split();
+            let (received, ()) = ::tokio::join!(reader.recv(), async { writer.flush().await.unwrap() });
+            received.unwrap();
+        } else {
+            ws.recv().await.unwrap();
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO, "split: {is_split}");
     }
 }
 
