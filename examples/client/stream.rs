@@ -44,7 +44,7 @@ impl Write for Stream {
         }
     }
 
-    /// Sends what has been encrypted.
+    /// Sends the encrypted bytes that the TLS stream holds back.
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.flush(),

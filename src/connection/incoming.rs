@@ -75,8 +75,8 @@ impl Incoming {
         Self(Stage::Frames(reader))
     }
 
-    /// Takes the next arrival off the front of `input`. Takes all of `input` if it returns `None`, unless it [has
-    /// frames](Self::has_frames) then: what is lent lets no more be inflated. `is_last` says that no more bytes will
+    /// Takes the next arrival off the front of `input`. Takes all of `input` if it returns `None`, except at the end of
+    /// the allowance for inflating, when it [has frames](Self::has_frames). `is_last` says that no more bytes will
     /// follow.
     #[inline]
     pub(super) fn next<'b>(

@@ -44,9 +44,9 @@ impl Connection {
     /// its answer. A program with many connections can bound the sum, as `server::Limits::max_buffered_bytes` does.
     ///
     /// Memory that is reserved for a message counts, so it may be more than has come. Bytes that are
-    /// [shared](crate::SharedMessage) with other connections count in each of them. A waiting request, the connection
-    /// itself, and what it keeps for compression do not count, so an open connection on which nothing is unfinished has
-    /// 0.
+    /// [shared](crate::SharedMessage) with other connections count in each of them. Three things do not count: a
+    /// waiting request, the connection itself, and the text that it keeps for compression. So an open connection
+    /// without an unfinished message and without output has 0.
     ///
     /// ```
     /// # use statesocket::{Agreed, Config, Connection, Role};
@@ -170,8 +170,8 @@ impl Connection {
         self.outgoing.reclaim(buffer);
     }
 
-    /// Lets about so many bytes be inflated from now on, until the buffer is taken back. What would come of compressed
-    /// messages beyond that stays in the connection, which then [has frames](Self::has_frames) and takes no input.
+    /// Allows to inflate about `bytes` bytes until the buffer is reclaimed. Beyond that, the rest of a compressed
+    /// message stays in the connection, which [has frames](Self::has_frames) and takes no input.
     #[cfg(all(feature = "server", feature = "deflate"))]
     pub(crate) fn allow_inflating(&mut self, bytes: usize) {
         if let Some(spare) = self.outgoing.spare() {

@@ -33,11 +33,12 @@ pub(crate) struct Sending {
 /// is reset, since a search of its whole window costs more than it saves.
 const MAX_GOING_ON: usize = 4 << 10;
 
-/// With context takeover, a payload longer than [`MAX_GOING_ON`] refers so many bits back, or as far as the history. To
-/// search 32 KiB takes a third more CPU for 16 KiB of JSON, and saves 2 % of its bytes. Level 1 does not search.
+/// With context takeover, a payload longer than [`MAX_GOING_ON`] refers at most 2^12 bytes back, or as far as the
+/// history if that is more. To search 32 KiB takes a third more CPU for 16 KiB of JSON, and saves 2 % of its bytes.
+/// Level 1 does not search.
 const BITS_IF_LONG: u8 = 12;
 
-/// The least and the most bytes of a sample of a payload that looks like noise, which is an eighth.
+/// The sample of a payload that looks like noise is an eighth of it, and has at least and at most these bytes.
 const SAMPLES: [usize; 2] = [2 << 10, 16 << 10];
 
 /// What the result of a flush ends with. The last frame of a message goes without it.
@@ -188,7 +189,7 @@ pub(super) fn compress<'e>(
     let mut output = Output { scratch, memory: Vec::new(), len: 0, most };
     // A shorter one may go on with what the compressor has seen, which a sample would spoil.
     if payload.len() > MAX_GOING_ON && looks_like_noise(payload, compressor.kind().level) {
-        // It may repeat what has been sent. If the same was sent before, its end is in the history.
+        // The payload may repeat an earlier one. Then the history has its end, so the end is the sample.
         let len = (payload.len() / 8).clamp(SAMPLES[0], SAMPLES[1]);
         let sample = &payload[payload.len() - len..];
         output.compress(compressor, sample)?;
@@ -266,8 +267,8 @@ fn cut_marker(result: &mut Cow<'_, [u8]>) {
     }
 }
 
-/// The most bytes of a [fragment](Sending::compress_fragment) of `len` bytes: those of stored blocks, since what is not
-/// shorter than its text leaves as such.
+/// The most bytes of a compressed [fragment](Sending::compress_fragment) of `len` bytes. A fragment that does not
+/// become shorter leaves in stored blocks.
 pub(crate) const fn max_fragment_len(len: usize) -> usize {
     len.saturating_add(5 * len.div_ceil(MAX_STORED) + 1)
 }

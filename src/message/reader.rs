@@ -149,8 +149,8 @@ impl Reader {
         })
     }
 
-    /// Takes the next item off the front of `input`, or all of `input` if there is no complete item. It leaves some if
-    /// what is lent lets no more be inflated, and [has more](Self::has_more) then.
+    /// Takes the next item off the front of `input`, or all of `input` if there is no complete item. At the end of the
+    /// allowance for inflating it leaves the rest of `input`, and [has more](Self::has_more).
     ///
     /// The reader must not be used again after an error: the bytes that follow have no meaning.
     pub(crate) fn read<'b>(

@@ -30,7 +30,7 @@ pub struct Load {
 #[derive(Clone, Copy, Debug)]
 pub enum Until {
     Time(Duration),
-    /// Each client has got so many messages.
+    /// Each client has received this number of messages.
     Messages(usize),
 }
 

@@ -85,7 +85,7 @@ impl Echo {
         }
     }
 
-    /// Answers what is complete, into the output. Returns the number of bytes taken.
+    /// Queues the answer to each complete message. Returns the number of bytes taken from `input`.
     fn answer(&mut self, connection: &mut Connection, input: &mut [u8]) -> usize {
         self.output.clear();
         let Some(has_takeover) = connection.has_takeover else {
