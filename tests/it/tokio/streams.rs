@@ -123,6 +123,10 @@ async fn an_end_without_the_goodbye_of_tls_is_the_end_of_the_stream() {
     let end = server(stream, Config::default()).recv().await.unwrap_err();
     assert_eq!((u16::from(end.code), end.is_clean), (4001, true));
 
+    let stream = Stream { read_error: Some(ErrorKind::UnexpectedEof), ..Stream::default() };
+    let end = server(stream, Config::default()).recv().await.unwrap_err();
+    assert_eq!(end.cause, Cause::TransportLost(None), "no error of the system");
+
     let input = b"HTTP/1.1 403 Forbidden\r\n\r\nmembers on".to_vec();
     let stream = Stream { input, read_error: Some(ErrorKind::UnexpectedEof), ..Stream::default() };
     let mut ws = WebSocket::client(stream, &Connect::new("ws://a/").unwrap(), Config::default());

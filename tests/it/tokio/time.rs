@@ -1,7 +1,7 @@
 //! Timers, on a clock that stands still unless all tasks wait.
 
-use super::{pair, pair_with};
-use crate::support::config;
+use super::{once, pair, pair_with};
+use crate::support::{Raw, config};
 use ::tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
     time::{Duration, Instant, sleep},
@@ -68,29 +68,31 @@ async fn a_peer_that_does_not_read_ends_the_wait_of_a_sender() {
     }
 }
 
-/// Two minutes of sending to a peer that reads slowly, pings, and answers no Ping that it has not read.
+/// A minute and a half of sending to a peer that reads slowly, pings, and answers no Ping.
 #[::tokio::test(start_paused = true)]
 async fn a_peer_is_not_late_while_the_program_sends() {
-    let (mut raw, server) = duplex(1000);
-    let mut ws = WebSocket::established(server, Role::Server, Default::default(), Config::default());
-    let reading = ::tokio::spawn(async move {
-        let (mut buffer, mut total) = (vec![0; 20_000], 0);
-        // A Ping that nobody takes while the other end sends.
-        raw.write_all(&[0x89, 0x80, 1, 2, 3, 4]).await.unwrap();
-        while total < 2_400_000 {
-            sleep(Duration::from_millis(40)).await;
-            total += raw.read(&mut buffer).await.unwrap();
+    for role in [Role::Client, Role::Server] {
+        let (mut raw, stream) = duplex(1000);
+        let mut ws = WebSocket::established(stream, role, Default::default(), Config::default());
+        let reading = ::tokio::spawn(async move {
+            let (mut buffer, mut total) = (vec![0; 20_000], 0);
+            // A Ping that nobody takes while the other end sends.
+            raw.write_all(&Raw::new(Raw::PING, "").for_endpoint(role)).await.unwrap();
+            while total < 2_400_000 {
+                sleep(Duration::from_millis(40)).await;
+                total += raw.read(&mut buffer).await.unwrap();
+            }
+            raw
+        });
+        let began = Instant::now();
+        for _ in 0..24 {
+            ws.send(vec![0; 100_000]).await.unwrap();
         }
-        raw
-    });
-    let began = Instant::now();
-    for _ in 0..24 {
-        ws.send(vec![0; 100_000]).await.unwrap();
+        ws.flush().await.unwrap();
+        assert!(began.elapsed().as_secs() > 80, "{role:?}: {:?}", began.elapsed());
+        drop(reading.await.unwrap());
+        assert_eq!(ws.recv().await.unwrap_err().cause.kind(), CauseKind::TransportLost);
     }
-    ws.flush().await.unwrap();
-    assert!(began.elapsed().as_secs() > 80, "{:?}", began.elapsed());
-    drop(reading.await.unwrap());
-    assert_eq!(ws.recv().await.unwrap_err().cause.kind(), CauseKind::TransportLost);
 }
 
 #[::tokio::test(start_paused = true)]
@@ -114,6 +116,7 @@ async fn a_drip_of_bytes_does_not_stop_the_timer_of_a_message() {
 #[::tokio::test(start_paused = true)]
 async fn a_closing_handshake_without_an_answer_ends_in_time() {
     let (mut client, server) = pair_with(4096, Config::default());
+    assert!(once(client.recv()).await.is_none(), "the alarm is set for a later deadline");
     let began = Instant::now();
     let end = client.close(1000, "").await.unwrap();
     assert_eq!((end.cause, end.is_clean), (Cause::TimedOut(Timer::Closing), false));
