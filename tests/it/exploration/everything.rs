@@ -40,6 +40,14 @@ fn explore_adversary(role: Role, config: Config, is_established: bool, bounds: a
     explore_duel(&name, |bounds| Adversary::new(role, config, is_established, bounds, None), bounds, at_least);
 }
 
+fn explore_replies(roles: &[Role], is_established: bool, bounds: adversary::Bounds, at_least: usize) {
+    for reply in [CloseReply::Automatic, CloseReply::Manual] {
+        for role in roles {
+            explore_adversary(*role, replying(reply), is_established, bounds, at_least);
+        }
+    }
+}
+
 fn explore_duel(
     name: &str,
     duel: impl FnOnce(adversary::Bounds) -> Adversary,
@@ -128,17 +136,28 @@ fn i_28_an_endpoint_that_pauses_keeps_every_property_whatever_its_peer_does() {
 }
 
 #[test]
-fn an_endpoint_keeps_every_property_whatever_its_peer_does() {
-    for reply in [CloseReply::Automatic, CloseReply::Manual] {
-        for role in ROLES {
-            let open = adversary::Bounds { weapons: 2, splits: 0, messages: 0, jumps: 1, pauses: false };
-            explore_adversary(role, replying(reply), true, open, 11_000);
-            let talking = adversary::Bounds { weapons: 1, splits: 0, messages: 1, jumps: 0, pauses: false };
-            explore_adversary(role, replying(reply), true, talking, 30_000);
-            let opening = adversary::Bounds { weapons: 2, splits: 1, messages: 0, jumps: 0, pauses: false };
-            explore_adversary(role, replying(reply), false, opening, 3_300);
-        }
-    }
+fn an_open_endpoint_keeps_every_property_whatever_its_peer_does() {
+    let open = adversary::Bounds { weapons: 2, splits: 0, messages: 0, jumps: 1, pauses: false };
+    explore_replies(&ROLES, true, open, 11_000);
+}
+
+const TALKING: adversary::Bounds = adversary::Bounds { weapons: 1, splits: 0, messages: 1, jumps: 0, pauses: false };
+
+// The two roles are two tests, which run at the same time.
+#[test]
+fn a_server_that_talks_keeps_every_property_whatever_its_peer_does() {
+    explore_replies(&[Role::Server], true, TALKING, 30_000);
+}
+
+#[test]
+fn a_client_that_talks_keeps_every_property_whatever_its_peer_does() {
+    explore_replies(&[Role::Client], true, TALKING, 30_000);
+}
+
+#[test]
+fn an_opening_endpoint_keeps_every_property_whatever_its_peer_does() {
+    let opening = adversary::Bounds { weapons: 2, splits: 1, messages: 0, jumps: 0, pauses: false };
+    explore_replies(&ROLES, false, opening, 3_300);
 }
 
 /// Of what the peer has compressed, no more than of its plain messages is handed out.
