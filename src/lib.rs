@@ -13,6 +13,7 @@ mod deflate;
 mod error;
 mod event;
 mod frame;
+pub mod guide;
 pub mod handshake;
 mod inbox;
 #[cfg(feature = "_internals")]

@@ -68,6 +68,11 @@ pub enum Action {
 /// );
 /// # Ok::<(), statesocket::TransitionError>(())
 /// ```
+///
+/// # The table
+/// The phase after an action. "same" is a transition that keeps the phase; "-" is an error that changes nothing.
+///
+#[doc = include_str!("state/table.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// No complete request yet.

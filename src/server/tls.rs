@@ -23,6 +23,15 @@ const ALPN: &[u8] = b"http/1.1";
 /// The certificate, the key and the rules by which a server speaks TLS: [`Server::set_tls`](super::Server::set_tls).
 ///
 /// Clones are the same: [`reload`](Self::reload) changes all of them, on any thread, while servers run.
+///
+/// * An echo takes one read and one write of the socket, as without TLS.
+/// * [`Config::opening_timeout`](crate::Config::opening_timeout) and
+///   [`Limits::max_handshakes`](super::Limits::max_handshakes) cover both handshakes.
+/// * What is encrypted and has not left counts as queued for all timeouts, and for
+///   [`Limits::max_buffered_bytes`](super::Limits::max_buffered_bytes).
+/// * The end of the stream without `close_notify` is an end like any other. Only a Close ends a connection cleanly.
+/// * No default provider of the process is ever used.
+/// * There is no early data (0-RTT), since a request could be repeated, and no HTTP/2.
 #[derive(Clone)]
 pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
 

@@ -1,4 +1,4 @@
-//! The table, the diagram and the limits in the README match the code.
+//! The phases and the diagram in the README, the table in the docs, and the limits in the guide match the code.
 
 use statesocket::{Action, Config, Party, Phase, Transition};
 use std::{
@@ -9,19 +9,32 @@ use std::{
 };
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/state/table.md");
+const LIMITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/limits.md");
 const BEGIN: &str = "<!-- table: from the code, see tests/it/readme.rs -->\n";
 const END: &str = "<!-- end of table -->\n";
 
 #[test]
-fn readme_shows_the_table_of_the_code() {
+fn readme_shows_the_phases_of_the_code() {
     let readme = fs::read_to_string(README).expect("the README can be read");
-    let (before, rest) = readme.split_once(BEGIN).expect("the README has the marker before the table");
-    let (shown, after) = rest.split_once(END).expect("the README has the marker after the table");
-    let rendered = format!("\n{}\n{}\n{}\n", phases(), transitions(), diagram());
+    let (before, rest) = readme.split_once(BEGIN).expect("the README has the marker before the phases");
+    let (_, after) = rest.split_once(END).expect("the README has the marker after the diagram");
+    let rendered = format!("{before}{BEGIN}\n{}\n{}\n{END}{after}", phases(), diagram());
+    compare(README, &rendered);
+}
+
+#[test]
+fn the_docs_show_the_table_of_the_code() {
+    compare(TABLE, &transitions());
+}
+
+/// Asserts that `file` has the text that was drawn from the code, or writes it.
+fn compare(file: &str, rendered: &str) {
     if env::var_os("UPDATE_README").is_some() {
-        fs::write(README, [before, BEGIN, &rendered, END, after].concat()).expect("the README can be written");
+        fs::write(file, rendered).expect("the file can be written");
     } else {
-        assert!(shown == rendered, "the README is out of date: run `UPDATE_README=1 cargo test --test it readme`");
+        let shown = fs::read_to_string(file).expect("the file can be read");
+        assert!(shown == rendered, "{file} is out of date: run `UPDATE_README=1 cargo test --test it readme`");
     }
 }
 
@@ -72,8 +85,8 @@ fn diagram() -> String {
 }
 
 #[test]
-fn readme_shows_each_limit_and_timeout_with_its_default() {
-    let readme = fs::read_to_string(README).expect("the README can be read");
+fn the_guide_shows_each_limit_and_timeout_with_its_default() {
+    let guide = fs::read_to_string(LIMITS).expect("the page can be read");
     let fields = [
         numbers(&Config::default()),
         #[cfg(feature = "server")]
@@ -83,11 +96,11 @@ fn readme_shows_each_limit_and_timeout_with_its_default() {
     assert!(fields.len() >= 17, "the fields are found: {fields:?}");
     for (name, value) in fields {
         let row = format!("| `{name}` | {value} |");
-        assert!(readme.contains(&row), "the README has no row that begins with {row}");
+        assert!(guide.contains(&row), "the page has no row that begins with {row}");
     }
 }
 
-/// The names and defaults of the fields that are numbers or times, as the README writes them.
+/// The names and defaults of the fields that are numbers or times, as the page writes them.
 fn numbers(defaults: &impl Debug) -> Vec<(String, String)> {
     let text = format!("{defaults:?}").replace("Some(", "").replace(')', "");
     let (_, fields) = text.split_once(" { ").expect("a struct with fields");
