@@ -1,5 +1,6 @@
 //! A layer alone, with a client of rustls at the other end of a stream in memory.
 
+mod cuts;
 mod scene;
 
 use super::*;

@@ -37,9 +37,15 @@ fn dial(served: &Served, options: &ClientOptions, config: &Arc<ClientConfig>) ->
 #[track_caller]
 fn open_with(served: &Served, options: &ClientOptions, config: &Arc<ClientConfig>) -> Client {
     let mut client = dial(served, options, config);
+    request(&mut client);
+    client
+}
+
+/// Has the client send its request, and finish the handshake of TLS before that.
+#[track_caller]
+fn request(client: &mut Client) {
     client.write(&request_head("/ws", &[]));
     client.assert_accepted();
-    client
 }
 
 #[track_caller]

@@ -39,6 +39,31 @@ fn new_connections_get_the_new_certificate_and_the_others_go_on() {
 }
 
 #[test]
+fn nobody_is_dropped_by_reloads_while_all_talk() {
+    let (served, _calls) = serve(Config::default());
+    let tls = certificate("localhost");
+    served.server().set_tls(Some(tls.clone()));
+    let mut clients = Vec::new();
+    for name in ["localhost", "renewed"].into_iter().cycle().take(8) {
+        tls.reload(certificate(name));
+        clients.push(open_with(&served, &ClientOptions::default(), &trust(name, &VERSIONS)));
+        // Half a handshake of the old certificate is finished with it.
+        let mut late = super::dial(&served, &ClientOptions::default(), &trust(name, &VERSIONS));
+        let stream = late.stream_mut();
+        stream.conn.write_tls(&mut stream.sock).expect("the server reads");
+        served.settle();
+        tls.reload(certificate(if name == "renewed" { "localhost" } else { "renewed" }));
+        super::request(&mut late);
+        clients.push(late);
+        for client in &mut clients {
+            client.echo(name);
+        }
+    }
+    drop(clients);
+    assert_eq!(served.stop().accepted, 16);
+}
+
+#[test]
 fn a_reload_copies_what_is_given() {
     let (served, _calls) = serve(Config::default());
     let (tls, given) = (certificate("renewed"), certificate("localhost"));
