@@ -110,7 +110,19 @@ impl Outcome {
     pub(super) fn take(&mut self) -> Option<Box<Disconnect>> {
         let parting = self.0.as_mut().filter(|parting| parting.is_due)?;
         parting.is_due = false;
-        parting.disconnect.clone().map(Box::new)
+        let disconnect = parting.disconnect.clone().map(Box::new);
+        #[cfg(feature = "tracing")]
+        if let Some(Disconnect { code, cause, is_clean, .. }) = disconnect.as_deref() {
+            // A reason is text of the peer or of the program.
+            tracing::info!(
+                target: "statesocket::connection",
+                code = u16::from(*code),
+                cause = %cause.kind(),
+                is_clean,
+                "disconnect"
+            );
+        }
+        disconnect
     }
 
     /// The `Disconnect`, once it has been handed out.

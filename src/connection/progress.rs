@@ -55,6 +55,15 @@ impl Progress {
 
     #[cold]
     fn record(&mut self, transition: Transition) {
+        #[cfg(feature = "tracing")]
+        tracing::debug!(
+            target: "statesocket::connection",
+            party = %transition.party,
+            action = ?transition.action,
+            phase_from = ?transition.from,
+            phase_to = ?transition.to,
+            "transition"
+        );
         self.history[usize::from(self.len)] = transition;
         self.len += 1;
         self.phase = transition.to;

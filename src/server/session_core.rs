@@ -1,5 +1,6 @@
 //! Our end of one connection in a server, over any byte stream.
 
+mod span;
 #[cfg(test)]
 mod tests;
 pub(super) mod turn;
@@ -21,7 +22,8 @@ use super::{
     tally::Tally,
     view::View,
 };
-use crate::{CauseKind, Connection, Disconnect, Hold, Phase};
+use crate::{Action, CauseKind, Connection, Disconnect, Hold, Phase};
+use span::Span;
 use std::{io, net::SocketAddr, time::Instant};
 
 /// Our end of one connection: the connection, the bytes that it holds back, its handler, the parameters of its route,
@@ -34,6 +36,7 @@ use std::{io, net::SocketAddr, time::Instant};
 pub(super) struct SessionCore {
     id: LocalId,
     address: Address,
+    span: Span,
     connection: Connection,
     rest: Rest,
     handler: DropCaught<Box<dyn Handler>>,
@@ -56,9 +59,11 @@ pub(super) struct SessionCore {
 impl SessionCore {
     /// A session without a request. If there is a `refusal`, the request is answered with it.
     pub(super) fn new(id: LocalId, address: SocketAddr, connection: Connection, refusal: Option<Refusal>) -> Self {
+        let address = Address::new(address);
         Self {
             id,
-            address: Address::new(address),
+            address,
+            span: Span::new(id, address),
             connection,
             rest: Rest::default(),
             handler: DropCaught::NONE,
@@ -160,6 +165,9 @@ impl SessionCore {
         let history = self.connection.history();
         for transition in &history[usize::from(self.logged_transitions)..] {
             log::debug!(target: LOG, "{} {}: {transition}", self.id, self.address);
+            if transition.action == Action::Accept {
+                self.span.record_subprotocol(self.connection.subprotocol());
+            }
         }
         self.logged_transitions = history.len() as u8;
     }

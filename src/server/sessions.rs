@@ -44,6 +44,7 @@ pub(super) enum TurnEnd {
 }
 
 /// A server may have a hundred thousand idle sessions, so every byte besides the socket counts.
+#[cfg(not(feature = "tracing"))]
 const _: () = assert!(size_of::<SessionCore>() + size_of::<Option<Instant>>() <= 408);
 
 /// Slots that an empty server keeps memory for.

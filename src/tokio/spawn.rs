@@ -65,7 +65,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<T> {
         let local_party = self.local_party();
         let (reader, writer) = self.split();
         let (sender, messages) = mpsc::channel(capacity);
-        let task = tokio::spawn(run(reader, sender));
+        let run = run(reader, sender);
+        #[cfg(feature = "tracing")]
+        let run = tracing::Instrument::in_current_span(run);
+        let task = tokio::spawn(run);
         (writer, Receiver { messages, task, local_party, end: None })
     }
 }

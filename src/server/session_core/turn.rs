@@ -16,6 +16,7 @@ use super::{
         stream::ByteStream,
     },
     SessionCore,
+    span::Entered,
 };
 use crate::{BytesRead, Event, SocketAction};
 use std::{io::ErrorKind, time::Instant};
@@ -27,6 +28,8 @@ pub(crate) struct Turn<'a, S> {
     shared: &'a mut Shared,
     intake: Intake,
     now: Instant,
+    /// The span of the session is current.
+    _entered: Entered,
 }
 
 /// How a read ended.
@@ -45,7 +48,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         intake: Intake,
         now: Instant,
     ) -> Self {
-        Self { session, stream, shared, intake, now }
+        let _entered = session.span.enter();
+        Self { session, stream, shared, intake, now, _entered }
     }
 
     /// Reads and writes as far as the stream allows, within the budget of a turn. Calls the handler with every event.

@@ -64,6 +64,7 @@ impl<S: ByteStream> Turn<'_, S> {
 
     /// Gives a request to a new handler or a page, or refuses it.
     pub(super) fn route(&mut self, request: &Request) {
+        self.session.span.record_path(request.path());
         let shared = &mut *self.shared;
         let refusal = self.intake.refusal().or(self.session.refusal).or_else(|| shared.admission.refusal(request));
         match refusal.map_or_else(|| shared.routes.serve(request), Err) {
