@@ -14,6 +14,8 @@ mod stopped;
 mod threads;
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 mod tls;
+#[cfg(feature = "tokio")]
+mod tokio_echo;
 
 use crate::support::{loopback::RawClient, process::Process};
 use std::net::SocketAddr;
