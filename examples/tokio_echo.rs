@@ -1,4 +1,4 @@
-//! An echo server on tokio, with a task per connection. At Ctrl-C it closes every connection, and waits for the answers.
+//! An echo server on tokio, with a task per connection. At Ctrl-C it closes every connection and waits for the answers.
 //!
 //! ```text
 //! cargo run --release --features tokio --example tokio_echo
