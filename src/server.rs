@@ -1,4 +1,5 @@
-//! An event loop on [mio](https://docs.rs/mio) that drives any number of server connections on one thread.
+//! An event loop on [mio](https://docs.rs/mio) that drives any number of server connections on one thread. A
+//! [`Cluster`] is several of them.
 //!
 //! ```no_run
 //! use statesocket::{Config, server::{Server, on_message}};
@@ -24,7 +25,9 @@ mod address;
 mod admission;
 mod adopt;
 mod budget;
+mod census;
 mod clock;
+mod cluster;
 mod commands;
 mod common;
 mod deadlines;
@@ -64,6 +67,7 @@ mod session_id;
 mod sessions;
 mod shared;
 mod shutdown;
+mod siblings;
 mod socket;
 mod spawn;
 mod stream;
@@ -76,6 +80,7 @@ mod transport;
 mod view;
 
 pub use admission::{Admission, AdmissionError, OriginPolicy};
+pub use cluster::{Cluster, Loops, Sharing};
 pub use farewell::Shutdown;
 pub use handle::Handle;
 pub use handler::{
@@ -124,7 +129,7 @@ const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// The event loop: a listening socket, the sessions of its connections, and the routes to their handlers.
 ///
 /// A server stays on the thread that made it, since its handlers need not be `Send`. [`spawn`](Self::spawn) makes one
-/// on a new thread. To run several loops, make each on its own thread. See the [module](self) for an example.
+/// on a new thread, and a [`Cluster`] several. See the [module](self) for an example.
 ///
 /// Its responses have a `Date`, from the clock of the system unless [`Config::date`] has another.
 ///
@@ -144,6 +149,10 @@ pub struct Server {
     local_addr: SocketAddr,
     commands: Arc<Queue<Command>>,
     allowance: Allowance,
+    /// How many loops share the descriptors of the process.
+    loops: usize,
+    /// This loop accepts for the others of its cluster.
+    hands_over: bool,
     warnings: Warnings,
     /// A closure of a command has it.
     is_lent: bool,
@@ -162,8 +171,8 @@ impl Server {
         Self::with_acceptor(Acceptor::bind(address)?, System::new()?, config)
     }
 
-    /// Takes over a listening socket that the caller has set up. With `SO_REUSEPORT`, for example, several loops on
-    /// several threads can share a port.
+    /// Takes over a listening socket that the caller has set up, for example with `SO_REUSEPORT`, so that several
+    /// processes can share a port.
     ///
     /// # Errors
     /// The error of the operating system. [`InvalidInput`](io::ErrorKind::InvalidInput) if
@@ -207,6 +216,8 @@ impl Server {
             sessions: Sessions::new(Limits::default().max_buffered_bytes, system.now()),
             commands,
             allowance: system.allowance(),
+            loops: 1,
+            hands_over: false,
             warnings: Warnings::default(),
             is_lent: false,
             #[cfg(feature = "tls")]
@@ -223,7 +234,7 @@ impl Server {
         // Otherwise the server is full before an address is.
         self.sessions.know_addresses(limits.max_connections_per_address < limits.max_connections);
         self.shared.limits = limits;
-        self.allowance = self.system.allowance();
+        self.allowance = self.system.allowance().shared_by(self.loops);
     }
 
     /// Sets the origins and hosts that the server serves, for new requests. Upper case, default ports and a slash at

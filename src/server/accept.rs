@@ -57,14 +57,7 @@ pub(super) struct Arrival {
 
 impl Acceptor {
     pub(super) fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut last_error = io::Error::new(io::ErrorKind::InvalidInput, "the address names no socket");
-        for address in address.to_socket_addrs()? {
-            match listen(address) {
-                Ok(listener) => return Self::from_listener(listener),
-                Err(error) => last_error = error,
-            }
-        }
-        Err(last_error)
+        first_of(address, |address| Self::from_listener(listening(bound(address)?)?))
     }
 
     pub(super) fn from_listener(listener: std::net::TcpListener) -> io::Result<Self> {
@@ -226,14 +219,43 @@ impl Arrival {
     }
 }
 
-/// Like `TcpListener::bind`, with a longer backlog. The standard library asks for 128 places. A crowd of clients fills
-/// them in a moment, and the system makes the next clients wait for a second or more.
-fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+/// What `listen` makes of the first of the addresses with which it succeeds.
+///
+/// # Errors
+/// That for the last address.
+pub(super) fn first_of<T>(
+    address: impl ToSocketAddrs,
+    mut listen: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut last_error = io::Error::new(io::ErrorKind::InvalidInput, "the address names no socket");
+    for address in address.to_socket_addrs()? {
+        match listen(address) {
+            Ok(made) => return Ok(made),
+            Err(error) => last_error = error,
+        }
+    }
+    Err(last_error)
+}
+
+/// A socket that can listen on `address`, once it is bound to it.
+pub(super) fn unbound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // On other systems the option lets another program take over the port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    Ok(socket)
+}
+
+/// A socket that is bound to `address`.
+pub(super) fn bound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = unbound(address)?;
     socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Has a bound socket listen, as the standard library does, with a longer backlog. That asks for 128 places. A crowd of
+/// clients fills them in a moment, and the system makes the next clients wait for a second or more.
+pub(super) fn listening(socket: Socket) -> io::Result<std::net::TcpListener> {
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }

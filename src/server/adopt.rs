@@ -59,10 +59,12 @@ impl Handle {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// In a [cluster](super::Cluster) the loops take turns, and one that has ended is left out.
+    ///
     /// # Errors
     /// [`HandleError`]. The connection is closed.
     pub fn adopt(&self, stream: TcpStream, address: SocketAddr) -> Result<(), HandleError> {
-        self.command(Command::Adopt(stream, address))
+        self.take_turn().command(Command::Adopt(stream, address))
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     socket::Socket,
     view::View,
 };
-use std::{mem, time::Instant};
+use std::{collections::HashMap, mem, time::Instant};
 
 /// The most interruptions of a session per turn, for events that are at hand. A session whose handler sends many
 /// commands must not keep the others waiting.
@@ -21,11 +21,30 @@ const MAX_CAUSED: usize = 1024;
 impl Server {
     /// Executes the commands that wait.
     pub(super) fn execute_commands(&mut self, now: Instant) {
+        let is_from_siblings = self.commands.has_foreign() && self.shared.handle.is_of_cluster();
         let foreign = self.commands.take_foreign();
+        let missed = if is_from_siblings { self.commands.take_missed() } else { HashMap::new() };
+        let calls = if is_from_siblings { foreign.iter().filter(|command| command.is_call()).count() } else { 0 };
         self.execute_own_commands(now);
         for command in foreign {
             self.execute(command, now);
             self.execute_own_commands(now);
+        }
+        if calls > 0 {
+            self.commands.end_calls_of_others(calls);
+        }
+        for (_, command) in missed {
+            self.miss(command, now);
+        }
+    }
+
+    /// Tells the members of a room that other loops have published more than this one has taken.
+    fn miss(&mut self, command: Command, now: Instant) {
+        let Command::Publish { room, message, .. } = command else { return };
+        for id in self.shared.common.rooms.members(&room).collect::<Vec<_>>() {
+            if let Some(key) = self.sessions.find(id) {
+                self.take_turn(key, now, |turn, _| turn.miss(&message));
+            }
         }
     }
 

@@ -28,6 +28,12 @@ impl Allowance {
         Self::of(soft_limit())
     }
 
+    /// That of one of several loops, of which each has the same part.
+    pub(super) const fn shared_by(self, loops: usize) -> Self {
+        let Self { limit, served, served_and_refused } = self;
+        Self { limit, served: served.div_ceil(loops), served_and_refused: served_and_refused.div_ceil(loops) }
+    }
+
     fn of(limit: usize) -> Self {
         let reserve = (limit / 8).clamp(MIN_RESERVE, MAX_RESERVE).min(limit / 2);
         Self { limit, served: limit - reserve, served_and_refused: limit - reserve / 2 }
@@ -85,6 +91,13 @@ mod tests {
         ] {
             assert_eq!(Allowance::of(limit), Allowance { limit, served, served_and_refused });
         }
+    }
+
+    #[test]
+    fn a5_loops_share_the_descriptors_of_the_process() {
+        let shared = Allowance::of(1024).shared_by(3);
+        assert_eq!(shared, Allowance { limit: 1024, served: 299, served_and_refused: 320 });
+        assert_eq!(Allowance::of(0).shared_by(1), Allowance::of(0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Handles: commands to a loop from other threads and from handlers.
 
 mod messages;
+mod several;
 mod stopping;
 
 use super::{
@@ -8,6 +9,7 @@ use super::{
     logging::DropCaught,
     queue::{HandleError, Part, Queue, WhenNoRoom},
     session_id::SessionId,
+    siblings::Siblings,
     view::View,
 };
 use crate::{CloseCode, Message, SharedMessage};
@@ -51,7 +53,8 @@ pub(super) struct ActOnEach(Arc<Mutex<DropCaught<EachFn>>>);
 
 type EachFn = Box<dyn FnMut(View<'_>, &Handle) + Send>;
 
-/// Reaches the sessions of a [`Server`](super::Server) from any thread, and stops the server. Cheap to clone.
+/// Reaches the sessions of a [`Server`](super::Server), or of all loops of a [`Cluster`](super::Cluster), from any
+/// thread, and stops them. Cheap to clone.
 ///
 /// Every method sends the loop a command. The loop executes the commands of each thread in the order in which that
 /// thread sent them, and all that wait when a turn begins in that turn. It drops a command for an ended session: the
@@ -71,6 +74,9 @@ type EachFn = Box<dyn FnMut(View<'_>, &Handle) + Send>;
 /// While the loop is busy, commands of other threads wait. Beyond [`Limits::max_command_bytes`] a method fails with
 /// [`HandleError::Full`]; those of a [`blocking`](Self::blocking) handle wait instead.
 ///
+/// In a cluster each loop keeps this order for what it gets from a thread or a handler, and the loops do not wait for
+/// each other. A command for several loops is queued on all of them, or on none: then it fails with `Full`.
+///
 /// [`Session`]: super::Session
 /// [`Limits::max_command_bytes`]: super::Limits::max_command_bytes
 ///
@@ -89,17 +95,25 @@ type EachFn = Box<dyn FnMut(View<'_>, &Handle) + Send>;
 pub struct Handle {
     queue: Arc<Queue<Command>>,
     when_full: WhenNoRoom,
+    /// The loops of the cluster, of which that of `queue` is one.
+    siblings: Option<Arc<Siblings<Command>>>,
 }
 
 impl Handle {
     pub(super) const fn new(queue: Arc<Queue<Command>>) -> Self {
-        Self { queue, when_full: WhenNoRoom::Fail }
+        Self { queue, when_full: WhenNoRoom::Fail, siblings: None }
+    }
+
+    /// The handle of the loop of a cluster whose queue this is.
+    pub(super) const fn of_cluster(queue: Arc<Queue<Command>>, siblings: Arc<Siblings<Command>>) -> Self {
+        Self { queue, when_full: WhenNoRoom::Fail, siblings: Some(siblings) }
     }
 
     /// A handle whose methods wait while too many commands wait for the loop, instead of failing with
     /// [`HandleError::Full`]. For a thread that produces messages as fast as the loop takes them, not for an async
     /// task. On the thread of the loop, as in a handler, no method waits or fails with `Full`. In a handler of another
-    /// server, whose loop has a thread of its own, it waits and stops that loop.
+    /// server, whose loop has a thread of its own, it waits and stops that loop. The loops of a cluster do not wait for
+    /// each other: in a handler, a command for another loop fails with `Full`.
     ///
     /// ```no_run
     /// use statesocket::server::{Handle, HandleError, SessionId};
@@ -114,13 +128,32 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn blocking(&self) -> Self {
-        Self { queue: Arc::clone(&self.queue), when_full: WhenNoRoom::Wait }
+        Self { when_full: WhenNoRoom::Wait, ..self.clone() }
     }
 
-    /// How many commands wait for the loop.
+    /// The handles of the loops of a cluster, in the order of their numbers; of a server, its handle alone. All reach
+    /// every session. They differ in [`run`](Self::run), which is for one loop.
+    ///
+    /// ```
+    /// use statesocket::server::{Handle, HandleError, Limits};
+    ///
+    /// fn take_fewer(handle: &Handle) -> Result<(), HandleError> {
+    ///     let limits = Limits::default().with(|limits| limits.max_connections = 100);
+    ///     for one in handle.loops() {
+    ///         let limits = limits.clone();
+    ///         one.run(|server| server.set_limits(limits))?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn loops(&self) -> impl Iterator<Item = Self> {
+        self.queues().into_iter().map(|queue| self.at(queue))
+    }
+
+    /// How many commands wait for the loop, or for all loops of a cluster.
     #[must_use]
     pub fn queued_commands(&self) -> usize {
-        self.queue.len()
+        self.queues().into_iter().map(|queue| queue.len()).sum()
     }
 
     /// Whether your code has sent the loop commands from its own thread that it has not begun with.
@@ -170,15 +203,61 @@ impl Handle {
 
     /// Sends the loop `command`.
     pub(super) fn command(&self, command: Command) -> Result<(), HandleError> {
-        let bytes = COMMAND_BYTES.saturating_add(command.bytes());
-        let when_no_room = if command.is_urgent() { WhenNoRoom::Exceed } else { self.when_full };
-        self.queue.push(command, bytes, when_no_room)
+        self.push(&self.queue, command)
+    }
+
+    /// Sends `command` to the loop of the session `id`. If that is no session of these loops, it has ended for them.
+    pub(super) fn command_for(&self, id: SessionId, command: Command) -> Result<(), HandleError> {
+        self.push(self.queue_of(id), command)
+    }
+
+    fn push(&self, queue: &Queue<Command>, command: Command) -> Result<(), HandleError> {
+        let (bytes, when_no_room) = (command.bytes(), self.when_no_room(&command, queue));
+        let is_call_of_others = self.siblings.is_some() && command.is_call() && !queue.is_own_thread();
+        if is_call_of_others {
+            queue.begin_call_of_others();
+        }
+        let pushed = queue.push(command, bytes, when_no_room);
+        if is_call_of_others && pushed.is_err() {
+            queue.end_calls_of_others(1);
+        }
+        pushed
+    }
+
+    fn when_no_room(&self, command: &Command, queue: &Queue<Command>) -> WhenNoRoom {
+        if command.is_urgent() {
+            return WhenNoRoom::Exceed;
+        }
+        // Two loops that wait for each other would wait for ever.
+        let is_sibling = || self.siblings.as_ref().is_some_and(|loops| loops.is_on_loop()) && !queue.is_own_thread();
+        if self.when_full == WhenNoRoom::Wait && is_sibling() { WhenNoRoom::Fail } else { self.when_full }
+    }
+
+    fn queue_of(&self, id: SessionId) -> &Arc<Queue<Command>> {
+        self.siblings.as_ref().and_then(|loops| loops.queue_of(id.server())).unwrap_or(&self.queue)
+    }
+
+    /// The handle of the loop of the session `id`.
+    pub(super) fn of_loop_of(&self, id: SessionId) -> Self {
+        self.at(self.queue_of(id))
+    }
+
+    fn at(&self, queue: &Arc<Queue<Command>>) -> Self {
+        Self { queue: Arc::clone(queue), when_full: self.when_full, siblings: self.siblings.clone() }
+    }
+
+    fn queues(&self) -> Vec<&Arc<Queue<Command>>> {
+        self.siblings.as_ref().map_or_else(|| vec![&self.queue], |loops| loops.queues().collect())
     }
 }
 
 impl Command {
-    /// The memory on the heap, in bytes.
+    /// What it counts of [`Limits::max_command_bytes`](super::Limits::max_command_bytes).
     fn bytes(&self) -> usize {
+        COMMAND_BYTES.saturating_add(self.heap_bytes())
+    }
+
+    fn heap_bytes(&self) -> usize {
         match self {
             Self::With(_, act) => act.get().map_or(0, |act| size_of_val(&**act)),
             Self::ForEach { act, .. } => act.lock().get().map_or(0, |act| size_of_val(&**act)),
@@ -222,6 +301,11 @@ impl Command {
             Self::Adopt(..) | Self::Run(_) => Part::Nothing,
             Self::StopAccepting | Self::Shutdown(_) | Self::Stop => Part::Nothing,
         }
+    }
+
+    /// Whether it calls your code, which may let a session join a room.
+    pub(super) const fn is_call(&self) -> bool {
+        matches!(self, Self::With(..) | Self::ForEach { .. } | Self::Notify(..) | Self::Run(_))
     }
 
     /// Whether it is queued whatever waits.

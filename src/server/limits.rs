@@ -98,6 +98,37 @@ impl Limits {
         change(&mut self);
         self
     }
+
+    /// The part of these limits for each of several loops, rounded up. Divided are the limits of what all connections
+    /// have together: `max_connections`, `max_handshakes`, `max_waiting_requests`, `max_command_bytes` and
+    /// `max_buffered_bytes`. The connections of one address may all be on one loop, so that limit stays.
+    ///
+    /// ```
+    /// use statesocket::server::Limits;
+    ///
+    /// let limits = Limits::default().shared_by(4);
+    /// assert_eq!((limits.max_connections, limits.max_buffered_bytes), (25_000, 256 << 20));
+    /// assert_eq!(limits.max_connections_per_address, 100_000);
+    /// ```
+    ///
+    /// # Panics
+    /// If `loops` is 0.
+    #[must_use]
+    pub fn shared_by(mut self, loops: usize) -> Self {
+        for limit in [
+            &mut self.max_connections,
+            &mut self.max_handshakes,
+            &mut self.max_waiting_requests,
+            &mut self.max_command_bytes,
+            &mut self.max_buffered_bytes,
+        ] {
+            // What is switched off stays so.
+            if *limit != usize::MAX {
+                *limit = limit.div_ceil(loops);
+            }
+        }
+        self
+    }
 }
 
 impl Default for Limits {

@@ -78,6 +78,7 @@ impl Server {
             }
             return;
         }
+        let Some(arrival) = self.hand_over(arrival) else { return };
         let refusal = match self.life.intake() {
             // Every request is refused anyway.
             Intake::RefuseAll => None,

@@ -1,16 +1,17 @@
 //! The queue of commands for a loop.
 
+mod several;
 #[cfg(test)]
 mod tests;
 
 use crate::CloseError;
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     fmt, io, mem,
     panic::{RefUnwindSafe, UnwindSafe},
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, ThreadId},
 };
@@ -69,6 +70,8 @@ pub(super) struct Queue<C> {
     is_woken: AtomicBool,
     /// Only the thread of the loop writes it.
     has_own: AtomicBool,
+    /// How many calls of your code other threads have queued that the loop has not done.
+    calls: AtomicUsize,
 }
 
 struct Waiting<C> {
@@ -84,6 +87,10 @@ struct Waiting<C> {
     /// The commands of other threads.
     foreign: VecDeque<C>,
     foreign_bytes: usize,
+    /// The bytes of the commands for which other threads have [reserved](Queue::reserve) room.
+    reserved: usize,
+    /// The first command per key that found no room and was [noted](Queue::push_or_note).
+    missed: HashMap<Box<str>, C>,
     max_bytes: usize,
     is_closed: bool,
 }
@@ -101,12 +108,15 @@ impl<C> Queue<C> {
                 passed: 0,
                 foreign: VecDeque::new(),
                 foreign_bytes: 0,
+                reserved: 0,
+                missed: HashMap::new(),
                 max_bytes,
                 is_closed: false,
             }),
             room: Condvar::new(),
             is_woken: AtomicBool::new(false),
             has_own: AtomicBool::new(false),
+            calls: AtomicUsize::new(0),
         }
     }
 
@@ -115,31 +125,51 @@ impl<C> Queue<C> {
     /// # Errors
     /// [`HandleError`]. The command is dropped.
     pub(super) fn push(&self, command: C, bytes: usize, when_no_room: WhenNoRoom) -> Result<(), HandleError> {
-        let mut waiting = self.lock();
         if self.is_own_thread() {
-            if waiting.is_closed {
-                return Err(HandleError::Stopped);
-            }
-            waiting.own.push_back(Some(command));
-            self.has_own.store(true, Ordering::Relaxed);
-            return Ok(());
+            return self.push_own(command);
         }
+        let mut waiting = self.lock_with_room(bytes, when_no_room)?;
+        self.push_foreign(&mut waiting, command, bytes);
+        Ok(())
+    }
+
+    fn push_own(&self, command: C) -> Result<(), HandleError> {
+        let mut waiting = self.lock();
+        if waiting.is_closed {
+            return Err(HandleError::Stopped);
+        }
+        waiting.own.push_back(Some(command));
+        self.has_own.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn push_foreign(&self, waiting: &mut Waiting<C>, command: C, bytes: usize) {
+        waiting.foreign.push_back(command);
+        waiting.foreign_bytes = waiting.foreign_bytes.saturating_add(bytes);
+        self.wake();
+    }
+
+    /// Wakes the loop. One wake-up is enough for all commands that it takes together.
+    fn wake(&self) {
+        if !self.is_woken.swap(true, Ordering::AcqRel) && self.waker.wake().is_err() {
+            self.is_woken.store(false, Ordering::Release);
+        }
+    }
+
+    /// The queue, once it has room for `bytes` more of another thread.
+    fn lock_with_room(
+        &self,
+        bytes: usize,
+        when_no_room: WhenNoRoom,
+    ) -> Result<MutexGuard<'_, Waiting<C>>, HandleError> {
+        let mut waiting = self.lock();
         while !waiting.has_room_for(bytes) && when_no_room != WhenNoRoom::Exceed {
             if when_no_room == WhenNoRoom::Fail {
                 return Err(HandleError::Full);
             }
             waiting = self.room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        if waiting.is_closed {
-            return Err(HandleError::Stopped);
-        }
-        waiting.foreign.push_back(command);
-        waiting.foreign_bytes = waiting.foreign_bytes.saturating_add(bytes);
-        // One wake-up is enough for all commands that the loop takes together.
-        if !self.is_woken.swap(true, Ordering::AcqRel) && self.waker.wake().is_err() {
-            self.is_woken.store(false, Ordering::Release);
-        }
-        Ok(())
+        if waiting.is_closed { Err(HandleError::Stopped) } else { Ok(waiting) }
     }
 
     /// Whether this is the thread of the loop.
@@ -286,7 +316,7 @@ impl<C> Queue<C> {
         waiting.is_closed = true;
         let own = (mem::take(&mut waiting.own), mem::take(&mut waiting.deferred));
         waiting.forget_places();
-        let dropped = (own, mem::take(&mut waiting.foreign));
+        let dropped = (own, mem::take(&mut waiting.foreign), mem::take(&mut waiting.missed));
         self.has_own.store(false, Ordering::Relaxed);
         drop(waiting);
         self.room.notify_all();
@@ -315,9 +345,12 @@ impl<C> Waiting<C> {
         (self.empty_places, self.passed) = (0, 0);
     }
 
-    /// Whether `bytes` more may wait. A larger command may wait alone. A closed queue makes nobody wait.
+    /// Whether `bytes` more may wait. A larger command may wait alone. No command comes after one that was missed,
+    /// until the loop knows. A closed queue makes nobody wait.
     fn has_room_for(&self, bytes: usize) -> bool {
-        self.foreign_bytes == 0 || self.foreign_bytes.saturating_add(bytes) <= self.max_bytes || self.is_closed
+        let taken = self.foreign_bytes.saturating_add(self.reserved);
+        let fits = taken == 0 || taken.saturating_add(bytes) <= self.max_bytes;
+        fits && self.missed.is_empty() || self.is_closed
     }
 }
 

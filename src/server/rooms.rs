@@ -5,7 +5,7 @@ mod seats;
 #[cfg(test)]
 mod tests;
 
-use super::session_id::LocalId;
+use super::{census::Column, session_id::LocalId};
 use crate::{SharedMessage, SharedMessages};
 use room::{MESSAGE_BYTES, Part, Room, Sequence, waiting_bytes};
 use seats::{Membership, Place, Seats, search};
@@ -56,6 +56,8 @@ pub(super) struct Rooms {
     listed: Option<Listed>,
     /// [`Limits::max_room_backlog`](super::Limits::max_room_backlog).
     max_backlog: usize,
+    /// Where a loop of a cluster counts its members.
+    census: Option<Column>,
 }
 
 /// All messages that wait for a session, in order.
@@ -88,6 +90,11 @@ impl Rooms {
         self.max_backlog = bytes;
     }
 
+    /// Counts the members in the census of a cluster. There are none yet.
+    pub(super) fn set_census(&mut self, census: Column) {
+        self.census = Some(census);
+    }
+
     /// Makes the session `id` a member. Returns whether it was none.
     pub(super) fn join(&mut self, id: LocalId, name: &str) -> bool {
         let key = match self.by_name.get(name) {
@@ -105,6 +112,9 @@ impl Rooms {
                 self.seats.resize_with(id.key() + 1, || None);
             }
             self.seats[id.key()].get_or_insert_default().join(key, self.published);
+            if let Some(census) = &self.census {
+                census.joined(name);
+            }
         }
         is_new
     }
@@ -114,6 +124,9 @@ impl Rooms {
         let Some(&key) = self.by_name.get(name) else { return false };
         let room = &mut self.rooms[key];
         let Some(since) = room.remove(id) else { return false };
+        if let Some(census) = &self.census {
+            census.left(name);
+        }
         self.listed = None;
         let seats = self.seats[id.key()].as_mut().expect("a member has a seat");
         seats.leave(key, room.all_for(id, since.max(seats.taken())));
@@ -133,6 +146,9 @@ impl Rooms {
         self.owed.retain(|owed| *owed != id);
         for Membership { room, .. } in seats.memberships() {
             self.rooms[*room].remove(id);
+            if let Some(census) = &self.census {
+                census.left(self.rooms[*room].name());
+            }
             self.close_if_empty(*room);
         }
     }
@@ -170,6 +186,11 @@ impl Rooms {
             self.copied = self.copied.saturating_add(copies.saturating_add(MESSAGE_BYTES));
         }
         count
+    }
+
+    /// The number of members on the other loops of the cluster.
+    pub(super) fn count_elsewhere(&self, name: &str) -> usize {
+        self.census.as_ref().map_or(0, |census| census.count_elsewhere(name))
     }
 
     /// The number of members.

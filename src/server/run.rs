@@ -7,7 +7,10 @@ use super::{
     queue::HandleError,
     tally::Tally,
 };
-use std::any::Any;
+use std::{
+    any::Any,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// The state of a server at one moment, by [`Server::status`] or [`Handle::status`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,9 @@ impl Handle {
     /// `act` keeps every session waiting. It must not run the server: [`Server::turn`] and [`Server::run`] fail there
     /// with [`ResourceBusy`](std::io::ErrorKind::ResourceBusy). If it panics, the panic is logged, and the loop goes
     /// on.
+    ///
+    /// In a cluster, `act` is called with the server of one loop: that of the session that has lent the handle, or the
+    /// first. [`loops`](Self::loops) has the handles of the others.
     ///
     /// ```
     /// use statesocket::server::{Handle, HandleError, Limits};
@@ -48,7 +54,7 @@ impl Handle {
     }
 
     /// Has the loop call `tell` with its status: for a page of metrics, or a supervisor. The loop waits for `tell`, so
-    /// it should only send the status on.
+    /// it should only send the status on. In a cluster the status is the sum over all loops.
     ///
     /// ```
     /// use statesocket::{Config, server::Server};
@@ -65,7 +71,34 @@ impl Handle {
     /// # Errors
     /// [`HandleError`].
     pub fn status(&self, tell: impl FnOnce(Status) + Send + 'static) -> Result<(), HandleError> {
-        self.run(|server| tell(server.status()))
+        let loops: Vec<_> = self.loops().collect();
+        let sum = Status { tally: Tally::default(), connections: 0 };
+        let sum = Arc::new(Mutex::new((loops.len(), sum, Some(tell))));
+        for one in loops {
+            let sum = Arc::clone(&sum);
+            one.run(move |server| {
+                // `tell` is called without the lock, and nothing else panics with it.
+                let mut locked = sum.lock().unwrap_or_else(PoisonError::into_inner);
+                let (left, status, tell) = &mut *locked;
+                *left -= 1;
+                status.add(&server.status());
+                if *left == 0
+                    && let Some(tell) = tell.take()
+                {
+                    let status = status.clone();
+                    drop(locked);
+                    tell(status);
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Status {
+    fn add(&mut self, other: &Self) {
+        self.tally.add(&other.tally);
+        self.connections += other.connections;
     }
 }
 

@@ -53,7 +53,8 @@ impl<'l> Session<'l> {
         self.view.params
     }
 
-    /// The handle of the server, by which a handler reaches other sessions.
+    /// The handle of the server, by which a handler reaches other sessions. In a [`Cluster`](super::Cluster) it reaches
+    /// those of all loops.
     #[must_use]
     pub const fn handle(&self) -> &Handle {
         self.handle

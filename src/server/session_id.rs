@@ -5,8 +5,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// The id of a session. Only a handle of the same server finds the session by it. An id is reused only after 2^32
-/// sessions of that server.
+/// The id of a session. It names the server, and in a [`Cluster`](super::Cluster) the loop: only a handle of the same
+/// server or cluster finds the session by it. An id is reused only after 2^32 sessions of that server or loop.
+///
+/// Its text, as in the log, has only the number of the session on its loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     server: ServerId,

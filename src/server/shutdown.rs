@@ -30,6 +30,7 @@ impl Server {
         if let Some(acceptor) = self.life.take_acceptor() {
             self.admit_last(acceptor, now);
         }
+        self.hand_over_no_more();
     }
 
     /// Accepts the backlog, closes the listener, refuses all requests, and begins to close the sessions.

@@ -44,6 +44,19 @@ impl Tally {
         self.clean += u64::from(disconnect.is_clean);
     }
 
+    /// Adds the counts of another loop.
+    pub(super) fn add(&mut self, other: &Self) {
+        let Self { accepted, dropped, evicted, unsent, clean, ended } = other;
+        self.accepted += accepted;
+        self.dropped += dropped;
+        self.evicted += evicted;
+        self.unsent += unsent;
+        self.clean += clean;
+        for (sum, count) in self.ended.iter_mut().zip(ended) {
+            *sum += count;
+        }
+    }
+
     /// The connections that ended by a cause of this kind.
     #[must_use]
     pub const fn ended(&self, kind: CauseKind) -> u64 {

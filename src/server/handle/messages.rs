@@ -15,7 +15,7 @@ impl Handle {
     /// # Errors
     /// [`HandleError`].
     pub fn send_text(&self, id: SessionId, text: impl Into<String>) -> Result<(), HandleError> {
-        self.command(Command::Send(id, text.into().into()))
+        self.command_for(id, Command::Send(id, text.into().into()))
     }
 
     /// Queues a binary message, if the session is open. If it cannot be queued,
@@ -24,7 +24,7 @@ impl Handle {
     /// # Errors
     /// [`HandleError`].
     pub fn send_binary(&self, id: SessionId, bytes: impl Into<Vec<u8>>) -> Result<(), HandleError> {
-        self.command(Command::Send(id, bytes.into().into()))
+        self.command_for(id, Command::Send(id, bytes.into().into()))
     }
 
     /// Queues one message in each of the sessions `ids` that is open. Where it cannot be queued,
@@ -38,7 +38,10 @@ impl Handle {
         ids: impl IntoIterator<Item = SessionId>,
         message: SharedMessage,
     ) -> Result<(), HandleError> {
-        self.command(Command::Broadcast(ids.into_iter().collect(), message))
+        match &self.siblings {
+            None => self.command(Command::Broadcast(ids.into_iter().collect(), message)),
+            Some(loops) => self.broadcast_several(loops, ids, &message),
+        }
     }
 
     /// Publishes a message in a room: queues it in each session that is a member then, and open. Where it cannot be
@@ -49,7 +52,10 @@ impl Handle {
     /// # Errors
     /// [`HandleError`].
     pub fn publish(&self, room: impl Into<String>, message: SharedMessage) -> Result<(), HandleError> {
-        self.command(Command::Publish { room: room.into(), message, except: None })
+        match &self.siblings {
+            None => self.command(Command::Publish { room: room.into(), message, except: None }),
+            Some(loops) => self.publish_several(loops, &room.into(), &message),
+        }
     }
 
     /// Calls [`on_event`](super::super::Handler::on_event) of the session's handler with `event`, so that it reaches
@@ -82,7 +88,7 @@ impl Handle {
     /// # Errors
     /// [`HandleError`].
     pub fn notify(&self, id: SessionId, event: impl Any + Send) -> Result<(), HandleError> {
-        self.command(Command::Notify(id, DropCaught::new(Box::new(event))))
+        self.command_for(id, Command::Notify(id, DropCaught::new(Box::new(event))))
     }
 
     /// Closes a session, as [`ensure_closed`](crate::Connection::ensure_closed) does.
@@ -95,6 +101,6 @@ impl Handle {
         code: impl Into<CloseCode>,
         reason: impl Into<String>,
     ) -> Result<(), HandleError> {
-        self.command(Command::Close { id, code: code.into(), reason: reason.into() })
+        self.command_for(id, Command::Close { id, code: code.into(), reason: reason.into() })
     }
 }

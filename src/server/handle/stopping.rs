@@ -32,7 +32,7 @@ impl Handle {
     /// # Errors
     /// [`HandleError::Stopped`].
     pub fn stop_accepting(&self) -> Result<(), HandleError> {
-        self.command(Command::StopAccepting)
+        self.command_acceptors(|| Command::StopAccepting)
     }
 
     /// Stops the server gracefully. The loop answers the requests in the backlog with 503, closes the listener, and
@@ -76,7 +76,7 @@ impl Handle {
     /// [`HandleError::InvalidClose`] if a server may not send the Close; the server goes on. [`HandleError::Stopped`].
     pub fn shutdown_with(&self, shutdown: Shutdown) -> Result<(), HandleError> {
         shutdown.close.check(Role::Server)?;
-        self.command(Command::Shutdown(shutdown))
+        self.command_all(|| Command::Shutdown(shutdown.clone()))
     }
 
     /// Stops the server at once: closes the listener and aborts every session.
@@ -84,6 +84,6 @@ impl Handle {
     /// # Errors
     /// [`HandleError::Stopped`].
     pub fn stop(&self) -> Result<(), HandleError> {
-        self.command(Command::Stop)
+        self.command_all(|| Command::Stop)
     }
 }

@@ -135,3 +135,69 @@ fn s15_taking_commands_out_of_many_is_linear() {
     assert_eq!(std::iter::from_fn(|| queue.take_own_part(odd)).count(), COUNT / 2);
     assert_eq!(std::iter::from_fn(|| queue.pop_own()).count(), COUNT / 2);
 }
+
+#[test]
+fn room_that_is_reserved_is_taken_until_it_is_used_or_given_back() {
+    let (queue, wakes) = queue(10);
+    on_other_thread(|| {
+        let (first, second) = (queue.reserve(6, WhenNoRoom::Fail), queue.reserve(4, WhenNoRoom::Fail));
+        assert_eq!(queue.reserve(1, WhenNoRoom::Fail).err(), Some(HandleError::Full));
+        assert_eq!(queue.push(9, 1, WhenNoRoom::Fail), Err(HandleError::Full));
+        assert_eq!((queue.has_room(1), queue.len(), wakes.0.load(Ordering::Relaxed)), (false, 0, 0));
+        drop(first);
+        assert_eq!((queue.has_room(6), queue.has_room(7)), (true, false));
+        second.expect("there was room").push(1);
+        assert_eq!(queue.push(2, 6, WhenNoRoom::Fail), Ok(()));
+        assert_eq!(queue.push(3, 1, WhenNoRoom::Fail), Err(HandleError::Full));
+    });
+    assert_eq!((taken(&queue), wakes.0.load(Ordering::Relaxed)), (vec![1, 2], 1));
+    let own = queue.reserve(100, WhenNoRoom::Fail).expect("the thread of the loop has room");
+    own.push(4);
+    assert_eq!((queue.pop_own(), queue.has_room(10)), (Some(4), true));
+    let late = on_other_thread(|| queue.reserve(1, WhenNoRoom::Fail).map(drop));
+    assert_eq!(late, Ok(()));
+    queue.close();
+    assert_eq!(queue.reserve(1, WhenNoRoom::Fail).err(), Some(HandleError::Stopped));
+    assert_eq!(on_other_thread(|| queue.reserve(1, WhenNoRoom::Wait).err()), Some(HandleError::Stopped));
+    assert!(!queue.has_room(0));
+}
+
+#[test]
+fn a_command_for_a_loop_that_ends_meanwhile_is_dropped() {
+    let (queue, _) = queue(10);
+    on_other_thread(|| {
+        let room = queue.reserve(1, WhenNoRoom::Fail).expect("the queue is empty");
+        queue.close();
+        room.push(1);
+        queue.push_or_note("red", 2, 100);
+    });
+    assert_eq!((queue.len(), queue.take_missed().len()), (0, 0));
+}
+
+#[test]
+fn what_finds_no_room_is_noted_once_and_nothing_overtakes_the_note() {
+    let (queue, wakes) = queue(10);
+    on_other_thread(|| {
+        queue.push_or_note("red", 1, 10);
+        for (key, command) in [("red", 2), ("red", 3), ("blue", 4)] {
+            queue.push_or_note(key, command, 1);
+        }
+    });
+    assert_eq!((taken(&queue), wakes.0.load(Ordering::Relaxed)), (vec![1], 1));
+    let refused = on_other_thread(|| queue.push(5, 1, WhenNoRoom::Fail));
+    assert_eq!(refused, Err(HandleError::Full), "it would come before what is missed");
+    on_other_thread(|| queue.push_or_note("red", 6, 1));
+    assert_eq!((taken(&queue), queue.take_missed()), (vec![], [("red".into(), 2), ("blue".into(), 4)].into()));
+    on_other_thread(|| queue.push_or_note("red", 7, 1));
+    assert_eq!((taken(&queue), queue.take_missed().len()), (vec![7], 0));
+}
+
+#[test]
+fn a_loop_is_woken_for_what_it_has_missed() {
+    let (queue, wakes) = queue(10);
+    on_other_thread(|| {
+        let _room = queue.reserve(10, WhenNoRoom::Fail).expect("the queue is empty");
+        queue.push_or_note("red", 1, 1);
+    });
+    assert_eq!((queue.has_foreign(), wakes.0.load(Ordering::Relaxed)), (true, 1));
+}

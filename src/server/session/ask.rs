@@ -90,7 +90,7 @@ impl Handle {
         let (sender, receiver) = mpsc::channel();
         let reply = Reply { sender, is_in_call: false };
         self.with_session(id, move |session| reply.fill(|| act(session)))?;
-        Ok(Answer { state: State::Open(receiver), handle: self.clone() })
+        Ok(Answer { state: State::Open(receiver), handle: self.of_loop_of(id) })
     }
 }
 

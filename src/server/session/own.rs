@@ -116,13 +116,14 @@ impl Handle {
         act: impl FnOnce(&mut Session<'_>) + Send + 'static,
     ) -> Result<(), HandleError> {
         let act: Act = Box::new(move |view, handle| act(&mut Session::new(view, handle)));
-        self.command(Command::With(id, DropCaught::new(act)))
+        self.command_for(id, Command::With(id, DropCaught::new(act)))
     }
 
     /// Calls `act` with every session that your code knows, on the thread of the loop, in the order of their ids. See
     /// [`Server::for_each`](super::super::Server::for_each).
     ///
-    /// All calls are in one turn, and everything else waits for them. For a message that is the same for all,
+    /// All calls are in one turn, and everything else waits for them. In a cluster this is so on each loop, and the
+    /// calls come one at a time. For a message that is the same for all,
     /// [rooms](Session::join) are cheaper; to close them all, see [`shutdown`](Self::shutdown).
     ///
     /// ```
@@ -142,6 +143,6 @@ impl Handle {
     /// [`HandleError`].
     pub fn for_each(&self, mut act: impl FnMut(&mut Session<'_>) + Send + 'static) -> Result<(), HandleError> {
         let act = ActOnEach::new(Box::new(move |view, handle| act(&mut Session::new(view, handle))));
-        self.command(Command::ForEach { act, except: None })
+        self.command_each(|| Command::ForEach { act: act.clone(), except: None })
     }
 }

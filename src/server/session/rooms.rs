@@ -86,22 +86,25 @@ impl Session<'_> {
 
     fn publish_except(&mut self, room: &str, message: &SharedMessage, except: Option<SessionId>) -> usize {
         let except_local = except.map(SessionId::local);
+        self.handle.publish_elsewhere(room, message);
+        let rooms = &mut self.view.common.rooms;
+        let elsewhere = rooms.count_elsewhere(room);
         if !self.handle.has_waiting_own() {
-            return self.view.common.rooms.publish(room, message, except_local);
+            return rooms.publish(room, message, except_local) + elsewhere;
         }
         // It must not overtake the commands that your code has sent other members before. The loop is running.
         let _ = self.handle.command(Command::Publish { room: room.to_owned(), message: message.clone(), except });
-        let is_excepted = except_local.is_some_and(|id| self.view.common.rooms.is_member(id, room));
-        self.view.common.rooms.count(room) - usize::from(is_excepted)
+        let is_excepted = except_local.is_some_and(|id| rooms.is_member(id, room));
+        rooms.count(room) + elsewhere - usize::from(is_excepted)
     }
 
-    /// The number of members of a room.
+    /// The number of members of a room, on all loops of a cluster.
     #[must_use]
     pub fn members(&self, room: &str) -> usize {
-        self.view.common.rooms.count(room)
+        self.view.common.rooms.count(room) + self.view.common.rooms.count_elsewhere(room)
     }
 
-    /// The ids of the members of a room, the oldest session first.
+    /// The ids of the members of a room, the oldest session first. In a cluster, those on the loop of this session.
     pub fn member_ids(&self, room: &str) -> impl Iterator<Item = SessionId> {
         let server = self.id().server();
         self.view.common.rooms.members(room).map(move |id| SessionId::new(server, id))

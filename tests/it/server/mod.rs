@@ -14,6 +14,7 @@ mod boxes;
 mod broadcast;
 #[cfg(feature = "testing")]
 mod careless;
+mod cluster;
 mod date;
 #[cfg(feature = "testing")]
 mod drained;

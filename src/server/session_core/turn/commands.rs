@@ -5,6 +5,7 @@ use super::{
         handle::Handle,
         handler::Unsent,
         logging::{DropCaught, LOG, caught},
+        queue::HandleError,
         rooms::Next,
         stream::ByteStream,
         view::{View, catch_up, leaves_hole},
@@ -12,7 +13,7 @@ use super::{
     Turn,
 };
 use crate::{Connection, Message, SendError, SharedMessage};
-use std::any::Any;
+use std::{any::Any, fmt};
 
 impl<S: ByteStream> Turn<'_, S> {
     /// Sends a message of a handle.
@@ -44,6 +45,18 @@ impl<S: ByteStream> Turn<'_, S> {
     pub(crate) fn deliver(mut self) {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         self.catch_up();
+        self.hand_out_pending();
+        self.flush();
+        self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// A message of a room has not reached the loop.
+    pub(crate) fn miss(mut self, message: &SharedMessage) {
+        self.session.connection.lend_buffer(&mut self.shared.output_buffer);
+        self.catch_up();
+        if self.session.connection.can_send() {
+            self.unsent(&HandleError::Full, message.into());
+        }
         self.hand_out_pending();
         self.flush();
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
@@ -104,7 +117,7 @@ impl<S: ByteStream> Turn<'_, S> {
     }
 
     /// Asks the handler what becomes of a message that could not be queued.
-    fn unsent(&mut self, error: &SendError, message: Message<'_>) {
+    fn unsent(&mut self, error: &dyn fmt::Display, message: Message<'_>) {
         self.shared.tally.unsent += 1;
         let mut unsent = Unsent::Close;
         self.call(|handler, session| unsent = handler.on_unsent(session, message));
