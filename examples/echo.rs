@@ -11,6 +11,8 @@
 //! | `/ws/{room_id}?...` | the same, and names the room and the query |
 //! | `/echo` | returns every message unchanged |
 //!
+//! With `--threads 4` four event loops share the connections, for four cores.
+//!
 //! With `--cert` and `--key` it speaks TLS, and reads both files anew at SIGHUP:
 //!
 //! ```text
@@ -30,7 +32,7 @@ use statesocket::{
         StatusCode,
         header::{CONTENT_TYPE, HeaderValue},
     },
-    server::{Handle, Handler, Params, Server, Session},
+    server::{Cluster, Handle, Handler, Params, RouteError, Server, Session, SpawnError},
 };
 use std::{error::Error, io::Write, path::PathBuf, process::ExitCode, sync::Arc, thread, time::Duration};
 
@@ -42,6 +44,9 @@ struct Args {
     /// The address to listen on; port 0 is any free port.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// How many event loops share the connections. More than there are cores gain nothing.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
     /// A subprotocol to accept; may be given several times. The first offer of the client that is in the list is
     /// chosen.
     #[arg(long = "subprotocol", value_name = "NAME")]
@@ -96,28 +101,38 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         log::warn!("cannot raise the limit of open files: {error}");
     }
-    let mut server = Server::bind(&args.listen, config(args.deflate)?)
-        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
-
+    let tls = args.cert.zip(args.key).map(|(cert, key)| tls(cert, key)).transpose()?;
+    let (speak_tls, reload) = tls.unzip();
+    let (http, ws) = if reload.is_some() { ("https", "wss") } else { ("http", "ws") };
     let subprotocols: Arc<[String]> = args.subprotocols.into();
+    let set_up = move |server: &mut Server, _| {
+        if let Some(speak_tls) = &speak_tls {
+            speak_tls(server);
+        }
+        routes(server, &subprotocols)
+    };
+    let started = Cluster::spawn(&args.listen, config(args.deflate)?, args.threads, set_up);
+    let cluster = started.map_err(|error| match error {
+        SpawnError::Io(error) => format!("cannot listen on {}: {error}", args.listen),
+        error => error.to_string(),
+    })?;
+    obey_signals(cluster.handle(), Duration::from_secs(args.grace), reload)?;
+    let address = cluster.local_addr();
+    writeln!(std::io::stdout(), "listening on {http}://{address}\nWebSocket at {ws}://{address}/ws")?;
+    let tally = cluster.join()?;
+    log::info!("{tally}");
+    Ok(())
+}
+
+/// The routes of one loop.
+fn routes(server: &mut Server, subprotocols: &Arc<[String]>) -> Result<(), RouteError> {
     server.route_http("/", page)?;
     for path in ["/ws", "/ws/{room_id}"] {
-        let subprotocols = Arc::clone(&subprotocols);
+        let subprotocols = Arc::clone(subprotocols);
         server.route(path, move || Greeter { subprotocols: Arc::clone(&subprotocols), place: String::new() })?;
     }
-    server.route("/echo", move || Echo { subprotocols: Arc::clone(&subprotocols) })?;
-
-    let reload = match args.cert.zip(args.key) {
-        Some((cert, key)) => Some(speak_tls(&mut server, cert, key)?),
-        None => None,
-    };
-    let (http, ws) = if reload.is_some() { ("https", "wss") } else { ("http", "ws") };
-    obey_signals(server.handle(), Duration::from_secs(args.grace), reload)?;
-    let address = server.local_addr();
-    writeln!(std::io::stdout(), "listening on {http}://{address}\nWebSocket at {ws}://{address}/ws")?;
-    server.run()?;
-    log::info!("{}", server.tally());
-    Ok(())
+    let subprotocols = Arc::clone(subprotocols);
+    server.route("/echo", move || Echo { subprotocols: Arc::clone(&subprotocols) })
 }
 
 /// The default configuration, with compression if that is wanted.
@@ -131,12 +146,15 @@ fn config(deflate: bool) -> Result<Config, &'static str> {
     if deflate { Err("--deflate needs a build with `--features deflate`") } else { Ok(Config::default()) }
 }
 
+/// Has a loop speak TLS.
+type SpeakTls = Box<dyn Fn(&mut Server) + Send + Sync>;
+
 /// Something to do at SIGHUP.
 type Reload = Box<dyn Fn() + Send>;
 
-/// Has the server speak TLS. Returns what reads the files anew.
+/// What has each loop speak TLS, and what reads the files anew.
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
-fn speak_tls(server: &mut Server, cert: PathBuf, key: PathBuf) -> Result<Reload, Box<dyn Error>> {
+fn tls(cert: PathBuf, key: PathBuf) -> Result<(SpeakTls, Reload), Box<dyn Error>> {
     use statesocket::server::{Tls, TlsError};
 
     let in_one_line = |error: TlsError| match error.source() {
@@ -144,18 +162,19 @@ fn speak_tls(server: &mut Server, cert: PathBuf, key: PathBuf) -> Result<Reload,
         None => error.to_string(),
     };
     let tls = Tls::from_pem_files(&cert, &key).map_err(in_one_line)?;
-    server.set_tls(Some(tls.clone()));
-    Ok(Box::new(move || match Tls::from_pem_files(&cert, &key) {
+    let of_loops = tls.clone();
+    let reload = move || match Tls::from_pem_files(&cert, &key) {
         Ok(new) => {
             tls.reload(new);
             log::info!("the certificate is read anew");
         }
         Err(error) => log::error!("the old certificate stays: {}", in_one_line(error)),
-    }))
+    };
+    Ok((Box::new(move |server| server.set_tls(Some(of_loops.clone()))), Box::new(reload)))
 }
 
 #[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
-fn speak_tls(_: &mut Server, _: PathBuf, _: PathBuf) -> Result<Reload, Box<dyn Error>> {
+fn tls(_: PathBuf, _: PathBuf) -> Result<(SpeakTls, Reload), Box<dyn Error>> {
     Err("--cert needs a build with `--features tls-ring` or `--features tls-aws-lc`".into())
 }
 

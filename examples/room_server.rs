@@ -5,24 +5,37 @@
 //! ```
 //!
 //! Clients connect to `ws://127.0.0.1:8080/ws/{room}?token=secret&name=anna`. A text is a message to the room. The text
-//! `/close 4001 bye` asks the server to close with this code and reason.
+//! `/close 4001 bye` asks the server to close with this code and reason. With `--threads 4` four event loops share the
+//! clients, and a room has members on all of them.
 
 #[cfg(all(test, feature = "testing"))]
 #[path = "room_server/tests.rs"]
 mod tests;
 
+use clap::Parser;
 use serde_json::{Value, json};
 use signal_hook::{consts, iterator::Signals};
 use statesocket::{
     CloseCode, Config, Disconnect, Message, SharedMessage,
     handshake::{Accept, Request, Response},
     http::{HeaderValue, StatusCode, header},
-    server::{Handler, RouteError, Server, Session},
+    server::{Cluster, Handler, RouteError, Server, Session},
 };
-use std::{env, error::Error, thread, time::Duration};
+use std::{error::Error, thread, time::Duration};
 
 /// A room of all members, for the clock. No path leads to it, since a room of a path is prefixed.
 const ALL: &str = "all";
+
+/// A server with rooms.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The address to listen on.
+    #[arg(default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// How many event loops share the clients.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
+}
 
 struct Member {
     room: String,
@@ -44,7 +57,7 @@ impl Handler for Member {
             return session.reject(response).expect("the request has just come");
         }
         self.room = format!("room {}", session.param("room").expect("the route has it"));
-        self.name = request.query("name").map_or_else(|| session.id().to_string(), |name| name.into_owned());
+        self.name = request.query("name").map_or_else(|| session.address().to_string(), |name| name.into_owned());
         let accept = Accept::new().preferred_by_server(request, &["chat.v2", "chat.v1"]);
         session.accept(accept).expect("the request has just come, and the subprotocol is one of its offers");
         for room in [&self.room, ALL] {
@@ -90,11 +103,10 @@ fn routes(server: &mut Server) -> Result<(), RouteError> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     env_logger::init();
-    let listen = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-    let mut server = Server::bind(&listen, Config::default())?;
-    routes(&mut server)?;
-    println!("listening on ws://{}/ws/{{room}}?token=secret&name=you", server.local_addr());
-    let (clock, stopper) = (server.handle().blocking(), server.handle());
+    let Args { listen, threads } = Args::parse();
+    let cluster = Cluster::spawn(&listen, Config::default(), threads, |server, _| routes(server))?;
+    println!("listening on ws://{}/ws/{{room}}?token=secret&name=you", cluster.local_addr());
+    let (clock, stopper) = (cluster.handle().blocking(), cluster.handle());
     thread::spawn(move || {
         // It fails once the server has stopped.
         for _ in (1..).take_while(|tick| clock.publish(ALL, SharedMessage::text(&format!("tick {tick}"))).is_ok()) {
@@ -106,5 +118,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         signals.forever().next();
         stopper.shutdown(CloseCode::GOING_AWAY, Duration::from_secs(5))
     });
-    Ok(server.run()?)
+    cluster.join()?;
+    Ok(())
 }

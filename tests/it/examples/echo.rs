@@ -244,9 +244,9 @@ mod signals {
 
     #[test]
     fn the_first_signal_closes_all_connections_and_ends_with_status_0() {
-        for signal in ["TERM", "INT"] {
-            let server = EchoServer::start(&[]);
-            let mut clients = [server.open("/ws"), server.open("/echo")];
+        for (signal, threads) in [("TERM", "1"), ("INT", "1"), ("TERM", "3"), ("INT", "3")] {
+            let server = EchoServer::start(&["--threads", threads]);
+            let mut clients = ["/ws", "/echo", "/ws", "/echo", "/ws/red"].map(|path| server.open(path));
             server.process.signal(signal);
             for client in &mut clients {
                 assert_eq!(client.frame(), Raw::close(1001, ""));
@@ -255,7 +255,7 @@ mod signals {
             }
             drop(clients);
             let (status, _, stderr) = server.process.wait();
-            assert_eq!((status, stderr.as_slice()), (Some(0), &[][..]), "{signal}");
+            assert_eq!((status, stderr.as_slice()), (Some(0), &[][..]), "{signal}, {threads} threads");
         }
     }
 

@@ -9,8 +9,8 @@ struct RoomServer {
 }
 
 impl RoomServer {
-    fn start() -> Self {
-        let process = Process::start("room_server", &["127.0.0.1:0"]);
+    fn start(threads: usize) -> Self {
+        let process = Process::start("room_server", &["127.0.0.1:0", "--threads", &threads.to_string()]);
         let first = process.stdout.next().expect("the first line is the address");
         let address = first.strip_prefix("listening on ws://").and_then(|rest| rest.split('/').next());
         Self { address: address.and_then(|text| text.parse().ok()).expect("an address"), process }
@@ -49,7 +49,12 @@ fn closed(client: &mut RawClient, code: u16) {
 
 #[test]
 fn a_room_server_tells_its_members_who_comes_speaks_and_goes() {
-    let server = RoomServer::start();
+    for threads in [1, 3] {
+        tells_its_members(&RoomServer::start(threads));
+    }
+}
+
+fn tells_its_members(server: &RoomServer) {
     let mut anna = server.open("/ws/red?token=secret&name=anna");
     assert_eq!(told(&mut anna), r#"{"joined":"anna","members":1}"#);
     let mut ben = server.open("/ws/red?token=secret&name=ben");
@@ -74,7 +79,7 @@ fn a_room_server_tells_its_members_who_comes_speaks_and_goes() {
 
 #[test]
 fn a_room_server_checks_the_token_and_chooses_a_subprotocol() {
-    let server = RoomServer::start();
+    let server = RoomServer::start(1);
     for (target, status) in [("/ws/red", 401), ("/ws/red?token=guess", 403), ("/ws", 404)] {
         let mut client = RawClient::dial(server.address);
         client.write(&request_head(target, &[]));
@@ -88,7 +93,7 @@ fn a_room_server_checks_the_token_and_chooses_a_subprotocol() {
 #[cfg(unix)]
 #[test]
 fn a_room_server_ticks_and_stops_gracefully() {
-    let server = RoomServer::start();
+    let server = RoomServer::start(1);
     let mut client = server.open("/ws/red?token=secret");
     while !client.frame().payload.starts_with(b"tick ") {}
     server.process.signal("TERM");
