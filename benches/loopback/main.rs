@@ -8,6 +8,7 @@
 //! Every byte of every echo is compared; a wrong one fails the bench. The servers take turns, and each round begins
 //! with another one.
 
+mod balance;
 mod check;
 mod command;
 #[cfg(feature = "deflate")]
@@ -28,7 +29,7 @@ use clap::Parser;
 use measure::measure;
 use processes::Cpus;
 use report::Samples;
-use servers::{FLOOR, Server};
+use servers::{FLOOR, OURS, Server};
 use std::{env, process::ExitCode, time::Duration};
 use workload::Workload;
 
@@ -47,7 +48,7 @@ struct Args {
     /// The length of a turn, after a fifth of it to warm up.
     #[arg(long, default_value_t = 0.25)]
     seconds: f64,
-    /// Only workloads with this in their names; `memory` is one.
+    /// Only workloads with this in their names; `memory` is one, with `--loops` `balance`.
     #[arg(long, value_name = "PART", default_value = "")]
     workload: String,
     /// Of the servers of this package only these.
@@ -67,6 +68,9 @@ struct Args {
     /// Sends each message to all members of a room.
     #[arg(long)]
     rooms: bool,
+    /// Compares one loop with several, on one CPU, and shows how evenly the connections are shared out.
+    #[arg(long, conflicts_with_all = ["scale", "rooms", "deflate"])]
+    loops: bool,
     /// Compares servers that compress (permessage-deflate). It needs a build with the feature `deflate`. A server from
     /// outside must compress, and for the rooms, too.
     #[arg(long, conflicts_with_all = ["scale", "rooms"])]
@@ -114,7 +118,7 @@ fn compare(mut args: Args) -> Result<(), String> {
     if args.quick {
         args.peers.push(check::outside()?);
         if args.servers.is_empty() {
-            args.servers = ["statesocket", FLOOR, "tungstenite"].map(String::from).into();
+            args.servers = [OURS, FLOOR, "tungstenite", "statesocket 2 loops"].map(String::from).into();
         }
     }
     let servers = chosen(&args)?;
@@ -122,28 +126,34 @@ fn compare(mut args: Args) -> Result<(), String> {
     if args.quick {
         check::failures(cpus)?;
     }
-    let mut workloads = match (args.scale, args.rooms) {
-        (true, _) => workload::scale(most),
-        (_, true) => workload::rooms(most),
+    let mut workloads = match (args.scale, args.rooms, args.loops) {
+        (true, ..) => workload::scale(most),
+        (_, true, _) => workload::rooms(most),
+        (.., true) => workload::loops(most),
         _ => workload::sizes(),
     };
     if args.quick {
         workloads.extend(workload::rooms(QUICK_MEMBERS));
     }
     workloads.retain(|workload| workload.to_string().contains(&args.workload));
-    let has_memory = "memory".contains(&args.workload) && !args.rooms;
-    if workloads.is_empty() && !has_memory {
+    let has_memory = "memory".contains(&args.workload) && !args.rooms && !args.loops;
+    let has_balance = args.loops && "balance".contains(&args.workload);
+    if workloads.is_empty() && !has_memory && !has_balance {
         return Err(format!("no workload has {:?} in its name", args.workload));
     }
     report::surroundings(&servers, cpus, args.rounds);
+    let floor = if args.loops { OURS } else { FLOOR };
     let mut results = Vec::new();
     for workload in workloads {
         let samples = rounds(&servers, &workload, cpus, &args)?;
-        report::details(&workload, &samples);
+        report::details(&workload, &samples, floor);
         results.push((workload, samples));
     }
     if !results.is_empty() {
-        report::summary(&results, &servers);
+        report::summary(&results, &servers, floor);
+    }
+    if has_balance {
+        balance::print(args.rounds, most)?;
     }
     if has_memory {
         let connections = args.memory_connections.unwrap_or(if args.scale { most } else { 5_000 });
@@ -176,6 +186,7 @@ fn compare_compressed(_: Args, _: usize) -> Result<(), String> {
 fn chosen(args: &Args) -> Result<Vec<Server>, String> {
     let mut servers = match args.servers.as_slice() {
         [] if args.deflate => servers::compressing(),
+        [] if args.loops => servers::clusters(),
         [] => servers::built_in(),
         names => names.iter().map(|name| servers::find(name)).collect::<Result<_, _>>()?,
     };

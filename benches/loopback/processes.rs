@@ -183,6 +183,9 @@ impl Sub for Cpu {
 /// Is the server called `name`, at `port` of 127.0.0.1, until the bench ends.
 pub fn serve(name: &str, port: u16) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    if let Some(result) = servers::serve_loops(name, port) {
+        return result;
+    }
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
     socket.listen(4096)?;

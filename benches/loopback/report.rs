@@ -4,7 +4,7 @@ use crate::{
     measure::Sample,
     memory::{MESSAGE, Memory},
     processes::Cpus,
-    servers::{FLOOR, Server},
+    servers::Server,
     workload::Workload,
 };
 use statesocket_benches::{
@@ -40,17 +40,18 @@ fn command(program: &str, arguments: &[&str]) -> String {
     output.map_or_else(|error| error.to_string(), |it| String::from_utf8_lossy(&it.stdout).trim().to_owned())
 }
 
-/// Prints everything about one workload, the least CPU time first.
-pub fn details(workload: &Workload, samples: &Samples) {
+/// Prints everything about one workload, the least CPU time first. `floor` is the server that the others are compared
+/// with.
+pub fn details(workload: &Workload, samples: &Samples, floor: &str) {
     println!("\n### {workload}");
-    let times_floor = format!("× {FLOOR}");
+    let times_floor = format!("× {floor}");
     let columns = ["CPU µs", "least", &times_floor, "least", "in kernel", "messages/s"];
     let columns: Vec<_> = columns.into_iter().chain(["p50 µs", "p99 µs", "p99.9 µs", "RSS MiB"]).collect();
     let mut servers: Vec<_> = samples.iter().collect();
     servers.sort_by(|(_, a), (_, b)| cpu(a).total_cmp(&cpu(b)));
     let row = |(name, samples_of): (&String, &Vec<Sample>)| {
         let of = |field: fn(&Sample) -> f64| median(samples_of.iter().map(field));
-        let (ratio, least_ratio) = ratios(name, samples).unwrap_or(("-".into(), "-".into()));
+        let (ratio, least_ratio) = ratios(name, samples, floor).unwrap_or(("-".into(), "-".into()));
         vec![
             name.clone(),
             short(cpu(samples_of)),
@@ -79,20 +80,20 @@ fn least_cpu(samples: &[Sample]) -> f64 {
 
 /// CPU time as a multiple of the floor's. The first is the median of the ratios in each round, since the speed of the
 /// machine varies between rounds; the second is the least of all rounds over the floor's least.
-fn ratios(name: &str, samples: &Samples) -> Option<(String, String)> {
-    let floor = samples.get(FLOOR)?;
+fn ratios(name: &str, samples: &Samples, floor: &str) -> Option<(String, String)> {
+    let floor = samples.get(floor)?;
     let in_each_round = samples[name].iter().zip(floor).map(|(it, floor)| it.cpu / floor.cpu);
     let least = least_cpu(&samples[name]) / least_cpu(floor);
     Some((format!("{:.2}", median(in_each_round)), format!("{least:.2}")))
 }
 
 /// Prints CPU time per message: a row per workload, a column per server.
-pub fn summary(results: &[(Workload, Samples)], servers: &[Server]) {
-    println!("\n### CPU µs per message (× {FLOOR}, × {FLOOR} of the least)");
+pub fn summary(results: &[(Workload, Samples)], servers: &[Server], floor: &str) {
+    println!("\n### CPU µs per message (× {floor}, × {floor} of the least)");
     let row = |(workload, samples): &(Workload, Samples)| {
         let cells = servers.iter().map(|server| {
             let Some(samples_of) = samples.get(&server.name) else { return "-".to_owned() };
-            let ratios = ratios(&server.name, samples).map(|(ratio, least)| format!(" ({ratio}, {least})"));
+            let ratios = ratios(&server.name, samples, floor).map(|(ratio, least)| format!(" ({ratio}, {least})"));
             short(cpu(samples_of)) + &ratios.unwrap_or_default()
         });
         [workload.to_string()].into_iter().chain(cells).collect()

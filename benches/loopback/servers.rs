@@ -15,6 +15,7 @@ mod yawc;
 mod zlib_rs;
 
 use crate::{command::Command, traffic::Dialect, workload::Task};
+use statesocket::server::Loops;
 use statesocket_benches::table;
 use std::{io, net::TcpListener};
 
@@ -61,12 +62,24 @@ const COMPRESSING: [(&str, &str, Serve); 6] = [
 #[cfg(not(feature = "deflate"))]
 const COMPRESSING: [(&str, &str, Serve); 0] = [];
 
+/// The name of the server of this crate.
+pub const OURS: &str = "statesocket";
+
+/// The same server with several loops, all on the one CPU.
+const CLUSTERS: [(&str, usize); 3] =
+    [("statesocket 1 loop", 1), ("statesocket 2 loops", 2), ("statesocket 4 loops", 4)];
+
 /// The floor of a room.
 const ROOM_FLOOR: &str = "tcp-room";
 
 /// The servers of this package.
 pub fn built_in() -> Vec<Server> {
     BUILT_IN.map(|(name, _)| Server::built_in(name)).into()
+}
+
+/// The server of this crate, and with several loops.
+pub fn clusters() -> Vec<Server> {
+    [OURS].into_iter().chain(CLUSTERS.map(|(name, _)| name)).map(Server::built_in).collect()
 }
 
 /// The servers of this package that compress, and the floor of their rooms.
@@ -87,12 +100,21 @@ pub fn is_peer(name: &str) -> bool {
 /// # Errors
 /// No server has this name. The message lists the names.
 pub fn find(name: &str) -> Result<Server, String> {
-    function(name).map(|_| Server::built_in(name))
+    if loops(name).is_some() { Ok(Server::built_in(name)) } else { function(name).map(|_| Server::built_in(name)) }
 }
 
 /// Is the server of this package that is called `name`.
 pub fn serve(name: &str, listener: TcpListener) -> io::Result<()> {
     function(name).map_err(io::Error::other)?(listener)
+}
+
+/// Is the server of several loops that is called `name`, if there is one. It listens by itself.
+pub fn serve_loops(name: &str, port: u16) -> Option<io::Result<()>> {
+    loops(name).map(|loops| state::serve_loops(port, loops))
+}
+
+fn loops(name: &str) -> Option<Loops> {
+    CLUSTERS.iter().find(|(known, _)| *known == name).map(|(_, count)| Loops::new(*count))
 }
 
 fn function(name: &str) -> Result<Serve, String> {
@@ -102,7 +124,7 @@ fn function(name: &str) -> Result<Serve, String> {
     let compressing = COMPRESSING.iter().map(|(name, _, serve)| (*name, *serve));
     let all: Vec<_> = BUILT_IN.into_iter().chain(compressing).collect();
     all.iter().find(|(known, _)| *known == name).map(|(_, serve)| *serve).ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = all.iter().map(|(name, _)| *name).chain(CLUSTERS.map(|(name, _)| name)).collect();
         format!("no server is called {name}; there are {}", names.join(", "))
     })
 }
@@ -111,7 +133,11 @@ impl Server {
     fn built_in(name: &str) -> Self {
         let dialect = if name == FLOOR { Dialect::Bytes } else { Dialect::WebSocket };
         let compressing = COMPRESSING.iter().find(|(known, ..)| *known == name).map(|(_, package, _)| *package);
-        let package = compressing.unwrap_or(if name == FLOOR { "mio" } else { name });
+        let package = compressing.unwrap_or(match name {
+            FLOOR => "mio",
+            _ if loops(name).is_some() => OURS,
+            _ => name,
+        });
         let made_with = format!("{package} {}", table::version(package));
         let room = match name {
             FLOOR => Some(Command::built_in(ROOM_FLOOR)),

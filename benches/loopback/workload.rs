@@ -98,6 +98,25 @@ pub fn rooms(most: usize) -> Vec<Workload> {
     all
 }
 
+/// For several loops: small and large messages, short connections, and rooms, of at most `most` members.
+pub fn loops(most: usize) -> Vec<Workload> {
+    let small = Workload::echo(Kind::Binary, 16, 100, 1);
+    let room = Workload { task: Task::Room, ..small };
+    let mut all = vec![
+        small,
+        Workload { in_flight: 16, ..small },
+        Workload { connections: 1_000, ..small },
+        Workload { len: 1 << 10, ..small },
+        Workload { len: 64 << 10, connections: 16, ..small },
+        Workload { task: Task::Visit, connections: 16, ..small },
+        room,
+        Workload { connections: 1_000, ..room },
+        Workload { connections: 1_000, len: 1 << 10, in_flight: 16, ..room },
+    ];
+    all.retain(|workload| workload.connections <= most);
+    all
+}
+
 /// Growing numbers of connections, messages in flight, and idle connections; at most `most` connections.
 pub fn scale(most: usize) -> Vec<Workload> {
     let small = Workload::echo(Kind::Binary, 16, 100, 1);

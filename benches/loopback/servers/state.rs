@@ -3,9 +3,12 @@
 use statesocket::{
     Config, Message, SharedMessage,
     handshake::{Accept, Request},
-    server::{Handler, Server, Session},
+    server::{Cluster, Handler, Loops, RouteError, Server, Session},
 };
-use std::{io, net::TcpListener};
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener},
+};
 
 struct Echo;
 
@@ -41,9 +44,20 @@ pub fn serve_compressed<const LEVEL: u8>(listener: TcpListener) -> io::Result<()
     serve_with(listener, Config::default().with(|config| config.deflate = Some(deflate)))
 }
 
+/// Several loops.
+pub fn serve_loops(port: u16, loops: Loops) -> io::Result<()> {
+    let set_up = |server: &mut Server, _| routes(server);
+    let cluster = Cluster::spawn((Ipv4Addr::LOCALHOST, port), Config::default(), loops, set_up);
+    cluster.map_err(io::Error::other)?.join().map(|_| ())
+}
+
 fn serve_with(listener: TcpListener, config: Config) -> io::Result<()> {
     let mut server = Server::from_listener(listener, config)?;
-    server.route("/echo", || Echo).map_err(io::Error::other)?;
-    server.route("/room", || Member).map_err(io::Error::other)?;
+    routes(&mut server).map_err(io::Error::other)?;
     server.run()
+}
+
+fn routes(server: &mut Server) -> Result<(), RouteError> {
+    server.route("/echo", || Echo)?;
+    server.route("/room", || Member)
 }
