@@ -3,7 +3,7 @@
 mod built;
 mod fault_server;
 
-pub(crate) use built::path_of;
+pub(crate) use built::{FEATURES, path_of};
 pub(crate) use fault_server::FaultServer;
 
 use super::loopback::PATIENCE;
