@@ -4,6 +4,7 @@ mod client;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod echo;
+mod features;
 mod hostile;
 mod reconnect;
 #[cfg(feature = "serde")]
@@ -17,11 +18,8 @@ mod tls;
 #[cfg(feature = "tokio")]
 mod tokio_echo;
 
-use crate::support::{
-    loopback::RawClient,
-    process::{FEATURES, Process},
-};
-use std::{collections::BTreeSet, net::SocketAddr};
+use crate::support::{loopback::RawClient, process::Process};
+use std::net::SocketAddr;
 
 /// An echo server on a free port.
 struct EchoServer {
@@ -47,16 +45,4 @@ impl EchoServer {
     fn url(&self, target: &str) -> String {
         format!("ws://{}{target}", self.address)
     }
-}
-
-#[test]
-fn the_examples_are_built_with_every_feature_of_the_tests() {
-    let manifest = include_str!("../../../Cargo.toml");
-    let (_, rest) = manifest.split_once("[features]\n").expect("the manifest has features");
-    let (section, _) = rest.split_once("\n[").expect("other sections follow");
-    let names =
-        section.lines().filter_map(|line| Some(line.split_once(" = ")?.0).filter(|name| !name.starts_with('#')));
-    // The dev-dependency of the crate on itself has it.
-    let names: BTreeSet<_> = names.filter(|name| *name != "testing").collect();
-    assert_eq!(FEATURES.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), names);
 }

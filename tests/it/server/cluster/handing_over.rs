@@ -1,11 +1,13 @@
-use super::{Scene, busy, in_turn};
+use super::{Scene, busy, in_turn, text};
 use crate::support::{
     loopback::{PATIENCE, RawClient, allowed_connections, dial},
     request_head,
 };
+use statesocket::SharedMessage;
 use std::{
     io::Write,
     net::{TcpListener, TcpStream},
+    thread,
 };
 
 #[test]
@@ -73,4 +75,26 @@ fn a_loop_that_is_far_behind_gets_no_further_connections() {
         client.echo("it is served");
     }
     drop(second);
+}
+
+#[test]
+fn a_loop_that_has_ended_is_left_out() {
+    let scene = Scene::new(in_turn(2));
+    let handle = scene.cluster.handle();
+    let second = handle.loops().nth(1).expect("there are two loops");
+    second.run(|server| server.stop_accepting()).expect("the loops run");
+    while second.run(|_| ()).is_ok() {
+        thread::yield_now();
+    }
+    for _ in 0..4 {
+        let (mut client, (number, id)) = scene.open();
+        assert_eq!(number, 0);
+        handle
+            .for_each(|session| {
+                let _ = session.send_text("for all");
+            })
+            .expect("a loop runs");
+        handle.broadcast([id], SharedMessage::text("for one")).expect("a loop runs");
+        assert_eq!((text(&mut client), text(&mut client)), ("for all".to_owned(), "for one".to_owned()));
+    }
 }
