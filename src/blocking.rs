@@ -276,11 +276,11 @@ impl<T: Stream> WebSocket<T> {
         if self.write() {
             return;
         }
-        // Nothing is read meanwhile, so the peer cannot be late.
+        // Nothing is read before the end, so the peer cannot be late.
         let was_paused = self.connection.is_reading_paused();
         self.connection.pause_reading();
         while !self.write() {
-            self.connection.handle_timeout(now());
+            self.handle_timeout(now());
         }
         if !was_paused {
             self.connection.resume_reading();
@@ -338,8 +338,16 @@ impl<T: Stream> WebSocket<T> {
         }
         self.late_reads = 0;
         // What came before that time has been read.
-        self.connection.handle_timeout(before_wait);
+        self.handle_timeout(before_wait);
         true
+    }
+
+    /// Passes the time. Before the output ends the connection, reads what was held back.
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.connection.gives_up_unread(now) {
+            self.do_not_wait();
+        }
+        self.inbox.handle_timeout(&mut self.connection, &mut self.stream, now);
     }
 
     /// Writes as much as the stream takes. Returns whether nothing is left.
@@ -377,9 +385,13 @@ impl<T: Stream> WebSocket<T> {
     fn fail(&mut self, error: ErrorKind) {
         self.connection.transport_failed_with(error);
         self.needs_flush = false;
-        // The reads must not wait. If that cannot be set, the stream is gone, and they do not.
-        let _ = self.stream.set_read_timeout(Some(MIN_WAIT));
+        self.do_not_wait();
         self.inbox.write_failed(&mut self.connection, &mut self.stream);
+    }
+
+    /// Has the last reads not wait. If that cannot be set, the stream is gone, and they do not.
+    fn do_not_wait(&mut self) {
+        let _ = self.stream.set_read_timeout(Some(MIN_WAIT));
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 /// The default size of the memory, in bytes.
 const DEFAULT_CAPACITY: usize = 64 << 10;
 
-/// The most reads after a failed write. What a peer has sent before it left fits in far fewer.
+/// The most reads before the end. What a peer has sent before it left fits in far fewer.
 const LAST_READS: usize = 64;
 
 /// The read buffer of a driver, for one connection. It keeps the order in which nothing is lost: the bytes that
@@ -64,7 +64,7 @@ const LAST_READS: usize = 64;
 ///             }
 ///         }
 ///         // 5. Pass the time from before the wait. What came before it has been read.
-///         connection.handle_timeout(before_wait);
+///         inbox.handle_timeout(connection, &mut stream, before_wait);
 ///         while let Some(event) = inbox.next_event(connection, Instant::now()) {
 ///             on_event(connection, event);
 ///         }
@@ -196,7 +196,45 @@ impl Inbox {
     /// assert_eq!(u16::from(end.code), 1008);
     /// # Ok::<(), statesocket::SendError>(())
     /// ```
-    pub fn write_failed(&mut self, connection: &mut Connection, mut stream: impl Read) {
+    pub fn write_failed(&mut self, connection: &mut Connection, stream: impl Read) {
+        self.read_last(stream);
+        connection.transport_failed();
+    }
+
+    /// Passes the time, as [`Connection::handle_timeout`] does. Use it in place of that.
+    ///
+    /// If [`Timer::Write`](crate::Timer::Write) or [`Timer::Drain`](crate::Timer::Drain) is about to end a connection
+    /// that [holds](Connection::held_by) the peer's bytes back, it first reads them as
+    /// [`write_failed`](Self::write_failed) does: the peer's Close has the code that matters. Take the events with
+    /// [`next_event`](Self::next_event).
+    ///
+    /// ```
+    /// use statesocket::{Agreed, Config, Connection, Event, Hold, Inbox, Role};
+    /// use std::{sync::Arc, time::Instant};
+    ///
+    /// let (config, now) = (Arc::new(Config::default()), Instant::now());
+    /// let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// let (mut inbox, left_in_the_stream) = (Inbox::new(), b"\x88\x82\0\0\0\0\x03\xF0");
+    /// connection.send_binary(&[7; 100_000])?;
+    /// assert_eq!(connection.held_by(), Some(Hold::Output), "nothing is read");
+    /// let (deadline, _) = connection.poll_timeout(now).expect("the output has a deadline");
+    /// inbox.handle_timeout(&mut connection, &left_in_the_stream[..], deadline);
+    /// let Some(Event::Disconnect(end)) = inbox.next_event(&mut connection, deadline) else { panic!() };
+    /// assert_eq!(u16::from(end.code), 1008);
+    /// # Ok::<(), statesocket::SendError>(())
+    /// ```
+    pub fn handle_timeout(&mut self, connection: &mut Connection, stream: impl Read, now: Instant) {
+        if connection.gives_up_unread(now) {
+            self.read_last(stream);
+            // The connection takes nothing yet, but has to know of them.
+            let event = self.next_event(connection, now);
+            debug_assert!(event.is_none(), "a hold hands out nothing: {event:?}");
+        }
+        connection.handle_timeout(now);
+    }
+
+    /// Reads what the peer has sent before the end.
+    fn read_last(&mut self, mut stream: impl Read) {
         for _ in 0..LAST_READS {
             // The peer decides how much is left. Without memory for it, the rest is lost, as the stream is.
             if !self.has_space() && self.memory.try_reserve(self.growth()).is_err() {
@@ -208,7 +246,6 @@ impl Inbox {
                 Ok(len) => self.fill(len),
             }
         }
-        connection.transport_failed();
     }
 
     /// Makes room behind the bytes that are held back.

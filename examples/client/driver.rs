@@ -65,7 +65,7 @@ impl<'a> Driver<'a> {
             let budget = if self.connection.is_due(before_wait) { READS_AT_DEADLINE } else { READS_PER_TURN };
             self.read(budget)?;
             // What came before that time has been read, even if a signal ended the wait.
-            self.connection.handle_timeout(before_wait);
+            self.inbox.handle_timeout(&mut self.connection, &mut self.stream, before_wait);
             self.react()?;
         }
         let disconnect = self.connection.disconnected().cloned();

@@ -271,6 +271,13 @@ impl Clock {
         (deadline <= self.heard.moment_of(now)).then_some(timer)
     }
 
+    /// Whether a deadline of the output of an open connection has come by `now`.
+    pub(super) fn is_output_due(&self, now: Instant, config: &Config) -> bool {
+        let mut earliest = Earliest::default();
+        self.output.offer(&mut earliest, config);
+        earliest.get().is_some_and(|(deadline, _)| deadline <= self.heard.moment_of(now))
+    }
+
     #[inline]
     fn earliest(&self, waits: Waits, config: &Config) -> Option<(Moment, Timer)> {
         let mut earliest = Earliest::default();

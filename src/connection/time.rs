@@ -57,6 +57,7 @@ impl Connection {
     /// `Write` and `Drain` also end what [`held_by`](Self::held_by) names. If `receive` left a rest, hand it in: the
     /// bytes that came before are handed out, and then the [`Disconnect`](crate::Event::Disconnect), as after
     /// [`transport_failed`](Self::transport_failed). The peer's Close may be among them, and has the code that matters.
+    /// [`Inbox::handle_timeout`](crate::Inbox::handle_timeout) reads first what the hold has left in the stream.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.expired(now) {
             match timer {
@@ -127,6 +128,17 @@ impl Connection {
         self.stamp(now);
         self.clock.bytes_came(now);
         self.clock.input_ended(is_part || self.incoming.is_mid_message());
+    }
+
+    /// Whether [`handle_timeout`](Self::handle_timeout) is to end the connection because of its output, while a hold
+    /// leaves the peer's bytes in the stream. A Close among them has the code that matters, and the hold has no use any
+    /// more: read them first.
+    pub(crate) fn gives_up_unread(&mut self, now: Instant) -> bool {
+        let is_left = self.phase() == Phase::Open && self.transport.is_open() && !self.wants_read();
+        is_left && {
+            self.stamp(now);
+            self.clock.is_output_due(now, &self.config)
+        }
     }
 
     /// Whether the driver reads nothing for reasons of its own.

@@ -12,7 +12,8 @@ pub(super) const READ_BUFFER_BYTES: usize = 128 << 10;
 #[cfg(feature = "deflate")]
 pub(super) const INFLATED_PER_TURN: usize = READS_PER_TURN * READ_BUFFER_BYTES;
 
-/// The most further reads of a session whose deadline has come. They empty the buffer that a system has for a socket.
+/// The most further reads of a session whose deadline has come, or whose stream cannot be written any more. They empty
+/// the buffer that a system has for a socket.
 pub(super) const LATE_READS: usize = 60;
 
 /// The most turns for which a deadline waits until everything has been read that may have come before it.

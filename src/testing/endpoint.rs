@@ -116,8 +116,11 @@ impl Endpoint {
     pub(super) fn act(&mut self) -> bool {
         let mut has_acted = self.flush();
         has_acted |= self.read();
-        if self.end.is_some() && self.connection.is_due(self.net.now()) {
-            self.connection.handle_timeout(self.net.now());
+        let now = self.net.now();
+        if let Some(end) = &mut self.end
+            && self.connection.is_due(now)
+        {
+            self.inbox.handle_timeout(&mut self.connection, end, now);
             self.take_events();
             has_acted = true;
         }

@@ -228,18 +228,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes what the peer has sent before it left, even if the task has used up its budget.
+    /// Takes what the peer has sent before it left.
     fn write_failed(&mut self, cx: &mut Context<'_>) -> Result<(), SendError> {
         self.needs_flush = false;
+        self.read_last(cx, |inbox, connection, stream| inbox.write_failed(connection, stream));
+        Err(SendError::TransportLost)
+    }
+
+    /// Passes the time. Before the output ends the connection, takes what was held back.
+    fn handle_timeout(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if self.connection.gives_up_unread(now) {
+            self.read_last(cx, |inbox, connection, stream| inbox.handle_timeout(connection, stream, now));
+        } else {
+            self.connection.handle_timeout(now);
+        }
+    }
+
+    /// Has `end` read before the end, even if the task has used up its budget.
+    fn read_last(&mut self, cx: &mut Context<'_>, end: impl Fn(&mut Inbox, &mut Connection, Polled<'_, '_, T>)) {
         let mut inbox = self.inbox.take().unwrap_or_else(lent::take_inbox);
         let read = coop::unconstrained(poll_fn(|cx| {
-            inbox.write_failed(&mut self.connection, Polled::new(&mut self.stream, cx));
+            end(&mut inbox, &mut self.connection, Polled::new(&mut self.stream, cx));
             Poll::Ready(())
         }));
         let _ = pin!(read).poll(cx);
         self.inbox = Some(inbox);
         self.return_inbox();
-        Err(SendError::TransportLost)
     }
 
     fn take_event(&mut self) -> Option<Event<'static>> {
@@ -267,7 +281,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if self.reads == READS_PER_DEADLINE {
             self.reads = 0;
             if self.connection.is_due(before_wait) {
-                self.connection.handle_timeout(before_wait);
+                self.handle_timeout(cx, before_wait);
                 return Poll::Ready(true);
             }
         }
@@ -310,8 +324,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         self.connection.role() == Role::Client && matches!(self.connection.phase(), Phase::Idle | Phase::Requested)
     }
 
-    /// Waits for a deadline in place of a sender. Nothing is read meanwhile, so the peer cannot be late. Ready when a
-    /// timer has expired, or there may be something to write.
+    /// Waits for a deadline in place of a sender. Nothing is read before the end, so the peer cannot be late. Ready
+    /// when a timer has expired, or there may be something to write.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.connection.is_reading_paused() {
             self.connection.pause_reading();
@@ -332,7 +346,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         match self.connection.poll_timeout(now) {
             None => Poll::Pending,
             Some((deadline, _)) if deadline <= now => {
-                self.connection.handle_timeout(now);
+                self.handle_timeout(cx, now);
                 Poll::Ready(())
             }
             Some((deadline, _)) => self.alarm.poll(deadline, cx),

@@ -1,6 +1,6 @@
 //! `statesocket::blocking`: the driver for threads. A stream that the test controls, or a pair of sockets, is below.
 
-use crate::support::config;
+use crate::support::{Raw, config};
 use statesocket::{
     Agreed, Cause, CloseCode, CloseReply, Config, Disconnect, Event, Message, Phase, Role, Timer,
     blocking::{Stream, WebSocket},
@@ -274,6 +274,8 @@ struct Listed {
     /// Behind those of the list there is always one more byte.
     drips: bool,
     fails_to_write: bool,
+    /// It takes nothing.
+    is_full: bool,
     /// What was written and not flushed.
     held: Vec<u8>,
     written: Vec<u8>,
@@ -302,6 +304,10 @@ impl Write for Listed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.fails_to_write {
             return Err(ErrorKind::BrokenPipe.into());
+        }
+        if self.is_full {
+            thread::sleep(Duration::from_millis(1));
+            return Err(ErrorKind::WouldBlock.into());
         }
         self.held.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -342,6 +348,30 @@ fn a_failed_write_loses_nothing_that_the_peer_sent_before() {
     let end = ws.recv().expect_err("the peer has left");
     assert_eq!((end.code, end.cause, end.is_clean), (CloseCode::from(1008), Cause::PeerClosed, false));
     assert_eq!(ws.stream().shut, [Shutdown::Both]);
+}
+
+#[test]
+fn k9_a_close_that_lies_unread_when_the_output_times_out_has_the_code() {
+    for wait in ["flush", "recv"] {
+        for role in [Role::Client, Role::Server] {
+            let frames = [Raw::new(Raw::TEXT, "last words"), Raw::close(4001, "bye")];
+            let reads = frames.map(|frame| &*frame.for_endpoint(role).leak()).into();
+            let stream = Listed { reads, is_full: true, ..Listed::default() };
+            let short = config(|config| {
+                config.client_high_water = Some(64 << 10);
+                (config.write_timeout, config.linger_timeout) = (Some(SHORT), Some(SHORT));
+            });
+            let mut ws = WebSocket::established(stream, role, Agreed::new(), short);
+            ws.connection_mut().send(vec![7; 100_000]).expect("the connection is open");
+            if wait == "flush" {
+                ws.flush();
+                assert_eq!(ws.output_len(), 0, "it is given up");
+            }
+            assert_eq!(ws.recv().expect("it came before").as_text(), Some("last words"), "{wait}, {role:?}");
+            let end = ws.recv().expect_err("the peer has closed");
+            assert_eq!((end.code, end.cause, end.is_clean), (CloseCode::from(4001), Cause::PeerClosed, false));
+        }
+    }
 }
 
 /// The bytes of two messages come with one read, and the second one is held back.

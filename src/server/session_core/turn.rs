@@ -72,6 +72,9 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         let meets_deadline = is_due && self.read_late(|turn| turn.session.connection.is_due(turn.now));
         self.look_for_the_end();
         if meets_deadline {
+            if self.session.connection.gives_up_unread(self.now) {
+                self.read_last();
+            }
             self.session.connection.handle_timeout(self.now);
             // A timer may have ended a hold. The client's Close may be in the rest.
             self.deliver_rest();
@@ -238,18 +241,26 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     /// Reads a last time after a failed write: the peer may have sent a Close before, and the Close has the real code.
     /// Then ends the connection, which drops the queued bytes.
     fn receive_last(&mut self, error: ErrorKind) {
+        self.read_last();
+        self.session.connection.transport_failed_with(error);
+        let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
+        // Nothing holds these bytes any more. What is too much for this turn comes in the next ones.
+        self.hand_out_rest();
+        self.hand_out_pending();
+        self.shared.may_interrupt = may_interrupt;
+    }
+
+    /// Reads what the peer has sent before the end. What the connection holds back is kept: no more than the system had
+    /// for the stream.
+    fn read_last(&mut self) {
         // The stream ends after this, whatever your code commands.
         let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..LATE_READS {
             match self.read_and_hand_out() {
                 ReadOutcome::HandedOut => {}
                 ReadOutcome::WouldBlock | ReadOutcome::EndOfStream | ReadOutcome::Failed(_) => break,
             }
         }
-        self.session.connection.transport_failed_with(error);
-        // Nothing holds these bytes any more. What is too much for this turn comes in the next ones.
-        self.hand_out_rest();
-        self.hand_out_pending();
         self.shared.may_interrupt = may_interrupt;
     }
 

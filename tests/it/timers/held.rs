@@ -124,6 +124,75 @@ fn k9_an_inbox_hands_the_rest_in_after_the_timeout() {
 }
 
 #[test]
+fn k9_an_inbox_reads_what_lies_unread_when_the_output_times_out() {
+    for role in ROLES {
+        for (timer, hold) in HELD {
+            for has_rest in [false, true] {
+                let (mut inbox, now) = (Inbox::new(), Instant::now());
+                let mut connection = held(role, timer, hold);
+                let frames = [Raw::new(Raw::TEXT, "last words"), Raw::close(4001, "bye")];
+                let [message, close] = frames.map(|frame| frame.for_endpoint(role));
+                let mut left = [message, close].concat();
+                if has_rest {
+                    // Another driver may have read it.
+                    inbox.space()[0] = left.remove(0);
+                    inbox.fill(1);
+                    assert_eq!(inbox.next_event(&mut connection, now), None);
+                }
+                let (deadline, _) = connection.poll_timeout(now).expect("the output has a deadline");
+                let early = deadline.checked_sub(SECOND).expect("it is later than now");
+                let mut stream = left.as_slice();
+                inbox.handle_timeout(&mut connection, &mut stream, early);
+                assert_eq!((stream.len(), connection.phase()), (left.len(), Phase::Open), "nothing is due");
+                inbox.handle_timeout(&mut connection, &mut stream, deadline);
+                let events: Vec<_> =
+                    std::iter::from_fn(|| inbox.next_event(&mut connection, deadline).map(Event::into_owned)).collect();
+                let case = format!("{role:?}, {timer:?}, {hold:?}, {has_rest}: {events:?}");
+                assert_eq!((events.len(), u16::from(end(&events).code), stream.len()), (2, 4001, 0), "{case}");
+                assert_eq!((connection.poll_socket(), connection.is_finished()), (Some(SocketAction::Close), true));
+            }
+        }
+    }
+}
+
+/// The deadlines of both come together, and that of the Ping is the earlier one.
+#[test]
+fn k9_a_ping_that_is_due_too_does_not_hide_the_timeout_of_the_output() {
+    for role in ROLES {
+        let ping = config(|config| {
+            (config.high_water, config.client_high_water) = (Some(1000), Some(1000));
+            (config.ping_interval, config.write_timeout) = (Some(59 * SECOND), Some(60 * SECOND));
+        });
+        let (mut inbox, mut connection) = (Inbox::new(), established(role, ping));
+        connection.send_binary(&[7; 20_000]).unwrap();
+        let now = Instant::now();
+        assert_eq!(connection.poll_timeout(now).expect("it has one").1, Timer::Ping);
+        let left = Raw::close(4001, "bye").for_endpoint(role);
+        inbox.handle_timeout(&mut connection, &left[..], now + 100 * SECOND);
+        let Some(Event::Disconnect(end)) = inbox.next_event(&mut connection, now + 100 * SECOND) else { panic!() };
+        assert_eq!(u16::from(end.code), 4001, "{role:?}");
+    }
+}
+
+/// What waits for its turn in the stream is not read early.
+#[test]
+fn k9_other_deadlines_leave_unread_what_is_held_back() {
+    for role in ROLES {
+        let message = config(|config| {
+            config.message_timeout = Some(SECOND);
+            (config.high_water, config.client_high_water) = (Some(1000), Some(1000));
+        });
+        let (mut inbox, mut connection) = (Inbox::new(), established(role, message));
+        let (now, begun) = (Instant::now(), Raw::new(Raw::TEXT, "slow").for_endpoint(role));
+        assert_eq!(feed_at(&mut connection, &begun[..3], now), 0);
+        connection.send_binary(&[7; 20_000]).unwrap();
+        let mut stream = &begun[3..];
+        inbox.handle_timeout(&mut connection, &mut stream, now + SECOND);
+        assert_eq!((stream.len(), connection.phase()), (begun.len() - 3, Phase::Closed), "{role:?}");
+    }
+}
+
+#[test]
 fn k9_without_a_rest_the_timeout_is_the_end_at_once() {
     for role in ROLES {
         for (timer, hold) in HELD {

@@ -68,6 +68,33 @@ async fn a_peer_that_does_not_read_ends_the_wait_of_a_sender() {
     }
 }
 
+#[::tokio::test(start_paused = true)]
+async fn k9_a_close_that_lies_unread_when_the_output_times_out_has_the_code() {
+    for role in [Role::Client, Role::Server] {
+        for wait in ["send", "flush", "recv", "pause"] {
+            let (mut raw, stream) = duplex(1000);
+            let high = config(|config| config.client_high_water = Some(64 << 10));
+            let mut ws = WebSocket::established(stream, role, Default::default(), high);
+            ws.send(vec![0; 100_000]).await.unwrap();
+            let frames = [Raw::new(Raw::TEXT, "last words"), Raw::close(4001, "bye")];
+            for frame in frames {
+                raw.write_all(&frame.for_endpoint(role)).await.unwrap();
+            }
+            let began = Instant::now();
+            match wait {
+                "send" => assert!(ws.send("more").await.is_err()),
+                "flush" => assert!(ws.flush().await.is_err()),
+                "pause" => ws.connection_mut().pause_reading(),
+                _ => {}
+            }
+            assert_eq!(ws.recv().await.unwrap().as_text(), Some("last words"), "{role:?}, {wait}");
+            let end = ws.recv().await.unwrap_err();
+            assert_eq!((u16::from(end.code), end.cause, end.is_clean), (4001, Cause::PeerClosed, false), "{wait}");
+            assert_eq!(began.elapsed().as_secs(), 60, "write_timeout");
+        }
+    }
+}
+
 /// A minute and a half of sending to a peer that reads slowly, pings, and answers no Ping.
 #[::tokio::test(start_paused = true)]
 async fn a_peer_is_not_late_while_the_program_sends() {

@@ -52,6 +52,63 @@ fn k9_a_close_in_the_rest_is_the_end_when_the_output_times_out() {
     }
 }
 
+/// More than a usual turn reads.
+const MANY: usize = 700 << 10;
+
+#[test]
+fn k9_a_close_that_lies_unread_when_the_output_times_out_is_the_end() {
+    for (hold, timer) in [
+        ("output", Timer::Write),
+        ("output", Timer::Drain),
+        ("pause", Timer::Write),
+        ("pause", Timer::Drain),
+        ("unread", Timer::Write),
+    ] {
+        let config = Config::default().with(|config| {
+            (config.ping_interval, config.max_message_bytes) = (None, 1 << 20);
+            if timer == Timer::Write { config.drain_timeout = None } else { config.write_timeout = None }
+        });
+        let mut scene = Scene::open(config);
+        scene.pipe.room = 0;
+        let len = if hold == "output" { 100 << 10 } else { 20 << 10 };
+        scene.next_turn().lend(|view, _| view.connection.send_binary(&vec![0; len]).expect("there is room"));
+        let now = scene.now;
+        match hold {
+            "pause" => scene.session.connection.pause_reading(),
+            "unread" => scene.session.connection.set_unread(true, now),
+            _ => {}
+        }
+        let last = "w".repeat(MANY);
+        scene.client.send_text(&last).expect("the client is open");
+        scene.client.close(4001, "bye").expect("the client is open");
+        scene.client_writes();
+        assert!(scene.take_calls().is_empty() && !scene.pipe.is_closed, "{hold}, {timer:?}: nothing is read");
+        scene.now = scene.session.connection.poll_timeout(now).expect("the output has a deadline").0;
+        scene.turn();
+        let end = scene.session.connection.disconnected().expect("the session has ended");
+        assert_eq!((u16::from(end.code), scene.pipe.is_closed), (4001, true), "{hold}, {timer:?}");
+        let end = Call::Disconnect { cause: Cause::PeerClosed, is_clean: false };
+        assert!(scene.take_calls() == [message(&last), end], "{hold}, {timer:?}");
+    }
+}
+
+#[test]
+fn k9_without_a_close_the_timeout_of_the_output_is_the_end_behind_what_has_come() {
+    for has_ended in [false, true] {
+        let mut scene = Scene::open(Config::default());
+        scene.pipe.room = 0;
+        scene.next_turn().lend(|view, _| view.connection.send_binary(&[0; 100 << 10]).expect("there is room"));
+        scene.client.send_text("last words").expect("the client is open");
+        scene.client_writes();
+        scene.pipe.has_ended = has_ended;
+        scene.now += scene.session.connection.config().write_timeout.expect("the default has one");
+        scene.turn();
+        let cause = Cause::TimedOut(Timer::Write);
+        assert_eq!(scene.take_calls(), [message("last words"), Call::Disconnect { cause, is_clean: false }]);
+        assert!(scene.pipe.is_closed);
+    }
+}
+
 /// A command ends the pause, and its reply cannot be written.
 #[test]
 fn x2_bytes_that_are_read_after_a_failed_write_come_behind_the_rest() {
