@@ -66,8 +66,9 @@ impl Connection {
 
     /// The memory, in bytes, that is kept between compressed messages: the last text of each direction, to which
     /// later messages may refer (RFC 7692 section 7.1.1), and what belongs to it. It is 0 before the first
-    /// compressed message, and at most the two windows that are agreed on and that [`Deflate`](crate::Deflate)
-    /// sets, and 512 bytes. A server counts it in `server::Limits::max_buffered_bytes`.
+    /// compressed message, and without context takeover also afterwards. It is at most the two windows that are
+    /// agreed on and that [`Deflate`](crate::Deflate) sets, and 512 bytes. A server counts it in
+    /// `server::Limits::max_buffered_bytes`.
     ///
     /// The engines of a connection to which no [buffer is lent](Self::lend_buffer) do not count: up to 0.5 MB per
     /// direction.

@@ -17,16 +17,14 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Sending {
     history: History,
-    /// Messages refer to earlier ones.
-    has_takeover: bool,
     /// The level of compression, 1 to 9.
     level: u8,
     /// The bits of the window that the peer has, 8 to 15.
     window: u8,
     /// The bits of the window that a payload longer than [`MAX_GOING_ON`] keeps to: at most those of the peer.
     window_if_long: u8,
-    /// The compressor that has seen exactly the messages of this connection.
-    owner: Owner,
+    /// The compressor that has seen exactly the messages of this connection; `None` if none refers to earlier ones.
+    owner: Option<Owner>,
 }
 
 /// A compressor goes on with the text that it has seen for payloads up to this length, in bytes. Before a longer one it
@@ -56,10 +54,9 @@ impl Sending {
     pub(crate) fn new(level: u8, window: u8, history: Option<u8>) -> Self {
         // A number for each connection: it may move between loops, which have compressors of their own.
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let sender = NEXT.fetch_add(1, Ordering::Relaxed);
+        let new_owner = |_| Owner { sender: NEXT.fetch_add(1, Ordering::Relaxed), messages: 0 };
         Self {
             history: history.map_or(History::NONE, |bits| History::new(bits.min(window))),
-            has_takeover: history.is_some(),
             level,
             window,
             // Section 7.2.1: a sender may refer less far back than it has agreed on.
@@ -67,8 +64,13 @@ impl Sending {
                 Some(bits) if level > 1 => window.min(bits.max(BITS_IF_LONG)),
                 Some(_) | None => window,
             },
-            owner: Owner { sender, messages: 0 },
+            owner: history.map(new_owner),
         }
+    }
+
+    /// Whether messages refer to earlier ones.
+    pub(crate) const fn has_takeover(&self) -> bool {
+        self.owner.is_some()
     }
 
     /// The memory on the heap, in bytes.
@@ -120,7 +122,9 @@ impl Sending {
 
     /// Notes that a message has been sent that [`compress_alone`] has compressed.
     pub(crate) fn push(&mut self, payload: &[u8]) {
-        self.owner.messages += 1;
+        if let Some(owner) = &mut self.owner {
+            owner.messages += 1;
+        }
         // Without memory it has forgotten all, and need not refer to anything.
         let _ = self.history.push(payload);
     }
@@ -128,11 +132,13 @@ impl Sending {
     /// A compressor for a payload of `len` bytes, and memory for the result. It has seen nothing that the peer has not,
     /// and refers to nothing that is out of the window of the peer.
     fn compressor<'e>(&self, engines: &'e mut Engines, len: usize) -> Option<(&'e mut Compressor, &'e mut [u8])> {
-        if self.has_takeover && len <= MAX_GOING_ON {
+        if let Some(owner) = self.owner
+            && len <= MAX_GOING_ON
+        {
             let goes_on = engines.position(|compressor| {
                 let has_window = compressor.kind().bits == self.window.max(9);
                 let fits = has_window || is_in_window(self.window, compressor.seen() + len as u64);
-                compressor.is_of(self.owner) && fits
+                compressor.is_of(owner) && fits
             });
             if let Some(at) = goes_on {
                 return engines.compressor(at);

@@ -85,8 +85,8 @@ impl Compressor {
     }
 
     /// Says whose messages it has now. It has nobody's from each [`compress`](Self::compress) until then.
-    pub(super) const fn set_owner(&mut self, owner: Owner) {
-        self.owner = Some(owner);
+    pub(super) const fn set_owner(&mut self, owner: Option<Owner>) {
+        self.owner = owner;
     }
 
     /// Compresses from the front of `input` to the front of `output`, which has room for 64 bytes at least. Returns the

@@ -78,7 +78,11 @@ fn a_message_allocates_nothing_but_itself() {
                     if round < 5 {
                         continue;
                     }
-                    let expected = if answer == BOTH_WAYS { (0, 1) } else { (0, 2) };
+                    let expected = match (answer, way) {
+                        (BOTH_WAYS, _) => (0, 1),
+                        (_, "whole") => (1, 2),
+                        (_, _) => (0, 2),
+                    };
                     assert_eq!((sent.count_total, got.count_total), expected, "{way}, {answer}: {sent:?}, {got:?}");
                     assert_eq!((sent.bytes_current, got.bytes_current), (0, 0));
                 }
@@ -90,7 +94,7 @@ fn a_message_allocates_nothing_but_itself() {
 #[test]
 fn a_connection_keeps_its_histories_and_nothing_else() {
     for role in ROLES {
-        for (answer, most) in [(NO_TAKEOVER, 1_000), (BOTH_WAYS, 9_500)] {
+        for (answer, most) in [(NO_TAKEOVER, 0), (BOTH_WAYS, 8_192 + 512)] {
             let mut buffer = OutputBuffer::default();
             let mut peer = open(role.peer(), answer, |_| {});
             let mut warm = open(role, answer, |_| {});
@@ -99,7 +103,7 @@ fn a_connection_keeps_its_histories_and_nothing_else() {
             let mut connection = open(role, answer, |_| {});
             let held = measure(|| (0..10).for_each(|_| echo(&mut connection, &mut peer, &mut buffer)));
             // Both ends of it.
-            assert!((0..2 * most).contains(&held.bytes_current), "{} bytes, {answer}", held.bytes_current);
+            assert!((0..=2 * most).contains(&held.bytes_current), "{} bytes, {answer}", held.bytes_current);
             assert_eq!((connection.buffered_bytes(), peer.buffered_bytes()), (0, 0));
             let kept = (connection.kept_bytes() + peer.kept_bytes()) as i64;
             assert_eq!(kept, held.bytes_current, "{answer}");

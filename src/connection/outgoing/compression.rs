@@ -150,11 +150,12 @@ impl Outgoing {
         (deflater, engines)
     }
 
+    /// Keeps what the next message needs.
     fn put_deflater(&mut self, mut deflater: Box<Deflater>, engines: Box<Engines>) {
         match self.output.spare() {
             Some(spare) => spare.put_engines(engines),
             None => deflater.own = Some(engines),
         }
-        self.deflater = Some(deflater);
+        self.deflater = (!deflater.is_idle()).then_some(deflater);
     }
 }

@@ -21,7 +21,8 @@ impl Compression {
     }
 }
 
-/// The state of a connection that compresses its messages. It is made for the first one.
+/// The state of a connection that compresses its messages. It is made for the first one, and without context takeover
+/// for each.
 #[derive(Debug)]
 pub(super) struct Deflater {
     pub(super) sending: Sending,
@@ -37,5 +38,10 @@ impl Deflater {
     pub(super) fn new(how: Compression) -> Self {
         let sending = Sending::new(how.options.level(), how.local.bits(), how.history().bits());
         Self { sending, own: None, is_mid_message: false, is_used: false }
+    }
+
+    /// Whether the next message needs nothing of it.
+    pub(super) const fn is_idle(&self) -> bool {
+        !self.sending.has_takeover() && !self.is_mid_message && self.own.is_none()
     }
 }
