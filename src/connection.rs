@@ -293,20 +293,20 @@ impl Connection {
 
     /// Reads frames from now on, as the opening handshake has agreed.
     fn open(&mut self, agreed: Agreed) {
-        self.incoming.open(Reader::new(self.role, &self.config));
-        self.subprotocol = agreed.subprotocol.map(|name| Box::new(name.into_boxed_str()));
+        self.incoming.open(reader(self.role, &self.config, &agreed));
         #[cfg(feature = "deflate")]
-        if let Some(deflate) = agreed.deflate {
-            self.compress(deflate);
-        }
+        self.compress(agreed.deflate);
+        self.subprotocol = agreed.subprotocol.map(|name| Box::new(name.into_boxed_str()));
     }
 
-    /// Compresses messages from now on, as agreed.
+    /// Compresses messages from now on, if that is agreed on.
     #[cfg(feature = "deflate")]
-    fn compress(&mut self, agreed: AgreedDeflate) {
-        self.deflate = Some(agreed);
-        self.incoming.expect_compressed(agreed.of(self.role.peer()));
-        self.outgoing.leave_fast_path();
+    #[inline]
+    fn compress(&mut self, agreed: Option<AgreedDeflate>) {
+        self.deflate = agreed;
+        if agreed.is_some() {
+            self.outgoing.leave_fast_path();
+        }
     }
 
     /// The marks of the output.
@@ -322,4 +322,17 @@ impl Connection {
             self.clock.phase_began(phase, phase.state_of(self.local_party()));
         }
     }
+}
+
+/// Reads frames as the opening handshake has agreed.
+fn reader(
+    role: Role,
+    config: &Config,
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables))] agreed: &Agreed,
+) -> Reader {
+    #[cfg_attr(not(feature = "deflate"), expect(unused_mut, reason = "only compression changes it"))]
+    let mut reader = Reader::new(role, config);
+    #[cfg(feature = "deflate")]
+    reader.expect_compressed(agreed.deflate.map(|deflate| deflate.of(role.peer())));
+    reader
 }

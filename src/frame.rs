@@ -32,7 +32,6 @@ pub(crate) const MAX_HEADER: usize = 14;
 const FIN: u8 = 0x80;
 
 /// The first reserved bit: RFC 7692 section 6 calls it the "Per-Message Compressed" bit.
-#[cfg(feature = "deflate")]
 pub(crate) const RSV1: u8 = 0x40;
 
 /// Section 5.2 of the 64-bit length: "the most significant bit MUST be 0".

@@ -85,14 +85,7 @@ impl Connection {
 
     /// Queues a fragment compressed, if its message is. Returns whether it did.
     #[cfg(feature = "deflate")]
-    #[inline(always)]
     pub(super) fn try_compressed_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> bool {
-        self.may_compress() && self.compress_fragment(kind, payload, is_last)
-    }
-
-    #[cfg(feature = "deflate")]
-    #[inline(never)]
-    fn compress_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> bool {
         self.compression().is_some_and(|how| self.outgoing.try_compressed_fragment(kind, payload, is_last, how))
     }
 
@@ -103,7 +96,6 @@ impl Connection {
 
     /// The most bytes that the payload of the next fragment may take. What does not compress becomes longer.
     #[cfg(feature = "deflate")]
-    #[inline]
     pub(super) fn max_fragment_len(&self, len: usize) -> usize {
         self.compression().map_or(len, |how| self.outgoing.max_fragment_len(len, how))
     }

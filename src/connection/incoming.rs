@@ -1,7 +1,5 @@
 //! The peer's bytes: the stage of the protocol that they belong to, and their content.
 
-#[cfg(feature = "deflate")]
-use crate::deflate::Direction;
 use crate::{
     config::Config,
     error::{HandshakeError, ProtocolError},
@@ -150,18 +148,6 @@ impl Incoming {
         } else {
             Stage::EarlyFrames(Box::new(EarlyFrames { reader, bytes, read: 0 }))
         };
-    }
-
-    /// Reads compressed messages too, from a peer that may compress like this.
-    #[cfg(feature = "deflate")]
-    pub(super) fn expect_compressed(&mut self, peer: Direction) {
-        match &mut self.0 {
-            Stage::Frames(reader) => reader.expect_compressed(peer),
-            Stage::EarlyFrames(early) => early.reader.expect_compressed(peer),
-            Stage::Request(_) | Stage::Decision(_) | Stage::Response(_) | Stage::Discard => {
-                unreachable!("frames are agreed on after the handshake")
-            }
-        }
     }
 
     /// Discards all bytes from now on.

@@ -1,13 +1,12 @@
 //! Opening: the application's answer to a request, and handshakes that were done elsewhere.
 
-use super::{Connection, Incoming, transport::Ending};
+use super::{Connection, Incoming, reader, transport::Ending};
 use crate::{
     agreed::Agreed,
     config::Config,
     error::{AcceptError, HandshakeError, RejectError, SetConfigError},
     event::Cause,
     handshake::{Accept, Request, Response},
-    message::reader::Reader,
     random::Random,
     role::Role,
     state::{Action, Party, Phase},
@@ -37,14 +36,12 @@ impl Connection {
             Role::Client => Some(agreed.seed.map_or_else(Random::from_system, Random::from_seed)),
             Role::Server => None,
         };
-        let incoming = Incoming::frames(Reader::new(role, &config));
+        let incoming = Incoming::frames(reader(role, &config, &agreed));
         let subprotocol = agreed.subprotocol.map(|name| Box::new(name.into_boxed_str()));
         #[cfg_attr(not(feature = "deflate"), expect(unused_mut, reason = "only compression changes it"))]
         let mut connection = Self::new(role, Phase::Open, incoming, random, subprotocol, config, now);
         #[cfg(feature = "deflate")]
-        if let Some(agreed) = agreed.deflate {
-            connection.compress(agreed);
-        }
+        connection.compress(agreed.deflate);
         connection
     }
 

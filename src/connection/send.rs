@@ -286,6 +286,15 @@ impl Connection {
     // Out of line, so that callers of `send_message` stay small.
     #[inline(never)]
     fn send_by_general_path(&mut self, kind: Kind, payload: &[u8]) {
+        if self.may_compress() {
+            return self.send_on_compressing(kind, payload);
+        }
+        self.outgoing.message(kind, payload);
+    }
+
+    // Out of line, so that a connection that does not compress pays for a comparison only.
+    #[inline(never)]
+    fn send_on_compressing(&mut self, kind: Kind, payload: &[u8]) {
         if !self.try_compressed(kind, payload) {
             self.outgoing.message(kind, payload);
         }
@@ -302,10 +311,8 @@ impl Connection {
 
     #[inline]
     fn begin(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
-        self.check_message(self.max_fragment_len(payload.len()))?;
-        self.queue_fragment(kind, payload, false);
-        self.transition(self.local_party(), Action::Message);
-        Ok(())
+        self.check_may_begin()?;
+        self.fragment(kind, payload, false)
     }
 
     #[inline]
@@ -316,26 +323,41 @@ impl Connection {
             Some(begun) if begun != kind => return Err(SendError::MessageInProgress),
             Some(_) => {}
         }
+        self.fragment(kind, payload, is_last)
+    }
+
+    /// Queues a fragment, if there is room for it.
+    #[inline]
+    fn fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> Result<(), SendError> {
+        if self.may_compress() {
+            return self.fragment_on_compressing(kind, payload, is_last);
+        }
+        self.check_room(payload.len())?;
+        self.outgoing.fragment(kind, payload, is_last);
+        self.transition(self.local_party(), Action::Message);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn fragment_on_compressing(&mut self, kind: Kind, payload: &[u8], is_last: bool) -> Result<(), SendError> {
         self.check_room(self.max_fragment_len(payload.len()))?;
-        self.queue_fragment(kind, payload, is_last);
+        if !self.try_compressed_fragment(kind, payload, is_last) {
+            self.outgoing.fragment(kind, payload, is_last);
+        }
         self.transition(self.local_party(), Action::Message);
         Ok(())
     }
 
     #[inline]
-    fn queue_fragment(&mut self, kind: Kind, payload: &[u8], is_last: bool) {
-        if !self.try_compressed_fragment(kind, payload, is_last) {
-            self.outgoing.fragment(kind, payload, is_last);
-        }
+    pub(super) fn check_message(&mut self, payload_len: usize) -> Result<(), SendError> {
+        self.check_may_begin()?;
+        self.check_room(payload_len)
     }
 
     #[inline]
-    pub(super) fn check_message(&mut self, payload_len: usize) -> Result<(), SendError> {
+    fn check_may_begin(&self) -> Result<(), SendError> {
         self.check_send()?;
-        if self.outgoing.is_mid_message() {
-            return Err(SendError::MessageInProgress);
-        }
-        self.check_room(payload_len)
+        if self.outgoing.is_mid_message() { Err(SendError::MessageInProgress) } else { Ok(()) }
     }
 
     fn check_send(&self) -> Result<(), SendError> {

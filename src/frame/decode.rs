@@ -1,6 +1,6 @@
 //! Bytes to headers.
 
-use super::{FIN, Header, MAX_CONTROL_PAYLOAD, MAX_HEADER, MAX_LEN, OpCode};
+use super::{FIN, Header, MAX_CONTROL_PAYLOAD, MAX_HEADER, MAX_LEN, OpCode, RSV1};
 use crate::{error::ProtocolError, role::Role};
 
 /// The reserved bits, in the first byte of a header.
@@ -94,13 +94,14 @@ impl PartialHeader {
         self.len == 0
     }
 
-    /// Takes a header off the front of `input`, or all of `input` if the header is not complete.
-    pub(crate) fn decode(
+    /// Takes a header off the front of `input`, or all of `input` if the header is not complete. `HAS_RSV1` says that
+    /// an extension defines RSV1.
+    pub(crate) fn decode<const HAS_RSV1: bool>(
         &mut self,
         input: &mut &mut [u8],
         local: Role,
-        defined: u8,
     ) -> Result<Option<Header>, ProtocolError> {
+        let defined = if HAS_RSV1 { RSV1 } else { 0 };
         if self.len == 0
             && let Some((header, used)) = decode(input, local, defined)?
         {
@@ -195,9 +196,9 @@ mod tests {
         for split in 0..used {
             let mut partial = PartialHeader::EMPTY;
             let (mut first, mut second) = (whole[..split].to_vec(), whole[split..].to_vec());
-            assert_eq!(partial.decode(&mut first.as_mut_slice(), Role::Server, 0), Ok(None));
+            assert_eq!(partial.decode::<false>(&mut first.as_mut_slice(), Role::Server), Ok(None));
             let mut rest = second.as_mut_slice();
-            assert_eq!(partial.decode(&mut rest, Role::Server, 0), Ok(Some(expected)));
+            assert_eq!(partial.decode::<false>(&mut rest, Role::Server), Ok(Some(expected)));
             assert_eq!(rest, [0xAA]);
         }
     }

@@ -48,9 +48,9 @@ pub(super) enum Handling {
 
 impl OpenMessage {
     /// The message that `header` begins.
-    pub(super) fn new(header: &Header, config: &Config) -> Self {
+    pub(super) fn new<const MAY_INFLATE: bool>(header: &Header, config: &Config) -> Self {
         let assembly = if header.opcode == OpCode::Text { Assembly::text() } else { Assembly::binary() };
-        Self { assembly, handling: handling(header, config), size: 0, fragments: 0, has_part: false }
+        Self { assembly, handling: handling::<MAY_INFLATE>(header, config), size: 0, fragments: 0, has_part: false }
     }
 
     /// Whether the payload is the message itself.
@@ -60,20 +60,24 @@ impl OpenMessage {
 
     /// The bytes of payload for `limit` bytes of text. Random bytes grow when they are compressed: by 6 % at level 1 of
     /// zlib.
-    const fn payload_limit(&self, limit: u64) -> u64 {
-        if self.is_plain() { limit } else { limit.saturating_add(limit / 8 + 64) }
+    const fn payload_limit<const MAY_INFLATE: bool>(&self, limit: u64) -> u64 {
+        if !MAY_INFLATE || self.is_plain() { limit } else { limit.saturating_add(limit / 8 + 64) }
     }
 
     /// Section 10.4: "Implementations that have implementation- and/or platform-specific limitations regarding the
     /// frame size or total message size after reassembly from multiple frames MUST protect themselves against
     /// exceeding those limits."
-    pub(super) fn admit_frame(&mut self, frame_len: u64, config: &Config) -> Result<(), ProtocolError> {
-        let limit = self.payload_limit(config.max_frame_bytes);
+    pub(super) fn admit_frame<const MAY_INFLATE: bool>(
+        &mut self,
+        frame_len: u64,
+        config: &Config,
+    ) -> Result<(), ProtocolError> {
+        let limit = self.payload_limit::<MAY_INFLATE>(config.max_frame_bytes);
         if frame_len > limit {
             return Err(ProtocolError::FrameTooLarge { size: frame_len, limit });
         }
         self.size = self.size.saturating_add(frame_len);
-        let limit = self.payload_limit(config.max_message_bytes);
+        let limit = self.payload_limit::<MAY_INFLATE>(config.max_message_bytes);
         if self.size > limit {
             return Err(ProtocolError::MessageTooLarge { size: self.size, limit });
         }
@@ -86,11 +90,11 @@ impl OpenMessage {
 }
 
 /// What happens to the payload of the message that `header` begins.
-fn handling(header: &Header, config: &Config) -> Handling {
-    debug_assert!(cfg!(feature = "deflate") || header.reserved == 0, "an extension must define a reserved bit");
+fn handling<const MAY_INFLATE: bool>(header: &Header, config: &Config) -> Handling {
+    debug_assert!(MAY_INFLATE || header.reserved == 0, "an extension must define a reserved bit");
     match config.delivery {
         #[cfg(feature = "deflate")]
-        _ if header.reserved != 0 => Handling::Inflate,
+        _ if MAY_INFLATE && header.reserved != 0 => Handling::Inflate,
         Delivery::Messages => Handling::Assemble,
         Delivery::Chunks => Handling::HandOn,
     }

@@ -29,8 +29,6 @@ use std::{borrow::Cow, mem};
 pub(crate) struct Reader {
     /// The role of the local party.
     role: Role,
-    /// The reserved bits that an extension defines.
-    defined: u8,
     header: PartialHeader,
     /// The frame whose payload is not complete.
     frame: Option<OpenFrame>,
@@ -64,7 +62,6 @@ impl Reader {
         let has_fast_path = config.delivery == Delivery::Messages && config.max_fragments > 0;
         Self {
             role,
-            defined: 0,
             header: PartialHeader::EMPTY,
             frame: None,
             message: None,
@@ -153,25 +150,40 @@ impl Reader {
     /// allowance for inflating it leaves the rest of `input`, and [has more](Self::has_more).
     ///
     /// The reader must not be used again after an error: the bytes that follow have no meaning.
+    #[inline]
     pub(crate) fn read<'b>(
         &mut self,
         input: &mut &'b mut [u8],
         config: &Config,
-        #[cfg_attr(not(feature = "deflate"), expect(unused_mut))] mut spare: Option<&mut Spare>,
+        spare: Option<&mut Spare>,
     ) -> Result<Option<Item<'b>>, ProtocolError> {
         #[cfg(feature = "deflate")]
-        if self.has_rest() {
-            let item = self.inflate_rest(config, spare.as_deref_mut())?;
-            if item.is_some() || self.has_rest() {
-                return Ok(item);
-            }
+        if self.peer.is_some() {
+            return self.read_compressed(input, config, spare);
         }
-        let item = self.read_frames(input, config, spare);
-        self.is_mid_message = self.message.is_some() || self.frame.is_some() || !self.header.is_empty();
+        self.read_plain(input, config, spare)
+    }
+
+    // Out of line, and with one variable for all results: others would be copied.
+    #[inline(never)]
+    fn read_plain<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+        config: &Config,
+        spare: Option<&mut Spare>,
+    ) -> Result<Option<Item<'b>>, ProtocolError> {
+        let item = self.read_frames::<false>(input, config, spare);
+        self.is_mid_message = self.is_in_progress();
         item
     }
 
-    fn read_frames<'b>(
+    /// Whether `header`, `frame` or `message` is in progress.
+    fn is_in_progress(&self) -> bool {
+        self.message.is_some() || self.frame.is_some() || !self.header.is_empty()
+    }
+
+    /// Reads frames that `MAY_INFLATE`. Those that may not are read by code of their own, without compression in it.
+    fn read_frames<'b, const MAY_INFLATE: bool>(
         &mut self,
         input: &mut &'b mut [u8],
         config: &Config,
@@ -180,8 +192,8 @@ impl Reader {
         loop {
             let frame = match &mut self.frame {
                 Some(frame) => frame,
-                None => match self.header.decode(input, self.role, self.defined)? {
-                    Some(header) => self.begin_frame(&header, config)?,
+                None => match self.header.decode::<MAY_INFLATE>(input, self.role)? {
+                    Some(header) => self.begin_frame::<MAY_INFLATE>(&header, config)?,
                     None => return Ok(None),
                 },
             };
@@ -198,15 +210,15 @@ impl Reader {
                 self.frame = None;
             }
             let item = if part.opcode.is_control() {
-                self.control_payload(part)?
+                self.control_payload::<MAY_INFLATE>(part)?
             } else {
-                self.data_payload(part, input.len(), config, spare.as_deref_mut())?
+                self.data_payload::<MAY_INFLATE>(part, input.len(), config, spare.as_deref_mut())?
             };
             if item.is_some() {
                 return Ok(item);
             }
             #[cfg(feature = "deflate")]
-            if self.has_rest() {
+            if MAY_INFLATE && self.has_rest() {
                 return Ok(None);
             }
         }
@@ -239,21 +251,28 @@ impl Reader {
     }
 
     /// Checks the rules about the order of frames, and the limits.
-    fn begin_frame(&mut self, header: &Header, config: &Config) -> Result<&mut OpenFrame, ProtocolError> {
+    fn begin_frame<const MAY_INFLATE: bool>(
+        &mut self,
+        header: &Header,
+        config: &Config,
+    ) -> Result<&mut OpenFrame, ProtocolError> {
         if !header.opcode.is_control() {
             let message = match (header.opcode, self.message.as_mut()) {
                 (OpCode::Continuation, Some(message)) => message,
                 (OpCode::Continuation, None) => return Err(ProtocolError::UnexpectedContinuation),
                 (_, Some(_)) => return Err(ProtocolError::InterleavedMessage),
-                (_, None) => self.message.insert(OpenMessage::new(header, config)),
+                (_, None) => self.message.insert(OpenMessage::new::<MAY_INFLATE>(header, config)),
             };
-            message.admit_frame(header.len, config)?;
+            message.admit_frame::<MAY_INFLATE>(header.len, config)?;
         }
         let &Header { opcode, is_final, len: remaining, key, .. } = header;
         Ok(self.frame.insert(OpenFrame { opcode, is_final, remaining, key }))
     }
 
-    fn control_payload<'b>(&mut self, part: Part<'b>) -> Result<Option<Item<'b>>, ProtocolError> {
+    fn control_payload<'b, const MAY_INFLATE: bool>(
+        &mut self,
+        part: Part<'b>,
+    ) -> Result<Option<Item<'b>>, ProtocolError> {
         let payload = match self.control.take() {
             None if part.ends_frame => Cow::Borrowed(part.payload),
             held => {
@@ -276,7 +295,7 @@ impl Reader {
     }
 
     /// `behind` is the number of bytes already read after the part.
-    fn data_payload<'b>(
+    fn data_payload<'b, const MAY_INFLATE: bool>(
         &mut self,
         part: Part<'b>,
         behind: usize,
@@ -288,19 +307,19 @@ impl Reader {
         let is_last = part.is_final && part.ends_frame;
         let behind = (!part.is_final).then_some(behind);
         let growth = Growth { announced: message.size, behind, limit: config.max_message_bytes, spare };
-        let item = match message.handling {
-            Handling::HandOn => {
-                let data = message.assembly.pass_on(payload, is_last, message.size)?;
-                (is_last || !data.is_empty()).then_some(Item::Chunk { data, is_last })
-            }
-            #[cfg(feature = "deflate")]
-            Handling::Inflate => return self.inflate(&part, config, growth.spare),
-            Handling::Assemble if is_last => Some(Item::Message(message.assembly.finish(payload, growth)?)),
-            Handling::Assemble => {
-                message.assembly.push(payload, growth)?;
-                message.has_part = true;
-                None
-            }
+        #[cfg(feature = "deflate")]
+        if MAY_INFLATE && message.handling == Handling::Inflate {
+            return self.inflate(&part, config, growth.spare);
+        }
+        let item = if message.handling == Handling::HandOn {
+            let data = message.assembly.pass_on(payload, is_last, message.size)?;
+            (is_last || !data.is_empty()).then_some(Item::Chunk { data, is_last })
+        } else if is_last {
+            Some(Item::Message(message.assembly.finish(payload, growth)?))
+        } else {
+            message.assembly.push(payload, growth)?;
+            message.has_part = true;
+            None
         };
         if is_last {
             self.message = None;

@@ -5,15 +5,35 @@ use crate::{
     config::{Config, Delivery},
     deflate::{Direction, inflate::Due},
     error::ProtocolError,
-    frame::RSV1,
     message::{compressed::Compressed, item::Item, open::Part},
     spare::Spare,
 };
 
 impl Reader {
-    /// Reads compressed messages too, from a peer that may compress like this.
-    pub(crate) const fn expect_compressed(&mut self, peer: Direction) {
-        (self.peer, self.defined) = (Some(peer), RSV1);
+    /// Reads compressed messages too, if the `peer` may compress.
+    #[inline]
+    pub(crate) const fn expect_compressed(&mut self, peer: Option<Direction>) {
+        self.peer = peer;
+    }
+
+    /// As [`read`](Self::read), from a peer that may compress.
+    // Out of line, so that a connection that does not compress pays for a comparison only.
+    #[inline(never)]
+    pub(super) fn read_compressed<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+        config: &Config,
+        mut spare: Option<&mut Spare>,
+    ) -> Result<Option<Item<'b>>, ProtocolError> {
+        if self.has_rest() {
+            let item = self.inflate_rest(config, spare.as_deref_mut())?;
+            if item.is_some() || self.has_rest() {
+                return Ok(item);
+            }
+        }
+        let item = self.read_frames::<true>(input, config, spare);
+        self.is_mid_message = self.is_in_progress();
+        item
     }
 
     /// Whether something of a compressed message may come without more input.
