@@ -1,6 +1,6 @@
 //! Bytes to headers.
 
-use super::{FIN, Header, MAX_CONTROL_PAYLOAD, MAX_HEADER, MAX_LEN, OpCode, RSV1};
+use super::{FIN, Header, MAX_CONTROL_PAYLOAD, MAX_HEADER, MAX_LEN, OpCode};
 use crate::{error::ProtocolError, role::Role};
 
 /// The reserved bits, in the first byte of a header.
@@ -94,16 +94,15 @@ impl PartialHeader {
         self.len == 0
     }
 
-    /// Takes a header off the front of `input`, or all of `input` if the header is not complete. `HAS_RSV1` says that
-    /// an extension defines RSV1.
-    pub(crate) fn decode<const HAS_RSV1: bool>(
+    /// Takes a header off the front of `input`, or all of `input` if the header is not complete. `DEFINED` has the
+    /// reserved bits that an extension defines.
+    pub(crate) fn decode<const DEFINED: u8>(
         &mut self,
         input: &mut &mut [u8],
         local: Role,
     ) -> Result<Option<Header>, ProtocolError> {
-        let defined = if HAS_RSV1 { RSV1 } else { 0 };
         if self.len == 0
-            && let Some((header, used)) = decode(input, local, defined)?
+            && let Some((header, used)) = decode(input, local, DEFINED)?
         {
             skip(input, used);
             return Ok(Some(header));
@@ -111,7 +110,7 @@ impl PartialHeader {
         let held = usize::from(self.len);
         let taken = input.len().min(MAX_HEADER - held);
         self.bytes[held..held + taken].copy_from_slice(&input[..taken]);
-        match decode(&self.bytes[..held + taken], local, defined)? {
+        match decode(&self.bytes[..held + taken], local, DEFINED)? {
             Some((header, used)) => {
                 skip(input, used - held);
                 self.len = 0;
@@ -196,9 +195,9 @@ mod tests {
         for split in 0..used {
             let mut partial = PartialHeader::EMPTY;
             let (mut first, mut second) = (whole[..split].to_vec(), whole[split..].to_vec());
-            assert_eq!(partial.decode::<false>(&mut first.as_mut_slice(), Role::Server), Ok(None));
+            assert_eq!(partial.decode::<0>(&mut first.as_mut_slice(), Role::Server), Ok(None));
             let mut rest = second.as_mut_slice();
-            assert_eq!(partial.decode::<false>(&mut rest, Role::Server), Ok(Some(expected)));
+            assert_eq!(partial.decode::<0>(&mut rest, Role::Server), Ok(Some(expected)));
             assert_eq!(rest, [0xAA]);
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     close_frame::CloseFrame,
     config::{Config, Delivery},
     error::ProtocolError,
-    frame::{Header, MAX_CONTROL_PAYLOAD, OpCode, decode::PartialHeader, fast, mask},
+    frame::{Header, MAX_CONTROL_PAYLOAD, OpCode, RSV1, decode::PartialHeader, fast, mask},
     role::Role,
     spare::Spare,
 };
@@ -192,7 +192,7 @@ impl Reader {
         loop {
             let frame = match &mut self.frame {
                 Some(frame) => frame,
-                None => match self.header.decode::<MAY_INFLATE>(input, self.role)? {
+                None => match self.next_header::<MAY_INFLATE>(input)? {
                     Some(header) => self.begin_frame::<MAY_INFLATE>(&header, config)?,
                     None => return Ok(None),
                 },
@@ -247,6 +247,15 @@ impl Reader {
             frame.key = mask::key_after(frame.key, len);
             frame.remaining -= len as u64;
             message.has_part = true;
+        }
+    }
+
+    #[inline]
+    fn next_header<const MAY_INFLATE: bool>(&mut self, input: &mut &mut [u8]) -> Result<Option<Header>, ProtocolError> {
+        if MAY_INFLATE {
+            self.header.decode::<RSV1>(input, self.role)
+        } else {
+            self.header.decode::<0>(input, self.role)
         }
     }
 
