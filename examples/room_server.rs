@@ -1,18 +1,14 @@
 //! A server with rooms, as a newcomer writes it: tokens, subprotocols, notices of who comes and goes, JSON, a clock.
 //!
-//! ```text
-//! cargo run --release --features serde --example room_server
-//! ```
+//! `cargo run --release --features serde --example room_server -- [ADDRESS] [--threads N]`
 //!
 //! Clients connect to `ws://127.0.0.1:8080/ws/{room}?token=secret&name=anna`. A text is a message to the room. The text
-//! `/close 4001 bye` asks the server to close with this code and reason. With `--threads 4` four event loops share the
-//! clients, and a room has members on all of them.
+//! `/close 4001 bye` asks the server to close with this code and reason. N event loops share the clients, and the rooms.
 
 #[cfg(all(test, feature = "testing"))]
 #[path = "room_server/tests.rs"]
 mod tests;
 
-use clap::Parser;
 use serde_json::{Value, json};
 use signal_hook::{consts, iterator::Signals};
 use statesocket::{
@@ -21,21 +17,10 @@ use statesocket::{
     http::{HeaderValue, StatusCode, header},
     server::{Cluster, Handler, RouteError, Server, Session},
 };
-use std::{error::Error, thread, time::Duration};
+use std::{env, error::Error, thread, time::Duration};
 
 /// A room of all members, for the clock. No path leads to it, since a room of a path is prefixed.
 const ALL: &str = "all";
-
-/// A server with rooms.
-#[derive(Debug, Parser)]
-struct Args {
-    /// The address to listen on.
-    #[arg(default_value = "127.0.0.1:8080")]
-    listen: String,
-    /// How many event loops share the clients.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    threads: usize,
-}
 
 struct Member {
     room: String,
@@ -44,17 +29,12 @@ struct Member {
 
 impl Handler for Member {
     fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
-        let refusal = match request.query("token").as_deref() {
-            Some("secret") => None,
-            Some(_) => Some(Response::new(StatusCode::FORBIDDEN).body("wrong token\n")),
-            None => {
-                let response = Response::new(StatusCode::UNAUTHORIZED).body("a token is missing\n");
-                let response = response.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                Some(response.expect("not a reserved header"))
-            }
-        };
-        if let Some(response) = refusal {
-            return session.reject(response).expect("the request has just come");
+        let token = request.query("token");
+        if token.as_deref() != Some("secret") {
+            let status = if token.is_some() { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+            let response = Response::new(status).body("this room needs a token\n");
+            let response = response.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            return session.reject(response.expect("not a reserved header")).expect("the request has just come");
         }
         self.room = format!("room {}", session.param("room").expect("the route has it"));
         self.name = request.query("name").map_or_else(|| session.address().to_string(), |name| name.into_owned());
@@ -103,8 +83,11 @@ fn routes(server: &mut Server) -> Result<(), RouteError> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     env_logger::init();
-    let Args { listen, threads } = Args::parse();
-    let cluster = Cluster::spawn(&listen, Config::default(), threads, |server, _| routes(server))?;
+    let mut args: Vec<_> = env::args().skip(1).collect();
+    let count = args.iter().position(|arg| arg == "--threads").and_then(|at| args.drain(at..).nth(1));
+    let threads: usize = count.as_deref().unwrap_or("1").parse()?;
+    let listen = args.first().map_or("127.0.0.1:8080", |address| address);
+    let cluster = Cluster::spawn(listen, Config::default(), threads, |server, _| routes(server))?;
     println!("listening on ws://{}/ws/{{room}}?token=secret&name=you", cluster.local_addr());
     let (clock, stopper) = (cluster.handle().blocking(), cluster.handle());
     thread::spawn(move || {

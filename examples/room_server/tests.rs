@@ -54,7 +54,7 @@ fn a_member_needs_the_token() {
     let missing = server.connect("/ws/7").response().expect("an answer");
     assert_eq!((missing.status.as_u16(), &missing.headers[WWW_AUTHENTICATE]), (401, &"Bearer".parse().unwrap()));
     let wrong = server.connect("/ws/7?token=guess").response().expect("an answer");
-    assert_eq!((wrong.status.as_u16(), &*wrong.body), (403, &b"wrong token\n"[..]));
+    assert_eq!((wrong.status.as_u16(), &*wrong.body), (403, &b"this room needs a token\n"[..]));
 }
 
 #[test]
