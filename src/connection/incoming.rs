@@ -172,6 +172,15 @@ impl Incoming {
         }
     }
 
+    /// Moves what is kept for later messages, if that was allocated among messages that are gone.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(super) fn settle_kept(&mut self) {
+        if let Stage::Frames(reader) = &mut self.0 {
+            reader.settle();
+        }
+    }
+
     #[inline(never)]
     fn buffered_elsewhere(&self) -> usize {
         match &self.0 {

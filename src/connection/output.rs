@@ -167,8 +167,23 @@ impl Connection {
 
     /// Takes the [lent](Self::lend_buffer) memory back into `buffer`. Output that is still queued in it moves to new
     /// memory, or keeps this one if the system has no other. A buffer that has grown beyond 256 KiB comes back smaller.
+    ///
+    /// Drop the messages of the turn before. What is kept of them for compression moves then, so that they leave no
+    /// holes in the memory of the program.
     pub fn reclaim_buffer(&mut self, buffer: &mut OutputBuffer) {
         self.outgoing.reclaim(buffer);
+        #[cfg(feature = "deflate")]
+        if self.deflate.is_some() {
+            self.settle_kept();
+        }
+    }
+
+    /// Moves the histories, if they were allocated among messages, which are gone at the end of a turn.
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn settle_kept(&mut self) {
+        self.incoming.settle_kept();
+        self.outgoing.settle_kept();
     }
 
     /// Allows to inflate about `bytes` bytes until the buffer is reclaimed. Beyond that, the rest of a compressed

@@ -78,6 +78,11 @@ impl Sending {
         self.history.held_bytes()
     }
 
+    /// [Settles](History::settle) what is kept.
+    pub(crate) fn settle(&mut self) {
+        self.history.settle();
+    }
+
     /// Compresses the payload of a whole message. Send the result in one frame with RSV1. `None` if it is not shorter,
     /// or if there is no memory for a compressor. Then nothing has changed, and the message leaves as it is.
     ///

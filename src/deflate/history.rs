@@ -2,7 +2,7 @@
 
 use std::{
     collections::{TryReserveError, VecDeque},
-    fmt,
+    fmt, mem,
 };
 
 /// The last bytes of the plain text of one direction: what a message may refer back to. It holds as many bytes as have
@@ -11,6 +11,8 @@ pub(crate) struct History {
     bytes: VecDeque<u8>,
     /// The size of the window in bytes: a power of two, or 0, with which nothing is kept.
     window: u16,
+    /// The memory has been allocated since the last [`settle`](Self::settle).
+    is_new: bool,
 }
 
 /// The smallest memory, in bytes.
@@ -22,12 +24,12 @@ const SMALLER: [usize; 2] = [64, 8];
 
 impl History {
     /// Keeps nothing.
-    pub(crate) const NONE: Self = Self { bytes: VecDeque::new(), window: 0 };
+    pub(crate) const NONE: Self = Self { bytes: VecDeque::new(), window: 0, is_new: false };
 
     /// Keeps 2^`bits` bytes, which are 8 to 15. Takes no memory yet.
     pub(crate) const fn new(bits: u8) -> Self {
         assert!(8 <= bits && bits <= 15, "RFC 7692 has windows of 8 to 15 bits");
-        Self { bytes: VecDeque::new(), window: 1 << bits }
+        Self { bytes: VecDeque::new(), window: 1 << bits, is_new: false }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -57,14 +59,30 @@ impl History {
             let memory = smaller.into_iter().find(|memory| needed <= *memory).unwrap_or(window);
             self.bytes.try_reserve_exact(memory - self.bytes.len()).inspect_err(|_| self.clear())?;
             debug_assert_eq!(self.bytes.capacity(), memory, "an exact reservation takes what was asked for");
+            self.is_new = true;
         }
         self.bytes.extend(text);
         Ok(())
     }
 
+    /// Moves to memory that is allocated now, if that of now was allocated since the last call.
+    ///
+    /// The first memory was allocated beside that of messages. Once they are gone, it lies behind a hole, which fits
+    /// windows and no message of that size: a fifth of all memory would be the rests of such holes.
+    pub(crate) fn settle(&mut self) {
+        if !mem::take(&mut self.is_new) {
+            return;
+        }
+        let mut moved = VecDeque::new();
+        if moved.try_reserve_exact(self.bytes.capacity()).is_ok() {
+            self.as_slices().into_iter().for_each(|part| moved.extend(part));
+            self.bytes = moved;
+        }
+    }
+
     /// Forgets everything, and gives back the memory.
     pub(crate) fn clear(&mut self) {
-        self.bytes = VecDeque::new();
+        (self.bytes, self.is_new) = (VecDeque::new(), false);
     }
 }
 
@@ -112,6 +130,19 @@ mod tests {
     }
 
     #[test]
+    fn the_memory_moves_once_after_it_has_grown() {
+        let mut history = History::new(12);
+        let mut settle = |text: &[u8]| {
+            history.push(text).unwrap();
+            let before = history.bytes.as_slices().0.as_ptr();
+            history.settle();
+            history.bytes.as_slices().0.as_ptr() != before
+        };
+        let moves = [10, 10, 60, 10, 1_000, 1_000, 10_000, 1].map(|len| settle(&vec![7; len]));
+        assert_eq!(moves, [true, false, true, false, true, false, false, false]);
+    }
+
+    #[test]
     fn a_history_of_nothing_takes_no_memory() {
         let mut history = History::NONE;
         history.push(b"text").unwrap();
@@ -129,6 +160,9 @@ mod tests {
                 prop_assert!(all.ends_with(&bytes(&history)));
                 prop_assert_eq!(history.len(), all.len().min(1 << bits));
                 prop_assert!(history.held_bytes() <= 1 << bits);
+                let before = (bytes(&history), history.held_bytes());
+                history.settle();
+                prop_assert_eq!((bytes(&history), history.held_bytes()), before);
             }
         }
     }

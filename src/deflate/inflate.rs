@@ -133,6 +133,11 @@ impl Receiving {
         self.history.held_bytes()
     }
 
+    /// [Settles](History::settle) what is kept.
+    pub(crate) fn settle(&mut self) {
+        self.history.settle();
+    }
+
     /// The memory for the message in progress, in bytes. The history does not count.
     pub(crate) fn buffered(&self) -> usize {
         let inflater = if self.inflater.is_some() { INFLATER } else { 0 };

@@ -37,6 +37,11 @@ impl Compressed {
         size_of::<Self>() + self.receiving.kept()
     }
 
+    /// Settles what is kept between messages.
+    pub(super) fn settle(&mut self) {
+        self.receiving.settle();
+    }
+
     /// Whether something may come without more input. It comes before any more input is taken.
     pub(super) const fn has_rest(&self) -> bool {
         self.rest.is_some()

@@ -111,6 +111,39 @@ fn a_connection_keeps_its_histories_and_nothing_else() {
     }
 }
 
+/// What a connection keeps is allocated once more when the messages of the turn are gone, so that its memory does not
+/// lie among theirs.
+#[test]
+fn what_is_kept_moves_once_the_messages_beside_it_are_gone() {
+    for role in ROLES {
+        for (answer, ways) in [(BOTH_WAYS, 2), (NO_TAKEOVER, 0)] {
+            let mut buffer = OutputBuffer::default();
+            let mut peer = open(role.peer(), answer, |_| {});
+            let mut connection = open(role, answer, |_| {});
+            let text = text().repeat(10);
+            for round in 0..3 {
+                peer.send_text(&text).expect("there is room");
+                let mut bytes = drain(&mut peer);
+                connection.lend_buffer(&mut buffer);
+                let Some(Event::Message(message)) = connection.receive(&mut &mut bytes[..], Instant::now()) else {
+                    panic!("the message has come")
+                };
+                connection.send(message).expect("there is room");
+                connection.advance(connection.output_len());
+                let given_back = measure(|| connection.reclaim_buffer(&mut buffer));
+                let moved = if round == 0 { ways } else { 0 };
+                assert_eq!(
+                    (given_back.count_total, given_back.bytes_total),
+                    (moved, moved * 4_096),
+                    "{answer}, {round}"
+                );
+                assert_eq!(given_back.bytes_current, 0);
+                assert!(connection.kept_bytes() <= 9_000, "{}", connection.kept_bytes());
+            }
+        }
+    }
+}
+
 /// Both ends send a message, and both borrow from `buffer` in turn.
 fn echo(a: &mut Connection, b: &mut Connection, buffer: &mut OutputBuffer) {
     for (from, to) in [(0, 1), (1, 0)] {

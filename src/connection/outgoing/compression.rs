@@ -124,6 +124,13 @@ impl Outgoing {
         self.deflater.as_ref().map_or(0, |deflater| size_of::<Deflater>() + deflater.sending.held_bytes())
     }
 
+    /// Moves what is kept for later messages, if that was allocated among messages that are gone.
+    pub(in crate::connection) fn settle_kept(&mut self) {
+        if let Some(deflater) = &mut self.deflater {
+            deflater.sending.settle();
+        }
+    }
+
     /// Gives back the text of earlier messages, unless one is in progress. The peer does not notice.
     ///
     /// Section 7.2.1 lets a message refer to earlier ones, and none has to.

@@ -16,6 +16,14 @@ impl Reader {
         self.peer = peer;
     }
 
+    /// Moves what is kept for later messages, if that was allocated among messages that are gone.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if let Some(compressed) = &mut self.compressed {
+            compressed.settle();
+        }
+    }
+
     /// As [`read`](Self::read), from a peer that may compress.
     // Out of line, so that a connection that does not compress pays for a comparison only.
     #[inline(never)]
