@@ -3,7 +3,7 @@
 //! `cargo run --release --features serde --example room_server -- [ADDRESS] [--threads N]`
 //!
 //! Clients connect to `ws://127.0.0.1:8080/ws/{room}?token=secret&name=anna`. A text is a message to the room. The text
-//! `/close 4001 bye` asks the server to close with this code and reason. N event loops share the clients, and the rooms.
+//! `/close 4001 bye` asks the server to close with this code and reason. N event loops share the clients and the rooms.
 
 #[cfg(all(test, feature = "testing"))]
 #[path = "room_server/tests.rs"]

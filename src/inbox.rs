@@ -212,8 +212,9 @@ impl Inbox {
     /// use statesocket::{Agreed, Config, Connection, Event, Hold, Inbox, Role};
     /// use std::{sync::Arc, time::Instant};
     ///
-    /// let (config, now) = (Arc::new(Config::default()), Instant::now());
-    /// let mut connection = Connection::established(Role::Server, Agreed::new(), config, now);
+    /// let config = Config::default().with(|config| config.ping_interval = None);
+    /// let now = Instant::now();
+    /// let mut connection = Connection::established(Role::Server, Agreed::new(), Arc::new(config), now);
     /// let (mut inbox, left_in_the_stream) = (Inbox::new(), b"\x88\x82\0\0\0\0\x03\xF0");
     /// connection.send_binary(&[7; 100_000])?;
     /// assert_eq!(connection.held_by(), Some(Hold::Output), "nothing is read");

@@ -17,8 +17,8 @@ use std::{
 /// A power of two, so that the tables of the server have grown to exactly that.
 const CONNECTIONS: usize = 256;
 
-/// The bytes of the heap that a connection may take in all: itself, its handler, its deadline.
-const PER_CONNECTION: i64 = 512;
+/// The bytes of the heap that a connection may take in all: itself, its handler, its deadline, its span of `tracing`.
+const PER_CONNECTION: i64 = 512 + if cfg!(feature = "tracing") { 40 } else { 0 };
 
 const MESSAGE: usize = 64 << 10;
 
