@@ -74,12 +74,12 @@ impl Connection {
 
     /// Whether messages may leave compressed.
     #[cfg(feature = "deflate")]
-    pub(super) const fn may_compress(&self) -> bool {
+    pub(crate) const fn may_compress(&self) -> bool {
         self.deflate.is_some()
     }
 
     #[cfg(not(feature = "deflate"))]
-    pub(super) const fn may_compress(&self) -> bool {
+    pub(crate) const fn may_compress(&self) -> bool {
         false
     }
 

@@ -19,7 +19,6 @@ use std::{
     future::poll_fn,
     io::ErrorKind,
     mem,
-    ops::{Deref, DerefMut},
     pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Instant,
@@ -56,13 +55,15 @@ pub(super) struct Driver<T> {
     is_sending: bool,
     /// The reads since the last look at the deadlines.
     reads: u8,
+    /// What is left of the buffer of the thread in which the connection queues output until the next write.
+    lent: Option<OutputBuffer>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     pub(super) fn new(stream: T, connection: Connection) -> Self {
         let alarm = Alarm::default();
         let (needs_flush, is_shutting_down, is_sending) = (false, false, false);
-        Self { connection, stream, inbox: None, alarm, needs_flush, is_shutting_down, is_sending, reads: 0 }
+        Self { connection, stream, inbox: None, alarm, needs_flush, is_shutting_down, is_sending, reads: 0, lent: None }
     }
 
     /// The next event; `None` once everything has been written and the stream is done with.
@@ -108,21 +109,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         on_event: &mut impl FnMut(&mut Connection, Event<'_>),
     ) -> Poll<()> {
         self.resume();
-        let driver = &mut *Lent::new(self);
         loop {
+            self.lend();
             let now = now();
             loop {
-                let budget = ready!(coop::poll_proceed(cx));
-                let event = match &mut driver.inbox {
-                    Some(inbox) => inbox.next_event(&mut driver.connection, now),
-                    None => driver.connection.receive(&mut (&mut [] as &mut [u8]), now),
+                let Poll::Ready(budget) = coop::poll_proceed(cx) else {
+                    self.reclaim();
+                    return Poll::Pending;
+                };
+                let event = match &mut self.inbox {
+                    Some(inbox) => inbox.next_event(&mut self.connection, now),
+                    None => self.connection.receive(&mut (&mut [] as &mut [u8]), now),
                 };
                 let Some(event) = event else { break };
                 budget.made_progress();
-                on_event(&mut driver.connection, event);
+                on_event(&mut self.connection, event);
             }
-            driver.return_inbox();
-            if !ready!(driver.poll_progress(cx)) {
+            self.return_inbox();
+            if !ready!(self.poll_progress(cx)) {
                 return Poll::Ready(());
             }
         }
@@ -148,11 +152,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Sends the message, and writes as much as the stream takes at once.
     pub(super) fn send_now(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<(), SendError> {
-        let driver = &mut *Lent::new(self);
-        driver.connection.send_through(message, Polled::new(&mut driver.stream, cx))?;
-        driver.needs_flush = true;
-        let _ = driver.poll_output(cx);
-        Ok(())
+        self.lend();
+        let sent = self.connection.send_through(message, Polled::new(&mut self.stream, cx));
+        self.needs_flush |= sent.is_ok();
+        let _ = self.poll_output(cx);
+        sent
     }
 
     /// Ready when a message of `len` bytes can be queued, or no message can any more.
@@ -187,6 +191,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Writes what is queued, and takes the steps for the stream. Ready when everything is written, or lost.
     pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let written = self.poll_write(cx);
+        self.reclaim();
         loop {
             match self.connection.poll_socket() {
                 Some(SocketAction::ShutdownWrite) => self.is_shutting_down = true,
@@ -257,11 +262,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     fn take_event(&mut self) -> Option<Event<'static>> {
-        let Some(inbox) = &mut self.inbox else {
-            return self.connection.receive(&mut (&mut [] as &mut [u8]), now());
+        let was_lent = self.lent.is_some();
+        // With the buffer come the engines for compressed messages, which are large.
+        if self.connection.may_compress() {
+            self.lend();
+        }
+        let event = match &mut self.inbox {
+            Some(inbox) => inbox.next_event(&mut self.connection, now()).map(Event::into_owned),
+            None => self.connection.receive(&mut (&mut [] as &mut [u8]), now()),
         };
-        let event = inbox.next_event(&mut self.connection, now()).map(Event::into_owned);
         self.return_inbox();
+        if !was_lent {
+            self.reclaim();
+        }
         event
     }
 
@@ -353,45 +366,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
     }
 
+    /// Has the connection queue in the buffer of the thread, until the next write. A program that queues and does not
+    /// wait keeps the buffer as long.
+    pub(super) fn lend(&mut self) {
+        if self.lent.is_none() {
+            let mut buffer = lent::take_output();
+            self.connection.lend_buffer(&mut buffer);
+            self.lent = Some(buffer);
+        }
+    }
+
+    fn reclaim(&mut self) {
+        if let Some(mut buffer) = self.lent.take() {
+            self.connection.reclaim_buffer(&mut buffer);
+            lent::return_output(buffer);
+        }
+    }
+
     /// Gives an empty inbox back to the thread.
     fn return_inbox(&mut self) {
         if let Some(inbox) = self.inbox.take_if(|inbox| inbox.is_empty()) {
             lent::return_inbox(inbox);
         }
-    }
-}
-
-/// A driver with the output buffer of its thread.
-struct Lent<'a, T> {
-    driver: &'a mut Driver<T>,
-    buffer: OutputBuffer,
-}
-
-impl<'a, T> Lent<'a, T> {
-    fn new(driver: &'a mut Driver<T>) -> Self {
-        let mut buffer = lent::take_output();
-        driver.connection.lend_buffer(&mut buffer);
-        Self { driver, buffer }
-    }
-}
-
-impl<T> Drop for Lent<'_, T> {
-    fn drop(&mut self) {
-        self.driver.connection.reclaim_buffer(&mut self.buffer);
-        lent::return_output(mem::take(&mut self.buffer));
-    }
-}
-
-impl<T> Deref for Lent<'_, T> {
-    type Target = Driver<T>;
-
-    fn deref(&self) -> &Driver<T> {
-        self.driver
-    }
-}
-
-impl<T> DerefMut for Lent<'_, T> {
-    fn deref_mut(&mut self) -> &mut Driver<T> {
-        self.driver
     }
 }

@@ -88,6 +88,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// # Errors
     /// As [`Connection::accept`].
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
+        self.driver.lend();
         self.driver.connection.accept(accept)
     }
 
@@ -110,6 +111,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// # Errors
     /// As [`Connection::reject`].
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
+        self.driver.lend();
         self.driver.connection.reject(response)
     }
 
@@ -187,6 +189,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     pub async fn feed<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
         let message = message.into();
         poll_fn(|cx| self.driver.poll_room(cx, message.len())).await;
+        self.driver.lend();
         self.driver.connection.send(message)
     }
 

@@ -55,6 +55,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message<'static>> for WebSocket<T> 
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message<'static>) -> Result<(), SendError> {
+        self.driver.lend();
         self.driver.connection.send(message)
     }
 

@@ -3,7 +3,8 @@
 use super::support::{Raw, blocks::Blocks, blocks::Part, drain};
 use allocation_counter::{AllocationInfo, measure};
 use statesocket::{
-    Agreed, Config, Connection, Deflate, Delivery, Event, Message, OutputBuffer, Role, SharedMessage, Timer,
+    Agreed, AgreedDeflate, Config, Connection, Deflate, Delivery, Event, Message, OutputBuffer, Role, SharedMessage,
+    Timer,
     handshake::{Extension, deflate},
     http::header::SEC_WEBSOCKET_EXTENSIONS,
 };
@@ -15,20 +16,24 @@ use std::{
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const BOTH_WAYS: &str = "permessage-deflate; client_max_window_bits=12; server_max_window_bits=12";
-const NO_TAKEOVER: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+pub(super) const NO_TAKEOVER: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /// An engine to inflate with, and the memory for its results.
 const INFLATING: u64 = (47_552 + (64 << 10) + 256) as u64;
 
-fn open(role: Role, answer: &str, change: impl FnOnce(&mut Config)) -> Connection {
+/// What a client and a server agree on by this answer.
+pub(super) fn agreed(answer: &str) -> AgreedDeflate {
     let parsed = |value: &str| {
         let headers = [(SEC_WEBSOCKET_EXTENSIONS, value.parse().expect("a header"))];
         Extension::all(&headers.into_iter().collect(), 100).expect("a right header")
     };
     let offer = "permessage-deflate; client_max_window_bits";
-    let agreed = deflate::agree(&parsed(offer), &parsed(answer)).expect("a right answer").expect("an answer");
+    deflate::agree(&parsed(offer), &parsed(answer)).expect("a right answer").expect("an answer")
+}
+
+pub(super) fn open(role: Role, answer: &str, change: impl FnOnce(&mut Config)) -> Connection {
     let config = Config::default().with(|config| config.deflate = Some(Deflate::default())).with(change);
-    let agreed = Agreed::new().deflate(agreed).seed([7; 32]);
+    let agreed = Agreed::new().deflate(agreed(answer)).seed([7; 32]);
     Connection::established(role, agreed, Arc::new(config), Instant::now())
 }
 

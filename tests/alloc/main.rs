@@ -8,6 +8,8 @@ mod deflate;
 mod drained;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 // The behaviour tests use more of it.
 #[allow(dead_code, unused_imports)]
