@@ -23,8 +23,8 @@ pub(super) struct Alarm {
 impl Alarm {
     /// Ready at `deadline`, or earlier: a deadline that moves on, as it does with nearly every message, leaves the
     /// alarm as it is.
-    pub(super) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let is_set = |(set, waker): &(Instant, Waker)| *set <= deadline && now() < *set && waker.will_wake(cx.waker());
+    pub(super) fn poll(&mut self, deadline: Instant, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let is_set = |(set, waker): &(Instant, Waker)| *set <= deadline && now < *set && waker.will_wake(cx.waker());
         if self.set.as_ref().is_some_and(is_set) {
             return Poll::Pending;
         }

@@ -69,15 +69,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// The next event; `None` once everything has been written and the stream is done with.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event<'static>>> {
         self.resume();
+        // What a read brings has the time before it. One look at the clock per message is enough.
+        let (mut time, mut is_fresh) = (now(), true);
         loop {
             // A read may bring thousands of messages, which cost no poll of the stream.
             let budget = ready!(coop::poll_proceed(cx));
-            if let Some(event) = self.take_event() {
+            if let Some(event) = self.take_event(time) {
                 budget.made_progress();
                 return Poll::Ready(Some(event));
             }
             drop(budget);
-            if !ready!(self.poll_progress(cx)) {
+            if !mem::take(&mut is_fresh) {
+                time = now();
+            }
+            if !ready!(self.poll_progress(cx, time)) {
                 return Poll::Ready(None);
             }
         }
@@ -109,24 +114,28 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         on_event: &mut impl FnMut(&mut Connection, Event<'_>),
     ) -> Poll<()> {
         self.resume();
+        let (mut time, mut is_fresh) = (now(), true);
         loop {
             self.lend();
-            let now = now();
             loop {
                 let Poll::Ready(budget) = coop::poll_proceed(cx) else {
                     self.reclaim();
                     return Poll::Pending;
                 };
                 let event = match &mut self.inbox {
-                    Some(inbox) => inbox.next_event(&mut self.connection, now),
-                    None => self.connection.receive(&mut (&mut [] as &mut [u8]), now),
+                    Some(inbox) => inbox.next_event(&mut self.connection, time),
+                    None => self.connection.poll_event(),
                 };
                 let Some(event) = event else { break };
+                is_fresh = false;
                 budget.made_progress();
                 on_event(&mut self.connection, event);
             }
             self.return_inbox();
-            if !ready!(self.poll_progress(cx)) {
+            if !mem::take(&mut is_fresh) {
+                time = now();
+            }
+            if !ready!(self.poll_progress(cx, time)) {
                 return Poll::Ready(());
             }
         }
@@ -134,7 +143,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Writes and passes the time, but takes no event. Never ready.
     pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while ready!(self.poll_progress(cx)) {}
+        while ready!(self.poll_progress(cx, now())) {}
         Poll::Pending
     }
 
@@ -261,15 +270,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         self.return_inbox();
     }
 
-    fn take_event(&mut self) -> Option<Event<'static>> {
+    fn take_event(&mut self, now: Instant) -> Option<Event<'static>> {
         let was_lent = self.lent.is_some();
         // With the buffer come the engines for compressed messages, which are large.
         if self.connection.may_compress() {
             self.lend();
         }
         let event = match &mut self.inbox {
-            Some(inbox) => inbox.next_event(&mut self.connection, now()).map(Event::into_owned),
-            None => self.connection.receive(&mut (&mut [] as &mut [u8]), now()),
+            Some(inbox) => inbox.next_event(&mut self.connection, now).map(Event::into_owned),
+            None => self.connection.poll_event(),
         };
         self.return_inbox();
         if !was_lent {
@@ -279,7 +288,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     /// Writes, reads and passes the time. Ready when there may be an event, with `false` if there will be none.
-    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll_progress(&mut self, cx: &mut Context<'_>, before_wait: Instant) -> Poll<bool> {
         let was_held = self.is_held();
         // Before the wait everything that is queued leaves. What does not leave wakes the task later.
         let written = self.poll_output(cx);
@@ -290,7 +299,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if self.connection.is_finished() {
             return Poll::Ready(false);
         }
-        let before_wait = now();
         if self.reads == READS_PER_DEADLINE {
             self.reads = 0;
             if self.connection.is_due(before_wait) {
@@ -362,7 +370,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 self.handle_timeout(cx, now);
                 Poll::Ready(())
             }
-            Some((deadline, _)) => self.alarm.poll(deadline, cx),
+            Some((deadline, _)) => self.alarm.poll(deadline, now, cx),
         }
     }
 

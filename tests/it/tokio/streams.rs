@@ -6,7 +6,7 @@ use ::tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Duration,
 };
-use statesocket::{Cause, Config, Role, SendError, handshake::Connect, tokio::WebSocket};
+use statesocket::{Cause, Config, Role, SendError, Timer, handshake::Connect, tokio::WebSocket};
 use std::{
     io::{self, ErrorKind},
     pin::Pin,
@@ -147,4 +147,22 @@ async fn a_flood_does_not_stop_the_clock() {
         ws.recv().await.unwrap();
     }
     assert!(ws.stream().written.starts_with(&[0x89]), "a keepalive Ping");
+}
+
+/// Every read brings a piece of the same message, so no poll ends.
+#[::tokio::test]
+async fn a_message_that_does_not_end_does_not_stop_the_clock() {
+    let input = [&[0x82, 0xFF][..], &(1u64 << 20).to_be_bytes(), &[0; 4]].concat();
+    for drives in [false, true] {
+        let stream = Stream { input: input.clone(), is_endless: true, ..Stream::default() };
+        let short = Some(Duration::from_millis(1));
+        let mut ws = server(
+            stream,
+            config(|config| {
+                (config.message_timeout, config.closing_timeout, config.linger_timeout) = (short, short, short)
+            }),
+        );
+        let end = if drives { ws.drive(|_, _| {}).await } else { ws.recv().await.unwrap_err() };
+        assert_eq!(end.cause, Cause::TimedOut(Timer::Message), "by drive: {drives}");
+    }
 }
