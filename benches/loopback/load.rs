@@ -2,11 +2,12 @@
 
 use crate::{
     opening::{PATIENCE, open},
+    stream::Stream,
     traffic::{READ, Received, Traffic},
     workload::{Task, Workload},
 };
 use hdrhistogram::Histogram;
-use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use mio::{Events, Interest, Poll, Token};
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
@@ -20,7 +21,7 @@ pub struct Load<'a> {
     in_flight: usize,
     clients: Vec<Client>,
     /// Kept open.
-    _idle: Vec<std::net::TcpStream>,
+    _idle: Vec<Stream>,
     buffer: Box<[u8]>,
 }
 
@@ -33,7 +34,7 @@ pub struct Run {
 }
 
 struct Client {
-    stream: TcpStream,
+    stream: Stream,
     /// Bytes sent, counted from the start of the stream of messages.
     sent: usize,
     /// Where the last message to send ends.
@@ -124,15 +125,8 @@ impl Run {
 
 impl Client {
     /// For an open connection; its first message is the one with this number.
-    fn new(
-        stream: std::net::TcpStream,
-        number: usize,
-        traffic: &Traffic,
-        poll: &Poll,
-        token: Token,
-    ) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
+    fn new(mut stream: Stream, number: usize, traffic: &Traffic, poll: &Poll, token: Token) -> io::Result<Self> {
+        stream.socket().set_nonblocking(true)?;
         poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let (sent, received) = (number * traffic.request_len, Received::from(number * traffic.reply_len));
         Ok(Self { stream, sent, may_send: sent, received, timed: None })
@@ -173,7 +167,7 @@ impl Client {
                 Err(error) => return Err(error.to_string()),
             };
             self.received.take(&buffer[..len], traffic)?;
-            if len < buffer.len() {
+            if len < buffer.len() && self.stream.reads_all() {
                 break;
             }
         }

@@ -21,6 +21,7 @@ mod processes;
 mod report;
 mod room;
 mod servers;
+mod stream;
 mod traffic;
 mod visits;
 mod workload;
@@ -28,7 +29,7 @@ mod workload;
 use clap::Parser;
 use measure::measure;
 use processes::Cpus;
-use report::Samples;
+use report::{BEST_PEER, Samples};
 use servers::{FLOOR, OURS, Server};
 use std::{env, process::ExitCode, time::Duration};
 use workload::Workload;
@@ -71,6 +72,12 @@ struct Args {
     /// Compares one loop with several, on one CPU, and shows how evenly the connections are shared out.
     #[arg(long, conflicts_with_all = ["scale", "rooms", "deflate"])]
     loops: bool,
+    /// Compares this crate's tasks of tokio with others, and with its event loop.
+    #[arg(long, conflicts_with_all = ["scale", "rooms", "loops", "deflate"])]
+    tokio: bool,
+    /// Compares servers with TLS. It needs a build with the feature `tls`.
+    #[arg(long, conflicts_with_all = ["scale", "rooms", "loops", "tokio", "deflate", "peers"])]
+    tls: bool,
     /// Compares servers that compress (permessage-deflate). It needs a build with the feature `deflate`. A server from
     /// outside must compress, and for the rooms, too.
     #[arg(long, conflicts_with_all = ["scale", "rooms"])]
@@ -115,24 +122,30 @@ fn compare(mut args: Args) -> Result<(), String> {
     if args.deflate {
         return compare_compressed(args, most);
     }
-    if args.quick {
+    let checks_peers = args.quick && !args.tokio && !args.tls;
+    if checks_peers {
         args.peers.push(check::outside()?);
         if args.servers.is_empty() {
             args.servers = [OURS, FLOOR, "tungstenite", "statesocket 2 loops"].map(String::from).into();
         }
     }
     let servers = chosen(&args)?;
+    if servers.is_empty() {
+        return Err("`--tls` needs a build with the feature `tls`: `cargo bench --features tls ...`".to_owned());
+    }
     let cpus = Cpus::choose().map_err(|error| format!("no CPU can be chosen: {error}"))?;
-    if args.quick {
+    if checks_peers {
         check::failures(cpus)?;
     }
-    let mut workloads = match (args.scale, args.rooms, args.loops) {
-        (true, ..) => workload::scale(most),
-        (_, true, _) => workload::rooms(most),
-        (.., true) => workload::loops(most),
+    let mut workloads = match &args {
+        Args { scale: true, .. } => workload::scale(most),
+        Args { rooms: true, .. } => workload::rooms(most),
+        Args { loops: true, .. } => workload::loops(most),
+        Args { tokio: true, .. } => workload::small(),
+        Args { tls: true, .. } => workload::secure(),
         _ => workload::sizes(),
     };
-    if args.quick {
+    if checks_peers {
         workloads.extend(workload::rooms(QUICK_MEMBERS));
     }
     workloads.retain(|workload| workload.to_string().contains(&args.workload));
@@ -142,7 +155,11 @@ fn compare(mut args: Args) -> Result<(), String> {
         return Err(format!("no workload has {:?} in its name", args.workload));
     }
     report::surroundings(&servers, cpus, args.rounds);
-    let floor = if args.loops { OURS } else { FLOOR };
+    let floor = match &args {
+        Args { loops: true, .. } => OURS,
+        Args { tls: true, .. } => BEST_PEER,
+        _ => FLOOR,
+    };
     let mut results = Vec::new();
     for workload in workloads {
         let samples = rounds(&servers, &workload, cpus, &args)?;
@@ -156,7 +173,12 @@ fn compare(mut args: Args) -> Result<(), String> {
         balance::print(args.rounds, most)?;
     }
     if has_memory {
-        let connections = args.memory_connections.unwrap_or(if args.scale { most } else { 5_000 });
+        let connections = args.memory_connections.unwrap_or(match &args {
+            Args { scale: true, .. } => most,
+            // Many handshakes of TLS take longer than a server waits for a Pong.
+            Args { tls: true, .. } => 1_000,
+            _ => 5_000,
+        });
         let measured = servers.iter().map(|server| {
             let memory = memory::measure(server, connections, cpus);
             memory.map_err(|error| format!("{}, memory: {error}", server.name))
@@ -187,6 +209,8 @@ fn chosen(args: &Args) -> Result<Vec<Server>, String> {
     let mut servers = match args.servers.as_slice() {
         [] if args.deflate => servers::compressing(),
         [] if args.loops => servers::clusters(),
+        [] if args.tokio => servers::on_tokio(),
+        [] if args.tls => servers::secure(),
         [] => servers::built_in(),
         names => names.iter().map(|name| servers::find(name)).collect::<Result<_, _>>()?,
     };

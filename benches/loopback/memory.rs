@@ -4,13 +4,13 @@ use crate::{
     opening::open,
     processes::{Cpus, Process},
     servers::Server,
+    stream::Stream,
     traffic::{READ, Received, Traffic},
     workload::{Task, Workload},
 };
 use statesocket_benches::wire::Kind;
 use std::{
     io::{Read, Write},
-    net::TcpStream,
     thread,
     time::Duration,
 };
@@ -50,7 +50,7 @@ fn resident(process: &Process) -> Result<f64, String> {
 }
 
 /// A message fits into the buffers of the sockets, so that it can be written whole before the echo is read.
-fn echo(stream: &mut TcpStream, traffic: &Traffic) -> Result<(), String> {
+fn echo(stream: &mut Stream, traffic: &Traffic) -> Result<(), String> {
     stream.write_all(traffic.requests(0..traffic.request_len)).map_err(|error| error.to_string())?;
     let mut buffer = vec![0; READ];
     let mut received = Received::default();

@@ -1,6 +1,6 @@
 //! Connections to a server.
 
-use crate::{traffic::Dialect, workload::Task};
+use crate::{stream::Stream, traffic::Dialect, workload::Task};
 use socket2::{Domain, Socket, Type};
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -43,38 +43,39 @@ fn socket(nth: usize) -> io::Result<Socket> {
 }
 
 /// Begins to connect.
-pub fn start(server: SocketAddr, nth: usize) -> io::Result<mio::net::TcpStream> {
+pub fn start(server: SocketAddr, nth: usize, dialect: Dialect) -> io::Result<Stream> {
     let socket = socket(nth)?;
     socket.set_nonblocking(true)?;
     match socket.connect(&server.into()) {
         Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Err(error),
-        _ => Ok(mio::net::TcpStream::from_std(socket.into())),
+        _ => Ok(Stream::new(socket.into(), dialect)),
     }
 }
 
 /// Opens connections, and upgrades those of a WebSocket server. They are opened in groups, since a server pings the
 /// connections that have been open for long.
-pub fn open(server: SocketAddr, numbers: Range<usize>, task: Task, dialect: Dialect) -> Result<Vec<TcpStream>, String> {
+pub fn open(server: SocketAddr, numbers: Range<usize>, task: Task, dialect: Dialect) -> Result<Vec<Stream>, String> {
     let request = match (dialect, task) {
         (Dialect::Bytes, _) => None,
-        (Dialect::WebSocket, Task::Room) => Some(ROOM_REQUEST),
-        (Dialect::WebSocket, Task::Echo | Task::Visit) => Some(REQUEST),
+        (_, Task::Room) => Some(ROOM_REQUEST),
+        (_, Task::Echo | Task::Visit) => Some(REQUEST),
     };
-    Ok(open_with(server, numbers, request)?.into_iter().map(|(stream, _)| stream).collect())
+    Ok(open_with(server, numbers, dialect, request)?.into_iter().map(|(stream, _)| stream).collect())
 }
 
 /// The same with a request of the caller's, if any. Returns the heads of the responses, too.
 pub fn open_with(
     server: SocketAddr,
     numbers: Range<usize>,
+    dialect: Dialect,
     request: Option<&[u8]>,
-) -> Result<Vec<(TcpStream, String)>, String> {
+) -> Result<Vec<(Stream, String)>, String> {
     let numbers: Vec<_> = numbers.collect();
-    let mut opened: Vec<(TcpStream, String)> = Vec::with_capacity(numbers.len());
+    let mut opened: Vec<(Stream, String)> = Vec::with_capacity(numbers.len());
     for numbers in numbers.chunks(AT_A_TIME) {
         let first = opened.len();
         for nth in numbers {
-            let stream = ask(server, *nth, request);
+            let stream = ask(server, *nth, dialect, request);
             let stream = stream.map_err(|error| format!("connection {nth} cannot be opened: {error}"))?;
             opened.push((stream, String::new()));
         }
@@ -88,17 +89,18 @@ pub fn open_with(
 }
 
 /// Connects, which the kernel completes without the server, and sends the request.
-fn ask(server: SocketAddr, nth: usize, request: Option<&[u8]>) -> io::Result<TcpStream> {
+fn ask(server: SocketAddr, nth: usize, dialect: Dialect, request: Option<&[u8]>) -> io::Result<Stream> {
     let socket = socket(nth)?;
     socket.connect(&server.into())?;
-    let mut stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let socket = TcpStream::from(socket);
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = Stream::new(socket, dialect);
     stream.write_all(request.unwrap_or_default())?;
     Ok(stream)
 }
 
-fn read_head(stream: &mut TcpStream) -> io::Result<String> {
+fn read_head(stream: &mut Stream) -> io::Result<String> {
     let mut head = Vec::new();
     let mut piece = [0; 1024];
     loop {

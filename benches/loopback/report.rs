@@ -4,7 +4,7 @@ use crate::{
     measure::Sample,
     memory::{MESSAGE, Memory},
     processes::Cpus,
-    servers::Server,
+    servers::{Server, is_peer},
     workload::Workload,
 };
 use statesocket_benches::{
@@ -78,12 +78,26 @@ fn least_cpu(samples: &[Sample]) -> f64 {
     samples.iter().map(|it| it.cpu).fold(f64::INFINITY, f64::min)
 }
 
+/// The name of the floor that is the best peer of each round.
+pub const BEST_PEER: &str = "best peer";
+
+/// The CPU times of the floor, one per round.
+fn floor_times(samples: &Samples, floor: &str) -> Option<Vec<f64>> {
+    if floor != BEST_PEER {
+        return Some(samples.get(floor)?.iter().map(|it| it.cpu).collect());
+    }
+    let peers: Vec<_> = samples.iter().filter(|(name, _)| is_peer(name)).map(|(_, samples)| samples).collect();
+    let rounds = peers.iter().map(|samples| samples.len()).min()?;
+    let best = |round: usize| peers.iter().map(|samples| samples[round].cpu).fold(f64::INFINITY, f64::min);
+    Some((0..rounds).map(best).collect())
+}
+
 /// CPU time as a multiple of the floor's. The first is the median of the ratios in each round, since the speed of the
 /// machine varies between rounds; the second is the least of all rounds over the floor's least.
 fn ratios(name: &str, samples: &Samples, floor: &str) -> Option<(String, String)> {
-    let floor = samples.get(floor)?;
-    let in_each_round = samples[name].iter().zip(floor).map(|(it, floor)| it.cpu / floor.cpu);
-    let least = least_cpu(&samples[name]) / least_cpu(floor);
+    let floor = floor_times(samples, floor)?;
+    let least = least_cpu(&samples[name]) / floor.iter().copied().reduce(f64::min)?;
+    let in_each_round = samples[name].iter().zip(floor).map(|(it, floor)| it.cpu / floor);
     Some((format!("{:.2}", median(in_each_round)), format!("{least:.2}")))
 }
 

@@ -3,10 +3,11 @@
 use crate::{
     load::{Run, wait},
     opening::{PATIENCE, open},
+    stream::Stream,
     traffic::{READ, Received, Traffic},
     workload::{Task, Workload},
 };
-use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use mio::{Events, Interest, Poll, Token};
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
@@ -21,7 +22,7 @@ pub struct Room<'a> {
     in_flight: usize,
     members: Vec<Member>,
     /// Members that do not read.
-    _slow: Vec<std::net::TcpStream>,
+    _slow: Vec<Stream>,
     /// Bytes that the first member has sent, and bytes that each member will have received.
     sent: usize,
     expected: usize,
@@ -29,7 +30,7 @@ pub struct Room<'a> {
 }
 
 struct Member {
-    stream: TcpStream,
+    stream: Stream,
     received: Received,
 }
 
@@ -94,9 +95,8 @@ impl<'a> Room<'a> {
 }
 
 impl Member {
-    fn new(stream: std::net::TcpStream, poll: &Poll, token: Token) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
+    fn new(mut stream: Stream, poll: &Poll, token: Token) -> io::Result<Self> {
+        stream.socket().set_nonblocking(true)?;
         poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self { stream, received: Received::default() })
     }

@@ -1,12 +1,16 @@
 //! The servers that are compared. Each echoes every message, on one thread.
 
 mod fastwebsockets;
+mod on_tokio;
 mod readiness;
+#[cfg(feature = "tls")]
+mod secure;
 mod sockudo_ws;
 mod state;
 mod tasks;
 mod tcp;
 mod tcp_room;
+mod tokio_tungstenite;
 mod tokio_websockets;
 mod tungstenite;
 mod wtx;
@@ -15,6 +19,8 @@ mod yawc;
 mod zlib_rs;
 
 use crate::{command::Command, traffic::Dialect, workload::Task};
+#[cfg(feature = "tls")]
+pub use secure::CERTIFICATE;
 use statesocket::server::Loops;
 use statesocket_benches::table;
 use std::{io, net::TcpListener};
@@ -47,6 +53,30 @@ const BUILT_IN: [(&str, Serve); 8] = [
     ("wtx", wtx::serve),
     ("yawc", yawc::serve),
 ];
+
+/// The servers of the comparison on tokio, with their packages.
+const ON_TOKIO: [(&str, &str, Serve); 8] = [
+    ("tokio recv+send", "statesocket", on_tokio::serve_sending),
+    ("tokio recv+feed", "statesocket", on_tokio::serve_feeding),
+    ("tokio drive", "statesocket", on_tokio::serve_lent),
+    ("statesocket", "statesocket", state::serve),
+    (FLOOR, "mio", tcp::serve),
+    ("fastwebsockets", "fastwebsockets", fastwebsockets::serve),
+    ("tokio-websockets", "tokio-websockets", tokio_websockets::serve),
+    ("tokio-tungstenite", "tokio-tungstenite", tokio_tungstenite::serve),
+];
+
+/// The servers with TLS, with their packages.
+#[cfg(feature = "tls")]
+const SECURE: [(&str, &str, Serve); 4] = [
+    ("statesocket TLS", "statesocket", secure::serve_state),
+    ("tokio drive TLS", "statesocket", secure::serve_on_tokio),
+    ("fastwebsockets TLS", "fastwebsockets", secure::serve_fastwebsockets),
+    ("tokio-tungstenite TLS", "tokio-tungstenite", secure::serve_tokio_tungstenite),
+];
+
+#[cfg(not(feature = "tls"))]
+const SECURE: [(&str, &str, Serve); 0] = [];
 
 /// The servers that compress, with their packages. The floors are one engine for all connections, and nothing else.
 #[cfg(feature = "deflate")]
@@ -82,17 +112,33 @@ pub fn clusters() -> Vec<Server> {
     [OURS].into_iter().chain(CLUSTERS.map(|(name, _)| name)).map(Server::built_in).collect()
 }
 
+/// The servers of this package that show what tasks of tokio cost.
+pub fn on_tokio() -> Vec<Server> {
+    ON_TOKIO.map(|(name, ..)| Server::built_in(name)).into()
+}
+
+/// The servers of this package with TLS.
+pub fn secure() -> Vec<Server> {
+    SECURE.iter().map(|(name, ..)| Server::built_in(name)).collect()
+}
+
 /// The servers of this package that compress, and the floor of their rooms.
 pub fn compressing() -> Vec<Server> {
     let names = COMPRESSING.iter().map(|(name, ..)| *name);
     names.chain([FLOOR]).map(Server::built_in).collect()
 }
 
-/// Whether a server that compresses is neither ours nor a floor.
-#[cfg(feature = "deflate")]
+/// Whether a server is neither ours nor a floor.
 pub fn is_peer(name: &str) -> bool {
-    let package = COMPRESSING.iter().find(|(known, ..)| *known == name).map(|(_, package, _)| *package);
-    name != FLOOR && package != Some("statesocket") && package != Some("zlib-rs")
+    name != FLOOR && !["statesocket", "zlib-rs"].contains(&package(name))
+}
+
+/// The package of a server, if it is one of these; else its name.
+fn package(name: &str) -> &str {
+    if loops(name).is_some() {
+        return OURS;
+    }
+    named_otherwise().find(|(known, ..)| *known == name).map_or(name, |(_, package, _)| *package)
 }
 
 /// The server of this package that is called `name`.
@@ -121,27 +167,38 @@ fn function(name: &str) -> Result<Serve, String> {
     if name == ROOM_FLOOR {
         return Ok(tcp_room::serve);
     }
-    let compressing = COMPRESSING.iter().map(|(name, _, serve)| (*name, *serve));
-    let all: Vec<_> = BUILT_IN.into_iter().chain(compressing).collect();
+    let mut all = BUILT_IN.to_vec();
+    for (name, _, serve) in named_otherwise() {
+        if !all.iter().any(|(known, _)| known == name) {
+            all.push((name, *serve));
+        }
+    }
     all.iter().find(|(known, _)| *known == name).map(|(_, serve)| *serve).ok_or_else(|| {
         let names: Vec<_> = all.iter().map(|(name, _)| *name).chain(CLUSTERS.map(|(name, _)| name)).collect();
         format!("no server is called {name}; there are {}", names.join(", "))
     })
 }
 
+/// The servers whose names are not those of their packages.
+fn named_otherwise() -> impl Iterator<Item = &'static (&'static str, &'static str, Serve)> {
+    ON_TOKIO.iter().chain(&SECURE).chain(&COMPRESSING)
+}
+
 impl Server {
     fn built_in(name: &str) -> Self {
-        let dialect = if name == FLOOR { Dialect::Bytes } else { Dialect::WebSocket };
-        let compressing = COMPRESSING.iter().find(|(known, ..)| *known == name).map(|(_, package, _)| *package);
-        let package = compressing.unwrap_or(match name {
-            FLOOR => "mio",
-            _ if loops(name).is_some() => OURS,
-            _ => name,
-        });
+        let dialect = match name {
+            FLOOR => Dialect::Bytes,
+            #[cfg(feature = "tls")]
+            _ if SECURE.iter().any(|(known, ..)| *known == name) => Dialect::Secure,
+            _ => Dialect::WebSocket,
+        };
+        let package = package(name);
         let made_with = format!("{package} {}", table::version(package));
         let room = match name {
             FLOOR => Some(Command::built_in(ROOM_FLOOR)),
-            _ if package == "statesocket" => Some(Command::built_in(name)),
+            _ if package == OURS && !ON_TOKIO[..3].iter().chain(&SECURE).any(|(known, ..)| *known == name) => {
+                Some(Command::built_in(name))
+            }
             _ => None,
         };
         Self { name: name.to_owned(), dialect, made_with, command: Command::built_in(name), room }

@@ -18,6 +18,9 @@ const PING: u8 = 0x89;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     WebSocket,
+    /// WebSocket over TLS.
+    #[cfg(feature = "tls")]
+    Secure,
     /// The server returns every byte as it is.
     Bytes,
 }
@@ -46,8 +49,8 @@ impl Traffic {
         }
         let request: Vec<_> = messages.iter().map(|it| frames(kind, it, fragments, Role::Server)).collect();
         let reply = match dialect {
-            Dialect::WebSocket => messages.iter().map(|it| frames(kind, it, 1, Role::Client)).collect(),
             Dialect::Bytes => request.clone(),
+            _ => messages.iter().map(|it| frames(kind, it, 1, Role::Client)).collect(),
         };
         let (request_len, reply_len) = (request[0].len(), reply[0].len());
         Self {

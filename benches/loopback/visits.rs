@@ -3,10 +3,11 @@
 use crate::{
     load::{Run, wait},
     opening::{PATIENCE, REQUEST, head_len, start},
+    stream::Stream,
     traffic::{Dialect, Received, Traffic},
     workload::Workload,
 };
-use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use mio::{Events, Interest, Poll, Token};
 use statesocket_benches::wire::{CLOSE, CLOSE_REPLY};
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -25,7 +26,7 @@ pub struct Visits<'a> {
 }
 
 struct Visitor {
-    stream: TcpStream,
+    stream: Stream,
     since: Instant,
     stage: Stage,
     /// The bytes that have arrived in this stage.
@@ -55,7 +56,7 @@ impl<'a> Visits<'a> {
 
     fn next(&mut self, n: usize) -> Result<Visitor, String> {
         self.count += 1;
-        let stream = start(self.server, self.count).and_then(|mut stream| {
+        let stream = start(self.server, self.count, self.traffic.dialect).and_then(|mut stream| {
             self.poll.registry().register(&mut stream, Token(n), Interest::READABLE | Interest::WRITABLE)?;
             Ok(stream)
         });
@@ -96,12 +97,21 @@ impl Visitor {
     /// Reads and writes as far as the socket allows. Returns whether the visit is over.
     fn ready(&mut self, traffic: &Traffic) -> Result<bool, String> {
         if self.stage == Stage::Connecting {
-            if self.stream.peer_addr().is_err() {
-                return self.stream.take_error().ok().flatten().map_or(Ok(false), |error| Err(error.to_string()));
+            if self.stream.socket().peer_addr().is_err() {
+                return self
+                    .stream
+                    .socket()
+                    .take_error()
+                    .ok()
+                    .flatten()
+                    .map_or(Ok(false), |error| Err(error.to_string()));
+            }
+            if !self.stream.handshake().map_err(|error| error.to_string())? {
+                return Ok(false);
             }
             match traffic.dialect {
-                Dialect::WebSocket => self.send(REQUEST, Stage::Upgrading)?,
                 Dialect::Bytes => self.send(traffic.requests(0..traffic.request_len), Stage::Echo)?,
+                _ => self.send(REQUEST, Stage::Upgrading)?,
             }
         }
         let is_at_end = self.receive().map_err(|error| error.to_string())?;
@@ -134,11 +144,11 @@ impl Visitor {
             (Stage::Echo, dialect) => {
                 Received::default().take(&received, traffic)?;
                 match dialect {
-                    Dialect::WebSocket => self.send(&CLOSE, Stage::Closing)?,
                     Dialect::Bytes => {
-                        self.stream.shutdown(Shutdown::Write).map_err(|error| error.to_string())?;
+                        self.stream.socket().shutdown(Shutdown::Write).map_err(|error| error.to_string())?;
                         self.stage = Stage::Ending;
                     }
+                    _ => self.send(&CLOSE, Stage::Closing)?,
                 }
             }
             _ if received == CLOSE_REPLY => self.stage = Stage::Ending,

@@ -82,6 +82,20 @@ pub fn sizes() -> Vec<Workload> {
     ]
 }
 
+/// The rows that tell servers on tokio apart: the smallest messages, and visits.
+pub fn small() -> Vec<Workload> {
+    let mut all = sizes();
+    all.retain(|workload| workload.len == 16);
+    all
+}
+
+/// What TLS changes: small messages, large ones, and visits.
+pub fn secure() -> Vec<Workload> {
+    let mut all = sizes();
+    all.retain(|it| matches!((it.kind, it.fragments, it.len), (Kind::Binary, 1, 16 | 1_024 | 65_536)));
+    all
+}
+
 /// One message to all members of a room, or 16 at a time; at most `most` connections.
 pub fn rooms(most: usize) -> Vec<Workload> {
     let room = |len, members, in_flight| Workload {

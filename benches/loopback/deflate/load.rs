@@ -9,9 +9,10 @@ use crate::{
     load::{Run, wait},
     opening::{PATIENCE, open_with},
     servers::Server,
+    stream::Stream,
     traffic::{Dialect, READ},
 };
-use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use mio::{Events, Interest, Poll, Token};
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
@@ -35,7 +36,7 @@ pub enum Until {
 }
 
 struct Client {
-    stream: TcpStream,
+    stream: Stream,
     position: Position,
     /// Bytes that the socket has not taken yet.
     unsent: Vec<u8>,
@@ -48,7 +49,7 @@ impl Load {
         let poll = Poll::new().map_err(|error| error.to_string())?;
         let request = request(workload.offer, workload.is_room);
         let request = (server.dialect == Dialect::WebSocket).then_some(request.as_bytes());
-        let opened = open_with(address, 0..workload.connections, request)?;
+        let opened = open_with(address, 0..workload.connections, server.dialect, request)?;
         let answer = |head: &str| request.map_or(Ok(Agreed::ALONE), |_| Agreed::parse(head));
         let agreed = answer(&opened[0].1)?;
         let traffic = Traffic::new(workload.len, agreed);
@@ -122,9 +123,8 @@ impl Load {
 }
 
 impl Client {
-    fn new(stream: std::net::TcpStream, start: usize, poll: &Poll, token: Token) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
+    fn new(mut stream: Stream, start: usize, poll: &Poll, token: Token) -> io::Result<Self> {
+        stream.socket().set_nonblocking(true)?;
         poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self { stream, position: Position::new(start), unsent: Vec::new(), timed: None })
     }

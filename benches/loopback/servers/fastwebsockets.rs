@@ -14,7 +14,7 @@ pub fn serve(listener: TcpListener) -> io::Result<()> {
     run(listener, |stream| upgrade(stream, accept))
 }
 
-fn accept(mut request: Request<Incoming>) -> Result<Response<Empty<Bytes>>, WebSocketError> {
+pub fn accept(mut request: Request<Incoming>) -> Result<Response<Empty<Bytes>>, WebSocketError> {
     let (response, upgraded) = upgrade::upgrade(&mut request)?;
     spawn(echo(upgraded));
     Ok(response)

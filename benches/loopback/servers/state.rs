@@ -34,14 +34,14 @@ impl Handler for Member {
 }
 
 pub fn serve(listener: TcpListener) -> io::Result<()> {
-    serve_with(listener, Config::default())
+    serve_with(listener, Config::default(), |_| {})
 }
 
 /// The same with compression, and the defaults of that apart from its level.
 #[cfg(feature = "deflate")]
 pub fn serve_compressed<const LEVEL: u8>(listener: TcpListener) -> io::Result<()> {
     let deflate = statesocket::Deflate::default().with(|deflate| deflate.level = LEVEL);
-    serve_with(listener, Config::default().with(|config| config.deflate = Some(deflate)))
+    serve_with(listener, Config::default().with(|config| config.deflate = Some(deflate)), |_| {})
 }
 
 /// Several loops.
@@ -51,8 +51,9 @@ pub fn serve_loops(port: u16, loops: Loops) -> io::Result<()> {
     cluster.map_err(io::Error::other)?.join().map(|_| ())
 }
 
-fn serve_with(listener: TcpListener, config: Config) -> io::Result<()> {
+pub(super) fn serve_with(listener: TcpListener, config: Config, set: impl FnOnce(&mut Server)) -> io::Result<()> {
     let mut server = Server::from_listener(listener, config)?;
+    set(&mut server);
     routes(&mut server).map_err(io::Error::other)?;
     server.run()
 }

@@ -8,8 +8,9 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use std::{future::Future, io};
+use std::{error::Error, future::Future, io};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     runtime, task,
 };
@@ -38,8 +39,8 @@ pub fn spawn<F: Future + Send + 'static>(future: F) {
 pub type Upgrade<E> = fn(Request<Incoming>) -> Result<Response<Empty<Bytes>>, E>;
 
 /// Has hyper do the opening handshake.
-pub async fn upgrade<E: std::error::Error + Send + Sync + 'static>(
-    stream: TcpStream,
+pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, E: Error + Send + Sync + 'static>(
+    stream: S,
     upgrade: Upgrade<E>,
 ) -> hyper::Result<()> {
     let service = service_fn(move |request| async move { upgrade(request) });
