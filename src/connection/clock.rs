@@ -278,7 +278,8 @@ impl Clock {
         earliest.get().is_some_and(|(deadline, _)| deadline <= self.heard.moment_of(now))
     }
 
-    #[inline]
+    // Both callers are asked after every read.
+    #[inline(always)]
     fn earliest(&self, waits: Waits, config: &Config) -> Option<(Moment, Timer)> {
         let mut earliest = Earliest::default();
         match waits {
