@@ -36,7 +36,10 @@ impl MakeWriter<'_> for Lines {
 }
 
 /// What a subscriber is told during `act`.
-fn told(act: impl FnOnce()) -> Vec<String> {
+fn told(act: impl Fn()) -> Vec<String> {
+    // Tests in other threads have no subscriber. A callsite that one of them registers meanwhile may miss this one,
+    // so all callsites are registered before.
+    act();
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(lines.clone())
@@ -44,7 +47,7 @@ fn told(act: impl FnOnce()) -> Vec<String> {
         .with_ansi(false)
         .without_time()
         .finish();
-    tracing::subscriber::with_default(subscriber, act);
+    tracing::subscriber::with_default(subscriber, &act);
     let text = String::from_utf8(lines.0.lock().expect("no test panics with it").clone()).expect("lines are text");
     text.lines().map(|line| line.trim().to_owned()).collect()
 }
