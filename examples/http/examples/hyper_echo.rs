@@ -8,7 +8,7 @@ use hyper::{
     upgrade,
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
 use statesocket::{
@@ -16,15 +16,19 @@ use statesocket::{
     handshake::{self, Accept},
     tokio::WebSocket,
 };
-use std::{convert::Infallible, env, io, sync::Arc};
-use tokio::net::TcpListener;
+use std::{convert::Infallible, env, io, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, time::sleep};
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let listener = TcpListener::bind(env::args().nth(1).as_deref().unwrap_or("127.0.0.1:3012")).await?;
     println!("listening on ws://{}/", listener.local_addr()?);
     loop {
-        let (stream, _) = listener.accept().await?;
+        // There may be no descriptor left.
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         tokio::spawn(async move {
             let service = hyper::service::service_fn(async |request| {
                 Ok::<_, Infallible>(
@@ -33,6 +37,8 @@ async fn main() -> io::Result<()> {
                 )
             });
             let mut builder = auto::Builder::new(TokioExecutor::new());
+            // With it a head of HTTP/1.1 that does not end is cut off after 30 s.
+            builder.http1().timer(TokioTimer::new());
             // Clients of HTTP/2 ask for no WebSocket before the server announces that it takes such requests.
             builder.http2().enable_connect_protocol();
             if let Err(error) = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await {

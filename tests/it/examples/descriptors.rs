@@ -9,6 +9,7 @@ use crate::support::{
 };
 use std::{
     fs,
+    net::SocketAddr,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -219,4 +220,35 @@ fn a5_newcomers_may_wait_for_a_descriptor() {
     }
     drop((open, waiting));
     assert_eq!(server.stop().count("dropped"), 0);
+}
+
+#[test]
+fn a5_the_examples_without_the_event_loop_outlive_a_lack_of_descriptors() {
+    let start = |limit: usize, name, arguments| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" {arguments}")]).arg(path_of(name));
+        let process = Process::spawn(&mut shell);
+        let first = process.stdout.next().expect("the first line is the address");
+        let address: SocketAddr = first.strip_prefix("listening on ws://").expect("a URL").parse().expect("an address");
+        (process, address)
+    };
+    for (name, arguments) in [
+        ("threads_server", "127.0.0.1:0"),
+        #[cfg(feature = "tokio")]
+        ("tokio_echo", "--listen 127.0.0.1:0"),
+    ] {
+        let limit = limit_for(FREE, &descriptors_of(&start(UNLIMITED, name, arguments).0));
+        let (server, address) = start(limit, name, arguments);
+        let mut first = RawClient::open(address, "/");
+        let others: Vec<_> = (0..2 * FREE).map(|_| RawClient::dial(address)).collect();
+        let begin = Instant::now();
+        while descriptors_of(&server).len() < limit {
+            assert!(begin.elapsed() < PATIENCE, "{name} ends before it has used up its descriptors");
+            thread::sleep(Duration::from_millis(10));
+        }
+        first.echo("without a free descriptor");
+        drop(others);
+        RawClient::open(address, "/").echo("after");
+        server.signal("KILL");
+    }
 }

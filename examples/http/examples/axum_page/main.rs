@@ -7,13 +7,16 @@ use axum::{
     routing::{any, get, post},
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
     service::TowerToHyperService,
 };
 use statesocket_http_examples::upgrade::Upgrade;
-use std::{env, error::Error, sync::Arc};
-use tokio::net::TcpListener;
+use std::{env, error::Error, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -22,6 +25,8 @@ use tokio_rustls::{
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     },
 };
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn app() -> Router {
     Router::new()
@@ -51,12 +56,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address.first().map_or("127.0.0.1:8443", |address| address)).await?;
     println!("listening on https://{}/", listener.local_addr()?);
     loop {
-        let (stream, _) = listener.accept().await?;
+        // There may be no descriptor left.
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(app()));
         tokio::spawn(async move {
-            // A client that trusts no such certificate leaves here.
-            let Ok(stream) = acceptor.accept(stream).await else { return };
+            // A client that trusts no such certificate leaves here, and one that says nothing is left.
+            let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await else { return };
             let mut builder = auto::Builder::new(TokioExecutor::new());
+            // With it a head of HTTP/1.1 that does not end is cut off after 30 s.
+            builder.http1().timer(TokioTimer::new());
             // Browsers ask for no WebSocket before the server announces that it takes such requests.
             builder.http2().enable_connect_protocol();
             if let Err(error) = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
