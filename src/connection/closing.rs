@@ -210,7 +210,10 @@ impl Connection {
     }
 
     fn send_close(&mut self, frame: CloseFrame) {
-        self.queue_close(frame);
+        // One that cannot leave is not told: with the peer's Close it would look like a clean end.
+        if !self.transport.has_failed() {
+            self.queue_close(frame);
+        }
         self.transition(self.local_party(), Action::Close);
         if self.phase() == Phase::Closed {
             self.end_closed();

@@ -330,6 +330,26 @@ fn k20_no_command_tells_an_answer_that_cannot_leave() {
 }
 
 #[test]
+fn k20_a_close_after_the_loss_makes_no_clean_end() {
+    let commands: [fn(&mut Connection); 3] = [
+        |connection| connection.close(1011, "the send failed").unwrap(),
+        |connection| connection.ensure_closed(1011, "the send failed"),
+        |connection| connection.shutdown(1001),
+    ];
+    for (role, command) in ROLES.into_iter().flat_map(|role| commands.map(|command| (role, command))) {
+        for config in [Config::default(), manual()] {
+            let mut connection = established(role, config);
+            connection.transport_failed();
+            command(&mut connection);
+            let end = disconnect_in(&peer_sends(&mut connection, [Raw::close(4001, "")]));
+            let told = (u16::from(end.code), end.cause, end.sent, end.is_clean);
+            assert_eq!(told, (4001, Cause::PeerClosed, None, false), "{role:?}");
+            assert!(!connection.has_closed_cleanly() && connection.output().is_empty(), "{role:?}");
+        }
+    }
+}
+
+#[test]
 fn k20_our_own_close_that_cannot_leave_is_told() {
     for role in ROLES {
         let mut connection = established(role, Config::default());
