@@ -2,7 +2,7 @@
 
 use super::{encrypted, open, open_with, serve};
 use crate::support::{
-    Raw,
+    Call, Raw,
     tls::{VERSIONS, trust},
 };
 use statesocket::{Cause, CauseKind, Config, Timer, server::Limits, testing::ClientOptions};
@@ -41,6 +41,32 @@ fn encrypted_bytes_that_are_not_taken_meet_the_write_timeout() {
     assert_eq!(served.connections(), 0);
     let end = calls.end().disconnect;
     assert_eq!((end.cause, end.is_clean), (Cause::TimedOut(Timer::Write), false));
+}
+
+#[test]
+fn k9_a_close_unread_below_tls_has_the_code_when_output_times_out() {
+    for version in VERSIONS {
+        let config = Config::default().with(|config| {
+            (config.high_water, config.low_water) = (Some(1_000), 500);
+            (config.ping_interval, config.pong_timeout) = (None, None);
+        });
+        let (served, calls) = serve(config);
+        let mut client = open_with(&served, &small_pipe(), &trust("localhost", &[version]));
+        calls.request();
+        client.send(Raw::new(Raw::BINARY, vec![7; 8_000]));
+        calls.next();
+        let text = Raw::new(Raw::TEXT, "unread").masked().bytes();
+        let close = Raw::new(Raw::CLOSE, 4001_u16.to_be_bytes()).masked().bytes();
+        let records = encrypted(&mut client, &[text, close].concat());
+        client.stream_mut().sock.write_all(&records).expect("the pipe has room");
+        served.settle();
+        assert_eq!(served.connections(), 1, "{version:?}: over the mark nothing is read");
+        served.advance(60 * SECOND);
+        // The handler cannot echo it, and closes.
+        assert!(matches!(calls.next(), Call::Message(text) if text.as_text() == Some("unread")), "{version:?}");
+        let end = calls.end().disconnect;
+        assert_eq!((u16::from(end.code), end.cause, end.is_clean), (4001, Cause::PeerClosed, false), "{version:?}");
+    }
 }
 
 #[test]
