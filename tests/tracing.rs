@@ -8,18 +8,21 @@ use statesocket::{
     testing::{ClientOptions, TestServer},
 };
 use std::{
+    cell::RefCell,
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::Once,
 };
-use tracing_subscriber::fmt::MakeWriter;
 
-/// Collects what is written to its clones.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Collects what its thread writes.
+struct Lines;
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no test panics with it").write(bytes)
+        LINES.with_borrow_mut(|lines| lines.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -27,28 +30,22 @@ impl Write for Lines {
     }
 }
 
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
-/// What a subscriber is told during `act`.
+/// What the subscriber is told during `act`, which stays in its thread.
 fn told(act: impl Fn()) -> Vec<String> {
-    // Tests in other threads have no subscriber. A callsite that one of them registers meanwhile may miss this one,
-    // so all callsites are registered before.
+    // One subscriber for all threads, and before anything is told: `tracing` keeps for each callsite whether a
+    // subscriber wants it, and a thread without a subscriber would answer for the others.
+    static SUBSCRIBED: Once = Once::new();
+    SUBSCRIBED.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_writer(|| Lines)
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .without_time()
+            .init();
+    });
+    LINES.take();
     act();
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(lines.clone())
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .without_time()
-        .finish();
-    tracing::subscriber::with_default(subscriber, &act);
-    let text = String::from_utf8(lines.0.lock().expect("no test panics with it").clone()).expect("lines are text");
+    let text = String::from_utf8(LINES.take()).expect("lines are text");
     text.lines().map(|line| line.trim().to_owned()).collect()
 }
 

@@ -71,8 +71,6 @@ mod timeouts;
 mod timers;
 #[cfg(all(feature = "testing", any(feature = "tls-ring", feature = "tls-aws-lc")))]
 mod tls;
-#[cfg(feature = "tracing")]
-mod tracing;
 mod turns;
 #[cfg(feature = "testing")]
 mod unsent;
