@@ -174,7 +174,7 @@ impl Packets {
     }
 }
 
-/// The duration of so many ticks.
+/// The duration of `ticks`.
 fn since(ticks: u64, per_second: u64) -> Duration {
     let Some(seconds) = ticks.checked_div(per_second) else { return Duration::ZERO };
     let nanoseconds = u128::from(ticks % per_second) * 1_000_000_000 / u128::from(per_second);

@@ -55,7 +55,7 @@ pub enum What {
     Phase {
         /// The phase.
         phase: Phase,
-        /// What else is to be said of it; may be empty.
+        /// A remark; may be empty.
         detail: String,
     },
     /// The first rule that an end has broken.

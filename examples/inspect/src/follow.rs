@@ -15,8 +15,8 @@ use std::{
 /// The most connections that are followed at a time. The oldest makes room for a new one.
 pub const MAX_CONNECTIONS: usize = 1000;
 
-/// The most memory of segments that wait for missing ones, of one direction and of all, in bytes. A sender with more on
-/// its way is rare; if so many wait, the capture lacks the missing ones for good.
+/// The most memory of segments that wait for missing ones, of one direction and of all, in bytes. Few
+/// senders have more under way, so beyond that the capture lacks the missing segments for good.
 const MAX_HELD: usize = 4 << 20;
 const MAX_HELD_BY_ALL: usize = 64 << 20;
 
@@ -198,8 +198,8 @@ impl Followed {
     }
 }
 
-/// Which end of a connection is the client, by its first segment: that of the first SYN. If the capture lacks it, the
-/// other one of the given port, or the one that does not answer with HTTP.
+/// The ends of a connection by its first segment. The client sends the first SYN. If the capture lacks that, the server
+/// has the given port, or answers with HTTP.
 fn ends_of(segment: &Segment<'_>, port: Option<u16>) -> Ends {
     let is_from_server = match (segment.flags.syn, port) {
         (true, _) => segment.flags.ack,

@@ -1,5 +1,5 @@
-//! The headers of frames, for display. Unlike the decoders of WebSocket libraries this one refuses nothing: what is
-//! against the rules is what a reader wants to see.
+//! The headers of frames, for display. This decoder refuses nothing, since its user wants to see the frames that break
+//! the rules.
 
 /// The bytes of a payload that are kept to be shown. A control frame is shown whole.
 pub const MAX_SHOWN: usize = 125;

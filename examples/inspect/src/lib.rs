@@ -11,7 +11,7 @@
 //! | [`follow`] | segments of all connections | conversations, one per connection |
 //! | [`conversation`] | the bytes of both ends | findings |
 //! | [`opening`] | the heads of the handshake | what both ends have agreed on |
-//! | [`receiver`], [`frames`] | the frames of one direction | what they are, and the verdict of their receiver |
+//! | [`receiver`], [`frames`] | the frames of one direction | opcodes and lengths, and the verdict of the receiver |
 //! | [`rules`] | an error of the library | the rule, with a sentence of its RFC |
 //! | [`hex`] | a hex dump | findings, by one conversation |
 //! | [`report`] | findings | text, colours, JSON |

@@ -33,7 +33,7 @@ pub struct Received {
     pub violation: Option<Violation>,
 }
 
-/// A frame, and the beginning of what was inflated of it.
+/// A frame, and the beginning of its inflated text.
 pub type Shown = (Frame, Option<Vec<u8>>);
 
 /// What has come of a frame that is not whole.

@@ -13,8 +13,8 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
 };
 
-/// An axum server that echoes at `/ws/{room}`, and tells the end of each connection. It says first what it was asked
-/// for.
+/// An axum server that echoes at `/ws/{room}`, and tells the end of each connection. Its first message describes the
+/// request.
 async fn serve() -> (SocketAddr, UnboundedReceiver<Disconnect>) {
     let (sender, ends) = unbounded_channel();
     let app = Router::new().route(

@@ -184,7 +184,7 @@ pub fn violations(findings: &[Finding]) -> Vec<(Role, Violation)> {
         .collect()
 }
 
-/// The frames, each with its sender and what was inflated of it.
+/// The frames, each with its sender and its inflated text.
 pub fn frames(findings: &[Finding]) -> Vec<(Role, Frame, Option<Vec<u8>>)> {
     findings
         .iter()
