@@ -239,6 +239,9 @@ impl SessionCore {
     /// Writes queued bytes, as far as the stream takes them.
     fn write(&mut self, stream: &mut impl ByteStream) -> io::Result<usize> {
         self.pressure.before_write(self.connection.is_output_high());
+        if self.phase() == Phase::Closed {
+            stream.expect_end();
+        }
         let result = self.connection.write_to(&mut *stream);
         #[cfg(feature = "tls")]
         keep_encrypted(&mut self.connection, stream);

@@ -49,12 +49,14 @@ struct RawSocket {
     is_ending: bool,
     /// A write has filled the socket, and the system has reported nothing since.
     is_full: bool,
+    /// The next writes are the last ones.
+    is_last: bool,
 }
 
 impl Socket {
     pub(super) const fn new(stream: Transport) -> Self {
         Self {
-            raw: RawSocket { stream, is_readable: false, is_ending: false, is_full: false },
+            raw: RawSocket { stream, is_readable: false, is_ending: false, is_full: false, is_last: false },
             #[cfg(feature = "tls")]
             tls: None,
             #[cfg(feature = "tls")]
@@ -150,12 +152,15 @@ impl Read for RawSocket {
 
 impl Write for RawSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_last {
+            return self.write_vectored(&[IoSlice::new(bytes)]);
+        }
         self.write_by(bytes.len(), |stream| stream.write(bytes))
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let len = slices.iter().map(|slice| slice.len()).sum();
-        self.write_by(len, |stream| stream.write_vectored(slices))
+        let (len, is_last) = (slices.iter().map(|slice| slice.len()).sum(), self.is_last);
+        self.write_by(len, |stream| if is_last { stream.write_last(slices) } else { stream.write_vectored(slices) })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -213,6 +218,10 @@ impl ByteStream for Socket {
         self.raw.is_ending
     }
 
+    fn expect_end(&mut self) {
+        self.raw.is_last = true;
+    }
+
     fn shut_down_writing(&mut self) -> io::Result<()> {
         self.raw.stream.shut_down_writing()
     }
@@ -234,6 +243,10 @@ impl ByteStream for Socket {
 
     fn is_ending(&self) -> bool {
         self.raw.is_ending || self.tls.as_ref().is_some_and(|tls| tls.has_ended())
+    }
+
+    fn expect_end(&mut self) {
+        self.raw.is_last = true;
     }
 
     fn shut_down_writing(&mut self) -> io::Result<()> {

@@ -16,6 +16,9 @@ pub(super) trait ByteStream: io::Read + io::Write + Send + Sync + 'static {
     /// Whether the system has reported the end of the peer's direction, or a failure. Bytes may come before it.
     fn is_ending(&self) -> bool;
 
+    /// No bytes follow those of the next writes: they may leave together with the end of our direction.
+    fn expect_end(&mut self) {}
+
     /// Ends our direction; reading goes on.
     ///
     /// # Errors

@@ -29,6 +29,15 @@ impl Transport {
         }
     }
 
+    /// As `write_vectored`, and the last bytes may wait for the end of our direction: both then leave in one packet.
+    pub(super) fn write_last(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => send_last(stream, slices),
+            #[cfg(feature = "testing")]
+            Self::Memory(end) => end.write_vectored(slices),
+        }
+    }
+
     /// Ends our direction.
     pub(super) fn shut_down_writing(&self) -> io::Result<()> {
         match self {
@@ -84,4 +93,17 @@ impl Write for Transport {
             Self::Memory(end) => end.flush(),
         }
     }
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn send_last(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    // From linux/socket.h. A broken pipe is an error, and no signal.
+    const MSG_MORE: i32 = 0x8000;
+    const MSG_NOSIGNAL: i32 = 0x4000;
+    socket2::SockRef::from(stream).send_vectored_with_flags(slices, MSG_MORE | MSG_NOSIGNAL)
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn send_last(mut stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    stream.write_vectored(slices)
 }
