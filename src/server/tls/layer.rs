@@ -271,7 +271,7 @@ impl Layer {
     }
 
     /// Ends our direction: queues `close_notify`, unless the handshake is not complete, and writes what waits as far as
-    /// the stream takes it. Nothing is written afterwards.
+    /// the stream takes it. Nothing is written afterwards, and what the peer sends is dropped.
     ///
     /// # Errors
     /// As [`flush`](Self::flush).
@@ -281,6 +281,9 @@ impl Layer {
                 self.tls.process_tls_records(&mut self.partial).state
         {
             encrypt_end(&mut traffic, |len| self.unsent.grow(len));
+            // The session needs no more bytes, and rustls must see no fault of the peer any more: its alert would be
+            // the second one, at which a debug assertion fails.
+            self.discard_input();
         }
         self.flush(stream)
     }

@@ -236,6 +236,21 @@ fn close_notify_waits_behind_the_bytes_before_it_and_comes_once() {
 }
 
 #[test]
+fn whatever_comes_behind_our_close_notify_is_dropped() {
+    for version in VERSIONS {
+        let mut scene = Scene::open(version);
+        scene.layer.end_output(&mut scene.wire).expect("the stream does not fail");
+        scene.client_sends(b"late");
+        assert_eq!(scene.read(), Err(ErrorKind::WouldBlock));
+        scene.wire.input.extend(b"\x17\x03\x03\x00\x14aaaaaaaaaaaaaaaaaaaa");
+        assert_eq!((scene.read(), scene.layer.has_ended()), (Err(ErrorKind::WouldBlock), false));
+        scene.wire.has_ended = true;
+        assert_eq!((scene.read(), scene.layer.has_ended()), (Ok(Vec::new()), true));
+        scene.client_reads().expect("no alert follows");
+    }
+}
+
+#[test]
 fn nothing_is_written_before_the_handshake_allows_it() {
     let mut scene = Scene::new(&TLS13);
     let mut hello = scene.client_flight();
