@@ -18,21 +18,19 @@ use tokio::{
 /// The Connection Attempt Delay that section 5 recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Connects to the first address of the host that answers, within `limit`.
-pub(super) async fn dial(address: (&str, u16), limit: Option<Duration>) -> io::Result<TcpStream> {
-    let dialling = async {
-        let addresses = interleaved(lookup_host(address).await?);
-        let stream = first_of(addresses, TcpStream::connect).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    };
-    match limit {
-        None => dialling.await,
-        Some(limit) => match timeout(limit, dialling).await {
-            Ok(result) => result,
-            Err(_) => Err(io::Error::new(ErrorKind::TimedOut, "no address of the host has answered in time")),
-        },
-    }
+/// Connects to the first address of the host that answers.
+pub(super) async fn dial(address: (&str, u16)) -> io::Result<TcpStream> {
+    let addresses = interleaved(lookup_host(address).await?);
+    let stream = first_of(addresses, TcpStream::connect).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// The result of `opening`, within `limit`.
+pub(super) async fn within<T>(limit: Option<Duration>, opening: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let Some(limit) = limit else { return opening.await };
+    let late = || Err(io::Error::new(ErrorKind::TimedOut, "the server has not answered in time"));
+    timeout(limit, opening).await.unwrap_or_else(|_| late())
 }
 
 /// Section 4: after the first address the families of IPv4 and IPv6 alternate.

@@ -1,6 +1,9 @@
 //! A client that connects again.
 
-use super::{alarm::now, socket::WebSocket};
+use super::{
+    alarm::now,
+    socket::{WebSocket, check_plain},
+};
 use crate::{
     config::Config,
     event::{Disconnect, Event},
@@ -8,7 +11,11 @@ use crate::{
     reconnect::{Backoff, Reconnect},
 };
 use std::{io, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::sleep,
+};
 
 /// A client that connects again, after the delays of [`Reconnect`].
 ///
@@ -46,7 +53,7 @@ pub struct Reconnecting {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// There was no TCP connection.
+    /// There was no TCP connection, or it could not be secured.
     #[error("cannot connect: {0}")]
     Connect(#[source] io::Error),
     /// The connection ended before it was open.
@@ -62,15 +69,45 @@ impl Reconnecting {
     }
 
     /// Waits for the delay of the last end, and connects until the connection is open. If the future is dropped, the
-    /// next call begins again, without a delay.
+    /// next call begins again, without a delay. [`open_with`](Self::open_with) is for `wss`.
     ///
     /// # Errors
-    /// The last failure, if it is not [worth a retry](Disconnect::is_retryable) or all attempts have been made.
+    /// The last failure, if it is not [worth a retry](Disconnect::is_retryable) or all attempts have been made. At once
+    /// for a `wss` URI.
     pub async fn open(&mut self) -> Result<WebSocket<TcpStream>, OpenError> {
+        check_plain(&self.connect).map_err(OpenError::Connect)?;
+        self.open_with(async |stream| Ok(stream)).await
+    }
+
+    /// The same over the streams that `secure` makes of those of TCP, as
+    /// [`connect_with`](WebSocket::connect_with) does. A failure of `secure` is worth a retry: certificates are
+    /// renewed.
+    ///
+    /// ```
+    /// use statesocket::tokio::{OpenError, Reconnecting, WebSocket};
+    /// use std::io;
+    /// use tokio::{io::BufStream, net::TcpStream};
+    ///
+    /// async fn secure(stream: TcpStream) -> io::Result<BufStream<TcpStream>> {
+    ///     Ok(BufStream::new(stream)) // in place of TLS
+    /// }
+    ///
+    /// async fn open(client: &mut Reconnecting) -> Result<WebSocket<BufStream<TcpStream>>, OpenError> {
+    ///     client.open_with(secure).await
+    /// }
+    /// # let _ = open;
+    /// ```
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_with<T, F>(&mut self, secure: impl Fn(TcpStream) -> F) -> Result<WebSocket<T>, OpenError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        F: Future<Output = io::Result<T>>,
+    {
         loop {
             sleep(std::mem::take(&mut self.delay)).await;
-            let (error, delay) = match WebSocket::connect(&self.connect, Arc::clone(&self.config)).await {
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => (OpenError::Connect(error), None),
+            let (error, delay) = match WebSocket::connect_with(&self.connect, Arc::clone(&self.config), &secure).await {
                 Err(error) => (OpenError::Connect(error), self.reconnect.failed(now())),
                 Ok(mut ws) => match self.wait_until_open(&mut ws).await {
                     Ok(()) => return Ok(ws),
@@ -84,7 +121,10 @@ impl Reconnecting {
         }
     }
 
-    async fn wait_until_open(&mut self, ws: &mut WebSocket<TcpStream>) -> Result<(), Disconnect> {
+    async fn wait_until_open<T: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        ws: &mut WebSocket<T>,
+    ) -> Result<(), Disconnect> {
         while let Some(event) = ws.event().await {
             match event {
                 Event::Accepted(_) => {

@@ -30,20 +30,25 @@ pub struct WebSocket<T> {
 impl WebSocket<TcpStream> {
     /// Connects to the server of a `ws` URI, and asks for a WebSocket. [`opened`](Self::opened) waits for the answer.
     /// The addresses of the host are tried by RFC 8305 ("happy eyeballs"): one family after the other, 250 ms apart,
-    /// and the first that answers is taken. [`Config::opening_timeout`] bounds everything until the answer. For `wss`
-    /// connect a TLS stream, and hand it to [`client`](Self::client).
+    /// and the first that answers is taken. [`Config::opening_timeout`] bounds everything until the answer.
+    /// [`connect_with`](Self::connect_with) is for `wss`.
     ///
     /// # Errors
     /// The error of the system for the last address of the host, [`TimedOut`](io::ErrorKind::TimedOut) if no address
     /// answers in time, and [`InvalidInput`](io::ErrorKind::InvalidInput) for a `wss` URI.
     pub async fn connect(connect: &Connect, config: impl Into<Arc<Config>>) -> io::Result<Self> {
-        if connect.is_secure() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a wss URI needs a stream with TLS"));
-        }
-        let (config, began) = (config.into(), now());
-        let stream = dial::dial(connect.address(), config.opening_timeout).await?;
-        Ok(Self::new(stream, Connection::client(connect, config, began)))
+        check_plain(connect)?;
+        Self::connect_with(connect, config, async |stream| Ok(stream)).await
     }
+}
+
+/// # Errors
+/// For a `wss` URI.
+pub(super) fn check_plain(connect: &Connect) -> io::Result<()> {
+    if connect.is_secure() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a wss URI needs a stream with TLS"));
+    }
+    Ok(())
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
@@ -58,6 +63,42 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     #[must_use]
     pub fn client(stream: T, connect: &Connect, config: impl Into<Arc<Config>>) -> Self {
         Self::new(stream, Connection::client(connect, config.into(), now()))
+    }
+
+    /// Connects as [`connect`](WebSocket::connect) does, and asks over the stream that `secure` makes of that of TCP:
+    /// one with TLS. [`Config::opening_timeout`] bounds its handshake too. The URI says nothing of `secure`, and
+    /// `connect` is its special case that changes nothing.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tls-ring")]
+    /// # mod example {
+    /// use statesocket::{Config, handshake::Connect, tokio::WebSocket};
+    /// use std::{error::Error, sync::Arc};
+    /// use tokio_rustls::{TlsConnector, rustls::{ClientConfig, pki_types::ServerName}};
+    ///
+    /// async fn greet(connect: &Connect, tls: Arc<ClientConfig>) -> Result<(), Box<dyn Error>> {
+    ///     let (tls, (host, _)) = (TlsConnector::from(tls), connect.address());
+    ///     let name = ServerName::try_from(host.to_owned())?;
+    ///     let mut ws = WebSocket::connect_with(connect, Config::default(), |tcp| tls.connect(name, tcp)).await?;
+    ///     ws.opened().await?;
+    ///     ws.send("hello").await?;
+    ///     println!("{}", ws.close(1000, "").await?);
+    ///     Ok(())
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the system and of `secure`, and [`TimedOut`](io::ErrorKind::TimedOut).
+    pub async fn connect_with<F: Future<Output = io::Result<T>>>(
+        connect: &Connect,
+        config: impl Into<Arc<Config>>,
+        secure: impl FnOnce(TcpStream) -> F,
+    ) -> io::Result<Self> {
+        let (config, began) = (config.into(), now());
+        let opening = async { secure(dial::dial(connect.address()).await?).await };
+        let stream = dial::within(config.opening_timeout, opening).await?;
+        Ok(Self::new(stream, Connection::client(connect, config, began)))
     }
 
     /// A connection whose opening handshake was done elsewhere, as by [`Connection::established`].

@@ -16,10 +16,20 @@ mod threads;
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 mod tls;
 #[cfg(feature = "tokio")]
+mod tokio_client;
+#[cfg(feature = "tokio")]
 mod tokio_echo;
 
 use crate::support::{loopback::RawClient, process::Process};
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr};
+
+/// Checks that an example is no longer than its original among the examples of another library.
+#[track_caller]
+fn assert_short(name: &str, most_lines: usize) {
+    let source = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+    let lines = fs::read_to_string(source).expect("the example can be read").lines().count();
+    assert!(lines <= most_lines, "{name} has {lines} lines");
+}
 
 /// An echo server on a free port.
 struct EchoServer {

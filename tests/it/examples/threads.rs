@@ -1,7 +1,7 @@
 //! `examples/threads_server.rs` and `examples/threads_client.rs`.
 
+use super::assert_short;
 use crate::support::process::Process;
-use std::fs;
 
 /// The lines of the server and of the client among tungstenite's examples.
 const MOST_LINES: usize = 22;
@@ -9,9 +9,7 @@ const MOST_LINES: usize = 22;
 #[test]
 fn a_server_and_a_client_with_threads_are_short_and_talk_to_each_other() {
     for name in ["threads_server", "threads_client"] {
-        let source = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
-        let lines = fs::read_to_string(source).expect("the example can be read").lines().count();
-        assert!(lines <= MOST_LINES, "{name} has {lines} lines");
+        assert_short(name, MOST_LINES);
     }
     let server = Process::start("threads_server", &["127.0.0.1:0"]);
     let first = server.stdout.next().expect("the first line is the address");

@@ -1,4 +1,4 @@
-//! The examples `echo` and `client` over TLS.
+//! The examples `echo`, `client` and `tls_client` over TLS.
 
 use crate::support::{
     Raw,
@@ -132,5 +132,31 @@ fn plain_http_gets_an_alert_and_files_that_cannot_be_used_one_line() {
         let (status, stdout, stderr) = Process::start("echo", &args).wait();
         assert_eq!((status, stdout), (Some(1), vec![]), "{cert}, {key}");
         assert!(matches!(stderr.as_slice(), [line] if line.starts_with("error: ")), "{stderr:?}");
+    }
+}
+
+#[test]
+#[cfg(all(feature = "tls-ring", feature = "tokio"))]
+fn a_client_on_tokio_with_tls_is_short_and_trusts_whom_it_should() {
+    use crate::support::process::path_of;
+    use std::process::Command;
+
+    super::assert_short("tls_client", 45);
+    let server = SecureServer::start("tls-tokio");
+    let certificate = file("localhost.pem");
+    let run = |args: &[&str], system: &str| {
+        let mut client = Command::new(path_of("tls_client"));
+        // In place of the certificates of the system.
+        Process::spawn(client.arg(server.url()).args(args).env("SSL_CERT_FILE", system)).wait()
+    };
+    for (args, system) in [(&[certificate.as_str()][..], file("renewed.pem")), (&[], certificate.clone())] {
+        let (status, stdout, stderr) = run(args, &system);
+        assert_eq!((status, stderr.as_slice()), (Some(0), &[][..]));
+        assert_eq!(stdout, ["101 Switching Protocols", "received: Hello WebSocket", "1000 (closed by us)"]);
+    }
+    for (args, system) in [(&[file("renewed.pem").as_str()][..], &certificate), (&[], &file("renewed.pem"))] {
+        let (status, stdout, stderr) = run(args, system);
+        assert_eq!((status, stdout), (Some(1), vec![]));
+        assert!(matches!(stderr.as_slice(), [line] if line.contains("InvalidCertificate")), "{stderr:?}");
     }
 }

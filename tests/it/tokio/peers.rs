@@ -1,14 +1,23 @@
 //! Sockets: dialling, and a client that connects again.
 
-use ::tokio::net::TcpListener;
+use ::tokio::{
+    io::{DuplexStream, duplex},
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
 use statesocket::{
-    Cause, CloseCode, Config,
+    Cause, CloseCode, Config, Phase,
     handshake::{Accept, Connect, Response},
     http::StatusCode,
     reconnect::Backoff,
     tokio::{OpenError, Reconnecting, WebSocket},
 };
-use std::{io::ErrorKind, time::Duration};
+use std::{
+    cell::Cell,
+    future::pending,
+    io::{self, ErrorKind},
+    time::Duration,
+};
 
 async fn listener() -> (TcpListener, Connect) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -31,6 +40,45 @@ async fn a_wss_uri_needs_a_stream_with_tls() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     let error = Reconnecting::new(connect, Config::default(), quick(20)).open().await.unwrap_err();
     assert!(matches!(error, OpenError::Connect(error) if error.kind() == ErrorKind::InvalidInput));
+}
+
+#[::tokio::test]
+async fn a_client_asks_over_the_stream_that_is_made_of_the_one_of_tcp() {
+    let (listener, _) = listener().await;
+    let url = format!("wss://127.0.0.1:{}/chat", listener.local_addr().unwrap().port());
+    let connect = Connect::new(&url).unwrap();
+    let (secured, server) = duplex(1 << 10);
+    let mut server = WebSocket::server(server, Config::default());
+    let secure = async |tcp: TcpStream| {
+        assert_eq!(tcp.peer_addr()?, listener.local_addr()?);
+        assert!(tcp.nodelay()?);
+        Ok(secured)
+    };
+    let mut client = WebSocket::connect_with(&connect, Config::default(), secure).await.unwrap();
+    let (opened, _) = ::tokio::join!(client.opened(), async {
+        assert_eq!(server.request().await.unwrap().path(), "/chat");
+        server.accept(Accept::new()).unwrap();
+        server.flush().await
+    });
+    assert_eq!(opened.unwrap().status, StatusCode::SWITCHING_PROTOCOLS);
+
+    let fail = async |_| Err::<DuplexStream, _>(io::Error::new(ErrorKind::InvalidData, "not trusted"));
+    let error = WebSocket::connect_with(&connect, Config::default(), fail).await.unwrap_err();
+    assert_eq!(error.to_string(), "not trusted");
+}
+
+#[::tokio::test(start_paused = true)]
+async fn the_opening_timeout_includes_what_is_done_to_the_stream() {
+    let (listener, _) = listener().await;
+    let connect = Connect::new(&format!("wss://{}/", listener.local_addr().unwrap())).unwrap();
+    let (began, has_begun) = (Instant::now(), Cell::new(false));
+    let never = async |_| {
+        has_begun.set(true);
+        pending::<io::Result<DuplexStream>>().await
+    };
+    let error = WebSocket::connect_with(&connect, Config::default(), never).await.unwrap_err();
+    assert_eq!((error.kind(), has_begun.get()), (ErrorKind::TimedOut, true));
+    assert_eq!(Some(began.elapsed()), Config::default().opening_timeout);
 }
 
 /// `localhost` may have an address of IPv6 first, on which nobody listens.
@@ -106,4 +154,32 @@ async fn a_rejection_that_would_be_repeated_is_the_error() {
         "{error}"
     );
     server.await.unwrap();
+}
+
+#[::tokio::test]
+async fn a_stream_that_cannot_be_secured_is_tried_again() {
+    let (listener, _) = listener().await;
+    let url = format!("wss://127.0.0.1:{}/", listener.local_addr().unwrap().port());
+    let mut client = Reconnecting::new(Connect::new(&url).unwrap(), Config::default(), quick(3));
+    let attempts = Cell::new(0);
+    let secure = async |stream: TcpStream| {
+        attempts.set(attempts.get() + 1);
+        if attempts.get() == 3 { Ok(stream) } else { Err(io::Error::new(ErrorKind::InvalidData, "not trusted")) }
+    };
+    let server = async {
+        for _ in 0..2 {
+            drop(listener.accept().await.unwrap());
+        }
+        let mut ws = WebSocket::server(listener.accept().await.unwrap().0, Config::default());
+        ws.request().await.unwrap();
+        ws.accept(Accept::new()).unwrap();
+        ws.flush().await.unwrap();
+        ws
+    };
+    let (ws, _server) = ::tokio::join!(client.open_with(secure), server);
+    assert_eq!((ws.unwrap().phase(), attempts.get()), (Phase::Open, 3));
+
+    let fail = async |_| Err::<DuplexStream, _>(io::Error::new(ErrorKind::InvalidData, "not trusted"));
+    let error = client.open_with(fail).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot connect: not trusted");
 }

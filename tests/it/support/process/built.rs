@@ -18,6 +18,10 @@ const EXAMPLES: &[&str] = &[
     "soak",
     "threads_client",
     "threads_server",
+    #[cfg(all(feature = "tls-ring", feature = "tokio"))]
+    "tls_client",
+    #[cfg(feature = "tokio")]
+    "tokio_client",
     #[cfg(feature = "tokio")]
     "tokio_echo",
 ];
