@@ -64,8 +64,8 @@ def run_round(args, url, cases, out, scale):
             os.unlink(os.path.join(out, name))
     spec = os.path.join(out, "spec.json")
     with open(spec, "w") as f:
-        json.dump({"url": url, "client": args.client, "cases": cases, "exclude": args.exclude if cases is args.cases else [],
-                   "out": out, "scale": scale}, f)
+        json.dump({"url": url, "client": args.client, "tls": args.tls, "cases": cases,
+                   "exclude": args.exclude if cases is args.cases else [], "out": out, "scale": scale}, f)
     # -bb: comparing bytes with str is an error, not merely false
     status = subprocess.call([sys.executable, "-bb", os.path.join(HERE, "engine.py"), spec] + args.command,
                              env=dict(os.environ, AUTOBAHN_URL=url))
@@ -136,6 +136,8 @@ def main():
     client = os.environ["AUTOBAHN_MODE"] == "client"
     if client:
         parser.add_argument("--port", type=int, default=0, help="port of the fuzzing server (default: any free one)")
+        parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"), type=os.path.abspath,
+                            help="speak TLS with this certificate and its key, in PEM")
         parser.add_argument("command", nargs="+", metavar="COMMAND",
                             help="after --: the client; the server's URL is in the environment variable AUTOBAHN_URL")
     else:
@@ -155,10 +157,10 @@ def main():
             with socket.socket() as s:
                 s.bind(("127.0.0.1", 0))
                 port = s.getsockname()[1]
-        url = "ws://127.0.0.1:%d" % port
+        url = "%s://127.0.0.1:%d" % ("wss" if args.tls else "ws", port)
     else:
         url = args.url
-        args.command = []
+        args.command, args.tls = [], None
 
     agents, selected, sections, status = run_round(args, url, args.cases, out, args.timeout_scale)
     agents = agents or {"": {}}
