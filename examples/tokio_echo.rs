@@ -1,4 +1,5 @@
-//! An echo server on tokio, with a task per connection. At Ctrl-C it closes every connection and waits for the answers.
+//! An echo server on tokio, with a task per connection. At Ctrl-C or SIGTERM it closes every connection, and waits for
+//! the answers.
 //!
 //! ```text
 //! cargo run --release --features tokio --example tokio_echo
@@ -7,9 +8,10 @@
 use clap::Parser;
 use statesocket::{Config, Disconnect, handshake::Accept, tokio::WebSocket};
 use std::{error::Error, pin::pin, sync::Arc, time::Duration};
+#[cfg(not(unix))]
+use tokio::signal::ctrl_c as interrupted;
 use tokio::{
     net::{TcpListener, TcpStream},
-    signal::ctrl_c,
     sync::watch,
     task::JoinSet,
     time::sleep,
@@ -35,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let (stop, stopping) = watch::channel(());
     let mut sessions = JoinSet::new();
-    let mut interrupt = pin!(ctrl_c());
+    let mut interrupt = pin!(interrupted());
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -52,6 +54,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     drop((listener, stop));
     while sessions.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// Waits for Ctrl-C, or for SIGTERM.
+#[cfg(unix)]
+async fn interrupted() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let [mut interrupt, mut terminate] = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
     Ok(())
 }
 

@@ -30,13 +30,15 @@ fn connections_are_served_beside_each_other_and_end_one_by_one() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_closes_every_connection_and_ends_the_program() {
-    let (server, address) = start();
-    let mut clients: Vec<_> = (0..3).map(|_| RawClient::open(address, "/")).collect();
-    clients.iter_mut().for_each(|client| client.echo("Hello"));
-    server.signal("INT");
-    for client in &mut clients {
-        client.assert_closed(1001);
+    for signal in ["INT", "TERM"] {
+        let (server, address) = start();
+        let mut clients: Vec<_> = (0..3).map(|_| RawClient::open(address, "/")).collect();
+        clients.iter_mut().for_each(|client| client.echo("Hello"));
+        server.signal(signal);
+        for client in &mut clients {
+            client.assert_closed(1001);
+        }
+        drop(clients);
+        assert_eq!(server.wait().0, Some(0), "{signal}");
     }
-    drop(clients);
-    assert_eq!(server.wait().0, Some(0));
 }
