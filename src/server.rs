@@ -268,6 +268,7 @@ impl Server {
     /// cleanly.
     #[cfg(feature = "tls")]
     pub fn set_tls(&mut self, tls: Option<Tls>) {
+        self.shared.handle.set_secure(tls.is_some());
         self.tls = tls;
     }
 

@@ -132,7 +132,7 @@ impl Server {
         self.shared.tally.accepted += 1;
         self.shared.tally.dropped += 1;
         #[cfg(feature = "tls")]
-        if self.tls.is_some() {
+        if self.tls.is_some() || self.hands_over && self.shared.handle.is_secure() {
             return arrival.refuse_tls();
         }
         arrival.refuse(refusal, self.config.date);

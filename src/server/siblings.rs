@@ -1,6 +1,8 @@
 //! The loops of a cluster, as each of them and every handle sees them.
 
 use super::{census::Census, queue::Queue, session_id::ServerId};
+#[cfg(feature = "tls")]
+use std::sync::atomic::AtomicBool;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -14,12 +16,22 @@ pub(super) struct Siblings<C> {
     census: Arc<Census>,
     /// The place of the loop that gets the next connection.
     next: AtomicUsize,
+    /// Whether the loops speak TLS. The acceptor asks before it answers a connection itself.
+    #[cfg(feature = "tls")]
+    is_secure: AtomicBool,
 }
 
 impl<C> Siblings<C> {
     pub(super) fn new(loops: Vec<(ServerId, Arc<Queue<C>>)>, acceptor: Option<Arc<Queue<C>>>) -> Self {
         let census = Arc::new(Census::new(loops.len()));
-        Self { loops: loops.into(), acceptor, census, next: AtomicUsize::new(0) }
+        Self {
+            loops: loops.into(),
+            acceptor,
+            census,
+            next: AtomicUsize::new(0),
+            #[cfg(feature = "tls")]
+            is_secure: AtomicBool::new(false),
+        }
     }
 
     /// The queues of the loops, in the order of their places.
@@ -29,6 +41,11 @@ impl<C> Siblings<C> {
 
     pub(super) const fn acceptor(&self) -> Option<&Arc<Queue<C>>> {
         self.acceptor.as_ref()
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) const fn is_secure(&self) -> &AtomicBool {
+        &self.is_secure
     }
 
     pub(super) const fn census(&self) -> &Arc<Census> {

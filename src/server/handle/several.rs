@@ -10,11 +10,27 @@ use super::{
 };
 use crate::SharedMessage;
 use std::sync::Arc;
+#[cfg(feature = "tls")]
+use std::sync::atomic::Ordering;
 
 impl Handle {
     /// Whether this is the handle of a loop of a cluster.
     pub(in super::super) const fn is_of_cluster(&self) -> bool {
         self.siblings.is_some()
+    }
+
+    /// Tells the loop that accepts for a cluster whether this one, and so all of them, speaks TLS.
+    #[cfg(feature = "tls")]
+    pub(in super::super) fn set_secure(&self, is_secure: bool) {
+        if let Some(loops) = &self.siblings {
+            loops.is_secure().store(is_secure, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the loops of a cluster speak TLS.
+    #[cfg(feature = "tls")]
+    pub(in super::super) fn is_secure(&self) -> bool {
+        self.siblings.as_ref().is_some_and(|loops| loops.is_secure().load(Ordering::Relaxed))
     }
 
     /// The loop that gets the next connection of a cluster, if any loop still takes commands.

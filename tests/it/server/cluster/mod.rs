@@ -3,6 +3,7 @@
 mod handing_over;
 mod overload;
 mod reaching;
+mod refusing;
 mod rooms;
 mod starting;
 mod stopping;
