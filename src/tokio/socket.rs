@@ -66,8 +66,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// Connects as [`connect`](WebSocket::connect) does, and asks over the stream that `secure` makes of that of TCP:
-    /// one with TLS. [`Config::opening_timeout`] bounds its handshake too. The URI says nothing of `secure`, and
-    /// `connect` is its special case that changes nothing.
+    /// one with TLS. [`Config::opening_timeout`] bounds its handshake too. `secure` is called for `ws` URIs as well.
     ///
     /// ```
     /// # #[cfg(feature = "tls-ring")]
