@@ -4,6 +4,7 @@ mod abort;
 mod clock;
 mod closing;
 mod compression;
+mod debug;
 mod ending;
 mod incoming;
 mod opening;
@@ -63,7 +64,6 @@ use transport::Transport;
 ///
 /// A driver repeats five steps, in this order: write, wait, read, react, pass the time. The [crate page](crate) has
 /// them in full, and [`Inbox`](crate::Inbox) shows a loop. The instants given to one connection must not go back.
-#[derive(Debug)]
 pub struct Connection {
     role: Role,
     config: Arc<Config>,

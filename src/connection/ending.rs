@@ -141,6 +141,7 @@ impl Connection {
     pub(super) fn queue_own(&mut self, response: &Response) {
         let bytes = response.encode(self.incoming.is_head_request(), self.config.date);
         self.outgoing.extend(&bytes.expect("a final status without reserved headers can be encoded"));
+        self.outcome.answered(response.status);
     }
 
     pub(super) fn queue_close(&mut self, frame: CloseFrame) {

@@ -11,6 +11,7 @@ use crate::{
     role::Role,
     state::{Action, Party, Phase},
 };
+use http::StatusCode;
 use std::{sync::Arc, time::Instant};
 
 /// # C: commands that answer a request
@@ -105,6 +106,11 @@ impl Connection {
         Ok(())
     }
 
+    /// The status of our answer to a request that has not been accepted.
+    pub(crate) fn answer(&self) -> Option<StatusCode> {
+        self.outcome.answer()
+    }
+
     /// Whether a part of the request has come, and not all of it.
     #[cfg(feature = "server")]
     pub(crate) fn has_begun_request(&self) -> bool {
@@ -148,7 +154,7 @@ impl Connection {
     /// ```
     pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
         self.check(Action::Reject)?;
-        self.answer(&response, Cause::Rejected(response.status))
+        self.end_with(&response, Cause::Rejected(response.status))
     }
 
     /// Answers a request of plain HTTP with a final response. It is written as by [`reject`](Self::reject), and the
@@ -177,11 +183,12 @@ impl Connection {
         if self.request().is_some_and(Request::is_websocket) {
             return Err(RejectError::AsksForWebSocket);
         }
-        self.answer(&response, Cause::Answered(response.status))
+        self.end_with(&response, Cause::Answered(response.status))
     }
 
-    fn answer(&mut self, response: &Response, cause: Cause) -> Result<(), RejectError> {
+    fn end_with(&mut self, response: &Response, cause: Cause) -> Result<(), RejectError> {
         self.outgoing.extend(&response.encode(self.incoming.is_head_request(), self.config.date)?);
+        self.outcome.answered(response.status);
         self.end_answered(cause, Ending::Drain);
         Ok(())
     }

@@ -6,6 +6,7 @@ use crate::{
     event::{Cause, Disconnect},
     state::Party,
 };
+use http::StatusCode;
 use std::io::ErrorKind;
 
 /// Makes exactly one `Disconnect` and hands it out exactly once. Boxed: most connections are open and have none.
@@ -20,6 +21,8 @@ struct Parting {
     initiator: Option<Party>,
     /// The error of the system with which the transport has failed, if it is known.
     failure: Option<ErrorKind>,
+    /// The status of our answer to a request that has not been accepted.
+    answer: Option<StatusCode>,
     disconnect: Option<Disconnect>,
     /// `disconnect` has not been handed out yet.
     is_due: bool,
@@ -45,6 +48,11 @@ impl Outcome {
         self.0.get_or_insert_default().failure = Some(error);
     }
 
+    /// Records our answer to a request that is not accepted.
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.0.get_or_insert_default().answer = Some(status);
+    }
+
     /// Drops our answer to the peer's Close, because the transport has failed and the answer cannot leave.
     pub(super) fn retract_answer(&mut self) {
         if let Some(parting) = self.0.as_mut().filter(|parting| parting.received.is_some()) {
@@ -65,6 +73,11 @@ impl Outcome {
     /// The error of the system with which the transport has failed, if it is known.
     pub(super) fn failure(&self) -> Option<ErrorKind> {
         self.0.as_ref()?.failure
+    }
+
+    /// The status of our answer to a request that has not been accepted.
+    pub(super) fn answer(&self) -> Option<StatusCode> {
+        self.0.as_ref()?.answer
     }
 
     /// The sender of the first Close.
@@ -123,6 +136,11 @@ impl Outcome {
             );
         }
         disconnect
+    }
+
+    /// The `Disconnect`, once it exists.
+    pub(super) fn reported(&self) -> Option<&Disconnect> {
+        self.0.as_ref()?.disconnect.as_ref()
     }
 
     /// The `Disconnect`, once it has been handed out.

@@ -4,6 +4,7 @@ mod advisories;
 mod blocking;
 mod closing;
 mod corpus;
+mod debug;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod differential;

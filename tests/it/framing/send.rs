@@ -110,7 +110,7 @@ fn f10_debug_output_does_not_reveal_keys() {
         let client = Connection::established(Role::Client, Agreed::new().seed(seed), Arc::clone(&config), now);
         format!("{client:?}")
     });
-    assert!(printed[0].contains("random: Some(Random)"), "{}", printed[0]);
+    assert!(printed[0].contains("role: Client"), "{}", printed[0]);
     assert_eq!(printed[0], printed[1], "the state of the generator is printed");
 }
 
@@ -294,7 +294,7 @@ fn f23_the_examples_of_section_5_7_are_sent() {
 fn k17_an_unsolicited_pong_is_sent_in_every_phase_that_allows_one() {
     for (case, mut connection) in in_every_phase() {
         drain(&mut connection);
-        let before = (connection.phase(), format!("{connection:?}"));
+        let before = (connection.phase(), connection.history().to_vec());
         match connection.pong(b"alive") {
             Ok(()) => {
                 assert!(connection.can(Action::Pong), "{case}");
@@ -304,7 +304,8 @@ fn k17_an_unsolicited_pong_is_sent_in_every_phase_that_allows_one() {
             }
             Err(error) => {
                 assert!(matches!(error, PingError::Transition(_)) && !connection.can(Action::Pong), "{case}: {error}");
-                assert_eq!((connection.phase(), format!("{connection:?}")), before, "{case}");
+                assert_eq!((connection.phase(), connection.history().to_vec()), before, "{case}");
+                assert_eq!(connection.output(), b"", "{case}");
             }
         }
     }
