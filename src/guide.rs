@@ -18,3 +18,6 @@ pub mod from_tungstenite {}
 
 #[doc = include_str!("guide/limits.md")]
 pub mod limits {}
+
+#[doc = include_str!("guide/metrics.md")]
+pub mod metrics {}

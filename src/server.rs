@@ -45,12 +45,14 @@ mod listener;
 mod logging;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
+mod metrics;
 mod network;
 mod normal_path;
 mod openings;
 mod params;
 mod places;
 mod pressure;
+mod prometheus;
 mod queue;
 mod ready;
 mod refusal;
@@ -70,6 +72,7 @@ mod shutdown;
 mod siblings;
 mod socket;
 mod spawn;
+mod status;
 mod stream;
 mod system;
 mod tally;
@@ -77,6 +80,7 @@ mod timers;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
+mod turns;
 mod view;
 
 pub use admission::{Admission, AdmissionError, OriginPolicy};
@@ -91,15 +95,16 @@ pub use limits::{Limits, WhenFull};
 pub use params::Params;
 pub use queue::HandleError;
 pub use routes::RouteError;
-pub use run::Status;
 pub use session::{Answer, AskError, JoinError, Session};
 pub use session_id::SessionId;
 pub use spawn::{SpawnError, Spawned};
+pub use status::Status;
 pub use tally::Tally;
 #[cfg(feature = "tls")]
 pub use tls::Tls;
 #[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
 pub use tls::TlsError;
+pub use turns::Turns;
 
 use crate::Config;
 use accept::Acceptor;
@@ -156,6 +161,7 @@ pub struct Server {
     warnings: Warnings,
     /// A closure of a command has it.
     is_lent: bool,
+    turns: Turns,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
@@ -220,6 +226,7 @@ impl Server {
             hands_over: false,
             warnings: Warnings::default(),
             is_lent: false,
+            turns: Turns::default(),
             #[cfg(feature = "tls")]
             tls: None,
             system,
@@ -275,7 +282,7 @@ impl Server {
     /// Counts of the accepted connections, and of the ended ones by cause.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
-        &self.shared.tally
+        &self.shared.common.tally
     }
 
     /// The address of the listening socket. If `bind` got port 0, the port here is the one that the system has chosen.
@@ -303,8 +310,9 @@ impl Server {
     /// The error of the operating system, if it cannot wait for events any more. An error of one connection ends only
     /// that connection.
     pub fn run(&mut self) -> io::Result<()> {
+        let mut now = self.system.now();
         while !self.is_stopped() {
-            self.turn(None)?;
+            now = self.turn_from(now, None)?;
         }
         Ok(())
     }
@@ -322,13 +330,18 @@ impl Server {
     /// # Errors
     /// As [`run`](Self::run). [`ResourceBusy`](io::ErrorKind::ResourceBusy) in a closure of [`Handle::run`].
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<()> {
+        if !self.is_stopped() {
+            self.turn_from(self.system.now(), max_wait)?;
+        }
+        Ok(())
+    }
+
+    /// Runs one turn, which begins to wait at the time `begin`. Returns the time of its end.
+    fn turn_from(&mut self, begin: Instant, max_wait: Option<Duration>) -> io::Result<Instant> {
         if self.is_lent {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, "a command cannot run its own server"));
         }
-        if self.is_stopped() {
-            return Ok(());
-        }
-        let timeout = self.timeout(max_wait);
+        let timeout = self.timeout(max_wait, begin);
         self.system.wait(timeout)?;
         let now = self.system.now();
         self.take_events();
@@ -361,7 +374,9 @@ impl Server {
             self.for_each_session(now, |mut view| view.cut());
         }
         self.end_if_empty();
-        Ok(())
+        let end = self.system.now();
+        self.turns.count(end.saturating_duration_since(now));
+        Ok(end)
     }
 
     fn take_events(&mut self) {
@@ -374,11 +389,11 @@ impl Server {
     }
 
     /// How long to wait: not at all if there is work, else until the next deadline, and at most `max_wait`.
-    fn timeout(&self, max_wait: Option<Duration>) -> Option<Duration> {
+    fn timeout(&self, max_wait: Option<Duration>, now: Instant) -> Option<Duration> {
         if self.has_work() {
             return Some(Duration::ZERO);
         }
-        let until_deadline = self.next_deadline().map(|deadline| deadline.saturating_duration_since(self.system.now()));
+        let until_deadline = self.next_deadline().map(|deadline| deadline.saturating_duration_since(now));
         [max_wait, until_deadline].into_iter().flatten().min().map(|wait| wait.min(MAX_WAIT))
     }
 

@@ -6,6 +6,7 @@ use super::{
     logging::{LOG, Rarely},
     refusal::Refusal,
     system::System,
+    tally::Tally,
     transport::Transport,
 };
 use mio::{Token, net::TcpListener};
@@ -127,7 +128,7 @@ impl Acceptor {
 
     /// The next connection that waits. If there is none and the acceptor [has work](Self::has_work), the next call may
     /// find one.
-    pub(super) fn next(&mut self, now: Instant) -> Option<Arrival> {
+    pub(super) fn next(&mut self, tally: &mut Tally, now: Instant) -> Option<Arrival> {
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
         }
@@ -144,8 +145,11 @@ impl Acceptor {
         };
         // On Linux the error comes even if no connection waits. With the descriptor of the reserve that shows.
         let second = if self.reserve.release() { self.accept(true).ok() } else { None };
-        if !matches!(second, Some(None)) && self.starved.is_due(now) {
-            log::warn!(target: LOG, "the system refuses another connection: {error}");
+        if !matches!(second, Some(None)) {
+            tally.accept_errors += 1;
+            if self.starved.is_due(now) {
+                log::warn!(target: LOG, "the system refuses another connection: {error}");
+            }
         }
         if second.is_none() {
             self.pause(now);

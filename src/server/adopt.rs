@@ -82,8 +82,8 @@ impl Server {
             }
             Err(error) => {
                 log::debug!(target: LOG, "{address}: a connection that cannot be adopted: {error}");
-                self.shared.tally.accepted += 1;
-                self.shared.tally.dropped += 1;
+                self.shared.common.tally.accepted += 1;
+                self.shared.common.tally.dropped += 1;
             }
         }
     }

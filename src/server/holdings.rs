@@ -138,7 +138,7 @@ impl Holdings {
     }
 
     /// The sum, in bytes.
-    const fn sum(&self) -> usize {
+    pub(super) const fn sum(&self) -> usize {
         self.sum.saturating_mul(UNIT)
     }
 

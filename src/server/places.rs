@@ -45,7 +45,7 @@ impl Server {
             let may_admit = self.may_admit();
             // Your code may stop the server while room is made.
             let Some(acceptor) = self.life.acceptor_mut().filter(|_| may_admit) else { return };
-            match acceptor.next(now) {
+            match acceptor.next(&mut self.shared.common.tally, now) {
                 Some(arrival) => self.admit(arrival, now),
                 None if acceptor.has_work() => {}
                 None => return,
@@ -96,9 +96,9 @@ impl Server {
                 refusal
             }
         };
-        self.shared.tally.accepted += 1;
+        self.shared.common.tally.accepted += 1;
         if refusal.is_some() && !self.make_room(Group::Refused, now) {
-            self.shared.tally.dropped += 1;
+            self.shared.common.tally.dropped += 1;
             return;
         }
         let connection = Connection::server(Arc::clone(&self.config), now);
@@ -111,7 +111,7 @@ impl Server {
                 if self.warnings.unsecured.is_due(now) {
                     log::warn!(target: LOG, "cannot speak TLS with {address}: {error}");
                 }
-                self.shared.tally.dropped += 1;
+                self.shared.common.tally.dropped += 1;
                 return;
             }
         };
@@ -121,7 +121,7 @@ impl Server {
             if self.warnings.unregistered.is_due(now) {
                 log::warn!(target: LOG, "cannot wait for the connection from {address}: {error}");
             }
-            self.shared.tally.dropped += 1;
+            self.shared.common.tally.dropped += 1;
         }
     }
 
@@ -129,12 +129,13 @@ impl Server {
     pub(super) fn refuse_at_once(&mut self, arrival: Arrival, refusal: Refusal) {
         let (address, status) = (arrival.address, refusal.status());
         log::info!(target: LOG, "{address}: any request is answered with {status}: {refusal}");
-        self.shared.tally.accepted += 1;
-        self.shared.tally.dropped += 1;
+        self.shared.common.tally.accepted += 1;
+        self.shared.common.tally.dropped += 1;
         #[cfg(feature = "tls")]
         if self.tls.is_some() || self.hands_over && self.shared.handle.is_secure() {
             return arrival.refuse_tls();
         }
+        self.shared.common.tally.count_answer(status);
         arrival.refuse(refusal, self.config.date);
     }
 
@@ -234,7 +235,7 @@ impl Server {
                 if self.warnings.evicting.is_due(now) {
                     log::warn!(target: LOG, "{reason}: connections whose request has not come make room for new ones");
                 }
-                self.shared.tally.evicted += 1;
+                self.shared.common.tally.evicted += 1;
             }
             self.take_turn(id.key(), now, |turn, _| turn.evict());
         }

@@ -14,11 +14,13 @@ pub(super) enum Pressure {
 
 impl Pressure {
     /// Notes whether the output is high before a write. That makes `on_drain` due, even if the stream takes all bytes
-    /// at once: the handler may have stopped sending.
-    pub(super) fn before_write(&mut self, is_high: bool) {
-        if *self == Self::Low && is_high {
+    /// at once: the handler may have stopped sending. Returns whether it has become due by this.
+    pub(super) fn before_write(&mut self, is_high: bool) -> bool {
+        let has_risen = *self == Self::Low && is_high;
+        if has_risen {
             *self = Self::High;
         }
+        has_risen
     }
 
     /// Notes whether the output is high after a write. Asks only if that matters.
@@ -54,17 +56,23 @@ mod tests {
 
     #[test]
     fn a_high_output_owes_on_drain_and_makes_it_due_when_it_drains() {
-        let after = |note: fn(&mut Pressure, bool), is_high| {
+        let before_write = |is_high| {
             ALL.map(|mut pressure| {
-                note(&mut pressure, is_high);
+                let has_risen = pressure.before_write(is_high);
+                (pressure, has_risen)
+            })
+        };
+        assert_eq!(before_write(false), ALL.map(|pressure| (pressure, false)));
+        let expected = [(Pressure::High, true), (Pressure::High, false), (Pressure::Drained, false)];
+        assert_eq!(before_write(true), expected);
+        let after_write = |is_high| {
+            ALL.map(|mut pressure| {
+                pressure.after_write(|| is_high);
                 pressure
             })
         };
-        assert_eq!(after(Pressure::before_write, false), ALL);
-        assert_eq!(after(Pressure::before_write, true), [Pressure::High, Pressure::High, Pressure::Drained]);
-        let after_write = |pressure: &mut Pressure, is_high| pressure.after_write(|| is_high);
-        assert_eq!(after(after_write, false), [Pressure::Low, Pressure::Drained, Pressure::Drained]);
-        assert_eq!(after(after_write, true), [Pressure::Low, Pressure::High, Pressure::High]);
+        assert_eq!(after_write(false), [Pressure::Low, Pressure::Drained, Pressure::Drained]);
+        assert_eq!(after_write(true), [Pressure::Low, Pressure::High, Pressure::High]);
     }
 
     #[test]

@@ -27,12 +27,16 @@ pub(super) enum Refusal {
     NoHandler,
     /// The page has panicked, or has made a response that cannot be written.
     NoPage,
+    /// A loop of the cluster takes no command.
+    NoStatus,
 }
 
 impl Refusal {
     pub(super) const fn status(self) -> StatusCode {
         match self {
-            Self::Stopping | Self::ServerFull | Self::TooManyWaiting => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Stopping | Self::ServerFull | Self::TooManyWaiting | Self::NoStatus => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::AddressFull => StatusCode::TOO_MANY_REQUESTS,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Origin => StatusCode::FORBIDDEN,
@@ -72,6 +76,7 @@ impl fmt::Display for Refusal {
             Self::BadParameter => "a parameter of the path is not UTF-8",
             Self::NoHandler => "the handler could not be made",
             Self::NoPage => "the page could not be made",
+            Self::NoStatus => "the status is not at hand",
         })
     }
 }

@@ -5,22 +5,8 @@ use super::{
     handle::{Command, Handle},
     logging::{DropCaught, caught},
     queue::HandleError,
-    tally::Tally,
 };
-use std::{
-    any::Any,
-    sync::{Arc, Mutex, PoisonError},
-};
-
-/// The state of a server at one moment, by [`Server::status`] or [`Handle::status`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Status {
-    /// Counts of the accepted connections, and of the ended ones by cause.
-    pub tally: Tally,
-    /// The number of connections, in any phase.
-    pub connections: usize,
-}
+use std::any::Any;
 
 /// # The server itself
 impl Handle {
@@ -52,63 +38,9 @@ impl Handle {
         let act = move |server: &mut dyn Any| act(server.downcast_mut().expect("the loop lends its server"));
         self.command(Command::Run(DropCaught::new(Box::new(act))))
     }
-
-    /// Has the loop call `tell` with its status: for a page of metrics, or a supervisor. The loop waits for `tell`, so
-    /// it should only send the status on. In a cluster the status is the sum over all loops.
-    ///
-    /// ```
-    /// use statesocket::{Config, server::Server};
-    /// use std::{sync::mpsc, time::Duration};
-    ///
-    /// let server = Server::spawn("127.0.0.1:0", Config::default(), |_| Ok::<_, String>(()))?;
-    /// let (sender, receiver) = mpsc::channel();
-    /// server.handle().status(move |status| drop(sender.send(status)))?;
-    /// let status = receiver.recv()?;
-    /// assert_eq!((status.connections, status.tally.accepted), (0, 0));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`HandleError`].
-    pub fn status(&self, tell: impl FnOnce(Status) + Send + 'static) -> Result<(), HandleError> {
-        let loops: Vec<_> = self.loops().collect();
-        let sum = Status { tally: Tally::default(), connections: 0 };
-        let sum = Arc::new(Mutex::new((loops.len(), sum, Some(tell))));
-        for one in loops {
-            let sum = Arc::clone(&sum);
-            one.run(move |server| {
-                // `tell` is called without the lock, and nothing else panics with it.
-                let mut locked = sum.lock().unwrap_or_else(PoisonError::into_inner);
-                let (left, status, tell) = &mut *locked;
-                *left -= 1;
-                status.add(&server.status());
-                if *left == 0
-                    && let Some(tell) = tell.take()
-                {
-                    let status = status.clone();
-                    drop(locked);
-                    tell(status);
-                }
-            })?;
-        }
-        Ok(())
-    }
-}
-
-impl Status {
-    fn add(&mut self, other: &Self) {
-        self.tally.add(&other.tally);
-        self.connections += other.connections;
-    }
 }
 
 impl Server {
-    /// The status now.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        Status { tally: self.tally().clone(), connections: self.connections() }
-    }
-
     /// Lends the server to a closure of your code.
     pub(super) fn lend_itself(&mut self, act: impl FnOnce(&mut dyn Any)) {
         self.is_lent = true;

@@ -99,7 +99,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::send_text`].
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.in_order()?.send_text(text)
+        self.queue(|connection| connection.send_text(text))
     }
 
     /// Queues a binary message. See [`Connection::send_binary`].
@@ -107,7 +107,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::send_binary`].
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), SendError> {
-        self.in_order()?.send_binary(bytes)
+        self.queue(|connection| connection.send_binary(bytes))
     }
 
     /// Queues a message that other sessions send, too. See [`Connection::send_shared`].
@@ -115,7 +115,7 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::send_shared`].
     pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
-        self.in_order()?.send_shared(message)
+        self.queue(|connection| connection.send_shared(message))
     }
 
     /// Queues the first fragment of a text message. See [`Connection::begin_text`].
@@ -139,7 +139,9 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::continue_text`].
     pub fn continue_text(&mut self, text: &str, is_last: bool) -> Result<(), SendError> {
-        self.in_order()?.continue_text(text, is_last)
+        self.in_order()?.continue_text(text, is_last)?;
+        self.view.common.tally.messages_sent += u64::from(is_last);
+        Ok(())
     }
 
     /// Queues the next fragment of the binary message that has begun. See [`Connection::continue_binary`].
@@ -147,7 +149,9 @@ impl<'l> Session<'l> {
     /// # Errors
     /// Those of [`Connection::continue_binary`].
     pub fn continue_binary(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SendError> {
-        self.in_order()?.continue_binary(bytes, is_last)
+        self.in_order()?.continue_binary(bytes, is_last)?;
+        self.view.common.tally.messages_sent += u64::from(is_last);
+        Ok(())
     }
 
     /// Queues `value` as JSON in a text message. See [`Connection::send_json`].
@@ -156,7 +160,7 @@ impl<'l> Session<'l> {
     /// Those of [`Connection::send_json`].
     #[cfg(feature = "serde")]
     pub fn send_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
-        self.in_order()?.send_json(value)
+        self.queue(|connection| connection.send_json(value))
     }
 
     /// Queues `value` as JSON in a binary message. See [`Connection::send_json_binary`].
@@ -165,7 +169,7 @@ impl<'l> Session<'l> {
     /// Those of [`Connection::send_json_binary`].
     #[cfg(feature = "serde")]
     pub fn send_json_binary<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), crate::SendJsonError> {
-        self.in_order()?.send_json_binary(value)
+        self.queue(|connection| connection.send_json_binary(value))
     }
 
     /// Queues a Ping with at most 125 bytes. See [`Connection::ping`].
@@ -254,6 +258,12 @@ impl<'l> Session<'l> {
     /// Resumes reading. See [`Connection::resume_reading`].
     pub fn resume_reading(&mut self) {
         self.after_own().resume_reading();
+    }
+
+    /// Has `queue` queue a message, behind those of the commands that this call of your code has sent by a handle.
+    fn queue<E: From<SendError>>(&mut self, queue: impl FnOnce(&mut Connection) -> Result<(), E>) -> Result<(), E> {
+        self.in_order()?;
+        self.view.queue(queue)
     }
 
     /// The connection, for a command that is no message.

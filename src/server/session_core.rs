@@ -18,7 +18,7 @@ use super::{
     refusal::Refusal,
     rest::Rest,
     session_id::{LocalId, SessionId},
-    stream::ByteStream,
+    stream::{ByteStream, Metered},
     tally::Tally,
     view::View,
 };
@@ -186,7 +186,8 @@ impl SessionCore {
         if end.cause.kind() != CauseKind::Answered {
             log::info!(target: LOG, "{} {}: disconnect {end}", self.id, self.address);
         }
-        tally.count(&end);
+        let has_been_open = self.connection.history().iter().any(|transition| transition.action == Action::Accept);
+        tally.count(&end, has_been_open, self.connection.answer());
         self.is_end_counted = true;
     }
 
@@ -237,12 +238,14 @@ impl SessionCore {
     }
 
     /// Writes queued bytes, as far as the stream takes them.
-    fn write(&mut self, stream: &mut impl ByteStream) -> io::Result<usize> {
-        self.pressure.before_write(self.connection.is_output_high());
+    fn write(&mut self, stream: &mut impl ByteStream, tally: &mut Tally) -> io::Result<usize> {
+        if self.pressure.before_write(self.connection.is_output_high()) {
+            tally.high_outputs += 1;
+        }
         if self.phase() == Phase::Closed {
             stream.expect_end();
         }
-        let result = self.connection.write_to(&mut *stream);
+        let result = self.connection.write_to(Metered::new(stream, tally));
         #[cfg(feature = "tls")]
         keep_encrypted(&mut self.connection, stream);
         self.pressure.after_write(|| self.connection.is_output_high());

@@ -124,6 +124,11 @@ impl Sessions {
         self.entries.len()
     }
 
+    /// The bytes that all sessions hold.
+    pub(super) const fn held(&self) -> usize {
+        self.holdings.sum()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

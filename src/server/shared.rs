@@ -7,7 +7,6 @@ use super::{
     handle::Handle,
     limits::Limits,
     routes::Routes,
-    tally::Tally,
 };
 use crate::OutputBuffer;
 use std::fmt;
@@ -21,7 +20,6 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) admission: Admission,
     pub(super) routes: Routes,
-    pub(super) tally: Tally,
     pub(super) handle: Handle,
     /// Whether a session stops handing out events once your code has sent commands. Not while commands are executed.
     pub(super) may_interrupt: bool,
@@ -41,7 +39,6 @@ impl Shared {
             limits,
             admission: Admission::default(),
             routes: Routes::default(),
-            tally: Tally::default(),
             handle,
             may_interrupt: true,
             late_reads: late_reads(0),
@@ -58,6 +55,9 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("limits", &self.limits).field("tally", &self.tally).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("limits", &self.limits)
+            .field("tally", &self.common.tally)
+            .finish_non_exhaustive()
     }
 }

@@ -100,7 +100,7 @@ impl Server {
     fn admit_last(&mut self, mut acceptor: Acceptor, now: Instant) {
         acceptor.expect_more();
         for _ in 0..LAST_ACCEPTS {
-            match acceptor.next(now) {
+            match acceptor.next(&mut self.shared.common.tally, now) {
                 Some(arrival) => self.admit(arrival, now),
                 None if acceptor.has_work() => {}
                 None => break,

@@ -1,6 +1,7 @@
 //! The byte stream that carries a session.
 
-use std::io;
+use super::tally::Tally;
+use std::io::{self, IoSlice};
 
 /// The byte stream that carries a session: a socket, a layer over one, or memory.
 ///
@@ -50,5 +51,43 @@ pub(super) trait ByteStream: io::Read + io::Write + Send + Sync + 'static {
     /// stream keeps a part of something whose rest has not come.
     fn take_heard(&mut self) -> Option<bool> {
         None
+    }
+}
+
+/// A stream whose written bytes are counted.
+pub(super) struct Metered<'l, S: ?Sized> {
+    stream: &'l mut S,
+    tally: &'l mut Tally,
+}
+
+impl<'l, S: ByteStream + ?Sized> Metered<'l, S> {
+    pub(super) const fn new(stream: &'l mut S, tally: &'l mut Tally) -> Self {
+        Self { stream, tally }
+    }
+
+    #[inline]
+    fn count(&mut self, result: io::Result<usize>) -> io::Result<usize> {
+        if let Ok(count) = result {
+            self.tally.bytes_sent += count as u64;
+        }
+        result
+    }
+}
+
+impl<S: ByteStream + ?Sized> io::Write for Metered<'_, S> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.stream.write(bytes);
+        self.count(result)
+    }
+
+    #[inline]
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let result = self.stream.write_vectored(slices);
+        self.count(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
     }
 }

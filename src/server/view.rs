@@ -4,9 +4,10 @@ use super::{
     address::Address,
     common::Common,
     params::Params,
-    rooms::{Next, Rooms},
+    rooms::Next,
     session_id::{LocalId, SessionId},
-    stream::ByteStream,
+    stream::{ByteStream, Metered},
+    tally::Tally,
 };
 use crate::{CloseCode, Connection, Message, Phase, SendError};
 use http::StatusCode;
@@ -48,7 +49,7 @@ impl View<'_> {
 
     /// Sends the messages of rooms that wait for the session: [`catch_up`].
     pub(super) fn catch_up(&mut self) -> Result<(), SendError> {
-        catch_up(self.connection, self.stream, &mut self.common.rooms, self.id.local())
+        catch_up(self.connection, self.stream, self.common, self.id.local())
     }
 
     /// Ends the session after a panic of your code: with 500 if a request waits, else with Close 1011.
@@ -64,25 +65,33 @@ impl View<'_> {
     pub(super) fn cut(&mut self) {
         if self.connection.phase() == Phase::Closed {
             // Nothing depends on the result: the connection is over.
-            let _ = self.connection.write_to(&mut *self.stream);
+            let _ = self.connection.write_to(Metered::new(self.stream, &mut self.common.tally));
             self.connection.transport_failed();
         } else {
             self.connection.abort();
         }
     }
 
+    /// Has `queue` queue a message, and counts it.
+    pub(super) fn queue<E>(&mut self, queue: impl FnOnce(&mut Connection) -> Result<(), E>) -> Result<(), E> {
+        let result = queue(self.connection);
+        self.common.tally.messages_sent += u64::from(result.is_ok());
+        result
+    }
+
     /// Sends a message; a large one is written at once. Above the high-water mark a large one is queued too, so that
     /// `on_drain` follows.
     pub(super) fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Result<(), SendError> {
         if self.connection.is_output_high() {
-            return self.connection.send(message);
+            return self.queue(|connection| connection.send(message));
         }
         let message = message.into();
         if message.len() >= self.connection.config().max_output_bytes && self.connection.output_len() > 0 {
             // Behind no other message is there room for one of this length. The next write meets an error.
-            let _ = self.connection.write_to(&mut *self.stream);
+            let _ = self.connection.write_to(Metered::new(self.stream, &mut self.common.tally));
         }
-        let result = self.connection.send_through(message, &mut *self.stream);
+        let result = self.connection.send_through(message, Metered::new(self.stream, &mut self.common.tally));
+        self.common.tally.messages_sent += u64::from(result.is_ok());
         #[cfg(feature = "tls")]
         keep_encrypted(self.connection, &*self.stream);
         result
@@ -105,24 +114,25 @@ pub(super) fn keep_encrypted(connection: &mut Connection, stream: &(impl ByteStr
 pub(super) fn catch_up(
     connection: &mut Connection,
     stream: &mut (impl ByteStream + ?Sized),
-    rooms: &mut Rooms,
+    common: &mut Common,
     id: LocalId,
 ) -> Result<(), SendError> {
+    let Common { rooms, tally, .. } = common;
     let limit = rooms.max_backlog();
     let mut may_join = true;
     while let Some((number, next)) = rooms.next_for(id, may_join) {
-        let mut result = send_published(connection, next, limit);
+        let mut result = send_published(connection, next, limit, tally);
         if matches!(result, Err(SendError::OutputFull { .. })) {
             // A member lags if its stream does not take the bytes, not if much is published in one turn.
             let before = connection.output_len();
-            if connection.write_to(&mut *stream).is_err() {
+            if connection.write_to(Metered::new(stream, tally)).is_err() {
                 // The next write meets the error and ends the session.
                 return Ok(());
             }
             #[cfg(feature = "tls")]
             keep_encrypted(connection, stream);
             if connection.output_len() < before {
-                result = send_published(connection, next, limit);
+                result = send_published(connection, next, limit, tally);
             }
         }
         match (result, next) {
@@ -137,7 +147,12 @@ pub(super) fn catch_up(
 }
 
 /// Sends messages of rooms, unless they would make the backlog of the session longer than `limit`.
-fn send_published(connection: &mut Connection, next: Next<'_>, limit: usize) -> Result<(), SendError> {
+fn send_published(
+    connection: &mut Connection,
+    next: Next<'_>,
+    limit: usize,
+    tally: &mut Tally,
+) -> Result<(), SendError> {
     let queued = connection.output_len();
     let (bytes, may_exceed) = match next {
         Next::One(message) => (message.frame_len(), connection.backlog() == 0),
@@ -146,10 +161,12 @@ fn send_published(connection: &mut Connection, next: Next<'_>, limit: usize) -> 
     if queued.saturating_add(bytes) > limit && !may_exceed && connection.can_send() {
         return Err(SendError::OutputFull { queued, limit });
     }
-    match next {
-        Next::One(message) => connection.send_shared(message),
-        Next::All(messages) => connection.send_shared_all(messages),
-    }
+    let count = match next {
+        Next::One(message) => connection.send_shared(message).map(|()| 1),
+        Next::All(messages) => connection.send_shared_all(messages).map(|()| messages.len()),
+    }?;
+    tally.messages_sent += count as u64;
+    Ok(())
 }
 
 impl fmt::Debug for View<'_> {

@@ -1,4 +1,5 @@
-//! The phases and the diagram in the README, the table in the docs, and the limits in the guide match the code.
+//! The phases and the diagram in the README, the table in the docs, and the limits and metrics in the guide match the
+//! code.
 
 use statesocket::{Action, Config, Party, Phase, Transition};
 use std::{
@@ -11,6 +12,7 @@ use std::{
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/state/table.md");
 const LIMITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/limits.md");
+const METRICS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/metrics.md");
 const BEGIN: &str = "<!-- table: from the code, see tests/it/readme.rs -->\n";
 const END: &str = "<!-- end of table -->\n";
 
@@ -26,6 +28,28 @@ fn readme_shows_the_phases_of_the_code() {
 #[test]
 fn the_docs_show_the_table_of_the_code() {
     compare(TABLE, &transitions());
+}
+
+/// A metric has a row with its name, its label, its type and its meaning.
+#[test]
+#[cfg(all(feature = "server", feature = "testing"))]
+fn the_guide_shows_each_metric() {
+    use crate::support::Metrics;
+    use statesocket::testing::TestServer;
+
+    let mut server = TestServer::new(Config::default()).expect("the configuration is right");
+    server.get("/nowhere").expect("it is answered");
+    let metrics = Metrics::parse(&server.status().prometheus());
+    let mut table = String::from("| metric | label | type | meaning |\n|---|---|---|---|\n");
+    for family in metrics.families {
+        let label = family.label.map_or_else(|| "-".to_owned(), |label| format!("`{label}`"));
+        writeln!(table, "| `{}` | {label} | {} | {} |", family.name, family.kind, family.help.trim_end_matches('.'))
+            .expect("a String takes everything");
+    }
+    let page = fs::read_to_string(METRICS).expect("the page can be read");
+    let (before, rest) = page.split_once(BEGIN).expect("the page has the marker before the table");
+    let (_, after) = rest.split_once(END).expect("the page has the marker after the table");
+    compare(METRICS, &format!("{before}{BEGIN}\n{table}\n{END}{after}"));
 }
 
 /// Asserts that `file` has the text that was drawn from the code, or writes it.

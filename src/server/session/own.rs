@@ -30,12 +30,12 @@ impl Session<'_> {
         for _ in 0..self.handle.own_len() {
             let Some(command) = self.handle.next_own_for(self.view.id) else { break };
             let sent = match &command {
-                Command::Send(_, message) => self.view.connection.send(message),
-                Command::Broadcast(_, message) => self.view.connection.send_shared(message),
+                Command::Send(_, message) => self.view.queue(|connection| connection.send(message)),
+                Command::Broadcast(_, message) => self.view.queue(|connection| connection.send_shared(message)),
                 Command::Publish { room, message, .. }
                     if self.view.common.rooms.is_member(self.view.id.local(), room) =>
                 {
-                    self.view.connection.send_shared(message)
+                    self.view.queue(|connection| connection.send_shared(message))
                 }
                 Command::Close { code, reason, .. } => {
                     self.view.connection.ensure_closed(*code, reason);

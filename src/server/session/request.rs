@@ -41,6 +41,7 @@ impl Session<'_> {
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
         let offer = self.offer_to_log();
         self.after_own().accept(accept)?;
+        self.view.common.tally.opened += 1;
         #[cfg(feature = "deflate")]
         if let Some(agreed) = self.deflate() {
             log::debug!(target: LOG, "{} {}: permessage-deflate: {agreed}", self.id(), self.address());

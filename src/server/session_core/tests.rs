@@ -43,7 +43,7 @@ fn an_echo_and_both_closes_go_through_the_stream() {
     scene.pipe.has_ended = true;
     scene.turn();
     assert!(scene.pipe.is_closed);
-    assert_eq!((scene.shared.tally.clean, scene.shared.tally.total_ended()), (1, 1));
+    assert_eq!((scene.shared.common.tally.clean, scene.shared.common.tally.total_ended()), (1, 1));
 }
 
 #[test]

@@ -186,6 +186,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         let outcome = match result {
             Ok(BytesRead { total: 0, .. }) => ReadOutcome::EndOfStream,
             Ok(read) => {
+                self.shared.common.tally.bytes_received += read.total as u64;
                 let mut bytes = &mut buffer[..read.in_buffer];
                 // After a failed write there may be a rest, which these bytes must not overtake.
                 if self.session.rest.is_empty() {
@@ -233,7 +234,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
 
     /// Writes the output. If the stream has failed, hands out the last events of the peer.
     fn write(&mut self) {
-        if let Err(error) = self.session.write(self.stream) {
+        if let Err(error) = self.session.write(self.stream, &mut self.shared.common.tally) {
             self.receive_last(error.kind());
         }
     }
@@ -281,7 +282,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 }
                 SocketAction::Close => self.stream.close(),
             }
-            self.session.count_end(&mut self.shared.tally);
+            self.session.count_end(&mut self.shared.common.tally);
         }
     }
 
@@ -318,8 +319,14 @@ impl<'a, S: ByteStream> Turn<'a, S> {
     fn react(&mut self, event: Event<'_>) {
         match event {
             Event::Request(request) => self.route(&request),
-            Event::Message(message) => self.call(|handler, session| handler.on_message(session, message)),
-            Event::Chunk { data, is_last } => self.call(|handler, session| handler.on_chunk(session, data, is_last)),
+            Event::Message(message) => {
+                self.shared.common.tally.messages_received += 1;
+                self.call(|handler, session| handler.on_message(session, message));
+            }
+            Event::Chunk { data, is_last } => {
+                self.shared.common.tally.messages_received += u64::from(is_last);
+                self.call(|handler, session| handler.on_chunk(session, data, is_last));
+            }
             Event::Ping(payload) => self.call(|handler, session| handler.on_ping(session, &payload)),
             Event::Pong(payload) => self.call(|handler, session| handler.on_pong(session, &payload)),
             Event::Disconnect(disconnect) => {
@@ -328,7 +335,7 @@ impl<'a, S: ByteStream> Turn<'a, S> {
                 self.shared.common.timers.end(self.session.id);
                 self.call_last(|handler, session| handler.on_disconnect(session, &disconnect));
                 // The stream may be closed already.
-                self.session.count_end(&mut self.shared.tally);
+                self.session.count_end(&mut self.shared.common.tally);
             }
             Event::Accepted(_) | Event::Rejected(_) | Event::InvalidResponse(_) => {
                 unreachable!("only a client receives a response")

@@ -39,6 +39,8 @@ mod load;
 #[cfg(feature = "testing")]
 mod memory;
 #[cfg(feature = "testing")]
+mod metrics;
+#[cfg(feature = "testing")]
 mod order;
 #[cfg(feature = "testing")]
 mod pages;

@@ -6,6 +6,8 @@ pub(crate) mod handshake;
 pub(crate) mod loopback;
 #[cfg(all(feature = "server", feature = "testing"))]
 pub(crate) mod memory;
+#[cfg(feature = "server")]
+mod metrics;
 mod pair;
 mod phases;
 #[cfg(feature = "server")]
@@ -23,6 +25,8 @@ mod wire;
 mod witness;
 
 pub(crate) use fragments::Fragments;
+#[cfg(feature = "server")]
+pub(crate) use metrics::Metrics;
 pub(crate) use pair::{Pair, client, connect, drain, established, feed, opened_server, requested_server, waiting};
 pub(crate) use phases::{after_own_close, after_peer_close, config, in_every_phase, manual, without_timeouts};
 pub(crate) use sent::{

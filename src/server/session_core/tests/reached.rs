@@ -63,7 +63,7 @@ fn manual() -> Config {
 
 /// The ends that are counted, and of them the clean ones.
 fn counts(scene: &Scene) -> (u64, u64) {
-    (scene.shared.tally.total_ended(), scene.shared.tally.clean)
+    (scene.shared.common.tally.total_ended(), scene.shared.common.tally.clean)
 }
 
 fn info_lines() -> Vec<String> {
@@ -184,7 +184,7 @@ fn s7_an_end_that_is_never_answered_counts_when_it_is_cut_off() {
     scene.turn();
     assert!(scene.pipe.is_closed);
     assert_reached(&scene, false, "4001 \"bye\" (closed by the peer, not clean)");
-    assert_eq!(scene.shared.tally.ended(CauseKind::PeerClosed), 1);
+    assert_eq!(scene.shared.common.tally.ended(CauseKind::PeerClosed), 1);
 }
 
 #[test]

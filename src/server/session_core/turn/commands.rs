@@ -30,7 +30,7 @@ impl<S: ByteStream> Turn<'_, S> {
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         self.catch_up();
         match send(&mut self.session.connection) {
-            Ok(()) => {}
+            Ok(()) => self.shared.common.tally.messages_sent += 1,
             Err(error) if leaves_hole(&error) => self.unsent(&error, message),
             Err(error) => {
                 log::debug!(target: LOG, "{} {}: not sent: {error}", self.session.id, self.session.address);
@@ -104,21 +104,21 @@ impl<S: ByteStream> Turn<'_, S> {
         // A handler may publish another message for each one that cannot be sent.
         let (id, last) = (self.session.id, self.shared.common.rooms.published());
         while self.shared.common.rooms.has_waiting() {
-            let (connection, rooms) = (&mut self.session.connection, &mut self.shared.common.rooms);
-            let Err(error) = catch_up(connection, self.stream, rooms, id) else { return };
-            let Some((number, Next::One(message))) = rooms.next_for(id, false) else { return };
+            let (connection, common) = (&mut self.session.connection, &mut self.shared.common);
+            let Err(error) = catch_up(connection, self.stream, common, id) else { return };
+            let Some((number, Next::One(message))) = common.rooms.next_for(id, false) else { return };
             if number > last {
                 return;
             }
             let message = message.clone();
-            rooms.took(id, number);
+            common.rooms.took(id, number);
             self.unsent(&error, (&message).into());
         }
     }
 
     /// Asks the handler what becomes of a message that could not be queued.
     fn unsent(&mut self, error: &dyn fmt::Display, message: Message<'_>) {
-        self.shared.tally.unsent += 1;
+        self.shared.common.tally.unsent += 1;
         let mut unsent = Unsent::Close;
         self.call(|handler, session| unsent = handler.on_unsent(session, message));
         // Your code may have ended the session in this call.

@@ -1,6 +1,7 @@
 //! Several loops that serve one address. They are threads, and only a system shows who gets which connection.
 
 mod handing_over;
+mod metrics;
 mod overload;
 mod reaching;
 mod refusing;
