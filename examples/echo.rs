@@ -10,6 +10,8 @@
 //! | `/ws` | answers text with `Returned Message: {data} from Server`, bytes with the same bytes |
 //! | `/ws/{room_id}?...` | the same, and names the room and the query |
 //! | `/echo` | returns every message unchanged |
+//! | `/metrics` | counts, for Prometheus |
+//! | `/health` | answers `ok`, for a balancer |
 //!
 //! With `--threads 4` four event loops share the connections, for four cores.
 //!
@@ -127,6 +129,8 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
 /// The routes of one loop.
 fn routes(server: &mut Server, subprotocols: &Arc<[String]>) -> Result<(), RouteError> {
     server.route_http("/", page)?;
+    server.route_http("/health", |_, _| Response::new(StatusCode::OK).body("ok\n"))?;
+    server.route_metrics("/metrics")?;
     for path in ["/ws", "/ws/{room_id}"] {
         let subprotocols = Arc::clone(subprotocols);
         server.route(path, move || Greeter { subprotocols: Arc::clone(&subprotocols), place: String::new() })?;

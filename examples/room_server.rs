@@ -4,6 +4,7 @@
 //!
 //! Clients connect to `ws://127.0.0.1:8080/ws/{room}?token=secret&name=anna`. A text is a message to the room. The text
 //! `/close 4001 bye` asks the server to close with this code and reason. N event loops share the clients and the rooms.
+//! `/metrics` is for Prometheus, `/health` for a balancer.
 
 #[cfg(all(test, feature = "testing"))]
 #[path = "room_server/tests.rs"]
@@ -78,6 +79,8 @@ impl Member {
 }
 
 fn routes(server: &mut Server) -> Result<(), RouteError> {
+    server.route_metrics("/metrics")?;
+    server.route_http("/health", |_, _| Response::new(StatusCode::OK).body("ok\n"))?;
     server.route("/ws/{room}", || Member { room: String::new(), name: String::new() })
 }
 

@@ -49,6 +49,15 @@ fn members_of_a_room_hear_who_comes_speaks_and_goes() {
 }
 
 #[test]
+fn operators_see_the_health_and_the_members() {
+    let mut server = server();
+    let _members = ["anna", "berta"].map(|name| join(&mut server, "7", name));
+    assert_eq!(&*server.get("/health").expect("an answer").body, b"ok\n");
+    let metrics = server.get("/metrics").expect("an answer");
+    assert!(String::from_utf8_lossy(&metrics.body).contains("\nstatesocket_connections_open 2\n"));
+}
+
+#[test]
 fn a_member_needs_the_token() {
     let mut server = server();
     let missing = server.connect("/ws/7").response().expect("an answer");

@@ -2,7 +2,7 @@
 
 use super::EchoServer;
 use crate::support::{
-    Raw,
+    Metrics, Raw,
     loopback::{PATIENCE, RawClient, dial},
     process::{FaultServer, Process, path_of},
     request_head,
@@ -81,6 +81,20 @@ fn fill(server: &EchoServer) -> Vec<RawClient> {
     panic!("the limit does not matter")
 }
 
+/// The metrics of a server that has a descriptor for the request, or soon has one.
+fn metrics(server: &EchoServer) -> Metrics {
+    let begin = Instant::now();
+    loop {
+        let mut client = RawClient::dial(server.address);
+        client.write(b"GET /metrics HTTP/1.0\r\n\r\n");
+        let answer = client.rest_as_text();
+        match answer.split_once("\r\n\r\n") {
+            Some((head, body)) if head.starts_with("HTTP/1.1 200 ") => return Metrics::parse(body),
+            _ => assert!(begin.elapsed() < PATIENCE, "{answer}"),
+        }
+    }
+}
+
 /// Checks that the server does next to nothing for a second.
 #[track_caller]
 fn assert_idle(process: &Process) {
@@ -120,6 +134,10 @@ fn a5_newcomers_get_503_while_open_clients_hold_all_descriptors() {
             assert!(begin.elapsed() < PATIENCE, "there is room for one");
         };
         next.echo("after");
+        drop(next);
+        let metrics = metrics(&server);
+        assert_eq!(metrics.get("accept_errors_total") >= 100.0, limit == by_system);
+        assert!(metrics.get("answers_total{status=\"503\"}") >= 100.0);
         server.process.signal("KILL");
         let (_, _, stderr) = server.process.wait();
         assert!(stderr.iter().any(|line| line.contains(warning)), "{stderr:#?}");
