@@ -91,9 +91,9 @@ pub struct WebSocket<T> {
 }
 
 impl WebSocket<TcpStream> {
-    /// Connects to the server of a `ws` URI, and asks for a WebSocket. [`opened`](Self::opened) waits for the answer.
-    /// [`Config::opening_timeout`] bounds both together. For `wss` connect a TLS stream, and hand it to
-    /// [`client`](Self::client).
+    /// Connects to the server of a `ws` URI, and asks for a WebSocket. [`opened`](Self::opened) waits for the answer,
+    /// before which nothing can be sent. [`Config::opening_timeout`] bounds both together. For `wss` connect a TLS
+    /// stream, and hand it to [`client`](Self::client).
     ///
     /// # Errors
     /// The error of the system for the last address of the host, and [`InvalidInput`](ErrorKind::InvalidInput) for a
@@ -116,7 +116,7 @@ impl<T: Stream> WebSocket<T> {
     }
 
     /// The client's end of a new connection over a stream to the server, such as one with TLS.
-    /// [`opened`](Self::opened) waits for the answer.
+    /// [`opened`](Self::opened) waits for the answer, before which nothing can be sent.
     #[must_use]
     pub fn client(stream: T, connect: &Connect, config: impl Into<Arc<Config>>) -> Self {
         Self::new(stream, Connection::client(connect, config.into(), now()))

@@ -28,10 +28,10 @@ pub struct WebSocket<T> {
 }
 
 impl WebSocket<TcpStream> {
-    /// Connects to the server of a `ws` URI, and asks for a WebSocket. [`opened`](Self::opened) waits for the answer.
-    /// The addresses of the host are tried by RFC 8305 ("happy eyeballs"): one family after the other, 250 ms apart,
-    /// and the first that answers is taken. [`Config::opening_timeout`] bounds everything until the answer.
-    /// [`connect_with`](Self::connect_with) is for `wss`.
+    /// Connects to the server of a `ws` URI, and asks for a WebSocket. [`opened`](Self::opened) waits for the answer,
+    /// before which nothing can be sent. The addresses of the host are tried by RFC 8305 ("happy eyeballs"): one family
+    /// after the other, 250 ms apart, and the first that answers is taken. [`Config::opening_timeout`] bounds all of
+    /// this. [`connect_with`](Self::connect_with) is for `wss`.
     ///
     /// # Errors
     /// The error of the system for the last address of the host, [`TimedOut`](io::ErrorKind::TimedOut) if no address
@@ -59,7 +59,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     /// The client's end of a new connection over a stream to the server, such as one with TLS.
-    /// [`opened`](Self::opened) waits for the answer.
+    /// [`opened`](Self::opened) waits for the answer, before which nothing can be sent.
     #[must_use]
     pub fn client(stream: T, connect: &Connect, config: impl Into<Arc<Config>>) -> Self {
         Self::new(stream, Connection::client(connect, config.into(), now()))

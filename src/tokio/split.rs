@@ -86,7 +86,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// use std::time::Duration;
     ///
     /// async fn talk() -> Result<(), Box<dyn std::error::Error>> {
-    ///     let ws = WebSocket::connect(&Connect::new("ws://127.0.0.1:8080/")?, Config::default()).await?;
+    ///     let mut ws = WebSocket::connect(&Connect::new("ws://127.0.0.1:8080/")?, Config::default()).await?;
+    ///     // Before the answer has come, nothing can be sent.
+    ///     ws.opened().await?;
     ///     let (mut reader, writer) = ws.split();
     ///     tokio::spawn(async move {
     ///         while writer.send("tick").await.is_ok() {
