@@ -52,6 +52,7 @@ impl SharedMessage {
     ///
     /// let news = SharedMessage::text("to all");
     /// assert_eq!((news.is_text(), news.payload()), (true, &b"to all"[..]));
+    /// assert_eq!(news, SharedMessage::from("to all"));
     /// ```
     #[must_use]
     pub fn text(text: &str) -> Self {
@@ -220,6 +221,13 @@ impl Hash for SharedMessage {
 impl From<Bytes> for SharedMessage {
     fn from(bytes: Bytes) -> Self {
         Self::of(bytes, false)
+    }
+}
+
+/// A text message, which copies `text`.
+impl From<&str> for SharedMessage {
+    fn from(text: &str) -> Self {
+        Self::text(text)
     }
 }
 

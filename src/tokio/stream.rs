@@ -1,6 +1,6 @@
 //! The traits of `futures`.
 
-use super::{socket::WebSocket, spawn::Receiver};
+use super::{socket::WebSocket, spawn::Receiver, split::Reader};
 use crate::{close_code::CloseCode, error::SendError, message::Message};
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -40,6 +40,15 @@ impl Stream for Receiver {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message<'static>>> {
         self.poll_message(cx)
+    }
+}
+
+/// Messages until the end, of which [`recv`](Reader::recv) tells.
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Reader<T> {
+    type Item = Message<'static>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message<'static>>> {
+        self.poll_recv(cx).map(Result::ok)
     }
 }
 

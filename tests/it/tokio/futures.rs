@@ -27,6 +27,25 @@ async fn halves_of_futures_send_and_receive() {
 }
 
 #[::tokio::test]
+async fn a_reader_is_a_stream_of_messages_until_the_end() {
+    let (client, server) = pair(4096);
+    let (mut reader, writer) = server.split();
+    let (client_reader, client_writer) = client.split();
+    let echo = ::tokio::spawn(client_reader.for_each(move |message| {
+        let writer = client_writer.clone();
+        async move { writer.send(message).await.unwrap() }
+    }));
+    for n in 0..3 {
+        writer.send(n.to_string()).await.unwrap();
+        assert_eq!(reader.next().await.unwrap().as_text(), Some(n.to_string().as_str()));
+    }
+    writer.close(4000, "done").unwrap();
+    assert_eq!(reader.next().await, None);
+    assert!(reader.recv().await.unwrap_err().is_clean);
+    echo.await.unwrap();
+}
+
+#[::tokio::test]
 async fn a_sink_that_is_full_is_not_ready() {
     let (_client, mut server) = pair(1000);
     server.feed(vec![0; 100_000]).await.unwrap();
