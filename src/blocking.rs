@@ -30,7 +30,8 @@
 //! ```
 //!
 //! Nothing happens between two calls: no Ping is answered, and no timer runs out. A thread that is mostly in
-//! [`recv`](WebSocket::recv) answers in time. For many connections on one thread, and for sessions that other threads
+//! [`recv`](WebSocket::recv) answers in time, and so does one that sends between calls of
+//! [`recv_timeout`](WebSocket::recv_timeout). For many connections on one thread, and for sessions that other threads
 //! reach, there is the module `server`.
 //!
 //! Two ends that send each other more than the buffers of the system hold, while neither receives, wait for each other
@@ -151,6 +152,7 @@ impl<T: Stream> WebSocket<T> {
     ///
     /// # Errors
     /// The end, if no request comes or it has been refused.
+    #[doc(alias = "accept_hdr")]
     pub fn request(&mut self) -> Result<Arc<Request>, Disconnect> {
         while let Some(event) = self.event() {
             if let Event::Request(request) = event {
@@ -199,13 +201,54 @@ impl<T: Stream> WebSocket<T> {
     /// The end. Everything has been written then, and the stream is shut down, so it can be dropped. With
     /// [`CloseReply::Manual`](crate::CloseReply::Manual) the end comes before that: [`close`](Self::close) answers the
     /// peer's Close.
+    #[doc(alias = "read")]
     pub fn recv(&mut self) -> Result<Message<'static>, Disconnect> {
+        self.recv_until(None).map(|message| message.expect("only a time ends the wait before"))
+    }
+
+    /// Waits for the next message, and for `timeout` at most: `None` if no message has come by then. So one thread can
+    /// send and receive. A timeout of zero takes what has come already.
+    ///
+    /// ```
+    /// use statesocket::blocking::WebSocket;
+    /// use std::{error::Error, net::TcpStream, sync::mpsc::Receiver, time::Duration};
+    ///
+    /// /// Sends what another thread hands over, and prints what comes.
+    /// fn talk(mut ws: WebSocket<TcpStream>, lines: Receiver<String>) -> Result<(), Box<dyn Error>> {
+    ///     loop {
+    ///         for line in lines.try_iter() {
+    ///             ws.send(line)?;
+    ///         }
+    ///         if let Some(message) = ws.recv_timeout(Duration::from_millis(50))? {
+    ///             println!("{message:?}");
+    ///         }
+    ///     }
+    /// }
+    /// # let _ = talk;
+    /// ```
+    ///
+    /// # Errors
+    /// The end, as of [`recv`](Self::recv).
+    #[doc(alias = "set_read_timeout")]
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Message<'static>>, Disconnect> {
+        // A time that is too long for the clock never comes.
+        self.recv_until(now().checked_add(timeout))
+    }
+
+    fn recv_until(&mut self, until: Option<Instant>) -> Result<Option<Message<'static>>, Disconnect> {
+        let mut is_over = false;
         loop {
-            match self.event() {
-                Some(Event::Message(message)) => return Ok(message),
+            match self.inbox.next_event(&mut self.connection, now()).map(Event::into_owned) {
+                Some(Event::Message(message)) => return Ok(Some(message)),
                 Some(Event::Disconnect(end)) if self.connection.can(Action::Close) => return Err(*end),
-                Some(_) => {}
-                None => return Err(self.end()),
+                Some(_) => continue,
+                None if is_over => return Ok(None),
+                None => {}
+            }
+            // Whatever has come by then is read first.
+            is_over = until.is_some_and(|until| until <= now());
+            if !self.step(until) {
+                return Err(self.end());
             }
         }
     }
@@ -217,7 +260,7 @@ impl<T: Stream> WebSocket<T> {
             if event.is_some() {
                 return event.map(Event::into_owned);
             }
-            if !self.step() {
+            if !self.step(None) {
                 return None;
             }
         }
@@ -243,7 +286,7 @@ impl<T: Stream> WebSocket<T> {
             while let Some(event) = self.inbox.next_event(&mut self.connection, now()) {
                 on_event(&mut self.connection, event);
             }
-            if !self.step() {
+            if !self.step(None) {
                 return self.end();
             }
         }
@@ -306,8 +349,9 @@ impl<T: Stream> WebSocket<T> {
         self.connection.disconnected().cloned().expect("a connection reports its end before it closes the socket")
     }
 
-    /// Writes, waits, reads, and passes the time if nothing was read. Returns false once the stream is shut down.
-    fn step(&mut self) -> bool {
+    /// Writes, waits, reads, and passes the time if nothing was read. Does not wait longer than `until`. Returns false
+    /// once the stream is shut down.
+    fn step(&mut self, until: Option<Instant>) -> bool {
         let was_held = self.connection.held_by().is_some();
         let is_written = self.write();
         match self.connection.poll_socket() {
@@ -325,12 +369,13 @@ impl<T: Stream> WebSocket<T> {
         }
         let before_wait = now();
         let deadline = self.connection.poll_timeout(before_wait).map(|(deadline, _)| deadline);
-        let wait = deadline.map(|deadline| deadline.saturating_duration_since(before_wait).max(MIN_WAIT));
+        let first = deadline.into_iter().chain(until).min();
+        let wait = first.map(|time| time.saturating_duration_since(before_wait).max(MIN_WAIT));
         let is_due = self.connection.is_due(before_wait);
         self.late_reads = if is_due { self.late_reads + 1 } else { 0 };
         if self.late_reads <= READS_AT_DEADLINE && self.inbox.wants_read(&self.connection) {
             // What is queued must not wait for the peer.
-            if self.read(if is_written { wait } else { Some(MIN_WAIT) }) {
+            if self.read_once(if is_written { wait } else { Some(MIN_WAIT) }) {
                 return true;
             }
         } else if is_written && !is_due {
@@ -365,8 +410,8 @@ impl<T: Stream> WebSocket<T> {
         self.connection.output_len() == 0 && !self.needs_flush
     }
 
-    /// Reads once. Returns whether there is something new: bytes, or the end of the stream.
-    fn read(&mut self, wait: Option<Duration>) -> bool {
+    /// Returns whether there is something new: bytes, or the end of the stream.
+    fn read_once(&mut self, wait: Option<Duration>) -> bool {
         if let Err(error) = self.stream.set_read_timeout(wait) {
             self.fail(error.kind());
             return true;

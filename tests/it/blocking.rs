@@ -201,6 +201,39 @@ fn messages_that_are_fed_wait_for_room() {
 }
 
 #[test]
+fn a_wait_for_a_message_ends_at_its_time() {
+    let (mut client, mut ws) = served(Config::default());
+    let began = Instant::now();
+    assert_eq!(ws.recv_timeout(SHORT), Ok(None));
+    assert_took(began, SHORT);
+    for timeout in [PATIENCE, Duration::MAX] {
+        client.write_all(b"\x81\x81\0\0\0\0a").expect("the server reads");
+        assert_eq!(ws.recv_timeout(timeout), Ok(Some(Message::from("a"))));
+    }
+    client.write_all(b"\x88\x82\0\0\0\0\x03\xE8").expect("the server reads");
+    client.shutdown(Shutdown::Write).expect("the socket is open");
+    assert!(ws.recv_timeout(PATIENCE).expect_err("the client has closed").is_clean);
+}
+
+#[test]
+fn a_wait_of_no_time_takes_what_has_come() {
+    let reads = [&b"\x89\x01!"[..], b"\x81\x05Hello"].into();
+    let mut ws = over(Listed { reads, ..Listed::default() }, Config::default());
+    assert_eq!(ws.recv_timeout(Duration::ZERO), Ok(None), "one read has a Ping");
+    assert_eq!(ws.recv_timeout(Duration::ZERO), Ok(Some(Message::from("Hello"))));
+    assert_eq!(ws.stream().written[0], 0x8A, "and the Ping is answered");
+}
+
+#[test]
+fn a_message_that_drips_is_not_waited_for() {
+    let reads = [&b"\x82\x7F\0\0\0\0\0\x0F\0\0"[..]].into();
+    let mut ws = over(Listed { reads, drips: true, ..Listed::default() }, Config::default());
+    let began = Instant::now();
+    assert_eq!(ws.recv_timeout(SHORT), Ok(None));
+    assert_took(began, SHORT);
+}
+
+#[test]
 fn a_ping_is_answered_while_a_thread_receives() {
     let (mut client, ws) = served(Config::default());
     let server = echo(ws);
