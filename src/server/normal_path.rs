@@ -24,6 +24,9 @@ pub(super) fn normal_route(route: &str) -> Result<String, &'static str> {
             rest = &rest[doubled.len()..];
         } else if next == '{' {
             let end = rest.find('}').ok_or("a parameter ends with a brace")? + 1;
+            if rest[..end].contains(':') {
+                return Err("a parameter has a name and no type; {*path} is the rest of the path");
+            }
             normal += &encode(&std::mem::take(&mut literal));
             normal += &rest[..end];
             rest = &rest[end..];
@@ -105,7 +108,7 @@ mod tests {
         ] {
             assert_eq!(normal_route(route).as_deref(), Ok(normal), "{route}");
         }
-        for route in ["", "ws", "/ws?x", "/ws#x", "/{open", "*"] {
+        for route in ["", "ws", "/ws?x", "/ws#x", "/{open", "*", "/{id:int}"] {
             assert!(normal_route(route).is_err(), "{route}");
         }
     }

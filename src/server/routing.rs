@@ -15,10 +15,12 @@ use std::sync::Arc;
 /// # Routes
 impl Server {
     /// Routes `path` to handlers that `factory` makes. The loop calls `factory` once per request that it routes there.
+    /// What all handlers share, such as a pool of a database, is cloned into each by `factory`.
+    /// [`on_message`](super::on_message) makes a handler of a closure.
     ///
     /// A path may have parameters. Each is a whole segment or a part of one: `/ws/{room_id}`. The last may be the rest
-    /// of the path: `/files/{*path}`. A literal path takes precedence over a parameter. [`Session::param`] returns the
-    /// values, percent-decoded.
+    /// of the path: `/files/{*path}`. Outside of braces a colon or a star stands for itself, unlike in other routers. A
+    /// literal path takes precedence over a parameter. [`Session::param`] returns the values, percent-decoded.
     ///
     /// Paths are compared in their normal form (RFC 3986 section 6.2.2.2): `/café` is also `/caf%c3%a9`.
     ///

@@ -122,7 +122,9 @@ fn the_query_is_not_part_of_the_path() {
 fn a_path_that_cannot_be_routed_is_an_error() {
     let mut server = server(Config::default());
     server.route("/ws/{room_id}", || Tell("")).expect("the route is new");
-    for path in ["ws", "", "{room_id}", "/ws", "/ws/{room_id}", "/ws/{room}", "/x/{", "/x/{}", "/{*rest}/x"] {
+    for path in
+        ["ws", "", "{room_id}", "/ws", "/ws/{room_id}", "/ws/{room}", "/x/{", "/x/{}", "/{*rest}/x", "/x/{id:int}"]
+    {
         let error = server.route(path, || Tell("")).expect_err(path);
         assert_eq!(error.path, path);
         assert_eq!(error.to_string(), format!("{path:?} cannot be routed: {}", error.reason));
