@@ -69,6 +69,7 @@ pub enum CloseReply {
 /// let connection = Connection::server(Arc::new(config), Instant::now());
 /// # let _ = connection;
 /// ```
+#[doc(alias = "WebSocketConfig")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(unpredictable_function_pointer_comparisons, reason = "the docs of `date` say so; `expect` is not derived")]
 #[non_exhaustive]

@@ -269,6 +269,7 @@ impl Connection {
     /// assert!(!connection.can_send());
     /// assert!(connection.can(Action::Abort));
     /// ```
+    #[doc(alias("can_write", "is_open"))]
     #[must_use]
     pub const fn can_send(&self) -> bool {
         self.can(Action::Message)

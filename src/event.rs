@@ -119,6 +119,7 @@ impl Event<'_> {
 /// assert_eq!(end.sent.map(|close| close.code), Some(CloseCode::PROTOCOL_ERROR));
 /// assert_eq!((end.initiator, end.is_clean), (Some(Party::Client), false));
 /// ```
+#[doc(alias("WebSocketDisconnect", "ConnectionClosed"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnect {

@@ -57,6 +57,7 @@ impl Accept {
     ///     connection.accept(accept).expect("the request has just come, and the choice is from its offer");
     /// }
     /// ```
+    #[doc(alias = "protocols")]
     #[must_use]
     pub fn preferred_by_client(mut self, request: &Request, supported: &[impl AsRef<str>]) -> Self {
         let is_supported = |offer: &&String| supported.iter().any(|name| name.as_ref() == offer.as_str());

@@ -30,6 +30,7 @@ const USUAL_LEN: usize = 256;
 /// assert_eq!((connect.host(), connect.port(), connect.is_secure()), ("example.com", 80, false));
 /// # Ok::<(), statesocket::ConnectError>(())
 /// ```
+#[doc(alias("ClientRequestBuilder", "IntoClientRequest"))]
 #[derive(Clone, Debug)]
 pub struct Connect {
     uri: Uri,

@@ -142,6 +142,7 @@ impl Request {
     }
 
     /// The decoded value of `name` in the query; the last value if there are several.
+    #[doc(alias = "query_params")]
     #[must_use]
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         self.query_pairs().filter(|(key, _)| key == name).last().map(|(_, value)| value)

@@ -36,6 +36,7 @@ pub enum Unsent {
 /// The loop calls the methods on its own thread. A method that takes long makes all other sessions wait. A handler that
 /// panics gets no further call but [`on_disconnect`](Self::on_disconnect), and its session ends with status 500 or
 /// Close 1011.
+#[doc(alias = "WebSocketEndpoint")]
 pub trait Handler {
     /// A request has come. Answer it with [`Session::accept`] or [`Session::reject`], here or later through a
     /// [`Handle`](super::Handle). It asks for a WebSocket, unless the [route](super::Server::route_with) has opted in
@@ -136,9 +137,9 @@ pub trait Handler {
 
     /// The connection has ended. This is the last call, except for those of [`on_drain`](Self::on_drain) and
     /// [`on_unsent`](Self::on_unsent) while a handler with [`CloseReply::Manual`](crate::CloseReply::Manual) has not
-    /// closed. It comes exactly once after [`on_request`](Self::on_request),
-    /// however the connection ends, and also if the handler has panicked, so that a member always leaves its room. It
-    /// does not come if the [`Server`](super::Server) is dropped first.
+    /// closed. It comes exactly once after [`on_request`](Self::on_request), however the connection ends, so that a
+    /// member always leaves its room: also after a rejection, and if the handler has panicked. It does not come if the
+    /// [`Server`](super::Server) is dropped first.
     fn on_disconnect(&mut self, session: &mut Session<'_>, disconnect: &Disconnect) {
         let _ = (session, disconnect);
     }

@@ -42,6 +42,7 @@ impl<'l> Session<'l> {
     }
 
     /// The value of a parameter of the route, percent-decoded: `room_id` for the route `/ws/{room_id}`.
+    #[doc(alias = "path_params")]
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
         self.view.params.get(name)

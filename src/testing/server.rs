@@ -27,6 +27,7 @@ const MAX_TURNS: usize = 100_000;
 const FIRST_PORT: u16 = 49_152;
 
 /// A [`Server`] without a socket, and the clock of the server and its clients. See the [module](super) for an example.
+#[doc(alias = "TestClient")]
 pub struct TestServer {
     server: Server,
     net: Net,
@@ -65,6 +66,7 @@ impl TestServer {
     ///
     /// # Panics
     /// If `target` is no target of a request, or as [`settle`](Self::settle) does.
+    #[doc(alias = "websocket_connect")]
     #[track_caller]
     pub fn connect(&mut self, target: &str) -> Client {
         let connect = self.request(target);

@@ -114,6 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ///
     /// # Errors
     /// The end, if no request comes or it has been refused.
+    #[doc(alias = "accept_hdr_async")]
     pub async fn request(&mut self) -> Result<Arc<Request>, Disconnect> {
         while let Some(event) = self.event().await {
             if let Event::Request(request) = event {
@@ -176,6 +177,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// The end. Everything has been written then, and the stream is shut down, so it can be dropped. With
     /// [`CloseReply::Manual`](crate::CloseReply::Manual) the end comes before that: [`close`](Self::close) answers the
     /// peer's Close.
+    #[doc(alias = "read")]
     pub async fn recv(&mut self) -> Result<Message<'static>, Disconnect> {
         poll_fn(|cx| self.driver.poll_recv(cx)).await
     }
