@@ -3,6 +3,8 @@
 //!
 //! Route it with `any`: over HTTP/2 the method is CONNECT. `axum::serve` announces that it takes such requests; a
 //! server of your own on hyper-util does after `enable_connect_protocol`.
+//!
+//! A copy of this file needs, beside axum and tokio, `hyper` with the feature `http2` and `hyper-util` with `tokio`.
 
 use axum::{
     body::Body,
