@@ -20,6 +20,14 @@
 //! ```text
 //! cargo run --release --features tls-ring --example echo -- --cert chain.pem --key key.pem
 //! ```
+//!
+//! A certificate to try it. Without the two extensions clients refuse it:
+//!
+//! ```text
+//! openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -keyout key.pem -out chain.pem \
+//!   -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE
+//! cargo run --release --features tls-ring --example client -- wss://localhost:8080/ws --ca chain.pem
+//! ```
 
 use clap::{Parser, builder::PossibleValuesParser, builder::TypedValueParser, error::ErrorKind};
 use log::LevelFilter;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example client -- ws://127.0.0.1:8080/ws
-//! cargo run --release --features tls-ring --example client -- wss://localhost:8443/ws --ca chain.pem
+//! cargo run --release --features tls-ring --example client -- wss://localhost:8080/ws --ca chain.pem
 //! ```
 //!
 //! It closes at the end of the input. Control characters in messages are escaped if the output is a terminal. The exit
