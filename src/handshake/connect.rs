@@ -94,7 +94,19 @@ impl Connect {
         Ok(self)
     }
 
-    /// Adds a header, such as `Origin`, `Cookie` or `Authorization`.
+    /// Adds a header, such as `Origin`, `Cookie` or `Authorization`. Its types are those of the crate `http`, which
+    /// this crate re-exports.
+    ///
+    /// ```
+    /// use statesocket::{handshake::Connect, http::{HeaderName, HeaderValue, header::AUTHORIZATION}};
+    ///
+    /// let token = "2YotnFZF";
+    /// let connect = Connect::new("ws://example.com/")?
+    ///     .header(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}"))?)?
+    ///     .header(HeaderName::from_static("x-device"), HeaderValue::from_static("phone"))?;
+    /// assert_eq!(connect.headers().len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ConnectError::ReservedHeader`] if the header is part of the handshake. A second `Origin` is

@@ -11,7 +11,7 @@ async fn main() -> io::Result<()> {
     let app = Router::new().route(
         "/ws/{room}",
         any(async |Path(room): Path<String>, upgrade: Upgrade| {
-            upgrade.first_supported(&["chat"]).accept(async move |mut ws| {
+            upgrade.preferred_by_client(&["chat"]).accept(async move |mut ws| {
                 while let Ok(message) = ws.recv().await {
                     let _ = ws.send(format!("{room}: {}", message.as_text().unwrap_or_default())).await;
                 }

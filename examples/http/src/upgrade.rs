@@ -55,7 +55,7 @@ impl Upgrade {
 
     /// Chooses the first of the client's offers that is `supported`.
     #[must_use]
-    pub fn first_supported(mut self, supported: &[&str]) -> Self {
+    pub fn preferred_by_client(mut self, supported: &[&str]) -> Self {
         self.accept = self.accept.preferred_by_client(&self.request, supported);
         self
     }

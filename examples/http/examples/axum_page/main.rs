@@ -37,7 +37,7 @@ fn app() -> Router {
 
 async fn serve(version: Version, upgrade: Upgrade) -> axum::response::Response {
     println!("a WebSocket over {version:?}");
-    upgrade.first_supported(&["chat"]).accept(async |mut ws| {
+    upgrade.preferred_by_client(&["chat"]).accept(async |mut ws| {
         loop {
             match ws.recv().await {
                 // It can fail only at the end, which the next `recv` tells.

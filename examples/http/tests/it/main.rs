@@ -21,7 +21,7 @@ async fn serve() -> (SocketAddr, UnboundedReceiver<Disconnect>) {
         "/ws/{room}",
         any(async move |Path(room): Path<String>, upgrade: Upgrade| {
             let greeting = format!("{room}, {:?}", upgrade.request().query("name"));
-            upgrade.first_supported(&["chat", "soap"]).accept(async move |mut ws| {
+            upgrade.preferred_by_client(&["chat", "soap"]).accept(async move |mut ws| {
                 let _ = ws.send(greeting).await;
                 let end = loop {
                     match ws.recv().await {
