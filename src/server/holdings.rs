@@ -173,7 +173,8 @@ impl Holdings {
             self.watch(Some(now));
             return Finding::TooMuch { largest: largest(holdings, sum - limit + step(limit)) };
         }
-        self.watch((self.seen > mark(limit)).then(|| now + PAUSE));
+        // The bytes may be more than the units say. Who is not read now is looked at again in any case.
+        self.watch((sum.max(self.seen) > mark(limit)).then(|| now + PAUSE));
         // What is kept leaves less for the rest, and does not become less if nobody is read.
         let kept = holdings.iter_mut().map(Holding::leave_out_kept).sum::<usize>();
         let level = if sum > mark(limit) { level(&holdings, (limit - kept) / 2) } else { usize::MAX };
@@ -313,6 +314,25 @@ mod tests {
         assert!(holdings.note(0, LIMIT / 2 + level + UNIT, LIMIT / 2));
         assert!(!holdings.note(2, LIMIT / 2, LIMIT / 2));
         assert!(holdings.is_high());
+    }
+
+    #[test]
+    fn a11_bytes_that_fill_no_unit_do_not_hide_who_is_not_read() {
+        const LIMIT: usize = 1 << 12;
+        let (mut holdings, now) = (Holdings::new(LIMIT), Instant::now());
+        let all: Vec<_> = [mark(LIMIT) - 100, UNIT - 1, UNIT - 1].into_iter().enumerate().collect();
+        for (key, bytes) in &all {
+            holdings.make_place(*key);
+            holdings.note(*key, *bytes, 0);
+        }
+        assert!(holdings.sum() < mark(LIMIT));
+        let all = all.into_iter().map(|(key, bytes)| Holding { key, bytes, kept: 0, shared: None });
+        let Finding::Room { most, .. } = holdings.look(all.collect(), now) else { panic!("none must end") };
+        assert_eq!((most, holdings.next_look()), (vec![0], Some(now + PAUSE)));
+        holdings.note(0, 0, 0);
+        assert!(holdings.is_look_due(now + PAUSE));
+        assert_eq!(holdings.look(vec![], now + PAUSE), Finding::Room { most: vec![], room: LIMIT });
+        assert_eq!(holdings.next_look(), None);
     }
 
     #[test]
