@@ -1,5 +1,5 @@
 //! The phases and the diagram in the README, the table in the docs, and the limits and metrics in the guide match the
-//! code.
+//! code. The configurations in the guide match the files that CI runs.
 
 use statesocket::{Action, Config, Party, Phase, Transition};
 use std::{
@@ -13,6 +13,8 @@ const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/state/table.md");
 const LIMITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/limits.md");
 const METRICS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/metrics.md");
+const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/");
+const DEPLOY_GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/deploy.md");
 const BEGIN: &str = "<!-- table: from the code, see tests/it/readme.rs -->\n";
 const END: &str = "<!-- end of table -->\n";
 
@@ -122,6 +124,15 @@ fn the_guide_shows_each_limit_and_timeout_with_its_default() {
         let row = format!("| `{name}` | {value} |");
         assert!(guide.contains(&row), "the page has no row that begins with {row}");
     }
+}
+
+#[test]
+fn the_guide_shows_the_files_in_deploy() {
+    let guide = fs::read_to_string(DEPLOY_GUIDE).expect("the page can be read");
+    let shown: Vec<_> = guide.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let files = ["nginx.conf", "haproxy.cfg", "rooms@.service"]
+        .map(|file| fs::read_to_string(format!("{DEPLOY}{file}")).expect("the file can be read"));
+    assert_eq!(shown, files);
 }
 
 /// The names and defaults of the fields that are numbers or times, as the page writes them.
