@@ -32,6 +32,7 @@ pub fn add(server: &mut Server, bus: &Bus) -> Result<(), RouteError> {
     for path in ["/", "/{room_id}"] {
         server.route_http(path, page)?;
     }
+    server.route_metrics("/metrics")?;
     // A process whose broker is lost is well: its members stay, and would find no better one.
     server.route_http("/health", |_, _| Response::new(StatusCode::OK).body("ok\n"))
 }

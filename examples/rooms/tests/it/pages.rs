@@ -14,6 +14,8 @@ fn the_page_is_that_of_any_room_and_health_is_another() {
     a.settle();
     let health = a.server.get("/health").expect("an answer");
     assert_eq!((health.status.as_u16(), &*health.body), (200, &b"ok\n"[..]), "a lost broker is no fault of a process");
+    let metrics = a.server.get("/metrics").expect("an answer");
+    assert!(metrics.body.starts_with(b"# HELP "), "{metrics:?}");
     assert_eq!(a.server.get("/a/b").map(|response| response.status.as_u16()), Some(404));
 }
 
