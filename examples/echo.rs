@@ -6,12 +6,13 @@
 //!
 //! | path | what it does |
 //! |---|---|
-//! | `/` | a page that connects, shows both states, sends, closes |
+//! | `/` | a page that connects, sends, closes, and shows what both parties know |
 //! | `/ws` | answers text with `Returned Message: {data} from Server`, bytes with the same bytes |
 //! | `/ws/{room_id}?...` | the same, and names the room and the query |
 //! | `/echo` | returns every message unchanged |
 //! | `/metrics` | counts, for Prometheus |
 //! | `/health` | answers `ok`, for a balancer |
+//! | `/demo/...` | for the page: see `echo/demo.rs` |
 //!
 //! With `--threads 4` four event loops share the connections, for four cores.
 //!
@@ -29,7 +30,11 @@
 //! cargo run --release --features tls-ring --example client -- wss://localhost:8080/ws --ca chain.pem
 //! ```
 
+#[path = "echo/demo.rs"]
+mod demo;
+
 use clap::{Parser, builder::PossibleValuesParser, builder::TypedValueParser, error::ErrorKind};
+use demo::Demo;
 use log::LevelFilter;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
@@ -38,15 +43,10 @@ use signal_hook::{
 use statesocket::{
     CloseCode, Config, Message, SendError,
     handshake::{Accept, Request, Response},
-    http::{
-        StatusCode,
-        header::{CONTENT_TYPE, HeaderValue},
-    },
-    server::{Cluster, Handle, Handler, Params, RouteError, Server, Session, SpawnError},
+    http::StatusCode,
+    server::{Cluster, Handle, Handler, RouteError, Server, Session, SpawnError},
 };
 use std::{error::Error, io::Write, path::PathBuf, process::ExitCode, sync::Arc, thread, time::Duration};
-
-const PAGE: &str = include_str!("echo/page.html");
 
 /// A WebSocket echo server that shows the states of its connections.
 #[derive(Debug, Parser)]
@@ -114,12 +114,12 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let tls = args.cert.zip(args.key).map(|(cert, key)| tls(cert, key)).transpose()?;
     let (speak_tls, reload) = tls.unzip();
     let (http, ws) = if reload.is_some() { ("https", "wss") } else { ("http", "ws") };
-    let subprotocols: Arc<[String]> = args.subprotocols.into();
+    let (subprotocols, demo): (Arc<[String]>, _) = (args.subprotocols.into(), Demo::default());
     let set_up = move |server: &mut Server, _| {
         if let Some(speak_tls) = &speak_tls {
             speak_tls(server);
         }
-        routes(server, &subprotocols)
+        routes(server, &subprotocols, &demo)
     };
     let started = Cluster::spawn(&args.listen, config(args.deflate)?, args.threads, set_up);
     let cluster = started.map_err(|error| match error {
@@ -135,16 +135,20 @@ fn serve(args: Args) -> Result<(), Box<dyn Error>> {
 }
 
 /// The routes of one loop.
-fn routes(server: &mut Server, subprotocols: &Arc<[String]>) -> Result<(), RouteError> {
-    server.route_http("/", page)?;
-    server.route_http("/health", |_, _| Response::new(StatusCode::OK).body("ok\n"))?;
-    server.route_metrics("/metrics")?;
+fn routes(server: &mut Server, subprotocols: &Arc<[String]>, demo: &Demo) -> Result<(), RouteError> {
     for path in ["/ws", "/ws/{room_id}"] {
         let subprotocols = Arc::clone(subprotocols);
-        server.route(path, move || Greeter { subprotocols: Arc::clone(&subprotocols), place: String::new() })?;
+        let greeter = move || Greeter { subprotocols: Arc::clone(&subprotocols), place: String::new() };
+        server.route(path, greeter.clone())?;
+        demo.show(server, path, |_| {}, greeter)?;
     }
     let subprotocols = Arc::clone(subprotocols);
-    server.route("/echo", move || Echo { subprotocols: Arc::clone(&subprotocols) })
+    let echo = move || Echo { subprotocols: Arc::clone(&subprotocols) };
+    server.route("/echo", echo.clone())?;
+    demo.show(server, "/echo", |_| {}, echo)?;
+    demo.add_to(server)?;
+    server.route_http("/health", |_, _| Response::new(StatusCode::OK).body("ok\n"))?;
+    server.route_metrics("/metrics")
 }
 
 /// The default configuration, with compression if that is wanted.
@@ -209,11 +213,6 @@ fn obey_signals(handle: Handle, grace: Duration, reload: Option<Reload>) -> std:
         }
     });
     Ok(())
-}
-
-fn page(_: &Request, _: &Params) -> Response {
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    Response::new(StatusCode::OK).body(PAGE).header(CONTENT_TYPE, html).expect("not a reserved header")
 }
 
 /// Repeats each text with a greeting.
