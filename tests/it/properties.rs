@@ -234,6 +234,17 @@ proptest! {
     }
 }
 
+#[cfg(all(feature = "testing", any(feature = "tls-ring", feature = "tls-aws-lc")))]
+proptest! {
+    // Each case has the cryptography of a handshake.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
+
+    #[test]
+    fn no_fault_of_tls_changes_a_message_or_makes_an_end_clean(script in vec(any::<u8>(), 0..300)) {
+        holds("tls", &script);
+    }
+}
+
 /// The properties of handshakes demand acceptance only for plainly valid heads.
 #[test]
 fn drawn_heads_are_often_plainly_valid() {
@@ -303,4 +314,22 @@ fn drawn_scripts_of_a_server_reach_every_kind_of_end() {
     }
     assert_eq!(ended.len(), CauseKind::ALL.len(), "every kind of cause occurs: {ended:?}");
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+}
+
+/// And those of a client over TLS.
+#[cfg(all(feature = "testing", any(feature = "tls-ring", feature = "tls-aws-lc")))]
+#[test]
+fn drawn_scripts_over_tls_carry_messages_to_every_kind_of_end() {
+    let mut runner = TestRunner::deterministic();
+    let (mut intact, mut clean, mut lost, mut late) = (0, 0, 0, 0);
+    for _ in 0..200 {
+        let data = vec(any::<u8>(), 0..300).new_tree(&mut runner).expect("bytes can be drawn").current();
+        let proof::tls::Reached { tally, messages, is_intact } = proof::tls::run(&data);
+        intact += usize::from(is_intact && messages > 3);
+        clean += usize::from(tally.clean > 0 && messages > 0);
+        lost += usize::from(tally.ended(CauseKind::TransportLost) > 0 && messages > 0 && !is_intact);
+        late += tally.ended(CauseKind::TimedOut);
+    }
+    let counts = [intact, clean, lost, late as usize];
+    assert!(counts.iter().all(|count| *count >= 5), "{counts:?}");
 }

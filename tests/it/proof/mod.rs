@@ -25,7 +25,11 @@ pub(crate) mod script;
 #[cfg(all(feature = "server", feature = "testing"))]
 pub(crate) mod server;
 mod settings;
+#[cfg(all(feature = "server", feature = "testing"))]
+mod source;
 mod subject;
+#[cfg(all(feature = "testing", any(feature = "tls-ring", feature = "tls-aws-lc")))]
+pub(crate) mod tls;
 pub(crate) mod trace;
 
 use statesocket::Role;
@@ -57,4 +61,6 @@ pub(crate) const ALL: &[Property] = &[
     Property { name: "deflate_round_trip", check: exchanges::check },
     #[cfg(all(feature = "server", feature = "testing"))]
     Property { name: "server", check: server::check },
+    #[cfg(all(feature = "testing", any(feature = "tls-ring", feature = "tls-aws-lc")))]
+    Property { name: "tls", check: tls::check },
 ];

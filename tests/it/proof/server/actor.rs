@@ -1,8 +1,8 @@
 //! A handler whose calls are drawn.
 
 use super::{
+    super::source::Source,
     ledger::{Ledger, Number, Sent, Stage},
-    source::Source,
 };
 use statesocket::{
     Config, Disconnect, Message, Phase, SharedMessage,

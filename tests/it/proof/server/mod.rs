@@ -4,13 +4,14 @@
 
 mod actor;
 mod ledger;
-mod source;
 
-use super::compression::{self, Compression};
+use super::{
+    compression::{self, Compression},
+    source::Source,
+};
 use crate::support::Raw;
 use actor::{Actor, ROOMS, pick};
 use ledger::{Ledger, Number, PROGRAM, Stage};
-use source::Source;
 use statesocket::{
     CloseReply, Config, Event, Phase, SharedMessage,
     handshake::{Connect, Response},
