@@ -124,8 +124,8 @@ fn memory(server: &Server, offer: Offer, connections: usize, cpus: Cpus) -> Resu
     for (len, after) in MEMORY_SIZES.into_iter().zip(&mut memory.after) {
         let workload = Workload { offer, is_room: false, len, connections, in_flight: 1 };
         Process::with(server, Task::Echo, cpus, |process| {
-            // The memory that the first connection makes the server allocate is not counted. It stays, since a server may
-            // free its engines with the last connection.
+            // The memory that the first connection makes the server allocate is not counted. It stays, since a server
+            // may free its engines with the last connection.
             let mut first = Load::open(process.address, server, Workload { connections: 1, ..workload })?;
             first.run(Until::Messages(2))?;
             let before = resident(process)?;
