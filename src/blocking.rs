@@ -39,6 +39,7 @@
 
 #![expect(clippy::result_large_err, reason = "a connection ends once, so the size of its end costs nothing")]
 
+mod steps;
 mod stream;
 
 pub use stream::Stream;
@@ -47,7 +48,7 @@ use crate::{
     agreed::Agreed,
     close_code::CloseCode,
     config::Config,
-    connection::{Connection, SocketAction},
+    connection::Connection,
     error::{AcceptError, CloseError, RejectError, SendError},
     event::{Disconnect, Event},
     handshake::{Accept, Connect, Request, Response},
@@ -58,10 +59,9 @@ use crate::{
 };
 use std::{
     io::{self, ErrorKind},
-    net::{Shutdown, TcpStream},
+    net::TcpStream,
     ops::Deref,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -71,12 +71,6 @@ const HIGH_WATER: usize = 64 << 10;
 /// How long a write may wait for room before the peer's bytes are read. A write that times out leaves a socket of
 /// Windows unusable, so there it is as long as a peer may be dead.
 const WRITE_WAIT: Duration = if cfg!(windows) { Duration::from_secs(60) } else { Duration::from_millis(10) };
-
-/// The shortest wait for bytes of the peer. A read timeout of zero would mean none.
-const MIN_WAIT: Duration = Duration::from_millis(1);
-
-/// The most reads at a deadline. They empty the buffer that a system has for a socket.
-const READS_AT_DEADLINE: usize = 128;
 
 /// A WebSocket over a blocking stream. It derefs to its [`Connection`], which has the states of both parties. See the
 /// [module](self) for an example.
@@ -348,96 +342,6 @@ impl<T: Stream> WebSocket<T> {
     fn end(&self) -> Disconnect {
         self.connection.disconnected().cloned().expect("a connection reports its end before it closes the socket")
     }
-
-    /// Writes, waits, reads, and passes the time if nothing was read. Does not wait longer than `until`. Returns false
-    /// once the stream is shut down.
-    fn step(&mut self, until: Option<Instant>) -> bool {
-        let was_held = self.connection.held_by().is_some();
-        let is_written = self.write();
-        match self.connection.poll_socket() {
-            // The owner may keep the stream, and the peer waits for its end. Both calls fail only if the peer is gone.
-            Some(SocketAction::Close) => self.stream.shut_down(Shutdown::Both).unwrap_or_default(),
-            Some(SocketAction::ShutdownWrite) => self.stream.shut_down(Shutdown::Write).unwrap_or_default(),
-            None => {}
-        }
-        if self.connection.is_finished() {
-            return false;
-        }
-        self.connection.resume_reading();
-        if was_held && self.connection.held_by().is_none() {
-            return true;
-        }
-        let before_wait = now();
-        let deadline = self.connection.poll_timeout(before_wait).map(|(deadline, _)| deadline);
-        let first = deadline.into_iter().chain(until).min();
-        let wait = first.map(|time| time.saturating_duration_since(before_wait).max(MIN_WAIT));
-        let is_due = self.connection.is_due(before_wait);
-        self.late_reads = if is_due { self.late_reads + 1 } else { 0 };
-        if self.late_reads <= READS_AT_DEADLINE && self.inbox.wants_read(&self.connection) {
-            // What is queued must not wait for the peer.
-            if self.read_once(if is_written { wait } else { Some(MIN_WAIT) }) {
-                return true;
-            }
-        } else if is_written && !is_due {
-            sleep(wait.unwrap_or(WRITE_WAIT));
-        }
-        self.late_reads = 0;
-        // What came before that time has been read.
-        self.handle_timeout(before_wait);
-        true
-    }
-
-    /// Passes the time. Before the output ends the connection, reads what was held back.
-    fn handle_timeout(&mut self, now: Instant) {
-        if self.connection.gives_up_unread(now) {
-            self.do_not_wait();
-        }
-        self.inbox.handle_timeout(&mut self.connection, &mut self.stream, now);
-    }
-
-    /// Writes as much as the stream takes. Returns whether nothing is left.
-    fn write(&mut self) -> bool {
-        self.needs_flush |= self.connection.output_len() > 0;
-        let mut written = self.connection.write_to(&mut self.stream).map(|_| ());
-        if written.is_ok() && self.needs_flush {
-            written = self.stream.flush();
-        }
-        match written {
-            Ok(()) => self.needs_flush = false,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(error) => self.fail(error.kind()),
-        }
-        self.connection.output_len() == 0 && !self.needs_flush
-    }
-
-    /// Returns whether there is something new: bytes, or the end of the stream.
-    fn read_once(&mut self, wait: Option<Duration>) -> bool {
-        if let Err(error) = self.stream.set_read_timeout(wait) {
-            self.fail(error.kind());
-            return true;
-        }
-        match self.inbox.read_from(&mut self.connection, &mut self.stream, now()) {
-            Ok(_) => true,
-            Err(error) if is_no_failure(error.kind()) => false,
-            Err(error) => {
-                self.connection.transport_failed_with(error.kind());
-                true
-            }
-        }
-    }
-
-    /// Ends the connection because the stream has failed, behind what the peer has sent before it left.
-    fn fail(&mut self, error: ErrorKind) {
-        self.connection.transport_failed_with(error);
-        self.needs_flush = false;
-        self.do_not_wait();
-        self.inbox.write_failed(&mut self.connection, &mut self.stream);
-    }
-
-    /// Has the last reads not wait. If that cannot be set, the stream is gone, and they do not.
-    fn do_not_wait(&mut self) {
-        let _ = self.stream.set_read_timeout(Some(MIN_WAIT));
-    }
 }
 
 impl<T> Deref for WebSocket<T> {
@@ -448,17 +352,7 @@ impl<T> Deref for WebSocket<T> {
     }
 }
 
-/// Whether a read ended without bytes because its time was over, or because of a signal.
-const fn is_no_failure(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
-}
-
 #[expect(clippy::disallowed_methods, reason = "a driver gives the time to its connection")]
 fn now() -> Instant {
     Instant::now()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a driver waits for the next deadline")]
-fn sleep(time: Duration) {
-    thread::sleep(time);
 }
