@@ -182,12 +182,17 @@ impl SessionCore {
         }
         let is_clean = self.connection.has_closed_cleanly();
         let end = Disconnect { is_clean, ..end.clone() };
-        // The line of an answer says how it ends.
-        if end.cause.kind() != CauseKind::Answered {
-            log::info!(target: LOG, "{} {}: disconnect {end}", self.id, self.address);
+        let (id, address, answer) = (self.id, self.address, self.connection.answer());
+        match (end.cause.kind(), answer) {
+            // The line of an answer says how it ends.
+            (CauseKind::Answered, _) => {}
+            (CauseKind::Rejected, _) | (_, None) => log::info!(target: LOG, "{id} {address}: disconnect {end}"),
+            (_, Some(status)) => {
+                log::info!(target: LOG, "{id} {address}: disconnect {end}, answered with {status}");
+            }
         }
         let has_been_open = self.connection.history().iter().any(|transition| transition.action == Action::Accept);
-        tally.count(&end, has_been_open, self.connection.answer());
+        tally.count(&end, has_been_open, answer);
         self.is_end_counted = true;
     }
 

@@ -32,16 +32,20 @@ impl Session<'_> {
         self.after_own().set_config(config)
     }
 
-    /// Accepts the request that waits for an answer, and opens the session. If the client has offered subprotocols and
-    /// none is chosen, a debug line in the log says so; another one has the agreement on compression. See
+    /// Accepts the request that waits for an answer, and opens the session, which is one line in the log. If the client
+    /// has offered subprotocols and none is chosen, a debug line says so; another one has the agreement on compression.
+    /// See
     /// [`Connection::accept`](crate::Connection::accept).
     ///
     /// # Errors
     /// Those of [`Connection::accept`](crate::Connection::accept).
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
-        let offer = self.offer_to_log();
+        let (offer, path) = (self.offer_to_log(), self.path_to_log());
         self.after_own().accept(accept)?;
         self.view.common.tally.opened += 1;
+        if let Some(path) = path {
+            log::info!(target: LOG, "{} {}: the request for {path} is accepted", self.id(), self.address());
+        }
         #[cfg(feature = "deflate")]
         if let Some(agreed) = self.deflate() {
             log::debug!(target: LOG, "{} {}: permessage-deflate: {agreed}", self.id(), self.address());
@@ -85,6 +89,12 @@ impl Session<'_> {
         self.after_own().respond(response)?;
         log::info!(target: LOG, "{id} {address}: {what} is answered with {status}");
         Ok(())
+    }
+
+    /// The path of the request, if it is logged. The query may hold secrets.
+    fn path_to_log(&self) -> Option<String> {
+        let is_logged = log::log_enabled!(target: LOG, log::Level::Info);
+        self.request().filter(|_| is_logged).map(|request| request.path().to_owned())
     }
 
     /// The subprotocols that the client has offered, if there are any and a debug line is logged. They are tokens, so

@@ -111,6 +111,32 @@ fn s13_a_page_is_one_line_in_the_log_and_no_disconnect() {
 }
 
 #[test]
+fn every_request_is_a_line_in_the_log_with_its_status() {
+    let server = EchoServer::start(&["--log", "info"]);
+    for (request, line) in [
+        (request_head("/ws?token=secret", &[]), "the request for /ws is accepted"),
+        (
+            b"OPTIONS / HTTP/1.0\r\n\r\n".to_vec(),
+            "(opening handshake failed: the method is neither GET nor HEAD), answered with 405 Method Not Allowed",
+        ),
+        (
+            b"nonsense\r\n\r\n".to_vec(),
+            "(opening handshake failed: the head is not well-formed HTTP), answered with 400 Bad Request",
+        ),
+    ] {
+        let mut client = RawClient::dial(server.address);
+        client.write(&request);
+        client.head();
+        let logged = server.process.stderr.find("");
+        assert!(logged.ends_with(line) && logged.contains(" 127.0.0.1:"), "{logged}");
+        drop(client);
+        if line.ends_with("accepted") {
+            server.process.stderr.find("disconnect 1006 (transport lost)");
+        }
+    }
+}
+
+#[test]
 #[cfg(feature = "deflate")]
 fn deflate_is_agreed_on_if_it_is_offered_and_shown_in_the_log() {
     let server = EchoServer::start(&["--deflate", "--log", "debug"]);
@@ -309,7 +335,7 @@ mod signals {
 
     #[test]
     fn the_level_info_logs_disconnects_and_the_tally_and_the_default_not() {
-        for (args, lines) in [(&["--log", "info"][..], 2), (&[], 0), (&["--log", "off"], 0)] {
+        for (args, lines) in [(&["--log", "info"][..], 3), (&[], 0), (&["--log", "off"], 0)] {
             let server = EchoServer::start(args);
             let mut client = server.open("/ws");
             client.send(Raw::close(1000, ""));
@@ -317,7 +343,11 @@ mod signals {
             drop(client);
             server.process.signal("TERM");
             let (_, _, stderr) = server.process.wait();
-            let expected = ["disconnect 1000 (closed by the peer)", "1 accepted, 1 ended, 1 clean, 1 peer closed"];
+            let expected = [
+                "the request for /ws is accepted",
+                "disconnect 1000 (closed by the peer)",
+                "1 accepted, 1 ended, 1 clean, 1 peer closed",
+            ];
             assert_eq!(stderr.len(), lines, "{args:?}: {stderr:#?}");
             assert!(stderr.iter().zip(expected).all(|(line, end)| line.ends_with(end)), "{args:?}: {stderr:#?}");
         }
@@ -328,7 +358,7 @@ mod signals {
     fn assert_aborted(server: EchoServer) {
         let (status, _, stderr) = server.process.wait();
         assert_eq!(status, Some(0));
-        let [disconnect, tally] = stderr.as_slice() else { panic!("{stderr:#?}") };
+        let [_, disconnect, tally] = stderr.as_slice() else { panic!("{stderr:#?}") };
         assert!(disconnect.contains("1006 (aborted by us"), "{disconnect}");
         assert!(tally.contains("1 accepted, 1 ended, 0 clean, 1 aborted"), "{tally}");
     }

@@ -48,6 +48,7 @@ fn told(config: Config, refills: u8, at_drain: Act, at_end: Act) -> Scene {
     let route = Route::Handlers { factory: Box::new(move |_, _| Ok(Box::new(told()))), config: None };
     scene.shared.routes.insert("/told", route).expect("the route is new");
     assert!(matches!(scene.exchange().as_slice(), [Event::Accepted(_)]));
+    assert_eq!(info_lines(), ["INFO statesocket #1 192.0.2.1:1: the request for /told is accepted"]);
     scene
 }
 
