@@ -1,6 +1,7 @@
 //! The example programs, run as a user runs them. `support::process` builds them.
 
 mod client;
+mod demo;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod echo;
