@@ -18,6 +18,9 @@ pub(super) const MOST_MESSAGE_BYTES: usize = 32 << 10;
 /// The most messages of a script. More prove nothing.
 const MOST_MESSAGES: usize = 64;
 
+/// The most changes of keys. rustls takes more than 32 without a message between them for an attack.
+const MOST_KEY_CHANGES: usize = 32;
+
 type Records = VecDeque<Vec<u8>>;
 
 /// A WebSocket over TLS over a pipe.
@@ -35,6 +38,7 @@ pub(super) struct TlsClient {
     is_over: bool,
     /// The beginning of a record of the server.
     partial: Vec<u8>,
+    key_changes: usize,
     said: Vec<Vec<u8>>,
     heard: Vec<Vec<u8>>,
     /// No deadline of this end depends on it.
@@ -58,6 +62,7 @@ impl TlsClient {
             is_intact: true,
             is_over: false,
             partial: Vec::new(),
+            key_changes: 0,
             said: Vec::new(),
             heard: Vec::new(),
             now: server.now(),
@@ -91,7 +96,9 @@ impl TlsClient {
 
     /// Only TLS 1.3 has that.
     pub(super) fn change_keys(&mut self) {
-        if self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) && !self.tls.is_handshaking() {
+        let is_possible = self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) && !self.tls.is_handshaking();
+        if is_possible && self.key_changes < MOST_KEY_CHANGES {
+            self.key_changes += 1;
             // It cannot once TLS has ended.
             let _ = self.tls.refresh_traffic_keys();
             self.encrypt();
