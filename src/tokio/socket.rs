@@ -65,8 +65,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         Self::new(stream, Connection::client(connect, config.into(), now()))
     }
 
-    /// Connects as [`connect`](WebSocket::connect) does, and asks over the stream that `secure` makes of that of TCP:
-    /// one with TLS. [`Config::opening_timeout`] bounds its handshake too. `secure` is called for `ws` URIs as well.
+    /// Connects as [`connect`](WebSocket::connect) does, and asks over the stream that `secure` makes of that of TCP,
+    /// such as one with TLS. [`Config::opening_timeout`] bounds that, too. Whether the URI is `ws` or `wss` makes no
+    /// difference.
     ///
     /// ```
     /// # #[cfg(feature = "tls-ring")]

@@ -3,7 +3,7 @@
 use ::tokio::{
     io::{DuplexStream, duplex},
     net::{TcpListener, TcpStream},
-    time::Instant,
+    time::{Instant, timeout},
 };
 use statesocket::{
     Cause, CloseCode, Config, Phase,
@@ -76,7 +76,8 @@ async fn the_opening_timeout_includes_what_is_done_to_the_stream() {
         has_begun.set(true);
         pending::<io::Result<DuplexStream>>().await
     };
-    let error = WebSocket::connect_with(&connect, Config::default(), never).await.unwrap_err();
+    let connecting = WebSocket::connect_with(&connect, Config::default(), never);
+    let error = timeout(Duration::from_secs(3600), connecting).await.expect("it ends").unwrap_err();
     assert_eq!((error.kind(), has_begun.get()), (ErrorKind::TimedOut, true));
     assert_eq!(Some(began.elapsed()), Config::default().opening_timeout);
 }
