@@ -71,7 +71,7 @@ impl Broker for Redis {
             adds.arg("room").arg(room).arg("name").arg(name).arg("text").arg(text);
         }
         let ids: Vec<String> = self.with(|connection| adds.query(connection))?;
-        ids.iter().map(|id| id.parse().map_err(|_| no_answer(&format!("the id {id}")))).collect()
+        ids.iter().map(|id| id.parse().map_err(|_| wrong_answer(&format!("the id {id}")))).collect()
     }
 
     fn read(&mut self, after: Id) -> Result<Read, BrokerError> {
@@ -120,12 +120,12 @@ fn entry(id: &str, fields: &[String]) -> Result<Entry, BrokerError> {
         let found = fields.chunks_exact(2).find(|pair| pair[0] == name);
         found.map(|pair| pair[1].clone()).unwrap_or_default()
     };
-    let id = id.parse().map_err(|_| no_answer(&format!("the id {id}")))?;
+    let id = id.parse().map_err(|_| wrong_answer(&format!("the id {id}")))?;
     Ok(Entry { id, said: Said { room: field("room"), name: field("name"), text: field("text") } })
 }
 
-fn no_answer(what: &str) -> BrokerError {
-    BrokerError { reason: format!("Redis does not answer with {what}"), may_have_acted: true }
+fn wrong_answer(what: &str) -> BrokerError {
+    BrokerError { reason: format!("Redis answers with {what}"), may_have_acted: true }
 }
 
 impl Clone for Redis {
@@ -138,5 +138,27 @@ impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The URL may have a password.
         f.debug_struct("Redis").field("is_connected", &self.connection.is_some()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(id: &str, fields: &[&str]) -> Result<Entry, BrokerError> {
+        entry(id, &fields.iter().map(|field| (*field).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_entry_has_its_fields_in_any_order_and_may_have_others() {
+        let entry = read("5-1", &["text", "room", "other", "text", "room", "1", "name"]).expect("an entry");
+        assert_eq!(entry.id, Id { time: 5, number: 1 });
+        let said = Said { room: "1".to_owned(), name: String::new(), text: "room".to_owned() };
+        assert_eq!(entry.said, said, "a field without a value is none");
+    }
+
+    #[test]
+    fn an_entry_without_an_id_is_an_error() {
+        assert_eq!(read("x", &[]).map_err(|error| error.reason), Err("Redis answers with the id x".to_owned()));
     }
 }

@@ -13,6 +13,7 @@ mod socket;
 
 use clap::Parser;
 use crowd::{Crowd, Pace};
+use faults::Seen;
 use programs::Cluster;
 use rand::random_range;
 use std::{error::Error, process::ExitCode, time::Duration};
@@ -51,9 +52,12 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let mut cluster = Cluster::start()?;
     let first = args.seed.unwrap_or_else(|| random_range(0..1_000_000));
+    let mut seen = Seen::default();
     for seed in first..first + args.runs {
-        let report = faults::run(&mut cluster, seed).map_err(|error| format!("seed {seed}: {error}"))?;
-        println!("ok - seed {seed}: {report}");
+        seen.add(faults::run(&mut cluster, seed).map_err(|error| format!("seed {seed}: {error}"))?);
+    }
+    if args.runs > 0 && !seen.is_all() {
+        return Err(format!("too few members have seen the faults: {seen:?}").into());
     }
     println!("ok - {}", beside_a_slow_member(&cluster)?);
     println!("ok - {}", at_a_high_rate(&cluster, args.rate_seconds)?);
