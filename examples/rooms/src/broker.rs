@@ -19,7 +19,7 @@ pub trait Broker {
     /// [`BrokerError`]. Some of the messages may be stored if [`may_have_acted`](BrokerError::may_have_acted).
     fn add(&mut self, said: &[Said]) -> Result<Vec<Id>, BrokerError>;
 
-    /// Returns the next messages after `after`, oldest first. If there is none, waits for one, about a second.
+    /// Returns the next messages after `after`, oldest first. If there is none, waits for one, a second at most.
     ///
     /// # Errors
     /// [`BrokerError`].

@@ -76,7 +76,12 @@ impl Broker for Redis {
 
     fn read(&mut self, after: Id) -> Result<Read, BrokerError> {
         let mut read = cmd("XREAD");
-        read.arg("COUNT").arg(READ_COUNT).arg("BLOCK").arg(READ_WAIT).arg("STREAMS").arg(STREAM).arg(after.to_string());
+        read.arg("COUNT").arg(READ_COUNT);
+        // The first answer of a server that is back tells so: it must not wait for a message.
+        if self.connection.is_some() {
+            read.arg("BLOCK").arg(READ_WAIT);
+        }
+        read.arg("STREAMS").arg(STREAM).arg(after.to_string());
         let streams: Option<Streams> = self.with(|connection| read.query(connection))?;
         let found = streams.unwrap_or_default().into_iter().flat_map(|(_, entries)| entries);
         let entries = found.map(|(id, fields)| entry(&id, &fields)).collect::<Result<Vec<_>, _>>()?;
