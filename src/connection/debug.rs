@@ -49,3 +49,45 @@ impl fmt::Debug for Connection {
         shown.finish_non_exhaustive()
     }
 }
+
+/// Every field of a connection.
+struct Internals<'c>(&'c Connection);
+
+impl Connection {
+    /// Everything inside, payloads included, except the state of the random numbers. It is for the tests of this crate
+    /// and not part of the API: they tell states apart by it, and that a refused call has changed nothing.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn internals(&self) -> impl fmt::Debug + use<'_> {
+        Internals(self)
+    }
+}
+
+impl fmt::Debug for Internals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Connection {
+            role,
+            config,
+            subprotocol,
+            #[cfg(feature = "deflate")]
+            deflate,
+            progress,
+            incoming,
+            outgoing,
+            transport,
+            outcome,
+            clock,
+        } = self.0;
+        let mut all = f.debug_struct("Connection");
+        all.field("role", role).field("config", config).field("subprotocol", subprotocol);
+        #[cfg(feature = "deflate")]
+        all.field("deflate", deflate);
+        all.field("progress", progress)
+            .field("incoming", incoming)
+            .field("outgoing", outgoing)
+            .field("transport", transport)
+            .field("outcome", outcome)
+            .field("clock", clock)
+            .finish()
+    }
+}

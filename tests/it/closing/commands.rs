@@ -39,11 +39,11 @@ fn k5_an_empty_close_has_no_reason_and_replaces_no_other_code() {
     for role in ROLES {
         for (code, reason) in [(1005, "why"), (1004, ""), (1006, ""), (1015, ""), (0, ""), (5000, "")] {
             let mut connection = established(role, Config::default());
-            let before = format!("{connection:?}");
+            let before = format!("{:?}", connection.internals());
             let refused = Err(CloseError::InvalidCode(CloseCode::new(code)));
             assert_eq!(connection.close(code, reason), refused, "{code} {reason:?} from a {role:?}");
             assert_eq!(connection.fail(code, reason), refused, "{code} {reason:?} from a {role:?}");
-            assert_eq!(format!("{connection:?}"), before, "{code} {reason:?} from a {role:?}");
+            assert_eq!(format!("{:?}", connection.internals()), before, "{code} {reason:?} from a {role:?}");
         }
         for (reason, expected) in [("", empty_close()), ("so be it", Raw::close(1000, "so be it"))] {
             let mut connection = established(role, Config::default());

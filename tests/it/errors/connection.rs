@@ -170,13 +170,13 @@ fn assert_says(error: &dyn Error, words: &str) {
 fn refused<T: Debug, E: Debug>(connection: &mut Connection, call: impl FnOnce(&mut Connection) -> Result<T, E>) -> E {
     let now = Instant::now();
     let deadline = connection.poll_timeout(now);
-    let inside = format!("{connection:?}");
+    let inside = format!("{:?}", connection.internals());
     let phase = connection.phase();
     let wire = connection.output().to_vec();
     let error = call(connection).expect_err("the call is refused");
     assert_eq!((connection.phase(), connection.output()), (phase, wire.as_slice()), "{error:?}");
     assert_eq!(connection.poll_timeout(now), deadline, "{error:?}");
-    assert_eq!(format!("{connection:?}"), inside, "{error:?}");
+    assert_eq!(format!("{:?}", connection.internals()), inside, "{error:?}");
     error
 }
 

@@ -113,11 +113,12 @@ impl Endpoint {
         }
     }
 
-    /// A digest of everything that may affect later steps. `Debug` shows every field of a connection except the state
-    /// of its random numbers, which affects only masks.
+    /// A digest of everything that may affect later steps. The state of the random numbers of a connection affects only
+    /// masks.
     pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        format!("{:?} {:?}", self.subject, self.ledger).hash(&mut hasher);
+        let inside = self.subject.connection.internals();
+        format!("{inside:?} {:?} {:?}", self.subject, self.ledger).hash(&mut hasher);
         hasher.finish()
     }
 

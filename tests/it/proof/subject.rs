@@ -170,11 +170,11 @@ impl Subject {
         self.push(Step { call, refusal, event: None, rest: 0, texts: None });
     }
 
-    /// Makes a drawn call, and keeps the `Debug` texts before and after it.
+    /// Makes a drawn call, and keeps the texts of its internals before and after it.
     pub(crate) fn call_watched(&mut self, call: Call) {
-        let before = format!("{:?}", self.connection);
+        let before = format!("{:?}", self.connection.internals());
         let refusal = self.dispatch(&call).err();
-        let texts = Some([before, format!("{:?}", self.connection)]);
+        let texts = Some([before, format!("{:?}", self.connection.internals())]);
         self.push(Step { call, refusal, event: None, rest: 0, texts });
     }
 

@@ -66,7 +66,7 @@ pub(crate) struct Step {
     pub(crate) event: Option<Event<'static>>,
     /// The number of bytes that the driver then has to hand in again.
     pub(crate) rest: usize,
-    /// The `Debug` texts of the connection before and after a watched call: all of its state.
+    /// The internals of the connection before and after a watched call, as text.
     pub(crate) texts: Option<[String; 2]>,
 }
 

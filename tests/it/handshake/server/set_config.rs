@@ -165,10 +165,10 @@ fn s9_the_deadlines_are_those_of_the_new_configuration() {
 #[test]
 fn s9_only_a_request_that_waits_can_get_another_configuration() {
     let refuse = |case: &str, mut connection: Connection| {
-        let (before, old) = (format!("{connection:?}"), connection.config().clone());
+        let (before, old) = (format!("{:?}", connection.internals()), connection.config().clone());
         let other = config(|config| (config.max_message_bytes, config.max_early_bytes) = (1, 0));
         assert_eq!(connection.set_config(Arc::new(other)), Err(SetConfigError::NoRequest), "{case}");
-        assert_eq!((format!("{connection:?}"), connection.config()), (before, &old), "{case}");
+        assert_eq!((format!("{:?}", connection.internals()), connection.config()), (before, &old), "{case}");
     };
     refuse("nothing has come", server(Config::default()));
     let mut begun = server(Config::default());

@@ -45,7 +45,7 @@ pub(super) fn i_6_messages_may_be_sent_only_between_opening_and_our_close(trace:
     }
 }
 
-/// Checks that nothing visible changes, nor, if the call was watched, its `Debug` text. Returns the number of calls
+/// Checks that nothing visible changes, nor, if the call was watched, its internals. Returns the number of calls
 /// that were refused and watched.
 pub(super) fn i_19_a_refused_call_changes_nothing(trace: &Trace) -> usize {
     let mut watched = 0;
