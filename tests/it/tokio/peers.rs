@@ -177,8 +177,8 @@ async fn a_stream_that_cannot_be_secured_is_tried_again() {
         ws.flush().await.unwrap();
         ws
     };
-    let (ws, _server) = ::tokio::join!(client.open_with(secure), server);
-    assert_eq!((ws.unwrap().phase(), attempts.get()), (Phase::Open, 3));
+    let (ws, _server) = ::tokio::join!(async { client.open_with(secure).await.unwrap() }, server);
+    assert_eq!((ws.phase(), attempts.get()), (Phase::Open, 3));
 
     let fail = async |_| Err::<DuplexStream, _>(io::Error::new(ErrorKind::InvalidData, "not trusted"));
     let error = client.open_with(fail).await.unwrap_err();
