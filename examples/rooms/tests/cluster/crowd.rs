@@ -2,10 +2,9 @@
 
 use crate::{
     checks,
-    member::{Member, Record},
-    socket::Socket,
+    member::{LOOK, Member, Record},
+    socket,
 };
-use statesocket::Event;
 use statesocket_rooms::{
     id::Id,
     protocol::{FromMember, FromServer},
@@ -146,19 +145,18 @@ fn last_word(port: u16, room: &str) -> Result<Id, String> {
     let begin = Instant::now();
     let word = serde_json::to_string(&FromMember { key: 1, text: "last".to_owned() }).expect("it is JSON");
     while begin.elapsed() < PATIENCE {
-        let Ok(mut socket) = Socket::connect(port, &format!("/ws/{room}?name=last")) else { continue };
+        let Ok(mut socket) = socket::connect(port, &format!("/ws/{room}?name=last")) else { continue };
         let mut has_spoken = false;
-        while !socket.is_over() && begin.elapsed() < PATIENCE {
-            for event in socket.step(Duration::from_millis(20)) {
-                let Event::Message(message) = event else { continue };
-                match message.as_text().and_then(|text| serde_json::from_str(text).ok()) {
-                    Some(FromServer::Acknowledged { id, .. }) => return Ok(id),
-                    Some(FromServer::Refused { .. }) => has_spoken = false,
-                    _ => {}
-                }
+        while let Ok(message) = socket.recv_timeout(LOOK)
+            && begin.elapsed() < PATIENCE
+        {
+            match message.as_ref().and_then(|message| serde_json::from_str(message.as_text()?).ok()) {
+                Some(FromServer::Acknowledged { id, .. }) => return Ok(id),
+                Some(FromServer::Refused { .. }) => has_spoken = false,
+                Some(_) | None => {}
             }
-            if !has_spoken && socket.connection.can_send() {
-                has_spoken = socket.connection.send_text(&word).is_ok();
+            if !has_spoken && socket.can_send() {
+                has_spoken = socket.send(&*word).is_ok();
             }
         }
     }

@@ -2,10 +2,10 @@
 
 use crate::{
     crowd::{Orders, Pace},
-    socket::Socket,
+    socket,
 };
 use rand::random_range;
-use statesocket::Event;
+use statesocket::{Disconnect, Message, blocking::WebSocket};
 use statesocket_rooms::{
     id::Id,
     protocol::{FromMember, FromServer},
@@ -13,13 +13,14 @@ use statesocket_rooms::{
 use std::{
     collections::BTreeMap,
     mem,
+    net::TcpStream,
     sync::{Arc, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 /// How often a member looks at its orders.
-const LOOK: Duration = Duration::from_millis(20);
+pub const LOOK: Duration = Duration::from_millis(20);
 
 /// What a member has heard and said.
 #[derive(Debug, Default)]
@@ -89,7 +90,7 @@ impl Member {
         loop {
             let after = self.last.map(|id| format!("&after={id}")).unwrap_or_default();
             let target = format!("/ws/{}?name={}{after}", self.room, self.record.name);
-            if let Ok(socket) = Socket::connect(self.port, &target) {
+            if let Ok(socket) = socket::connect(self.port, &target) {
                 self.visit(socket, lost_at);
             }
             if self.is_done() {
@@ -105,9 +106,9 @@ impl Member {
     }
 
     /// One connection. The one before was lost at this time.
-    fn visit(&mut self, mut socket: Socket, lost_at: Instant) {
+    fn visit(&mut self, mut socket: WebSocket<TcpStream>, lost_at: Instant) {
         self.next_word = Instant::now() + self.pace.interval.min(LOOK).mul_f64(random_range(0.0..1.0));
-        while !socket.is_over() && !self.is_done() {
+        while !self.is_done() {
             if self.pace.is_slow && self.has_joined && self.orders.is_speaking() && self.record.ends.is_empty() {
                 // It reads nothing until it is cut off.
                 thread::sleep(LOOK);
@@ -115,8 +116,9 @@ impl Member {
             }
             let was_in = self.has_joined;
             let wait = self.next_word.saturating_duration_since(Instant::now()).min(LOOK);
-            for event in socket.step(wait) {
-                self.take(event);
+            match socket.recv_timeout(wait) {
+                Ok(message) => message.iter().for_each(|message| self.take(message)),
+                Err(end) => return self.note_end(&end),
             }
             if self.has_joined && !was_in {
                 self.record.longest_absence = self.record.longest_absence.max(lost_at.elapsed());
@@ -128,9 +130,9 @@ impl Member {
         }
     }
 
-    fn speak(&mut self, socket: &mut Socket) {
+    fn speak(&mut self, socket: &mut WebSocket<TcpStream>) {
         let now = Instant::now();
-        if !self.orders.is_speaking() || now < self.next_word || !socket.connection.can_send() {
+        if !self.orders.is_speaking() || now < self.next_word || !socket.can_send() {
             return;
         }
         self.next_word += self.pace.interval;
@@ -139,21 +141,21 @@ impl Member {
         let mut text = format!("{} {} {since} ", self.record.name, self.key);
         text.extend(std::iter::repeat_n('x', self.pace.text_bytes.saturating_sub(text.len())));
         let message = FromMember { key: self.key, text: text.clone() };
-        let sent = socket.connection.send_text(&serde_json::to_string(&message).expect("it is JSON"));
+        let sent = socket.send(serde_json::to_string(&message).expect("it is JSON"));
         if sent.is_ok() {
             self.unanswered.insert(self.key, text);
         }
     }
 
-    fn take(&mut self, event: Event<'_>) {
-        match event {
-            Event::Message(message) => {
-                let news = message.as_text().and_then(|text| serde_json::from_str(text).ok());
-                self.hear(news.expect("news of the protocol"));
-            }
-            // Not those of balancers that find no process.
-            Event::Disconnect(end) if self.has_joined => *self.record.ends.entry(end.code.into()).or_default() += 1,
-            _ => {}
+    fn take(&mut self, message: &Message<'_>) {
+        let news = message.as_text().and_then(|text| serde_json::from_str(text).ok());
+        self.hear(news.expect("news of the protocol"));
+    }
+
+    /// Notes an end, but not those of balancers that find no process.
+    fn note_end(&mut self, end: &Disconnect) {
+        if self.has_joined {
+            *self.record.ends.entry(end.code.into()).or_default() += 1;
         }
     }
 
