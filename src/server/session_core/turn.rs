@@ -331,6 +331,8 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             Event::Pong(payload) => self.call(|handler, session| handler.on_pong(session, &payload)),
             Event::Disconnect(disconnect) => {
                 self.session.log_transitions();
+                // What the handler has published before this comes before what it sends now.
+                self.catch_up();
                 self.shared.common.rooms.end(self.session.id);
                 self.shared.common.timers.end(self.session.id);
                 self.call_last(|handler, session| handler.on_disconnect(session, &disconnect));
