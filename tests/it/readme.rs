@@ -12,6 +12,7 @@ use std::{
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/state/table.md");
 const LIMITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/limits.md");
+#[cfg(feature = "server")]
 const METRICS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/metrics.md");
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/");
 const DEPLOY_GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/deploy.md");
