@@ -170,7 +170,7 @@ async def _():
     status, headers, body = await asyncio.to_thread(http_request, "GET", "/", {})
     equal(status, 200, "status of /")
     equal(headers.get_content_type(), "text/html", "type of /")
-    assert b"client_state" in body, "the page shows no states"
+    assert b'id="client-state"' in body, "the page shows no states"
     status, headers, _ = await asyncio.to_thread(http_request, "GET", "/unknown", {})
     equal(status, 404, "status of /unknown")
     status, headers, _ = await asyncio.to_thread(http_request, "GET", "/ws", {})
