@@ -22,7 +22,7 @@ use std::{
 
 const PAGE: &str = include_str!("page.html");
 
-/// How long the server takes for what it does late.
+/// The delay of an answer that the server gives late.
 const LATE: Duration = Duration::from_millis(1_500);
 
 /// How long a client may say nothing at `/silence`.

@@ -210,7 +210,7 @@ impl Connection {
     }
 
     fn send_close(&mut self, frame: CloseFrame) {
-        // One that cannot leave is not told: with the peer's Close it would look like a clean end.
+        // A Close that cannot leave does not count as sent: with the peer's Close it would make a clean end.
         if !self.transport.has_failed() {
             self.queue_close(frame);
         }

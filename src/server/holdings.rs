@@ -173,7 +173,7 @@ impl Holdings {
             self.watch(Some(now));
             return Finding::TooMuch { largest: largest(holdings, sum - limit + step(limit)) };
         }
-        // The bytes may be more than the units say. Who is not read now is looked at again in any case.
+        // The bytes may be more than the units say. A session that is not read now is looked at again.
         self.watch((sum.max(self.seen) > mark(limit)).then(|| now + PAUSE));
         // What is kept leaves less for the rest, and does not become less if nobody is read.
         let kept = holdings.iter_mut().map(Holding::leave_out_kept).sum::<usize>();

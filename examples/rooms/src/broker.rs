@@ -25,8 +25,8 @@ pub trait Broker {
     /// [`BrokerError`].
     fn read(&mut self, after: Id) -> Result<Read, BrokerError>;
 
-    /// Notes who is in some rooms, and who has gone. Returns who is there, by room: the members that any process has
-    /// noted in the last [`PRESENT_SECONDS`].
+    /// Notes the members of some rooms, and those who have gone. Returns the members of each room: those that any
+    /// process has noted in the last [`PRESENT_SECONDS`].
     ///
     /// # Errors
     /// [`BrokerError`].
@@ -82,6 +82,6 @@ pub struct Presence {
 pub struct BrokerError {
     /// Why.
     pub reason: String,
-    /// The broker may have done what it was asked for: only its answer has not come.
+    /// The broker may have acted, since only its answer is missing.
     pub may_have_acted: bool,
 }

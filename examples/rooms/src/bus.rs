@@ -12,7 +12,7 @@ use std::sync::{
 };
 use std::time::Duration;
 
-/// Beyond so many waiting inputs [`Bus::offer`] refuses.
+/// The most inputs that wait before [`Bus::offer`] refuses.
 const MAX_WAITING: usize = 4096;
 
 /// Something that the sequencer is told.
@@ -54,7 +54,7 @@ pub enum Input {
     Back,
     /// Who is in some rooms, in all processes.
     Present(Vec<(String, Vec<String>)>),
-    /// It could not be noted who is in these rooms.
+    /// The broker could not note the members of these rooms.
     NotNoted(Vec<String>),
     /// A second has passed.
     Tick,
@@ -94,7 +94,7 @@ pub enum Request {
         /// The message.
         said: Said,
     },
-    /// Note who is in some rooms.
+    /// Note the members of these rooms.
     Note(Vec<crate::broker::Presence>),
 }
 

@@ -40,7 +40,7 @@ pub struct Page {
 }
 
 impl History {
-    /// Keeps at most so many messages, and 64 MiB.
+    /// Keeps at most `max_entries` messages, and 64 MiB.
     #[must_use]
     pub const fn new(max_entries: usize) -> Self {
         Self { kept: VecDeque::new(), bytes: 0, max_entries, last: Id::START, dropped: Id::START }
