@@ -205,10 +205,14 @@ impl Clock {
     /// Records that `count` bytes were written. A wait for an answer begins when the last byte of the question has been
     /// written. Bytes that follow, such as any number of Pongs, neither delay nor restart it.
     pub(super) fn bytes_written(&mut self, count: usize, is_output_empty: bool) {
-        self.pending.any = true;
-        self.pending.written = true;
         let has_left = self.keepalive.bytes_written(count, is_output_empty);
         self.pending.phase |= self.output.bytes_written(count, is_output_empty || has_left);
+        // Bytes that are queued and written between two stamps leave nothing to date.
+        if is_output_empty && !has_left && !self.output.is_dated() {
+            return;
+        }
+        self.pending.any = true;
+        self.pending.written = true;
         if has_left {
             let (is_first, was_behind) = self.keepalive.take_left();
             self.pending.ping_written |= is_first;

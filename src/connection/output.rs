@@ -101,7 +101,16 @@ impl Connection {
     pub fn advance(&mut self, n: usize) {
         if n > 0 {
             self.outgoing.advance(n, || Marks::new(self.role, &self.config));
-            self.clock.bytes_written(n, self.outgoing.is_empty());
+            self.note_written(n);
+        }
+    }
+
+    /// Records that `count` bytes were written.
+    pub(super) fn note_written(&mut self, count: usize) {
+        self.clock.bytes_written(count, self.outgoing.is_empty());
+        if !self.clock.has_pending() && self.outgoing.is_settled() && !self.transport.has_rest() {
+            // The queue is empty, as it was at the last stamp.
+            self.outgoing.set_edge(false);
         }
     }
 

@@ -102,7 +102,7 @@ impl Connection {
         }
         let written = self.outgoing.write_message(message, writer);
         if written > 0 {
-            self.clock.bytes_written(written, self.outgoing.is_empty());
+            self.note_written(written);
         }
         Ok(())
     }

@@ -54,6 +54,12 @@ impl OutputTimes {
         self.is_last && self.written.is_some() && (config.write_timeout.is_some() || has_rate)
     }
 
+    /// Whether the next [`stamp`](Self::stamp) changes something, even if the output is empty.
+    #[inline]
+    pub(super) const fn is_dated(&self) -> bool {
+        self.written.is_some() || self.is_watched
+    }
+
     /// Records a new phase, in which the party at this end has the state `local`.
     pub(super) fn phase_began(&mut self, phase: Phase, local: State) {
         self.is_last = matches!(phase, Phase::ClientClosed | Phase::ApplicationClosed | Phase::Closed);
