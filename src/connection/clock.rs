@@ -44,6 +44,8 @@ pub(super) struct Clock {
     is_unread: bool,
     /// The pause in reading that `stamp` has not accounted for yet.
     paused_since: Option<Moment>,
+    /// A deadline may have become earlier since [`take_earlier`](Self::take_earlier).
+    may_be_earlier: bool,
     pending: Pending,
 }
 
@@ -96,6 +98,7 @@ impl Clock {
             is_paused: false,
             is_unread: false,
             paused_since: None,
+            may_be_earlier: true,
             pending: Pending { any: false, phase: false, written: false, ping_written: false, ping_left: false },
         }
     }
@@ -125,6 +128,7 @@ impl Clock {
     /// Once the driver reads again, the peer is silent since then.
     #[cfg(feature = "server")]
     pub(super) fn set_unread(&mut self, is_unread: bool, now: Instant) {
+        self.may_be_earlier = true;
         if mem::replace(&mut self.is_unread, is_unread) && !is_unread {
             let now = self.heard.moment_of(now);
             (self.last_sign_of_life, self.message_heard) = (now, now);
@@ -146,6 +150,8 @@ impl Clock {
     }
 
     fn note_sign_of_life(&mut self, now: Instant) {
+        // The next Ping may be due before the missing answer was.
+        self.may_be_earlier |= self.keepalive.is_unanswered();
         self.heard.move_to(now);
         self.last_sign_of_life = self.heard.moment();
         self.keepalive.bytes_came();
@@ -171,6 +177,7 @@ impl Clock {
 
     /// Records whether the input, all of which has been read, ends inside a frame or a message.
     pub(super) fn input_ended(&mut self, is_mid_message: bool) {
+        self.may_be_earlier |= is_mid_message && self.incomplete_since.is_none();
         let since = self.incomplete_since.unwrap_or_else(|| self.heard.moment());
         self.incomplete_since = is_mid_message.then_some(since);
     }
@@ -185,6 +192,7 @@ impl Clock {
     /// If the Ping before it is unanswered, the peer is silent since that one, and not only since this one.
     pub(super) fn ping_sent(&mut self, now: Instant, is_behind: bool) -> [u8; 4] {
         let now = self.heard.moment_of(now);
+        self.may_be_earlier = true;
         if !self.keepalive.is_unanswered() {
             self.last_sign_of_life = now;
         }
@@ -232,6 +240,7 @@ impl Clock {
         let pending = mem::take(&mut self.pending);
         // `receive` looks here first, and must see the pause.
         self.pending.any = self.is_paused;
+        self.may_be_earlier = true;
         if pending.phase {
             self.since = now;
         }
@@ -260,6 +269,18 @@ impl Clock {
         for since in [&mut self.last_sign_of_life, &mut self.message_heard].into_iter().chain(incomplete_since) {
             *since = since.checked_add(pause).map_or(now, |later| later.min(now));
         }
+    }
+
+    /// Whether a deadline may have become earlier since the last call, or since the beginning.
+    #[cfg(feature = "server")]
+    #[inline]
+    pub(super) fn take_earlier(&mut self) -> bool {
+        mem::take(&mut self.may_be_earlier)
+    }
+
+    /// Records that the timeouts have changed.
+    pub(super) const fn timeouts_changed(&mut self) {
+        self.may_be_earlier = true;
     }
 
     /// The earliest deadline and its timer.

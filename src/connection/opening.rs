@@ -98,6 +98,7 @@ impl Connection {
         let early_len = self.incoming.early_len().ok_or(SetConfigError::NoRequest)?;
         let limit = config.max_early_bytes;
         self.config = config;
+        self.clock.timeouts_changed();
         // A pause before the answer has the old marks looked up.
         self.outgoing.settle(self.marks());
         if early_len > limit {

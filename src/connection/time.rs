@@ -28,6 +28,15 @@ impl Connection {
         self.clock.deadline(self.waits(), &self.config)
     }
 
+    /// The earliest deadline, if it may be earlier than at the last call; else `None`, and the deadline of that call is
+    /// at worst too early.
+    #[cfg(feature = "server")]
+    #[inline]
+    pub(crate) fn poll_earlier_timeout(&mut self, now: Instant) -> Option<Instant> {
+        self.stamp(now);
+        if self.clock.take_earlier() { self.poll_timeout(now).map(|(deadline, _)| deadline) } else { None }
+    }
+
     /// Whether a deadline has come by `now`. A driver reads first what the peer may have sent in time: all that the
     /// system has for the stream, which is more than it reads otherwise. [`Inbox`](crate::Inbox) shows how.
     #[must_use]

@@ -109,6 +109,12 @@ impl SessionCore {
         self.connection.poll_timeout(now).map(|(deadline, _)| deadline)
     }
 
+    /// The [next deadline](Self::next_deadline), if it may be earlier than at the last call.
+    #[inline]
+    pub(super) fn earlier_deadline(&mut self, now: Instant) -> Option<Instant> {
+        self.connection.poll_earlier_timeout(now)
+    }
+
     /// The bytes that the session holds, and how many of them up to its end.
     #[inline]
     pub(super) fn held(&self) -> (usize, usize) {

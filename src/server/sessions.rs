@@ -245,7 +245,15 @@ impl Sessions {
         if self.holdings.note(key, bytes + socket.held(), kept) {
             session.set_unread(true, now);
         }
-        self.deadlines.set_if_earlier(key, deadline, session.next_deadline(now));
+        let mut next = session.earlier_deadline(now);
+        if deadline.is_none() {
+            next = session.next_deadline(now);
+        }
+        self.deadlines.set_if_earlier(key, deadline, next);
+        debug_assert!(
+            session.next_deadline(now).is_none_or(|next| deadline.is_some_and(|kept| kept <= next)),
+            "the kept deadline is never later than that of the connection"
+        );
         if session.has_work(socket) {
             self.ready.push(key);
         }
