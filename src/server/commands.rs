@@ -123,10 +123,10 @@ impl Server {
         if !self.shared.common.rooms.has_waiting() {
             return;
         }
-        let (ids, last) = self.shared.common.rooms.waiting_sessions();
-        for id in ids {
+        let (sessions, last) = self.shared.common.rooms.waiting_sessions();
+        for session in sessions {
             // A session that has acted in this turn has its messages.
-            if self.shared.common.rooms.may_wait_for(id)
+            if let Some(id) = self.shared.common.rooms.turn_to(session)
                 && let Some(key) = self.sessions.find(id)
             {
                 self.take_turn(key, now, |turn, _| turn.deliver());

@@ -1,19 +1,20 @@
 //! Rooms: named groups of sessions, to which messages are published.
 
+mod delivery;
 mod room;
 mod seats;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use super::{census::Column, session_id::LocalId};
-use crate::{SharedMessage, SharedMessages};
-use room::{MESSAGE_BYTES, Part, Room, Sequence, waiting_bytes};
-use seats::{Membership, Place, Seats, search};
+use crate::SharedMessage;
+use room::{MESSAGE_BYTES, Room, waiting_bytes};
+use seats::{Membership, Seat};
 use slab::Slab;
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-};
+use std::{collections::HashMap, fmt};
+pub(super) use waiting::Next;
+use waiting::{Listed, Sequence, Waiting};
 
 /// The bytes of the copies that the messages of one session may cause per turn. Beyond it the session waits for the
 /// next turn, so that a member that floods a large room does not keep the others waiting.
@@ -42,7 +43,7 @@ pub(super) struct Rooms {
     by_name: HashMap<Box<str>, usize>,
     rooms: Slab<Room>,
     /// By the key of the session.
-    seats: Vec<Option<Box<Seats>>>,
+    seats: Vec<Seat>,
     /// The rooms with waiting messages.
     busy: Vec<usize>,
     /// The sessions that have left a room with waiting messages.
@@ -54,26 +55,15 @@ pub(super) struct Rooms {
     copied: usize,
     /// The messages that wait for one session, if they are in several pieces.
     listed: Option<Listed>,
+    /// The only room with messages for the [waiting sessions](Self::waiting_sessions), as long as none of them leaves a
+    /// room.
+    only_busy: Option<usize>,
+    /// The session whose messages wait in [`only_busy`](Self::only_busy) alone.
+    next: Option<Waiting>,
     /// [`Limits::max_room_backlog`](super::Limits::max_room_backlog).
     max_backlog: usize,
     /// Where a loop of a cluster counts its members.
     census: Option<Column>,
-}
-
-/// All messages that wait for a session, in order.
-struct Listed {
-    id: LocalId,
-    /// The number of the last message when the list was made.
-    published: Sequence,
-    messages: VecDeque<Place>,
-}
-
-/// The next of the messages that wait for a session.
-#[derive(Clone, Copy)]
-pub(super) enum Next<'a> {
-    One(&'a SharedMessage),
-    /// All that wait.
-    All(&'a SharedMessages),
 }
 
 impl Rooms {
@@ -109,9 +99,9 @@ impl Rooms {
         if is_new {
             self.rooms[key].add(id, self.published);
             if self.seats.len() <= id.key() {
-                self.seats.resize_with(id.key() + 1, || None);
+                self.seats.resize_with(id.key() + 1, || Seat::FREE);
             }
-            self.seats[id.key()].get_or_insert_default().join(key, self.published);
+            self.seats[id.key()].join(key, self.published);
             if let Some(census) = &self.census {
                 census.joined(name);
             }
@@ -127,13 +117,15 @@ impl Rooms {
         if let Some(census) = &self.census {
             census.left(name);
         }
-        self.listed = None;
-        let seats = self.seats[id.key()].as_mut().expect("a member has a seat");
-        seats.leave(key, room.all_for(id, since.max(seats.taken())));
+        (self.listed, self.only_busy) = (None, None);
+        let seat = &mut self.seats[id.key()];
+        let taken = seat.taken();
+        let seats = seat.seats_mut().expect("a member has a seat");
+        seats.leave(key, room.all_for(id, since.max(taken)));
         if seats.is_owed() {
             self.owed.push(id);
-        } else if seats.is_empty() {
-            self.seats[id.key()] = None;
+        } else {
+            seat.free_if_empty();
         }
         self.close_if_empty(key);
         true
@@ -141,7 +133,7 @@ impl Rooms {
 
     /// The session `id` has ended: it is no member of any room, and gets nothing more.
     pub(super) fn end(&mut self, id: LocalId) {
-        let Some(seats) = self.seats.get_mut(id.key()).and_then(Option::take) else { return };
+        let Some(seats) = self.seats.get_mut(id.key()).and_then(Seat::free) else { return };
         self.listed = None;
         self.owed.retain(|owed| *owed != id);
         for Membership { room, .. } in seats.memberships() {
@@ -179,6 +171,7 @@ impl Rooms {
             self.published += 1;
             if !room.has_waiting() {
                 self.busy.push(key);
+                self.only_busy = None;
             }
             room.push(self.published, message.clone(), except);
             self.waiting_bytes = self.waiting_bytes.saturating_add(waiting_bytes(message));
@@ -213,117 +206,8 @@ impl Rooms {
 
     /// The names of the rooms of the session `id`.
     pub(super) fn of(&self, id: LocalId) -> impl Iterator<Item = &str> {
-        let seats = self.seats.get(id.key()).and_then(Option::as_deref);
+        let seats = self.seats.get(id.key()).and_then(Seat::seats);
         seats.into_iter().flat_map(|seats| seats.memberships()).map(|membership| self.rooms[membership.room].name())
-    }
-
-    /// The number of the last message.
-    pub(super) const fn published(&self) -> Sequence {
-        self.published
-    }
-
-    /// Whether messages wait for any session.
-    pub(super) const fn has_waiting(&self) -> bool {
-        !self.busy.is_empty() || !self.owed.is_empty()
-    }
-
-    /// Whether messages may wait for the session `id`.
-    #[inline]
-    pub(super) fn may_wait_for(&self, id: LocalId) -> bool {
-        let seats = self.seats.get(id.key()).and_then(Option::as_deref);
-        seats.is_some_and(|seats| seats.taken() < self.published)
-    }
-
-    /// The next messages that wait for the session `id`, and the number of the last one. [`took`](Self::took) says that
-    /// it has them. If `may_join` is false, they are one message.
-    #[inline]
-    pub(super) fn next_for(&mut self, id: LocalId, may_join: bool) -> Option<(Sequence, Next<'_>)> {
-        if !self.may_wait_for(id) {
-            return None;
-        }
-        let is_listed = self.listed.as_ref().is_some_and(|list| list.id == id && list.published == self.published);
-        if is_listed { self.next_listed(id) } else { self.look_for(id, may_join) }
-    }
-
-    /// Finds what waits for the session.
-    fn look_for(&mut self, id: LocalId, may_join: bool) -> Option<(Sequence, Next<'_>)> {
-        let seats = self.seats.get_mut(id.key())?.as_deref_mut()?;
-        let is_searched = self.busy.len() * LOOKS_PER_SEARCH < seats.memberships().len();
-        let searched = is_searched.then(|| search(id, &self.busy, &self.rooms));
-        let memberships = searched.as_deref().unwrap_or_else(|| seats.memberships());
-        self.copied = self.copied.saturating_add(memberships.len().saturating_mul(LOOK_BYTES));
-        let (mut found, mut count) = (None, 0);
-        for &Membership { room, since } in memberships {
-            if let Some(part) = self.rooms[room].part_for(id, since.max(seats.taken())) {
-                (found, count) = (Some((room, part)), count + 1);
-            }
-        }
-        match found {
-            None if !seats.is_owed() => {
-                // No later message is for it.
-                seats.took(self.published);
-                return None;
-            }
-            Some((room, Part::All)) if may_join && count == 1 && !seats.is_owed() => {
-                let room = &mut self.rooms[room];
-                let number = room.last_number()?;
-                return Some((number, if room.has_one() { Next::One(room.last()?) } else { Next::All(room.join()) }));
-            }
-            Some(_) | None => {}
-        }
-        let messages = seats.list(id, memberships, &self.rooms);
-        self.listed = Some(Listed { id, published: self.published, messages });
-        self.next_listed(id)
-    }
-
-    fn next_listed(&mut self, id: LocalId) -> Option<(Sequence, Next<'_>)> {
-        let seats = self.seats.get_mut(id.key())?.as_deref_mut()?;
-        let messages = &mut self.listed.as_mut()?.messages;
-        while messages.front().is_some_and(|(number, _)| *number <= seats.taken()) {
-            messages.pop_front();
-        }
-        let Some((number, key)) = messages.front().copied() else {
-            seats.took(self.published);
-            return None;
-        };
-        let message = match key {
-            Some(key) => self.rooms[key].message(number)?,
-            None => seats.first_owed()?,
-        };
-        Some((number, Next::One(message)))
-    }
-
-    /// The session `id` has its messages up to `number`.
-    pub(super) fn took(&mut self, id: LocalId, number: Sequence) {
-        let Some(seats) = self.seats.get_mut(id.key()).and_then(Option::as_deref_mut) else { return };
-        seats.took(number);
-        if seats.is_empty() {
-            self.seats[id.key()] = None;
-        }
-    }
-
-    /// The sessions for which messages wait, maybe more than once, and the number of the last message.
-    pub(super) fn waiting_sessions(&self) -> (Vec<LocalId>, Sequence) {
-        let mut sessions = self.owed.clone();
-        for key in &self.busy {
-            sessions.extend(self.rooms[*key].members());
-        }
-        (sessions, self.published)
-    }
-
-    /// All sessions have the messages up to `number`.
-    pub(super) fn forget(&mut self, number: Sequence) {
-        let (rooms, seats) = (&mut self.rooms, &self.seats);
-        self.waiting_bytes = 0;
-        self.busy.retain(|key| {
-            let room = &mut rooms[*key];
-            room.forget(number);
-            self.waiting_bytes += room.waiting_bytes();
-            room.has_waiting()
-        });
-        self.owed.retain(|id| seats.get(id.key()).and_then(Option::as_deref).is_some_and(Seats::is_owed));
-        self.listed = None;
-        self.release_memory();
     }
 
     /// The turn of a session begins.

@@ -1,11 +1,11 @@
 //! One room: its members, and the messages that wait in it.
 
-use super::super::session_id::LocalId;
+use super::{
+    super::session_id::LocalId,
+    waiting::{Next, Sequence},
+};
 use crate::{SharedMessage, SharedMessages};
 use std::collections::BTreeMap;
-
-/// How many published messages there were when something happened. Messages have numbers from 1 on.
-pub(super) type Sequence = u64;
 
 /// The memory of a waiting message besides its payload, in bytes, at least.
 pub(super) const MESSAGE_BYTES: usize = 128;
@@ -67,6 +67,11 @@ impl Room {
         self.members.keys().copied()
     }
 
+    /// The members, the oldest session first, and when each has joined.
+    pub(super) fn members_since(&self) -> impl Iterator<Item = (LocalId, Sequence)> {
+        self.members.iter().map(|(id, since)| (*id, *since))
+    }
+
     pub(super) const fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -105,28 +110,19 @@ impl Room {
         self.all_for(id, since).next().map(|_| Part::Some)
     }
 
-    /// The last waiting message.
+    /// All waiting messages, in one piece, and the number of the last one.
     #[inline]
-    pub(super) fn last(&self) -> Option<&SharedMessage> {
-        self.waiting.last().map(|published| &published.message)
+    pub(super) fn all(&mut self) -> Option<(Sequence, Next<'_>)> {
+        match &self.waiting[..] {
+            [] => None,
+            [one] => Some((one.number, Next::One(&one.message))),
+            [.., last] => Some((last.number, Next::All(join(&mut self.joined, &self.waiting)))),
+        }
     }
 
-    /// The number of the last waiting message.
-    #[inline]
-    pub(super) fn last_number(&self) -> Option<Sequence> {
-        self.waiting.last().map(|published| published.number)
-    }
-
-    /// Whether exactly one message waits.
-    #[inline]
-    pub(super) const fn has_one(&self) -> bool {
-        self.waiting.len() == 1
-    }
-
-    /// All waiting messages, in one piece.
-    pub(super) fn join(&mut self) -> &SharedMessages {
-        let waiting = &self.waiting;
-        self.joined.get_or_insert_with(|| waiting.iter().map(|published| &published.message).collect())
+    /// The first waiting message after `since` for the member `id`.
+    pub(super) fn first_after(&self, since: Sequence, id: LocalId) -> Option<(Sequence, Next<'_>)> {
+        self.all_for(id, since).next().map(|(number, message)| (number, Next::One(message)))
     }
 
     pub(super) fn message(&self, number: Sequence) -> Option<&SharedMessage> {
@@ -140,6 +136,11 @@ impl Published {
     fn is_for(&self, id: LocalId) -> bool {
         self.except != Some(id)
     }
+}
+
+/// The waiting messages in one piece.
+fn join<'j>(joined: &'j mut Option<SharedMessages>, waiting: &[Published]) -> &'j SharedMessages {
+    joined.get_or_insert_with(|| waiting.iter().map(|published| &published.message).collect())
 }
 
 /// The bytes of a message that waits.

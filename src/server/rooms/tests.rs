@@ -25,10 +25,12 @@ fn take(rooms: &mut Rooms, id: LocalId) -> (Vec<String>, usize) {
 
 /// Ends the turn: every session takes its messages.
 fn deliver(rooms: &mut Rooms, mut took: impl FnMut(LocalId, Vec<String>)) {
-    let (ids, last) = rooms.waiting_sessions();
-    for id in ids {
-        let texts = take(rooms, id).0;
-        took(id, texts);
+    let (sessions, last) = rooms.waiting_sessions();
+    for session in sessions {
+        if let Some(id) = rooms.turn_to(session) {
+            let texts = take(rooms, id).0;
+            took(id, texts);
+        }
     }
     rooms.forget(last);
     assert!(!rooms.has_waiting());
@@ -60,11 +62,11 @@ fn s15_nothing_waits_for_a_session_that_has_its_messages() {
     assert_eq!([1, 2, 3].map(|number| rooms.may_wait_for(id(number))), [false, true, false]);
     // Each member of two busy rooms is there twice, and acts once.
     let mut acted = Vec::new();
-    let (ids, _) = rooms.waiting_sessions();
-    for session in ids {
-        if rooms.may_wait_for(session) {
-            acted.push(session);
-            take(&mut rooms, session);
+    let (sessions, _) = rooms.waiting_sessions();
+    for session in sessions {
+        if let Some(id) = rooms.turn_to(session) {
+            acted.push(id);
+            take(&mut rooms, id);
         }
     }
     assert_eq!(acted, [id(2)]);
@@ -151,9 +153,10 @@ fn s15_a_session_that_has_left_gets_its_messages_though_all_rooms_close() {
     rooms.publish("a", &SharedMessage::text("to both"), None);
     assert!(rooms.leave(id(1), "a") && rooms.leave(id(2), "a"));
     let mut got = Vec::new();
-    let (ids, last) = rooms.waiting_sessions();
-    for session in ids {
-        got.extend(take(&mut rooms, session).0);
+    let (sessions, last) = rooms.waiting_sessions();
+    for session in sessions {
+        let id_of_session = rooms.turn_to(session).expect("a message waits");
+        got.extend(take(&mut rooms, id_of_session).0);
         rooms.end(id(1));
     }
     rooms.forget(last);
@@ -167,7 +170,6 @@ enum Step {
     End(usize),
     Publish(usize, Option<usize>),
     Take(usize),
-    Deliver,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -178,64 +180,98 @@ fn step() -> impl Strategy<Value = Step> {
         1 => session.clone().prop_map(Step::End),
         4 => (room, proptest::option::of(session.clone())).prop_map(|(room, except)| Step::Publish(room, except)),
         2 => session.prop_map(Step::Take),
-        1 => Just(Step::Deliver),
     ]
 }
 
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// Five sessions and three rooms, and a model that sends every message at once.
+#[derive(Default)]
+struct Scene {
+    rooms: Rooms,
+    members: [[bool; 3]; 5],
+    expected: [Vec<String>; 5],
+    got: [Vec<String>; 5],
+    /// The number of messages.
+    published: usize,
+}
+
+impl Scene {
+    fn act(&mut self, step: &Step) {
+        match *step {
+            Step::Join(session, room) => {
+                assert_eq!(self.rooms.join(id(session), NAMES[room]), !self.members[session][room]);
+                self.members[session][room] = true;
+            }
+            Step::Leave(session, room) => {
+                assert_eq!(self.rooms.leave(id(session), NAMES[room]), self.members[session][room]);
+                self.members[session][room] = false;
+            }
+            Step::End(session) => {
+                self.rooms.end(id(session));
+                self.members[session] = [false; 3];
+                self.got[session] = self.expected[session].clone();
+            }
+            Step::Publish(room, except) => self.publish(room, except),
+            Step::Take(session) => {
+                self.got[session].extend(take(&mut self.rooms, id(session)).0);
+                assert_eq!(self.got[session], self.expected[session]);
+            }
+        }
+        for (room, name) in NAMES.into_iter().enumerate() {
+            let ids: Vec<_> = (0..5).filter(|session| self.members[*session][room]).map(id).collect();
+            assert_eq!(self.rooms.count(name), ids.len());
+            assert_eq!(self.rooms.members(name).collect::<Vec<_>>(), ids);
+        }
+    }
+
+    fn publish(&mut self, room: usize, except: Option<usize>) {
+        let to: Vec<_> = (0..5).filter(|session| self.members[*session][room] && Some(*session) != except).collect();
+        self.published += 1;
+        let message = self.published.to_string();
+        let count = self.rooms.publish(NAMES[room], &SharedMessage::text(&message), except.map(id));
+        assert_eq!(count, to.len());
+        to.into_iter().for_each(|session| self.expected[session].push(message.clone()));
+    }
+
+    /// Ends the turn. Each session takes one of the `steps` before it gets its messages.
+    fn end_turn(&mut self, steps: &[Step]) {
+        let mut steps = steps.iter();
+        let (sessions, last) = self.rooms.waiting_sessions();
+        for session in sessions {
+            let id = self.rooms.turn_to(session);
+            if let Some(step) = steps.next() {
+                self.act(step);
+            }
+            if let Some(id) = id {
+                self.got[id.key()].extend(take(&mut self.rooms, id).0);
+            }
+        }
+        self.rooms.forget(last);
+    }
+}
+
 proptest! {
-    /// The model sends every message at once.
     #[test]
     fn every_session_gets_what_is_published_while_it_is_a_member(
-        steps in proptest::collection::vec(step(), 0..60),
+        turns in proptest::collection::vec(proptest::collection::vec(step(), 0..20), 0..6),
+        ends in proptest::collection::vec(proptest::collection::vec(step(), 0..4), 6),
         is_in_many in any::<bool>(),
     ) {
-        let names = ["a", "b", "c"];
-        let mut rooms = Rooms::default();
+        let mut scene = Scene::default();
         if is_in_many {
             let quiet = (0..3 * LOOKS_PER_SEARCH).map(|number| format!("quiet {number}"));
-            quiet.for_each(|name| (0..5).for_each(|session| assert!(rooms.join(id(session), &name))));
+            quiet.for_each(|name| (0..5).for_each(|session| assert!(scene.rooms.join(id(session), &name))));
         }
-        let mut members = [[false; 3]; 5];
-        let mut expected = vec![Vec::new(); 5];
-        let mut got = vec![Vec::new(); 5];
-        for (number, step) in steps.into_iter().enumerate() {
-            match step {
-                Step::Join(session, room) => {
-                    prop_assert_eq!(rooms.join(id(session), names[room]), !members[session][room]);
-                    members[session][room] = true;
-                }
-                Step::Leave(session, room) => {
-                    prop_assert_eq!(rooms.leave(id(session), names[room]), members[session][room]);
-                    members[session][room] = false;
-                }
-                Step::End(session) => {
-                    rooms.end(id(session));
-                    members[session] = [false; 3];
-                    got[session] = expected[session].clone();
-                }
-                Step::Publish(room, except) => {
-                    let to = (0..5).filter(|session| members[*session][room] && Some(*session) != except);
-                    let to: Vec<_> = to.collect();
-                    let message = number.to_string();
-                    let count = rooms.publish(names[room], &SharedMessage::text(&message), except.map(id));
-                    prop_assert_eq!(count, to.len());
-                    to.into_iter().for_each(|session| expected[session].push(message.clone()));
-                }
-                Step::Take(session) => {
-                    got[session].extend(take(&mut rooms, id(session)).0);
-                    prop_assert_eq!(&got[session], &expected[session]);
-                }
-                Step::Deliver => deliver(&mut rooms, |id, texts| got[id.key()].extend(texts)),
-            }
-            for (room, name) in names.into_iter().enumerate() {
-                let ids: Vec<_> = (0..5).filter(|session| members[*session][room]).map(id).collect();
-                prop_assert_eq!(rooms.count(name), ids.len());
-                prop_assert_eq!(rooms.members(name).collect::<Vec<_>>(), ids);
-            }
+        for (steps, end) in turns.iter().zip(&ends) {
+            steps.iter().for_each(|step| scene.act(step));
+            scene.end_turn(end);
         }
-        deliver(&mut rooms, |id, texts| got[id.key()].extend(texts));
-        prop_assert_eq!(got, expected);
-        (0..5).for_each(|session| rooms.end(id(session)));
-        prop_assert_eq!((rooms.rooms.len(), rooms.seats.len()), (0, 0));
+        while scene.rooms.has_waiting() {
+            scene.end_turn(&[]);
+        }
+        prop_assert_eq!(&scene.got, &scene.expected);
+        (0..5).for_each(|session| scene.rooms.end(id(session)));
+        prop_assert_eq!((scene.rooms.rooms.len(), scene.rooms.seats.len()), (0, 0));
     }
 }
