@@ -19,6 +19,8 @@ use crate::{
     random::Random,
     spare::Spare,
 };
+#[cfg(feature = "server")]
+use bytes::Bytes;
 #[cfg(feature = "deflate")]
 pub(super) use deflater::Compression;
 #[cfg(feature = "deflate")]
@@ -158,6 +160,12 @@ impl Outgoing {
         } else if !messages.is_empty() {
             self.output.share(messages.frames());
         }
+    }
+
+    /// Queues bytes that other connections queue too.
+    #[cfg(feature = "server")]
+    pub(super) fn share(&mut self, bytes: &Bytes) {
+        self.output.share(bytes);
     }
 
     /// The kind of the message in progress.

@@ -5,6 +5,10 @@ use crate::{
     error::SendError,
     message::{SharedMessage, SharedMessages},
 };
+#[cfg(feature = "server")]
+use bytes::Bytes;
+#[cfg(feature = "server")]
+use std::io;
 
 /// A client's frame has a key; a shared frame has none.
 const MASK_KEY_BYTES: usize = 4;
@@ -51,6 +55,57 @@ impl Connection {
             self.outgoing.shared_messages(messages);
         }
         Ok(())
+    }
+
+    /// Writes a message that other connections send too, once, and queues the part that `writer` does not take. Returns
+    /// whether it has done so: not if bytes are queued before it, or the connection cannot send it, or its frame is in
+    /// several pieces or still to be made.
+    #[cfg(feature = "server")]
+    pub(crate) fn write_shared(&mut self, message: &SharedMessage, writer: impl io::Write) -> bool {
+        #[cfg(feature = "deflate")]
+        if self.may_compress() {
+            return self.write_compressed(message, writer);
+        }
+        message.frame().is_some_and(|frame| self.write_frames(frame, writer))
+    }
+
+    /// Writes several messages, as [`write_shared`](Self::write_shared) does.
+    #[cfg(feature = "server")]
+    pub(crate) fn write_shared_all(&mut self, messages: &SharedMessages, writer: impl io::Write) -> bool {
+        !self.may_compress() && self.write_frames(messages.frames(), writer)
+    }
+
+    #[cfg(all(feature = "server", feature = "deflate"))]
+    #[inline(never)]
+    fn write_compressed(&mut self, message: &SharedMessage, writer: impl io::Write) -> bool {
+        let may_share = self.compression().is_some_and(|how| how.may_share(message.payload()));
+        match if may_share { message.compressed_before() } else { Some(None) } {
+            Some(None) => message.frame().is_some_and(|frame| self.write_frames(frame, writer)),
+            Some(Some(compressed)) => {
+                let is_written = self.write_frames(&compressed.frame, writer);
+                if is_written {
+                    self.outgoing.note_shared(message.payload());
+                }
+                is_written
+            }
+            None => false,
+        }
+    }
+
+    #[cfg(feature = "server")]
+    fn write_frames(&mut self, frames: &Bytes, mut writer: impl io::Write) -> bool {
+        let is_first = self.outgoing.is_empty() && !self.outgoing.is_masked();
+        if !is_first || self.check_message(frames.len()).is_err() {
+            return false;
+        }
+        // Nothing is queued before the write, so a writer that panics leaves no half frame. The next write meets an
+        // error again.
+        let written = writer.write(frames).unwrap_or(0);
+        if written < frames.len() {
+            self.outgoing.share(&frames.slice(written..));
+        }
+        // Nothing was queued before, so no time depends on the bytes that have left.
+        true
     }
 
     fn queue_shared(&mut self, message: &SharedMessage) {

@@ -157,6 +157,13 @@ impl SharedMessage {
         [Some(&self.frame), self.detached.as_ref()].into_iter().flatten()
     }
 
+    /// The unmasked frame, if it is in one piece.
+    #[cfg(feature = "server")]
+    #[inline]
+    pub(crate) fn frame(&self) -> Option<&Bytes> {
+        if self.detached.is_none() { Some(&self.frame) } else { None }
+    }
+
     /// The length of the unmasked frame.
     pub(crate) fn frame_len(&self) -> usize {
         self.payload_start + self.payload().len()
@@ -171,6 +178,15 @@ impl SharedMessage {
             Some(CompressedFrame { payload_start: header.len(), frame: [&header[..], &payload].concat().into() })
         });
         frame.as_ref()
+    }
+
+    /// What [`compressed`](Self::compressed) returns; `None` if nobody has called it yet.
+    #[cfg(all(feature = "server", feature = "deflate"))]
+    pub(crate) fn compressed_before(&self) -> Option<Option<&CompressedFrame>> {
+        match &self.compressed {
+            None => Some(None),
+            Some(compressed) => compressed.get().map(Option::as_ref),
+        }
     }
 }
 

@@ -6,8 +6,7 @@ use super::{
 };
 use crate::{
     deflate::{
-        Window,
-        compress::{can_share, compress_alone, max_fragment_len},
+        compress::{compress_alone, max_fragment_len},
         engines::Engines,
     },
     frame::OpCode,
@@ -51,7 +50,7 @@ impl Outgoing {
     /// Queues a message that was compressed for all, if that makes it shorter. Returns whether it did.
     pub(in crate::connection) fn try_shared_compressed(&mut self, message: &SharedMessage, how: Compression) -> bool {
         let payload = message.payload();
-        if payload.len() < how.options.threshold(Window::None) || !can_share(how.local.bits(), payload.len()) {
+        if !how.may_share(payload) {
             return false;
         }
         let compressed = message.compressed(|payload| {
@@ -68,12 +67,17 @@ impl Outgoing {
             None => self.output.share(&compressed.frame),
             key => self.output.compressed_frame(true, kind.opcode(), Cow::Borrowed(compressed.payload()), key),
         }
+        self.note_shared(payload);
+        true
+    }
+
+    /// Notes the text of a compressed message that other connections send too.
+    pub(in crate::connection) fn note_shared(&mut self, payload: &[u8]) {
         // Without a deflater no text is kept that a later message would refer to.
         if let Some(deflater) = &mut self.deflater {
             deflater.sending.push(payload);
             deflater.is_used = true;
         }
-        true
     }
 
     /// Queues a fragment compressed, if its message is: the first one decides for all. Returns whether it did.

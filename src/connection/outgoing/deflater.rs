@@ -1,6 +1,10 @@
 //! The settings and the state of compression.
 
-use crate::deflate::{Deflate, Direction, Window, compress::Sending, engines::Engines};
+use crate::deflate::{
+    Deflate, Direction, Window,
+    compress::{Sending, can_share},
+    engines::Engines,
+};
 
 /// The settings by which this end compresses: the agreement, and its own options.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +22,11 @@ impl Compression {
     /// Whether compression may pay for `payload`.
     pub(super) fn is_worth(self, payload: &[u8]) -> bool {
         !payload.is_empty() && payload.len() >= self.options.threshold(self.history())
+    }
+
+    /// Whether `payload` leaves in a compressed frame that other connections send too, if that is shorter.
+    pub(crate) fn may_share(self, payload: &[u8]) -> bool {
+        payload.len() >= self.options.threshold(Window::None) && can_share(self.local.bits(), payload.len())
     }
 }
 

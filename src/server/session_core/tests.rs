@@ -2,6 +2,7 @@
 
 mod ends;
 mod log_lines;
+mod published;
 mod reached;
 mod scene;
 mod subprotocols;

@@ -1,13 +1,16 @@
 //! Commands of handles, in a turn of their session.
 
+#[cfg(feature = "tls")]
+use super::super::super::view::keep_encrypted;
 use super::{
     super::super::{
+        common::Common,
         handle::Handle,
         handler::Unsent,
         logging::{DropCaught, LOG, caught},
         queue::HandleError,
         rooms::Next,
-        stream::ByteStream,
+        stream::{ByteStream, Metered},
         view::{View, catch_up, leaves_hole},
     },
     Turn,
@@ -43,11 +46,40 @@ impl<S: ByteStream> Turn<'_, S> {
 
     /// Sends the messages of rooms that wait for the session.
     pub(crate) fn deliver(mut self) {
+        if self.deliver_at_once() {
+            return;
+        }
         self.session.connection.lend_buffer(&mut self.shared.output_buffer);
         self.catch_up();
         self.hand_out_pending();
         self.flush();
         self.session.connection.reclaim_buffer(&mut self.shared.output_buffer);
+    }
+
+    /// Writes the messages of rooms that wait for the session, if nothing is queued before them. Returns whether all
+    /// have left, so that nothing else is to be done.
+    #[inline]
+    fn deliver_at_once(&mut self) -> bool {
+        let (connection, Common { rooms, tally, .. }) = (&mut self.session.connection, &mut self.shared.common);
+        let max_len = rooms.max_backlog();
+        let mut is_done = false;
+        while let Some((number, next)) = rooms.next_for(self.session.id, true) {
+            let writer = Metered::new(self.stream, tally);
+            let (is_written, count) = match next {
+                Next::One(message) => (connection.write_shared(message, writer), 1),
+                Next::All(messages) if messages.frames().len() > max_len => return false,
+                Next::All(messages) => (connection.write_shared_all(messages, writer), messages.len()),
+            };
+            if !is_written {
+                return false;
+            }
+            #[cfg(feature = "tls")]
+            keep_encrypted(connection, self.stream);
+            tally.messages_sent += count as u64;
+            rooms.took(self.session.id, number);
+            is_done = connection.output_len() == 0 && self.session.pressure.is_low();
+        }
+        is_done
     }
 
     /// A message of a room has not reached the loop.
