@@ -238,7 +238,10 @@ impl Queue {
     /// Keeps at most `len` bytes of memory for the bytes, and as many for the pieces.
     pub(super) fn shrink_to(&mut self, len: usize) {
         self.bytes.shrink_to(len);
-        self.pieces.shrink_to(len / size_of::<(usize, Piece)>());
+        let pieces = len / size_of::<(usize, Piece)>();
+        if self.pieces.capacity() > pieces {
+            self.pieces.shrink_to(pieces);
+        }
     }
 
     /// Moves the queued bytes to a queue of their own, whose memory they fill unless the system has none for a copy.

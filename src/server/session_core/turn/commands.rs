@@ -132,10 +132,18 @@ impl<S: ByteStream> Turn<'_, S> {
     }
 
     /// Queues the messages of rooms that wait for the session.
+    #[inline]
     pub(super) fn catch_up(&mut self) {
+        if self.shared.common.rooms.may_wait_for(self.session.id) {
+            self.queue_published();
+        }
+    }
+
+    #[inline(never)]
+    fn queue_published(&mut self) {
         // A handler may publish another message for each one that cannot be sent.
         let (id, last) = (self.session.id, self.shared.common.rooms.published());
-        while self.shared.common.rooms.has_waiting() {
+        while self.shared.common.rooms.may_wait_for(id) {
             let (connection, common) = (&mut self.session.connection, &mut self.shared.common);
             let Err(error) = catch_up(connection, self.stream, common, id) else { return };
             let Some((number, Next::One(message))) = common.rooms.next_for(id, false) else { return };
