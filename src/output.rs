@@ -2,6 +2,7 @@
 
 mod buffer;
 mod piece;
+mod pong;
 mod queue;
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,18 @@
 //! The queue behind a non-empty output.
 
+mod pongs;
+
 use super::{
     buffer::Buffer,
     piece::Piece,
+    pong::Pong,
     waste::{KEPT, is_wasteful, is_wasteful_for_piece},
 };
 use crate::{
-    frame::{MAX_CONTROL_PAYLOAD, MaskKey, OpCode, encode::EncodedHeader, fast, mask},
+    frame::{MaskKey, OpCode, encode::EncodedHeader, fast, mask},
     spare::Spare,
 };
-use std::{collections::VecDeque, mem, num::NonZero};
+use std::{collections::VecDeque, mem};
 
 /// Bytes with a read position, and large pieces between them.
 #[derive(Clone, Debug, Default)]
@@ -44,17 +47,6 @@ struct Automatic {
     /// The number of queued bytes up to their end.
     end: usize,
 }
-
-/// The place of a Pong in the bytes. Its length is never 0, so an `Option` of it takes no more memory.
-#[derive(Clone, Copy, Debug)]
-struct Pong {
-    start: usize,
-    len: NonZero<u8>,
-}
-
-/// The most Pongs that are queued side by side; Autobahn case 2.10 expects ten. Of further Pings only the latest is
-/// answered.
-pub(super) const MAX_PONGS: u8 = 16;
 
 /// The fewest written bytes, in front of the queued ones, that are dropped from the memory. They must also be at least
 /// as many as the queued ones, which move to the front, so that all moves together cost linear time.
@@ -217,8 +209,7 @@ impl Queue {
     /// Moves the queued bytes to the front of the memory.
     fn compact(&mut self) {
         self.bytes.remove(0..self.head);
-        let unsent = self.last_pong.take().filter(|pong| pong.start >= self.head);
-        self.last_pong = unsent.map(|pong| Pong { start: pong.start - self.head, ..pong });
+        self.last_pong = self.last_pong.take().and_then(|pong| pong.after_dropping(self.head));
         for (before, _) in &mut self.pieces {
             *before -= self.head;
         }
@@ -317,55 +308,6 @@ impl Queue {
         let Some(len) = fast::encode(opcode, payload, |len| self.bytes.try_append(len)) else { return false };
         self.len += len;
         true
-    }
-
-    /// Queues a Pong. It replaces the last one if [`MAX_PONGS`] are queued and no byte of the last one has been
-    /// written.
-    ///
-    /// RFC 6455 section 5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to
-    /// previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping
-    /// frame." So a peer that pings and never reads makes us hold a bounded number of Pongs. The work is linear: the
-    /// bytes behind the old Pong are moved once, since afterwards they are before the new one.
-    pub(super) fn pong(&mut self, payload: &[u8], key: Option<MaskKey>) {
-        debug_assert!(payload.len() <= MAX_CONTROL_PAYLOAD, "a Pong echoes the payload of a Ping");
-        let mut start = self.bytes.len();
-        self.frame(true, OpCode::Pong, payload, key);
-        let len = self.bytes.len() - start;
-        if self.pongs < MAX_PONGS {
-            self.pongs += 1;
-        } else if let Some(unsent) = self.last_pong.filter(|pong| pong.start >= self.head) {
-            self.remove(unsent);
-            start -= usize::from(unsent.len.get());
-        }
-        self.note_automatic(len);
-        self.last_pong = NonZero::new(len as u8).map(|len| Pong { start, len });
-    }
-
-    /// Keeps the queued Pongs: no later one replaces them.
-    pub(super) const fn fix_pongs(&mut self) {
-        self.last_pong = None;
-    }
-
-    /// Keeps the Pongs among the first `n` queued bytes.
-    #[cfg(feature = "tls")]
-    pub(super) fn keep(&mut self, n: usize) {
-        self.last_pong.take_if(|pong| {
-            let pieces = self.pieces.iter().take_while(|(before, _)| *before <= pong.start);
-            let in_pieces = pieces.map(|(_, piece)| piece.as_slice().len()).sum::<usize>();
-            pong.start.saturating_sub(self.head) + in_pieces < n
-        });
-    }
-
-    fn remove(&mut self, pong: Pong) {
-        let range = pong.start..pong.start + usize::from(pong.len.get());
-        for (before, _) in self.pieces.iter_mut().rev().take_while(|(before, _)| *before >= range.end) {
-            *before -= range.len();
-        }
-        self.len -= range.len();
-        // The Pong is one of them, even if a command has queued bytes behind it.
-        self.automatic.len -= range.len();
-        self.automatic.end -= range.len();
-        self.bytes.remove(range);
     }
 
     /// The bytes in memory, written ones included.

@@ -1,9 +1,6 @@
 //! The queue against plain vectors, and what it keeps in memory.
 
-use super::{
-    queue::{MAX_PONGS, MIN_COMPACTED},
-    *,
-};
+use super::{pong::MAX_PONGS, queue::MIN_COMPACTED, *};
 use crate::frame::encode::{EncodedHeader, encode};
 use proptest::prelude::*;
 
