@@ -1,25 +1,21 @@
 //! One turn of a session.
 
 mod commands;
+mod reading;
 mod routing;
 
 #[cfg(feature = "deflate")]
 use super::super::budget::INFLATED_PER_TURN;
 use super::{
     super::{
-        budget::{LATE_READS, MAX_LATE_TURNS, READS_PER_TURN},
-        handler::Handler,
-        intake::Intake,
-        logging::{LOG, caught},
-        session::Session,
-        shared::Shared,
+        budget::READS_PER_TURN, handler::Handler, intake::Intake, logging::caught, session::Session, shared::Shared,
         stream::ByteStream,
     },
     SessionCore,
     span::Entered,
 };
-use crate::{BytesRead, Event, SocketAction};
-use std::{io::ErrorKind, time::Instant};
+use crate::{Event, SocketAction};
+use std::time::Instant;
 
 /// A session with everything that it needs to act once: its stream, what it shares with the others, and the time.
 pub(crate) struct Turn<'a, S> {
@@ -30,14 +26,6 @@ pub(crate) struct Turn<'a, S> {
     now: Instant,
     /// The span of the session is current.
     _entered: Entered,
-}
-
-/// How a read ended.
-enum ReadOutcome {
-    HandedOut,
-    WouldBlock,
-    EndOfStream,
-    Failed(ErrorKind),
 }
 
 impl<'a, S: ByteStream> Turn<'a, S> {
@@ -112,49 +100,6 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         !(self.shared.may_interrupt && is_enough)
     }
 
-    fn may_read(&self) -> bool {
-        self.may_go_on() && !self.stream.is_closed() && self.session.may_read(self.stream)
-    }
-
-    /// Reads what came before a deadline that has come, while it `is_late`: input may postpone a deadline. Returns
-    /// false if the session cannot read all of it in this turn, or the budget of all sessions is spent: then the
-    /// deadline waits for a later turn.
-    fn read_late(&mut self, is_late: fn(&mut Self) -> bool) -> bool {
-        let has_read_all = self.read_while(is_late);
-        // A peer that always sends must not postpone a deadline for ever.
-        let may_wait = !has_read_all && self.session.late_turns < MAX_LATE_TURNS;
-        self.session.late_turns = if may_wait { self.session.late_turns + 1 } else { 0 };
-        !may_wait
-    }
-
-    fn read_while(&mut self, is_late: fn(&mut Self) -> bool) -> bool {
-        for _ in 0..LATE_READS {
-            if !self.may_go_on() || self.session.may_deliver() {
-                return false;
-            }
-            if !self.may_read() || !is_late(self) {
-                return true;
-            }
-            let Some(left) = self.shared.late_reads.checked_sub(1) else { return false };
-            self.shared.late_reads = left;
-            self.read();
-            self.flush();
-        }
-        true
-    }
-
-    /// Reads up to the end that the system has reported, although your code has paused reading. The bytes before the
-    /// end are kept: no more than the system had for the stream.
-    fn look_for_the_end(&mut self) {
-        for _ in 0..READS_PER_TURN {
-            if self.stream.is_closed() || !self.session.must_look_for_the_end(self.stream) {
-                return;
-            }
-            self.read();
-            self.flush();
-        }
-    }
-
     /// Hands out the events of the bytes that the connection has held back, if it takes them now.
     fn deliver_rest(&mut self) {
         if self.session.may_deliver() {
@@ -162,54 +107,6 @@ impl<'a, S: ByteStream> Turn<'a, S> {
             self.hand_out_pending();
             self.flush();
         }
-    }
-
-    /// Reads once, and hands out the events.
-    fn read(&mut self) {
-        match self.read_and_hand_out() {
-            ReadOutcome::HandedOut => return,
-            ReadOutcome::WouldBlock => {}
-            ReadOutcome::EndOfStream => self.session.connection.receive_eof(),
-            ReadOutcome::Failed(error) => self.session.connection.transport_failed_with(error),
-        }
-        self.hand_out_pending();
-    }
-
-    fn read_and_hand_out(&mut self) -> ReadOutcome {
-        let mut buffer = std::mem::take(&mut self.shared.read_buffer);
-        let result = loop {
-            match self.session.connection.read_from(&mut *self.stream, &mut buffer, self.now) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => break result,
-            }
-        };
-        let outcome = match result {
-            Ok(BytesRead { total: 0, .. }) => ReadOutcome::EndOfStream,
-            Ok(read) => {
-                self.shared.common.tally.bytes_received += read.total as u64;
-                let mut bytes = &mut buffer[..read.in_buffer];
-                // After a failed write there may be a rest, which these bytes must not overtake.
-                if self.session.rest.is_empty() {
-                    self.hand_out(&mut bytes);
-                }
-                if self.session.rest.try_push(bytes).is_err() {
-                    self.session.connection.fail_without_memory(bytes.len());
-                }
-                ReadOutcome::HandedOut
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if let Some(is_part) = self.stream.take_heard() {
-                    self.session.connection.hear(is_part, self.now);
-                }
-                ReadOutcome::WouldBlock
-            }
-            Err(error) => {
-                log::debug!(target: LOG, "{} {}: cannot be read: {error}", self.session.id, self.session.address);
-                ReadOutcome::Failed(error.kind())
-            }
-        };
-        self.shared.read_buffer = buffer;
-        outcome
     }
 
     /// Writes the output, tells the handler of the new room, and ends the stream when that is due.
@@ -237,32 +134,6 @@ impl<'a, S: ByteStream> Turn<'a, S> {
         if let Err(error) = self.session.write(self.stream, &mut self.shared.common.tally) {
             self.receive_last(error.kind());
         }
-    }
-
-    /// Reads a last time after a failed write: the peer may have sent a Close before, and the Close has the real code.
-    /// Then ends the connection, which drops the queued bytes.
-    fn receive_last(&mut self, error: ErrorKind) {
-        self.read_last();
-        self.session.connection.transport_failed_with(error);
-        let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
-        // Nothing holds these bytes any more. What is too much for this turn comes in the next ones.
-        self.hand_out_rest();
-        self.hand_out_pending();
-        self.shared.may_interrupt = may_interrupt;
-    }
-
-    /// Reads what the peer has sent before the end. What the connection holds back is kept: no more than the system had
-    /// for the stream.
-    fn read_last(&mut self) {
-        // The stream ends after this, whatever your code commands.
-        let may_interrupt = std::mem::replace(&mut self.shared.may_interrupt, false);
-        for _ in 0..LATE_READS {
-            match self.read_and_hand_out() {
-                ReadOutcome::HandedOut => {}
-                ReadOutcome::WouldBlock | ReadOutcome::EndOfStream | ReadOutcome::Failed(_) => break,
-            }
-        }
-        self.shared.may_interrupt = may_interrupt;
     }
 
     fn announce_room(&mut self) {
