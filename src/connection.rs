@@ -6,6 +6,8 @@ mod closing;
 mod compression;
 mod debug;
 mod ending;
+mod fragments;
+mod hold;
 mod incoming;
 mod opening;
 mod outcome;
@@ -19,8 +21,8 @@ mod share;
 mod time;
 mod transport;
 
+pub use hold::Hold;
 pub use read::BytesRead;
-pub use receive::Hold;
 pub use transport::SocketAction;
 
 #[cfg(feature = "deflate")]

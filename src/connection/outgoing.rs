@@ -6,14 +6,11 @@ mod compression;
 mod deflater;
 mod kind;
 mod level;
+mod room;
 mod write;
 
 use crate::{
-    frame::{
-        MaskKey, OpCode,
-        encode::{EncodedHeader, max_encoded_len},
-        mask,
-    },
+    frame::{MaskKey, OpCode, encode::EncodedHeader, mask},
     message::{SharedMessage, SharedMessages},
     output::{Output, OutputBuffer},
     random::Random,
@@ -182,61 +179,11 @@ impl Outgoing {
         self.fragmented = (!is_last).then_some(kind);
     }
 
-    /// Removes the first `n` bytes.
-    #[inline]
-    pub(super) fn advance(&mut self, n: usize, marks: impl FnOnce() -> Marks) {
-        if self.is_settled() {
-            self.output.advance(n);
-        } else {
-            self.advance_and_settle(n, marks());
-        }
-    }
-
-    #[cold]
-    fn advance_and_settle(&mut self, n: usize, marks: Marks) {
-        // A level that the output had since the last look counts.
-        self.settle(marks);
-        self.output.advance(n);
-        self.settle(marks);
-    }
-
     /// Removes all bytes.
     pub(super) fn clear(&mut self) {
         if !self.is_empty() {
             self.output.clear();
             (self.level, self.may_have_risen, self.ceiling) = (Level::Low, true, 0);
-        }
-    }
-
-    /// Whether the level is low, and [`settle`](Self::settle) would change nothing.
-    #[inline]
-    pub(super) const fn is_settled(&self) -> bool {
-        matches!(self.level, Level::Low) && !self.may_have_risen
-    }
-
-    /// Brings the level up to date.
-    pub(super) fn settle(&mut self, marks: Marks) {
-        self.level = self.level_now(marks);
-        self.may_have_risen = false;
-        self.ceiling = ceiling(self.level, marks);
-    }
-
-    /// The level at the last [`settle`](Self::settle).
-    pub(super) const fn level(&self) -> Level {
-        self.level
-    }
-
-    /// The level that [`settle`](Self::settle) would find.
-    pub(super) fn level_now(&self, marks: Marks) -> Level {
-        self.level.at(self.len(), marks)
-    }
-
-    /// Notes that bytes without a [check](Self::check_room) may have raised the level.
-    #[inline]
-    fn note_growth(&mut self) {
-        if self.len() > self.ceiling as usize {
-            self.may_have_risen = true;
-            self.output.set_edge(true);
         }
     }
 
@@ -320,28 +267,6 @@ impl Outgoing {
         self.output.backlog()
     }
 
-    /// Checks that a frame fits under the limit, or that no other of a command is queued. The caller queues it then.
-    ///
-    /// # Errors
-    /// [`Full`] if it does not.
-    #[inline]
-    pub(super) fn check_room(&mut self, payload_len: usize, marks: impl FnOnce() -> Marks) -> Result<(), Full> {
-        let with_frame = self.len().saturating_add(max_encoded_len(payload_len));
-        if with_frame <= self.ceiling as usize { Ok(()) } else { self.check_room_above(with_frame, marks()) }
-    }
-
-    #[cold]
-    fn check_room_above(&mut self, with_frame: usize, marks: Marks) -> Result<(), Full> {
-        let queued = self.len();
-        if self.backlog() > 0 && with_frame > marks.limit {
-            return Err(Full { queued, limit: marks.limit });
-        }
-        self.may_have_risen = true;
-        self.ceiling = ceiling(self.level.at(with_frame, marks), marks);
-        self.output.set_edge(true);
-        Ok(())
-    }
-
     /// Section 5.1: "a client MUST mask all frames that it sends to the server", "A server MUST NOT mask any frames
     /// that it sends to the client."
     #[inline]
@@ -355,10 +280,6 @@ impl Outgoing {
 pub(super) struct Full {
     pub(super) queued: usize,
     pub(super) limit: usize,
-}
-
-fn ceiling(level: Level, marks: Marks) -> u32 {
-    u32::try_from(level.ceiling(marks)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Frames as they are queued.
 
 use super::*;
-use crate::message::Message;
+use crate::{frame::encode::max_encoded_len, message::Message};
 use std::io;
 
 const MARKS: Marks = Marks { low: 20, high: 50, limit: 200 };
