@@ -3,7 +3,7 @@
 use super::{message, scene::*, texts};
 #[cfg(feature = "deflate")]
 use crate::Message;
-use crate::{Config, SharedMessage, SharedMessages, Timer};
+use crate::{Cause, CloseCode, Config, SharedMessage, SharedMessages, Timer};
 use std::time::Duration;
 
 /// An open session that is a member of a room, in which `published` waits.
@@ -85,6 +85,39 @@ fn published_frames_that_are_compressed_may_be_cut_anywhere() {
         scene.next_turn().send(&Message::from(own.as_str()));
         assert_eq!(texts(&scene.client_reads()), [public.as_str(), &public, &own], "after {taken} bytes");
         taken += 1;
+    }
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn several_published_messages_leave_compressed_too() {
+    let config = Config::default().with(|config| config.deflate = Some(crate::Deflate::default()));
+    let both = ["One. ", "Two. "].map(|text| text.repeat(100));
+    let mut scene = member(config, &both.each_ref().map(|text| SharedMessage::text(text)));
+    scene.next_turn().deliver();
+    assert!(scene.pipe.output.len() < 200, "{} bytes", scene.pipe.output.len());
+    assert_eq!(texts(&scene.client_reads()), both);
+}
+
+#[test]
+fn a_published_message_does_not_come_between_fragments_or_behind_a_close() {
+    for does_close in [false, true] {
+        let mut scene = member(Config::default(), &[]);
+        scene.next_turn().lend(|view, _| {
+            let connection = view.connection;
+            if does_close {
+                connection.close(CloseCode::NORMAL_CLOSURE, "").expect("the connection is open");
+            } else {
+                connection.begin_text("half").expect("the connection is open");
+            }
+        });
+        scene.pipe.output.clear();
+        assert_eq!(scene.shared.common.rooms.publish("room", &SharedMessage::text("late"), None), 1);
+        scene.next_turn().deliver();
+        assert!(!scene.pipe.output.windows(4).any(|bytes| bytes == b"late"), "closed: {does_close}");
+        let calls = scene.take_calls();
+        let is_told = matches!(&calls[..], [Call::Unsent(_), Call::Disconnect { cause: Cause::Unsent, .. }]);
+        assert_eq!((is_told, calls.is_empty()), (!does_close, does_close), "{calls:?}");
     }
 }
 
