@@ -4,6 +4,9 @@
     allow(rustdoc::broken_intra_doc_links, reason = "the pages name every part of the crate")
 )]
 
+#[doc = include_str!("guide/comparison.md")]
+pub mod comparison {}
+
 #[doc = include_str!("guide/deploy.md")]
 pub mod deploy {}
 

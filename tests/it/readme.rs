@@ -1,5 +1,5 @@
-//! The phases and the diagram in the README, the table in the docs, and the limits and metrics in the guide match the
-//! code. The configurations in the guide match the files that CI runs.
+//! The phases and the diagram in the README, the table in the docs, and the limits, metrics and defaults in the guide
+//! match the code. The configurations in the guide match the files that CI runs.
 
 use statesocket::{Action, Config, Party, Phase, Transition};
 use std::{
@@ -14,6 +14,7 @@ const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/state/table.md");
 const LIMITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/limits.md");
 #[cfg(feature = "server")]
 const METRICS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/metrics.md");
+const COMPARISON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/comparison.md");
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/");
 const DEPLOY_GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/deploy.md");
 const BEGIN: &str = "<!-- table: from the code, see tests/it/readme.rs -->\n";
@@ -124,6 +125,26 @@ fn the_guide_shows_each_limit_and_timeout_with_its_default() {
     for (name, value) in fields {
         let row = format!("| `{name}` | {value} |");
         assert!(guide.contains(&row), "the page has no row that begins with {row}");
+    }
+}
+
+/// The tables have this crate in their first column.
+#[test]
+fn the_comparison_shows_the_defaults_of_the_code() {
+    let page = fs::read_to_string(COMPARISON).expect("the page can be read");
+    let config = Config::default();
+    let silence = config.ping_interval.zip(config.pong_timeout).map(|(interval, timeout)| interval + timeout);
+    let times = [
+        ("a client that sends no request", config.opening_timeout),
+        ("a client that answers no Ping", silence),
+        ("a client that does not answer a Close", config.closing_timeout),
+        ("a client that reads no echo", config.write_timeout),
+    ];
+    let times = times.map(|(row, time)| (row, time.map_or_else(|| "never".to_owned(), |time| format!("{time:?}"))));
+    let size = ("limit of a message", as_written(&config.max_message_bytes.to_string()).expect("it is a number"));
+    for (row, value) in times.into_iter().chain([size]) {
+        let begin = format!("| {row} **m** | {} |", value.replace('s', " s"));
+        assert_eq!(page.matches(&begin).count(), 2, "not both tables have a row that begins with {begin}");
     }
 }
 
