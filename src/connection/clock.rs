@@ -189,13 +189,10 @@ impl Clock {
     /// Records a keepalive Ping, which is queued then and [marked](Self::mark). `is_behind` says that other bytes are
     /// queued before it. Returns its payload.
     ///
-    /// If the Ping before it is unanswered, the peer is silent since that one, and not only since this one.
+    /// The peer is silent since the first unanswered one was written.
     pub(super) fn ping_sent(&mut self, now: Instant, is_behind: bool) -> [u8; 4] {
         let now = self.heard.moment_of(now);
         self.may_be_earlier = true;
-        if !self.keepalive.is_unanswered() {
-            self.last_sign_of_life = now;
-        }
         self.keepalive.ping_sent(now, is_behind)
     }
 

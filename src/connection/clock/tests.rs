@@ -157,6 +157,33 @@ fn the_pong_deadline_counts_from_the_written_ping_until_any_byte() {
 }
 
 #[test]
+fn the_pong_deadline_counts_from_the_first_unanswered_ping() {
+    let (mut clock, began, mut config) = clock();
+    config.ping_interval = None;
+    for second in [1, 3] {
+        clock.ping_sent(began + second * SECOND, false);
+        clock.mark(6);
+        clock.bytes_written(6, true);
+        clock.stamp(began + second * SECOND, true, Level::Low);
+        assert_eq!(clock.deadline(OPEN, &config), Some((began + 6 * SECOND, Timer::Pong)));
+    }
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn a11_a_peer_that_the_driver_did_not_read_is_silent_since_it_does_again() {
+    let (mut clock, began, mut config) = clock();
+    config.ping_interval = None;
+    let idle = |clock: &Clock| clock.deadline(OPEN, &config).map(|(deadline, timer)| (deadline - began, timer));
+    for (second, is_unread, expected) in
+        [(10, true, None), (20, true, None), (90, false, Some(150)), (95, false, Some(150)), (100, true, None)]
+    {
+        clock.set_unread(is_unread, began + second * SECOND);
+        assert_eq!(idle(&clock), expected.map(|second| (second * SECOND, Timer::Idle)), "after {second} s");
+    }
+}
+
+#[test]
 fn only_the_pong_of_the_last_ping_gives_a_round_trip() {
     let (mut clock, began, _) = clock();
     let first = clock.ping_sent(began, false);

@@ -341,6 +341,7 @@ fn k20_a_close_after_the_loss_makes_no_clean_end() {
             let mut connection = established(role, config);
             connection.transport_failed();
             command(&mut connection);
+            assert!(connection.output().is_empty(), "{role:?}: nothing is written to a stream that has failed");
             let end = disconnect_in(&peer_sends(&mut connection, [Raw::close(4001, "")]));
             let told = (u16::from(end.code), end.cause, end.sent, end.is_clean);
             assert_eq!(told, (4001, Cause::PeerClosed, None, false), "{role:?}");
