@@ -166,11 +166,12 @@ impl<T: Stream> WebSocket<T> {
         Ok(())
     }
 
-    /// Answers the request with a final response other than 101. It leaves with [`finish`](Self::finish).
+    /// Answers the request with a final response other than 101, or a status alone. It leaves with
+    /// [`finish`](Self::finish).
     ///
     /// # Errors
     /// As [`Connection::reject`].
-    pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
+    pub fn reject(&mut self, response: impl Into<Response>) -> Result<(), RejectError> {
         self.connection.reject(response)
     }
 

@@ -181,7 +181,7 @@ impl Handler for Way {
     fn on_timer(&mut self, session: &mut Session<'_>, _: u64) {
         // The client may have gone: then there is nobody to answer.
         match self {
-            Self::Rejects => drop(session.reject(Response::new(StatusCode::FORBIDDEN))),
+            Self::Rejects => drop(session.reject(StatusCode::FORBIDDEN)),
             Self::AcceptsLate | Self::Echoes => drop(session.accept(Accept::new())),
         }
     }

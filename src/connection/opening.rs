@@ -138,9 +138,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers the request with a final response other than 101, which rejects or redirects it. The response gets
-    /// `Content-Length` and `Connection: close`, and the connection ends. The answer to a HEAD is written without its
-    /// body. [`respond`](Self::respond) serves a request of plain HTTP.
+    /// Answers the request with a final response other than 101, which rejects or redirects it: a [`Response`], or a
+    /// [`StatusCode`] alone. It gets `Content-Length` and `Connection: close`, and the connection ends. The answer to a
+    /// HEAD is written without its body. [`respond`](Self::respond) serves a request of plain HTTP.
     ///
     /// # Errors
     /// [`RejectError`] if no request waits, or if the response is not a final one that can be written.
@@ -148,13 +148,18 @@ impl Connection {
     /// ```
     /// use statesocket::{Connection, RejectError, handshake::Response, http::StatusCode};
     ///
-    /// fn not_here(connection: &mut Connection) -> Result<(), RejectError> {
-    ///     connection.reject(Response::new(StatusCode::NOT_FOUND).body("no such room"))
+    /// fn refuse(connection: &mut Connection, is_member: bool) -> Result<(), RejectError> {
+    ///     if is_member {
+    ///         connection.reject(Response::new(StatusCode::NOT_FOUND).body("no such room"))
+    ///     } else {
+    ///         connection.reject(StatusCode::FORBIDDEN)
+    ///     }
     /// }
-    /// # let _ = not_here;
+    /// # let _ = refuse;
     /// ```
-    pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
+    pub fn reject(&mut self, response: impl Into<Response>) -> Result<(), RejectError> {
         self.check(Action::Reject)?;
+        let response = response.into();
         self.end_with(&response, Cause::Rejected(response.status))
     }
 
@@ -179,11 +184,12 @@ impl Connection {
     /// assert_eq!(end.cause, Cause::Answered(StatusCode::OK));
     /// # Ok::<(), statesocket::RejectError>(())
     /// ```
-    pub fn respond(&mut self, response: Response) -> Result<(), RejectError> {
+    pub fn respond(&mut self, response: impl Into<Response>) -> Result<(), RejectError> {
         self.check(Action::Reject)?;
         if self.request().is_some_and(Request::is_websocket) {
             return Err(RejectError::AsksForWebSocket);
         }
+        let response = response.into();
         self.end_with(&response, Cause::Answered(response.status))
     }
 

@@ -16,7 +16,8 @@ use std::time::SystemTime;
 const YEAR_10000: u64 = 253_402_300_800;
 
 /// An HTTP response: the argument of [`reject`](crate::Connection::reject) and
-/// [`respond`](crate::Connection::respond), and the answer that a client reads.
+/// [`respond`](crate::Connection::respond), and the answer that a client reads. A [`StatusCode`] alone converts into
+/// one.
 ///
 /// ```
 /// use statesocket::{handshake::Response, http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE}};
@@ -138,6 +139,20 @@ impl Response {
             bytes.extend_from_slice(&self.body);
         }
         Ok(bytes)
+    }
+}
+
+/// A response with no headers and no body, as by [`Response::new`].
+impl From<StatusCode> for Response {
+    fn from(status: StatusCode) -> Self {
+        Self::new(status)
+    }
+}
+
+/// The same in a box, as the factory of a checked route returns it.
+impl From<StatusCode> for Box<Response> {
+    fn from(status: StatusCode) -> Self {
+        Self::new(Response::new(status))
     }
 }
 

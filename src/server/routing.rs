@@ -43,8 +43,7 @@ impl Server {
     /// instead of making a handler.
     ///
     /// ```
-    /// use statesocket::{Config, handshake::{Request, Response}, http::StatusCode};
-    /// use statesocket::server::{Handler, Params, Server};
+    /// use statesocket::{Config, handshake::Request, http::StatusCode, server::{Handler, Params, Server}};
     ///
     /// struct Member {
     ///     room: String,
@@ -54,8 +53,8 @@ impl Server {
     /// let mut server = Server::bind("127.0.0.1:0", Config::default())?;
     /// let check = |request: &Request, params: &Params| match request.query("token").as_deref() {
     ///     Some("secret") => Ok(Member { room: params.get("room").unwrap_or_default().to_owned() }),
-    ///     Some(_) => Err(Response::new(StatusCode::FORBIDDEN).into()),
-    ///     None => Err(Response::new(StatusCode::UNAUTHORIZED).into()),
+    ///     Some(_) => Err(StatusCode::FORBIDDEN.into()),
+    ///     None => Err(StatusCode::UNAUTHORIZED.into()),
     /// };
     /// server.route_checked("/ws/{room}", check)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())

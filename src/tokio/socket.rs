@@ -134,16 +134,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self.driver.connection.accept(accept)
     }
 
-    /// Answers the request with a final response other than 101. It leaves with [`finish`](Self::finish).
+    /// Answers the request with a final response other than 101, or a status alone. It leaves with
+    /// [`finish`](Self::finish).
     ///
     /// ```
-    /// use statesocket::{Config, handshake::Response, http::StatusCode, tokio::WebSocket};
-    /// use tokio::{io::{AsyncRead, AsyncWrite}};
+    /// use statesocket::{Config, http::StatusCode, tokio::WebSocket};
+    /// use tokio::io::{AsyncRead, AsyncWrite};
     ///
     /// async fn refuse(stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), Box<dyn std::error::Error>> {
     ///     let mut ws = WebSocket::server(stream, Config::default());
     ///     ws.request().await?;
-    ///     ws.reject(Response::new(StatusCode::FORBIDDEN))?;
+    ///     ws.reject(StatusCode::FORBIDDEN)?;
     ///     println!("{}", ws.finish().await);
     ///     Ok(())
     /// }
@@ -152,7 +153,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     ///
     /// # Errors
     /// As [`Connection::reject`].
-    pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
+    pub fn reject(&mut self, response: impl Into<Response>) -> Result<(), RejectError> {
         self.driver.lend();
         self.driver.connection.reject(response)
     }

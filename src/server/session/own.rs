@@ -98,14 +98,14 @@ impl Handle {
     /// [`HandleError`].
     ///
     /// ```
-    /// # use statesocket::{http::StatusCode, handshake::{Accept, Response}, server::{Handle, HandleError, SessionId}};
+    /// # use statesocket::{http::StatusCode, handshake::Accept, server::{Handle, HandleError, SessionId}};
     /// fn decide(handle: &Handle, id: SessionId, is_welcome: bool) -> Result<(), HandleError> {
     ///     handle.with_session(id, move |session| {
     ///         // The client may have gone: then there is nobody to answer.
     ///         if is_welcome {
     ///             let _ = session.accept(Accept::new());
     ///         } else {
-    ///             let _ = session.reject(Response::new(StatusCode::FORBIDDEN));
+    ///             let _ = session.reject(StatusCode::FORBIDDEN);
     ///         }
     ///     })
     /// }

@@ -68,7 +68,8 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Those of [`Connection::reject`](crate::Connection::reject).
-    pub fn reject(&mut self, response: Response) -> Result<(), RejectError> {
+    pub fn reject(&mut self, response: impl Into<Response>) -> Result<(), RejectError> {
+        let response = response.into();
         let (id, address, status) = (self.id(), self.address(), response.status);
         let path = self.view.connection.request().map(|request| request.path().to_owned()).unwrap_or_default();
         self.after_own().reject(response)?;
@@ -82,7 +83,8 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Those of [`Connection::respond`](crate::Connection::respond).
-    pub fn respond(&mut self, response: Response) -> Result<(), RejectError> {
+    pub fn respond(&mut self, response: impl Into<Response>) -> Result<(), RejectError> {
+        let response = response.into();
         let (id, address, status) = (self.id(), self.address(), response.status);
         let request = self.view.connection.request();
         let what = request.map(|request| format!("{} {}", request.method(), request.path())).unwrap_or_default();

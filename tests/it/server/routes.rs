@@ -163,7 +163,7 @@ fn s10_a_factory_sees_the_request_and_may_answer_it() {
             Some("informational") => Err(Response::new(StatusCode::CONTINUE).into()),
             Some("panic") => resume_unwind(Box::new("this is what the test is about")),
             Some(_) => Err(Response::new(StatusCode::FORBIDDEN).into()),
-            None => Err(Response::new(StatusCode::UNAUTHORIZED).into()),
+            None => Err(StatusCode::UNAUTHORIZED.into()),
         };
         server.route_checked("/{room}", check).expect("the route is new");
     });

@@ -8,7 +8,7 @@ use crate::support::{
 };
 use statesocket::{
     CauseKind, Config,
-    handshake::{Request, Response},
+    handshake::Request,
     http::StatusCode,
     server::{Handler, Session, Tally},
 };
@@ -23,7 +23,7 @@ impl Handler for Obedient {
     fn on_request(&mut self, session: &mut Session<'_>, request: &Request) {
         match request.raw_query() {
             Some("reject") => {
-                session.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
+                session.reject(StatusCode::FORBIDDEN).expect("a request is pending");
                 return;
             }
             Some("wait") => return,

@@ -146,7 +146,7 @@ async fn a_rejection_that_would_be_repeated_is_the_error() {
         let (stream, _) = listener.accept().await.unwrap();
         let mut ws = WebSocket::server(stream, Config::default());
         ws.request().await.unwrap();
-        ws.reject(Response::new(StatusCode::FORBIDDEN)).unwrap();
+        ws.reject(StatusCode::FORBIDDEN).unwrap();
         ws.finish().await;
     });
     let error = Reconnecting::new(connect, Config::default(), quick(20)).open().await.unwrap_err();

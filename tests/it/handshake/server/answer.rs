@@ -212,6 +212,15 @@ fn ha7_a_request_is_answered_once() {
     assert_eq!(rejection(&mut server).1.cause, Cause::Rejected(StatusCode::NOT_FOUND));
 }
 
+#[test]
+fn ha7_a_status_alone_is_an_answer() {
+    let (mut brief, mut whole) = (requested_server(Config::default()), requested_server(Config::default()));
+    brief.reject(StatusCode::FORBIDDEN).expect("a request is pending");
+    whole.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
+    assert_eq!(rejection(&mut brief), rejection(&mut whole));
+    assert_eq!(*Box::<Response>::from(StatusCode::OK), Response::new(StatusCode::OK));
+}
+
 /// The error of an application whose `action` comes too early or too late.
 fn illegal(phase: Phase, action: Action) -> TransitionError {
     phase.next(Party::Application, action).expect_err("no request is pending")
