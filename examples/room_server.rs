@@ -15,7 +15,7 @@ use signal_hook::{consts, iterator::Signals};
 use statesocket::{
     CloseCode, Config, Disconnect, Message, SharedMessage,
     handshake::{Accept, Request, Response},
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     server::{Cluster, Handler, RouteError, Server, Session},
 };
 use std::{env, error::Error, thread, time::Duration};
@@ -34,7 +34,7 @@ impl Handler for Member {
         if token.as_deref() != Some("secret") {
             let status = if token.is_some() { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
             let response = Response::new(status).body("this room needs a token\n");
-            let response = response.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let response = response.header(header::WWW_AUTHENTICATE, "Bearer");
             return session.reject(response.expect("not a reserved header")).expect("the request has just come");
         }
         self.room = format!("room {}", session.param("room").expect("the route has it"));

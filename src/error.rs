@@ -15,5 +15,7 @@ pub use deflate::InvalidDeflate;
 pub use handshake::HandshakeError;
 #[cfg(feature = "serde")]
 pub use local::SendJsonError;
-pub use local::{AcceptError, CloseError, ConnectError, PingError, RejectError, SendError, SetConfigError};
+pub use local::{
+    AcceptError, CloseError, ConnectError, InvalidHeader, PingError, RejectError, SendError, SetConfigError,
+};
 pub use protocol::ProtocolError;

@@ -37,10 +37,21 @@ pub use response::Response;
 #[cfg(feature = "server")]
 pub(crate) use grammar::is_host_and_port;
 
+use crate::error::InvalidHeader;
 use http::{
     HeaderMap,
     header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE},
 };
+
+/// The header that a program adds to a request or an answer.
+fn to_header(
+    name: impl TryInto<HeaderName>,
+    value: impl TryInto<HeaderValue>,
+) -> Result<(HeaderName, HeaderValue), InvalidHeader> {
+    let name = name.try_into().map_err(|_| InvalidHeader::Name)?;
+    let value = value.try_into().map_err(|_| InvalidHeader::Value(name.clone()))?;
+    Ok((name, value))
+}
 
 /// Whether only the handshake itself may write the header `name`.
 fn is_reserved(name: &HeaderName) -> bool {

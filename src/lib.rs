@@ -50,8 +50,8 @@ pub use error::InvalidDeflate;
 #[cfg(feature = "serde")]
 pub use error::SendJsonError;
 pub use error::{
-    AcceptError, CloseError, ConnectError, HandshakeError, PingError, ProtocolError, RejectError, SendError,
-    SetConfigError,
+    AcceptError, CloseError, ConnectError, HandshakeError, InvalidHeader, PingError, ProtocolError, RejectError,
+    SendError, SetConfigError,
 };
 pub use event::{Cause, CauseKind, Disconnect, Event};
 pub use http;

@@ -177,12 +177,12 @@ impl Reconnect {
     ///
     /// ```
     /// use statesocket::{handshake::Response, reconnect::{Backoff, Reconnect}};
-    /// use statesocket::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+    /// use statesocket::http::{StatusCode, header::RETRY_AFTER};
     /// use std::time::{Duration, Instant};
     ///
     /// let mut reconnect = Reconnect::new(Backoff::default());
     /// let response = Response::new(StatusCode::SERVICE_UNAVAILABLE);
-    /// reconnect.rejected(&response.header(RETRY_AFTER, HeaderValue::from_static("120"))?);
+    /// reconnect.rejected(&response.header(RETRY_AFTER, 120)?);
     /// // In a program, `disconnected` follows here.
     /// let delay = reconnect.failed(Instant::now()).unwrap();
     /// assert!((120..=125).contains(&delay.as_secs()));

@@ -7,10 +7,7 @@ use serde_json::json;
 use statesocket::{
     Action, CloseReply, Config, Disconnect, Message, Party, Phase, Transition,
     handshake::{Accept, Request, Response},
-    http::{
-        StatusCode,
-        header::{CONTENT_TYPE, HeaderValue},
-    },
+    http::{StatusCode, header::CONTENT_TYPE},
     server::{Handler, Params, RouteError, Server, Session, SessionId},
 };
 use std::{
@@ -123,8 +120,8 @@ fn state(phase: Phase, history: &[Transition], end: Option<&Disconnect>) -> Stri
 }
 
 fn page(_: &Request, _: &Params) -> Response {
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    Response::new(StatusCode::OK).body(PAGE).header(CONTENT_TYPE, html).expect("not a reserved header")
+    let page = Response::new(StatusCode::OK).body(PAGE);
+    page.header(CONTENT_TYPE, "text/html; charset=utf-8").expect("not a reserved header")
 }
 
 /// A handler whose connection is shown.

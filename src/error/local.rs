@@ -25,6 +25,9 @@ pub enum AcceptError {
     /// begins with `Sec-WebSocket-`.
     #[error("the header {0} belongs to the handshake")]
     ReservedHeader(HeaderName),
+    /// [`Accept::header`](crate::handshake::Accept::header) got no header.
+    #[error(transparent)]
+    InvalidHeader(#[from] InvalidHeader),
 }
 
 /// The error of [`Connection::set_config`](crate::Connection::set_config).
@@ -60,6 +63,9 @@ pub enum RejectError {
     /// The header belongs to the framing of the response: `Connection`, `Content-Length` or `Transfer-Encoding`.
     #[error("the header {0} belongs to the framing of the response")]
     ReservedHeader(HeaderName),
+    /// [`Response::header`](crate::handshake::Response::header) got no header.
+    #[error(transparent)]
+    InvalidHeader(#[from] InvalidHeader),
 }
 
 /// The error of the `send_*` methods.
@@ -172,10 +178,26 @@ pub enum ConnectError {
     /// one that begins with `Sec-WebSocket-`.
     #[error("the header {0} belongs to the handshake")]
     ReservedHeader(HeaderName),
+    /// [`Connect::header`](crate::handshake::Connect::header) got no header.
+    #[error(transparent)]
+    InvalidHeader(#[from] InvalidHeader),
     /// RFC 6454 section 7.3: a user agent sends at most one `Origin`.
     #[error("there is an Origin already")]
     DuplicateOrigin,
     /// RFC 6454 section 7.1: an `Origin` is printable ASCII, and not empty.
     #[error("an Origin is printable ASCII")]
     InvalidOrigin,
+}
+
+/// A name or a value that no header can have, as [`http`] converts them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidHeader {
+    /// RFC 9110 section 5.1: a name is a token. It is not empty, and has letters, digits and some marks.
+    #[error("the name of a header is not a token")]
+    Name,
+    /// RFC 9110 section 5.5: a value has no control character other than a tab. The value itself may be a secret, so it
+    /// is not shown.
+    #[error("the value of the header {0} has a control character")]
+    Value(HeaderName),
 }

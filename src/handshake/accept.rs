@@ -4,6 +4,7 @@ use super::{
     head::{write_header, write_headers},
     is_reserved, put_header,
     request::Request,
+    to_header,
 };
 use crate::{agreed::Agreed, config::Config, error::AcceptError};
 use http::{
@@ -19,9 +20,9 @@ use http::{
 /// a lost transport.
 ///
 /// ```
-/// use statesocket::{handshake::Accept, http::{HeaderValue, header::SET_COOKIE}};
+/// use statesocket::{handshake::Accept, http::header::SET_COOKIE};
 ///
-/// let accept = Accept::new().subprotocol("chat").header(SET_COOKIE, HeaderValue::from_static("seen=1"))?;
+/// let accept = Accept::new().subprotocol("chat").header(SET_COOKIE, "seen=1")?;
 /// # let _ = accept;
 /// # Ok::<(), statesocket::AcceptError>(())
 /// ```
@@ -82,11 +83,18 @@ impl Accept {
         self
     }
 
-    /// Adds a header to the 101 response. The types of [`http`] allow no value that would split the response.
+    /// Adds a header to the 101 response. Its name and value are types of [`http`], or what converts into them, such as
+    /// a text or a number.
     ///
     /// # Errors
-    /// [`AcceptError::ReservedHeader`] if the header is part of the handshake.
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, AcceptError> {
+    /// [`AcceptError::ReservedHeader`] if the header is part of the handshake, and [`AcceptError::InvalidHeader`] for a
+    /// name that is not a token, and for a value with a control character, which could split the response.
+    pub fn header(
+        mut self,
+        name: impl TryInto<HeaderName>,
+        value: impl TryInto<HeaderValue>,
+    ) -> Result<Self, AcceptError> {
+        let (name, value) = to_header(name, value)?;
         if is_reserved(&name) {
             return Err(AcceptError::ReservedHeader(name));
         }

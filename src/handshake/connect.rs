@@ -6,6 +6,7 @@ use super::{
     head::{write_header, write_headers},
     is_reserved, put_header,
     request::is_origin,
+    to_header,
 };
 use crate::{config::Config, error::ConnectError, random::Random};
 use data_encoding::BASE64;
@@ -21,12 +22,12 @@ const USUAL_LEN: usize = 256;
 /// The request of a client: its URI, the subprotocols that it offers, and extra headers.
 ///
 /// ```
-/// use statesocket::{handshake::Connect, http::{HeaderValue, header::ORIGIN}};
+/// use statesocket::{handshake::Connect, http::header::ORIGIN};
 ///
 /// let connect = Connect::new("ws://example.com/chat?room=7")?
 ///     .subprotocol("superchat")?
 ///     .subprotocol("chat")?
-///     .header(ORIGIN, HeaderValue::from_static("http://example.com"))?;
+///     .header(ORIGIN, "http://example.com")?;
 /// assert_eq!((connect.host(), connect.port(), connect.is_secure()), ("example.com", 80, false));
 /// # Ok::<(), statesocket::ConnectError>(())
 /// ```
@@ -94,24 +95,34 @@ impl Connect {
         Ok(self)
     }
 
-    /// Adds a header, such as `Origin`, `Cookie` or `Authorization`. Its types are those of the crate `http`, which
-    /// this crate re-exports.
+    /// Adds a header, such as `Origin`, `Cookie` or `Authorization`. Its name and value are types of [`http`], which
+    /// this crate re-exports, or what converts into them, such as a text or a number.
     ///
     /// ```
-    /// use statesocket::{handshake::Connect, http::{HeaderName, HeaderValue, header::AUTHORIZATION}};
+    /// use statesocket::{ConnectError, InvalidHeader, handshake::Connect, http::header::AUTHORIZATION};
     ///
     /// let token = "2YotnFZF";
     /// let connect = Connect::new("ws://example.com/")?
-    ///     .header(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}"))?)?
-    ///     .header(HeaderName::from_static("x-device"), HeaderValue::from_static("phone"))?;
+    ///     .header(AUTHORIZATION, format!("Bearer {token}"))?
+    ///     .header("X-Device", "phone")?;
     /// assert_eq!(connect.headers().len(), 2);
+    ///
+    /// let error = connect.header("X-Device", "pho\nne").expect_err("a line feed");
+    /// assert_eq!(error, ConnectError::InvalidHeader(InvalidHeader::Value("x-device".try_into()?)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`ConnectError::ReservedHeader`] if the header is part of the handshake. A second `Origin` is
-    /// [`ConnectError::DuplicateOrigin`], a malformed one [`ConnectError::InvalidOrigin`]: servers refuse both.
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, ConnectError> {
+    /// [`ConnectError::ReservedHeader`] if the header is part of the handshake. [`ConnectError::InvalidHeader`] for a
+    /// name that is not a token, and for a value with a control character, which could split the request. A second
+    /// `Origin` is [`ConnectError::DuplicateOrigin`], a malformed one [`ConnectError::InvalidOrigin`]: servers refuse
+    /// both.
+    pub fn header(
+        mut self,
+        name: impl TryInto<HeaderName>,
+        value: impl TryInto<HeaderValue>,
+    ) -> Result<Self, ConnectError> {
+        let (name, value) = to_header(name, value)?;
         if is_reserved(&name) || name == HOST {
             return Err(ConnectError::ReservedHeader(name));
         }
@@ -226,9 +237,9 @@ impl Connect {
     /// The headers that were added. Those of the handshake come to them.
     ///
     /// ```
-    /// use statesocket::{handshake::Connect, http::{HeaderValue, header::COOKIE}};
+    /// use statesocket::{handshake::Connect, http::header::COOKIE};
     ///
-    /// let connect = Connect::new("ws://example.com/")?.header(COOKIE, HeaderValue::from_static("a=1"))?;
+    /// let connect = Connect::new("ws://example.com/")?.header(COOKIE, "a=1")?;
     /// assert_eq!((connect.uri().path(), connect.headers().len()), ("/", 1));
     /// # Ok::<(), statesocket::ConnectError>(())
     /// ```

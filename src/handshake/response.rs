@@ -2,7 +2,7 @@
 
 use super::{
     head::{write_header, write_headers},
-    is_framing,
+    is_framing, to_header,
 };
 use crate::error::{HandshakeError, RejectError};
 use bytes::Bytes;
@@ -20,10 +20,10 @@ const YEAR_10000: u64 = 253_402_300_800;
 /// one.
 ///
 /// ```
-/// use statesocket::{handshake::Response, http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE}};
+/// use statesocket::{handshake::Response, http::{StatusCode, header::WWW_AUTHENTICATE}};
 ///
 /// let response = Response::new(StatusCode::UNAUTHORIZED)
-///     .header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))?
+///     .header(WWW_AUTHENTICATE, "Basic")?
 ///     .body("who are you?");
 /// assert_eq!(response.body, "who are you?");
 /// # Ok::<(), statesocket::RejectError>(())
@@ -68,11 +68,18 @@ impl Response {
         if is_reason(&self.reason) { Ok(self) } else { Err(RejectError::InvalidReason) }
     }
 
-    /// Adds a header. The types of [`http`] allow no value that would split the response.
+    /// Adds a header. Its name and value are types of [`http`], or what converts into them, such as a text or a number.
     ///
     /// # Errors
-    /// [`RejectError::ReservedHeader`] for `Content-Length`, `Connection` and `Transfer-Encoding`.
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, RejectError> {
+    /// [`RejectError::ReservedHeader`] for `Content-Length`, `Connection` and `Transfer-Encoding`, and
+    /// [`RejectError::InvalidHeader`] for a name that is not a token, and for a value with a control character, which
+    /// could split the response.
+    pub fn header(
+        mut self,
+        name: impl TryInto<HeaderName>,
+        value: impl TryInto<HeaderValue>,
+    ) -> Result<Self, RejectError> {
+        let (name, value) = to_header(name, value)?;
         if is_framing(&name) {
             return Err(RejectError::ReservedHeader(name));
         }

@@ -221,7 +221,7 @@ proptest! {
         let mut backoff = Backoff::default();
         backoff.max_retry_after = Duration::from_secs(max);
         let mut reconnect = seeded(&backoff, seed);
-        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, seconds.into()).expect("not a reserved header");
+        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, seconds).expect("not a reserved header");
         reconnect.rejected(&response);
         let unavailable = end(Cause::Rejected(response.status), 1006);
         let floor = Duration::from_secs(seconds.min(max));

@@ -4,10 +4,7 @@ use crate::{bus::Bus, member::Member};
 use statesocket::{
     Config,
     handshake::{Request, Response},
-    http::{
-        StatusCode,
-        header::{CONTENT_TYPE, HeaderValue},
-    },
+    http::{StatusCode, header::CONTENT_TYPE},
     server::{Params, RouteError, Server},
 };
 
@@ -38,6 +35,6 @@ pub fn add(server: &mut Server, bus: &Bus) -> Result<(), RouteError> {
 }
 
 fn page(_: &Request, _: &Params) -> Response {
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    Response::new(StatusCode::OK).body(PAGE).header(CONTENT_TYPE, html).expect("not a reserved header")
+    let page = Response::new(StatusCode::OK).body(PAGE);
+    page.header(CONTENT_TYPE, "text/html; charset=utf-8").expect("not a reserved header")
 }

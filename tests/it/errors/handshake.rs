@@ -7,7 +7,9 @@ use crate::support::{
 };
 use statesocket::handshake::{Accept, Connect, Response};
 use statesocket::http::{HeaderValue, StatusCode, header};
-use statesocket::{AcceptError, Action, Config, ConnectError, HandshakeError, Party, Phase, RejectError};
+use statesocket::{
+    AcceptError, Action, Config, ConnectError, HandshakeError, InvalidHeader, Party, Phase, RejectError,
+};
 
 /// Checks the message of an error: lower case, unless it begins with a value or a name, and no full stop.
 fn assert_words(error: &dyn std::error::Error, words: &str) {
@@ -213,6 +215,29 @@ fn every_accept_error_has_its_message_and_changes_nothing() {
     let reserved = Accept::new().header(header::UPGRADE, HeaderValue::from_static("x")).expect_err("a reserved header");
     assert_eq!(reserved, AcceptError::ReservedHeader(header::UPGRADE));
     assert_words(&reserved, "the header upgrade belongs to the handshake");
+    for (name, value, error) in no_headers() {
+        assert_eq!(Accept::new().header(name, value), Err(AcceptError::InvalidHeader(error)), "{name:?}: {value:?}");
+    }
+}
+
+/// What is no header, and why.
+fn no_headers() -> [(&'static str, &'static [u8], InvalidHeader); 6] {
+    [
+        ("", b"x", InvalidHeader::Name),
+        ("a b", b"x", InvalidHeader::Name),
+        ("a\r\nb", b"x", InvalidHeader::Name),
+        ("Server", b"x\r\nb: c", InvalidHeader::Value(header::SERVER)),
+        ("server", b"\0", InvalidHeader::Value(header::SERVER)),
+        ("Upgrade", b"\x7F", InvalidHeader::Value(header::UPGRADE)),
+    ]
+}
+
+#[test]
+fn each_invalid_header_has_its_message() {
+    assert_words(&InvalidHeader::Name, "the name of a header is not a token");
+    let words = "the value of the header server has a control character";
+    assert_words(&InvalidHeader::Value(header::SERVER), words);
+    assert_words(&RejectError::InvalidHeader(InvalidHeader::Value(header::SERVER)), words);
 }
 
 #[test]
@@ -247,6 +272,11 @@ fn every_reject_error_has_its_message_and_changes_nothing() {
         refused(RejectError::BodyNotAllowed(status), Response::new(status).body("x"), words);
     }
 
+    for (name, value, error) in no_headers() {
+        let refused = Response::new(StatusCode::OK).header(name, value);
+        assert_eq!(refused, Err(RejectError::InvalidHeader(error)), "{name:?}: {value:?}");
+    }
+
     let mut response = Response::new(StatusCode::NOT_FOUND);
     response.reason = "a\r\nb: c".into();
     refused(RejectError::InvalidReason, response, "the reason phrase has a control character");
@@ -278,6 +308,10 @@ fn a_205_response_has_no_body() {
 #[test]
 fn every_connect_error_has_its_message() {
     let connect = Connect::new("ws://h/").and_then(|connect| connect.subprotocol("chat")).expect("a valid request");
+    for (name, value, error) in no_headers() {
+        let refused = connect.clone().header(name, value).err();
+        assert_eq!(refused, Some(ConnectError::InvalidHeader(error)), "{name:?}: {value:?}");
+    }
     let with_origin = connect.clone().header(header::ORIGIN, HeaderValue::from_static("http://a"));
     let with_origin = with_origin.expect("the first Origin");
     for (result, error, words) in [

@@ -162,9 +162,8 @@ fn there_is_no_delay_after_the_end_of_the_input() {
     // The client notices the end of its input before it is told to come back in a minute.
     thread::sleep(Duration::from_millis(100));
     let later = |connection: &mut Connection| {
-        let response = Response::new(StatusCode::SERVICE_UNAVAILABLE)
-            .header(RETRY_AFTER, 60.into())
-            .expect("not a reserved header");
+        let response =
+            Response::new(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, 60).expect("not a reserved header");
         connection.reject(response).expect("a request is pending");
     };
     serve(stream, later, 0, |_| {});

@@ -274,7 +274,7 @@ fn hc13_giving_up_before_the_response_sends_nothing() {
 #[test]
 fn hc14_extra_headers_are_sent_in_order() {
     let connect = connect("ws://h/")
-        .header(header::COOKIE, HeaderValue::from_static("a=1"))
+        .header("Cookie", "a=1")
         .and_then(|connect| connect.header(header::AUTHORIZATION, HeaderValue::from_static("Basic eDp5")))
         .and_then(|connect| connect.header(header::COOKIE, HeaderValue::from_static("b=2")))
         .expect("no header is reserved");

@@ -46,7 +46,7 @@ fn ha1_headers_of_the_application_follow_those_of_the_handshake() {
     let mut server = server(Config::default());
     feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Protocol", "chat, superchat")]));
     let accept = Accept::new()
-        .header(header::SET_COOKIE, HeaderValue::from_static("a=1"))
+        .header("Set-Cookie", "a=1")
         .and_then(|accept| accept.header(header::SET_COOKIE, HeaderValue::from_static("b=2")))
         .expect("not a reserved header")
         .subprotocol("superchat");
