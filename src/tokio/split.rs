@@ -34,6 +34,14 @@ struct Shared<T> {
     writers: AtomicUsize,
 }
 
+/// What writers wait for.
+#[derive(Clone, Copy)]
+struct Outlook {
+    has_room: bool,
+    can_send: bool,
+    is_written: bool,
+}
+
 /// The tasks that wait. A stream keeps one waker per direction, and several tasks may wait for it.
 #[derive(Default)]
 struct Wakers {
@@ -156,12 +164,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Reader<T> {
     ) -> Poll<R> {
         let shared = &*self.0;
         let mut driver = lock(&shared.driver);
-        let had_room = driver.has_room(0);
+        let before = Outlook::of(&driver);
         shared.wakers.set_reader(cx.waker());
         let result = poll(&mut driver, &mut Context::from_waker(&shared.waker()));
-        if (!had_room && driver.has_room(0)) || !driver.connection.can_send() {
-            shared.wakers.wake_writers();
-        }
+        shared.wake_writers_since(before, &driver);
         result
     }
 }
@@ -196,7 +202,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Writer<T> {
                 && driver.connection.output_len() == 0
                 && driver.connection.phase() == Phase::Closed
                 && !driver.connection.has_closed_cleanly();
+            let before = Outlook::of(&driver);
             let written = self.0.poll_output(&mut driver);
+            self.0.wake_writers_since(before, &driver);
             was_queued = driver.connection.output_len() > 0;
             if is_lost { Poll::Ready(Err(SendError::TransportLost)) } else { written }
         })
@@ -233,8 +241,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
 
     fn with<R>(&self, act: impl FnOnce(&mut Connection) -> R) -> R {
         let mut driver = lock(&self.driver);
+        let before = Outlook::of(&driver);
         let result = act(&mut driver.connection);
         let _ = self.poll_output(&mut driver);
+        self.wake_writers_since(before, &driver);
         // The call may have resumed reading, or started a timer.
         self.wakers.wake_reader();
         result
@@ -248,16 +258,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
         act: impl FnOnce(&mut Driver<T>, &mut Context<'_>) -> R,
     ) -> Poll<R> {
         let mut driver = lock(&self.driver);
+        let before = Outlook::of(&driver);
         if !driver.has_room(len) && driver.connection.can_send() {
             // First, so that no wake-up of the stream is missed.
             self.wakers.add_writer(cx.waker());
             let _ = self.poll_output(&mut driver);
             if !driver.has_room(len) && driver.connection.can_send() {
+                self.wake_writers_since(before, &driver);
                 return Poll::Pending;
             }
         }
         let result = act(&mut driver, &mut Context::from_waker(&self.waker()));
         let _ = self.poll_output(&mut driver);
+        self.wake_writers_since(before, &driver);
         Poll::Ready(result)
     }
 
@@ -267,10 +280,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
         if !matches!(written, Poll::Ready(Ok(()))) || driver.connection.phase() != Phase::Open {
             self.wakers.wake_reader();
         }
-        if !driver.connection.can_send() {
+        written
+    }
+
+    /// Wakes the writers if what they wait for has come. They are not woken for what was so before: after a Close no
+    /// message can be sent, and a flush that is woken for that would be woken by its own poll.
+    fn wake_writers_since(&self, before: Outlook, driver: &Driver<T>) {
+        let now = Outlook::of(driver);
+        if (now.has_room && !before.has_room)
+            || (before.can_send && !now.can_send)
+            || (now.is_written && !before.is_written)
+        {
             self.wakers.wake_writers();
         }
-        written
+    }
+}
+
+impl Outlook {
+    fn of<T: AsyncRead + AsyncWrite + Unpin>(driver: &Driver<T>) -> Self {
+        let connection = &driver.connection;
+        let is_written = connection.output_len() == 0;
+        Self { has_room: driver.has_room(0), can_send: connection.can_send(), is_written }
     }
 }
 

@@ -6,7 +6,15 @@ use ::tokio::{
     task::yield_now,
     time::{Duration, timeout},
 };
-use statesocket::{Cause, Config, Role, SendError, State, Timer, tokio::WebSocket};
+use statesocket::{Cause, CauseKind, Config, Role, SendError, State, Timer, tokio::WebSocket};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writers_in_two_tasks_and_a_reader_in_a_third_lose_nothing() {
@@ -74,16 +82,53 @@ async fn a_writer_that_waits_is_woken_by_the_room_and_by_the_end() {
 /// The reader arms the timers of what a writer has left behind.
 #[::tokio::test(start_paused = true)]
 async fn what_a_writer_leaves_behind_has_a_timeout() {
-    let (_raw, server) = duplex(1000);
+    for closes in [false, true] {
+        let (_raw, server) = duplex(1000);
+        let ws = WebSocket::established(server, Role::Server, Default::default(), Config::default());
+        let (mut reader, writer) = ws.split();
+        let began = ::tokio::time::Instant::now();
+        let reading = ::tokio::spawn(async move { reader.recv().await.unwrap_err() });
+        ::tokio::time::sleep(Duration::from_secs(1)).await;
+        writer.send(vec![0; 10_000]).await.unwrap();
+        if closes {
+            writer.close(1000, "").unwrap();
+        }
+        let flushed = writer.flush().await;
+        assert_eq!(reading.await.unwrap().cause, Cause::TimedOut(Timer::Write), "with a Close: {closes}");
+        assert_eq!((flushed, began.elapsed().as_secs()), (Err(SendError::TransportLost), 61), "with a Close: {closes}");
+    }
+}
+
+/// After the Close nothing can be sent, which is no reason to look again and again.
+#[::tokio::test]
+async fn a_flush_behind_a_close_is_polled_only_when_bytes_can_leave() {
+    let (mut raw, server) = duplex(1000);
     let ws = WebSocket::established(server, Role::Server, Default::default(), Config::default());
     let (mut reader, writer) = ws.split();
-    let began = ::tokio::time::Instant::now();
-    let reading = ::tokio::spawn(async move { reader.recv().await.unwrap_err() });
-    ::tokio::time::sleep(Duration::from_secs(1)).await;
     writer.send(vec![0; 10_000]).await.unwrap();
-    let flushed = writer.flush().await;
-    assert_eq!(reading.await.unwrap().cause, Cause::TimedOut(Timer::Write));
-    assert_eq!((flushed, began.elapsed().as_secs()), (Err(SendError::TransportLost), 61));
+    writer.close(1000, "").unwrap();
+    let reading = ::tokio::spawn(async move { reader.recv().await });
+    let polls = Arc::new(AtomicUsize::new(0));
+    let flushing = ::tokio::spawn({
+        let polls = Arc::clone(&polls);
+        async move {
+            let mut flush = pin!(writer.flush());
+            poll_fn(|cx| {
+                polls.fetch_add(1, Ordering::Relaxed);
+                flush.as_mut().poll(cx)
+            })
+            .await
+        }
+    });
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    let polls = polls.load(Ordering::Relaxed);
+    assert!((1..10).contains(&polls), "{polls}");
+    raw.read_exact(&mut [0; 10_008]).await.unwrap();
+    assert_eq!(timeout(Duration::from_secs(5), flushing).await.expect("it is woken").unwrap(), Ok(()));
+    drop(raw);
+    assert_eq!(reading.await.unwrap().unwrap_err().cause.kind(), CauseKind::TransportLost);
 }
 
 #[::tokio::test]
