@@ -17,7 +17,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Wake, Waker, ready},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -25,8 +25,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// Ping is answered and no timer expires.
 pub struct Reader<T>(Arc<Shared<T>>);
 
-/// The half of a [`WebSocket`] that sends. Clones of it send on the same connection.
-pub struct Writer<T>(Arc<Shared<T>>);
+/// The half of a [`WebSocket`] that sends. Clones of it send on the same connection. It is also a `Sink`.
+pub struct Writer<T> {
+    shared: Arc<Shared<T>>,
+    /// The `poll_flush` of the sink that was last pending has left bytes in the queue.
+    is_flushing: bool,
+}
 
 struct Shared<T> {
     driver: Mutex<Driver<T>>,
@@ -115,7 +119,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         self.driver.resume();
         let (driver, wakers, writers) = (Mutex::new(self.driver), Arc::default(), AtomicUsize::new(1));
         let shared = Arc::new(Shared { driver, wakers, writers });
-        (Reader(Arc::clone(&shared)), Writer(shared))
+        (Reader(Arc::clone(&shared)), Writer::new(shared))
     }
 }
 
@@ -181,7 +185,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Writer<T> {
         let mut message = Some(message.into());
         poll_fn(|cx| {
             let len = message.as_ref().map_or(0, Message::len);
-            self.0.poll_with_room(cx, len, |driver, cx| {
+            self.shared.poll_with_room(cx, len, |driver, cx| {
                 driver.send_now(cx, message.take().expect("a future is not polled after it was ready"))
             })
         })
@@ -193,22 +197,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Writer<T> {
     /// # Errors
     /// [`SendError::TransportLost`] if the stream has failed or a timer has expired before.
     pub async fn flush(&self) -> Result<(), SendError> {
-        let mut was_queued = false;
-        poll_fn(|cx| {
-            self.0.wakers.add_writer(cx.waker());
-            let mut driver = lock(&self.0.driver);
-            // A timer has dropped the bytes meanwhile.
-            let is_lost = was_queued
-                && driver.connection.output_len() == 0
-                && driver.connection.phase() == Phase::Closed
-                && !driver.connection.has_closed_cleanly();
-            let before = Outlook::of(&driver);
-            let written = self.0.poll_output(&mut driver);
-            self.0.wake_writers_since(before, &driver);
-            was_queued = driver.connection.output_len() > 0;
-            if is_lost { Poll::Ready(Err(SendError::TransportLost)) } else { written }
-        })
-        .await
+        let mut is_flushing = false;
+        poll_fn(|cx| self.shared.poll_flush(cx, &mut is_flushing)).await
     }
 
     /// Queues a Close, which begins the closing handshake. The [`Reader`] sees it to its end.
@@ -216,7 +206,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Writer<T> {
     /// # Errors
     /// As [`Connection::close`].
     pub fn close(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), CloseError> {
-        self.0.with(|connection| connection.close(code, reason))
+        self.with(|connection| connection.close(code, reason))
     }
 
     /// Calls `act` with the connection, for its getters and other commands. What they queue leaves at once.
@@ -230,7 +220,30 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Writer<T> {
     /// # let _ = is_open;
     /// ```
     pub fn with<R>(&self, act: impl FnOnce(&mut Connection) -> R) -> R {
-        self.0.with(act)
+        self.shared.with(act)
+    }
+
+    /// Ready when there is room for a message, or no message can be sent any more.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.poll_room(cx, 0).map(drop)
+    }
+
+    /// Queues a message, which leaves with the next write.
+    pub(super) fn queue(&self, message: Message<'_>) -> Result<(), SendError> {
+        let mut driver = lock(&self.shared.driver);
+        driver.lend();
+        driver.connection.send(message)
+    }
+
+    /// Ready when everything queued is written.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.shared.poll_flush(cx, &mut self.is_flushing)
+    }
+}
+
+impl<T> Writer<T> {
+    const fn new(shared: Arc<Shared<T>>) -> Self {
+        Self { shared, is_flushing: false }
     }
 }
 
@@ -250,28 +263,51 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Shared<T> {
         result
     }
 
-    /// Calls `act` once there is room for a message of `len` bytes, or no message can be sent any more.
+    /// Ready when there is room for a message of `len` bytes, or no message can be sent any more.
+    fn poll_room(&self, cx: &mut Context<'_>, len: usize) -> Poll<MutexGuard<'_, Driver<T>>> {
+        let mut driver = lock(&self.driver);
+        if !driver.has_room(len) && driver.connection.can_send() {
+            // First, so that no wake-up of the stream is missed.
+            self.wakers.add_writer(cx.waker());
+            let before = Outlook::of(&driver);
+            let _ = self.poll_output(&mut driver);
+            self.wake_writers_since(before, &driver);
+            if !driver.has_room(len) && driver.connection.can_send() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(driver)
+    }
+
+    /// Calls `act` once there is [room](Self::poll_room).
     fn poll_with_room<R>(
         &self,
         cx: &mut Context<'_>,
         len: usize,
         act: impl FnOnce(&mut Driver<T>, &mut Context<'_>) -> R,
     ) -> Poll<R> {
-        let mut driver = lock(&self.driver);
+        let mut driver = ready!(self.poll_room(cx, len));
         let before = Outlook::of(&driver);
-        if !driver.has_room(len) && driver.connection.can_send() {
-            // First, so that no wake-up of the stream is missed.
-            self.wakers.add_writer(cx.waker());
-            let _ = self.poll_output(&mut driver);
-            if !driver.has_room(len) && driver.connection.can_send() {
-                self.wake_writers_since(before, &driver);
-                return Poll::Pending;
-            }
-        }
         let result = act(&mut driver, &mut Context::from_waker(&self.waker()));
         let _ = self.poll_output(&mut driver);
         self.wake_writers_since(before, &driver);
         Poll::Ready(result)
+    }
+
+    /// Ready when everything queued is written. `is_flushing` is what one flush knows from one poll to the next.
+    fn poll_flush(&self, cx: &mut Context<'_>, is_flushing: &mut bool) -> Poll<Result<(), SendError>> {
+        self.wakers.add_writer(cx.waker());
+        let mut driver = lock(&self.driver);
+        // A timer has dropped the bytes meanwhile.
+        let is_lost = *is_flushing
+            && driver.connection.output_len() == 0
+            && driver.connection.phase() == Phase::Closed
+            && !driver.connection.has_closed_cleanly();
+        let before = Outlook::of(&driver);
+        let written = self.poll_output(&mut driver);
+        self.wake_writers_since(before, &driver);
+        *is_flushing = driver.connection.output_len() > 0;
+        if is_lost { Poll::Ready(Err(SendError::TransportLost)) } else { written }
     }
 
     /// Writes as much as the stream takes. The reader sees to what is left, and to an end: it has the timers.
@@ -306,15 +342,15 @@ impl Outlook {
 
 impl<T> Clone for Writer<T> {
     fn clone(&self) -> Self {
-        self.0.writers.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(&self.0))
+        self.shared.writers.fetch_add(1, Ordering::Relaxed);
+        Self::new(Arc::clone(&self.shared))
     }
 }
 
 impl<T> Drop for Writer<T> {
     fn drop(&mut self) {
-        if self.0.writers.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.wakers.wake_reader();
+        if self.shared.writers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.wakers.wake_reader();
         }
     }
 }

@@ -1,6 +1,10 @@
 //! The traits of `futures`.
 
-use super::{socket::WebSocket, spawn::Receiver, split::Reader};
+use super::{
+    socket::WebSocket,
+    spawn::Receiver,
+    split::{Reader, Writer},
+};
 use crate::{close_code::CloseCode, error::SendError, message::Message};
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -75,5 +79,41 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message<'static>> for WebSocket<T> 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         self.driver.connection.ensure_closed(CloseCode::NORMAL_CLOSURE, "");
         self.driver.poll_flush(cx)
+    }
+}
+
+/// The same for a half in a task of its own. `start_send` queues, and `poll_flush` writes. All writers of a connection
+/// share its room, so `start_send` may find it taken by another one, and `poll_close` closes for all. The [`Reader`]
+/// sees the end.
+///
+/// ```
+/// use futures_util::{StreamExt, stream};
+/// # use statesocket::{Message, SendError, tokio::Writer};
+/// # use tokio::net::TcpStream;
+///
+/// /// Sends the lines, and closes.
+/// async fn tell(lines: Vec<String>, writer: Writer<TcpStream>) -> Result<(), SendError> {
+///     stream::iter(lines).map(|line| Ok(Message::from(line))).forward(writer).await
+/// }
+/// # let _ = tell;
+/// ```
+impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message<'static>> for Writer<T> {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll_room(cx).map(Ok)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message<'static>) -> Result<(), SendError> {
+        self.queue(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Self::poll_flush(&mut self, cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.with(|connection| connection.ensure_closed(CloseCode::NORMAL_CLOSURE, ""));
+        Self::poll_flush(&mut self, cx)
     }
 }
