@@ -50,7 +50,7 @@ use crate::{
     config::Config,
     connection::Connection,
     error::{AcceptError, CloseError, RejectError, SendError},
-    event::{Disconnect, Event},
+    event::{Disconnect, Event, NotOpened},
     handshake::{Accept, Connect, Request, Response},
     inbox::Inbox,
     message::Message,
@@ -178,15 +178,19 @@ impl<T: Stream> WebSocket<T> {
     /// Waits for the 101 of the server, on a client.
     ///
     /// # Errors
-    /// The end, if the server rejects the request or there is no valid answer. [`event`](Self::event) hands out the
-    /// response of a rejection before.
-    pub fn opened(&mut self) -> Result<Box<Response>, Disconnect> {
+    /// [`NotOpened`] if the server rejects the request or there is no valid answer: the end and, if there is one, the
+    /// response.
+    pub fn opened(&mut self) -> Result<Box<Response>, NotOpened> {
+        let mut refusal = None;
         while let Some(event) = self.event() {
             if let Event::Accepted(response) = event {
                 return Ok(response);
             }
+            if let Event::Rejected(response) | Event::InvalidResponse(response) = event {
+                refusal = Some(response);
+            }
         }
-        Err(self.end())
+        Err(NotOpened { end: self.end(), response: refusal })
     }
 
     /// Waits for the next message. With [`Delivery::Chunks`](crate::Delivery::Chunks) use [`event`](Self::event) or

@@ -1,8 +1,10 @@
 //! Events: the reports of a connection.
 
 mod cause;
+mod not_opened;
 
 pub use cause::{Cause, CauseKind};
+pub use not_opened::NotOpened;
 
 use crate::{
     close_code::CloseCode,

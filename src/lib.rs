@@ -53,7 +53,7 @@ pub use error::{
     AcceptError, CloseError, ConnectError, HandshakeError, InvalidHeader, PingError, ProtocolError, RejectError,
     SendError, SetConfigError,
 };
-pub use event::{Cause, CauseKind, Disconnect, Event};
+pub use event::{Cause, CauseKind, Disconnect, Event, NotOpened};
 pub use http;
 pub use inbox::Inbox;
 pub use message::{Message, SharedMessage, SharedMessages};

@@ -122,8 +122,10 @@ fn a_rejection_is_an_end_and_its_response_an_event() {
             let Some(Event::Rejected(response)) = ws.event() else { panic!("it is rejected") };
             assert_eq!(response.body, "not you");
         }
-        let rejected = Cause::Rejected(StatusCode::FORBIDDEN);
-        assert_eq!(ws.opened().expect_err("it is rejected").cause, rejected);
+        let (rejected, error) = (Cause::Rejected(StatusCode::FORBIDDEN), ws.opened().expect_err("it is rejected"));
+        assert_eq!(error.end.cause, rejected);
+        let handed_out = error.response.map(|response| response.body.clone());
+        assert_eq!(handed_out.as_deref(), (!by_events).then_some(&b"not you"[..]));
         assert_eq!(ws.recv().expect_err("it has ended").cause, rejected, "and however often it is asked");
         assert_eq!(server.join().expect("the server does not panic").cause, rejected);
     }

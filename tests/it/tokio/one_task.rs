@@ -6,12 +6,12 @@ use ::tokio::{
     time::{Duration, Instant},
 };
 use statesocket::{
-    Cause, CloseCode, Config, Event, Phase, Role, SendError, State,
+    Cause, CloseCode, Config, Disconnect, Event, Phase, Role, SendError, State,
     handshake::{Accept, Connect, Response},
     http::StatusCode,
     tokio::WebSocket,
 };
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, error::Error, rc::Rc};
 
 #[::tokio::test]
 async fn a_client_and_a_server_open_echo_and_close() {
@@ -58,14 +58,27 @@ async fn a_rejected_client_gets_the_response_and_the_end() {
     };
     let connect = Connect::new("ws://example.com/").unwrap();
     let mut ws = WebSocket::client(client, &connect, Config::default());
-    let client = async {
-        let Some(Event::Rejected(response)) = ws.event().await else { panic!() };
-        (response, ws.opened().await.unwrap_err())
-    };
-    let (server, (response, end)) = ::tokio::join!(server, client);
+    let client = async { (ws.opened().await.unwrap_err(), ws.opened().await.unwrap_err()) };
+    let (server, (error, again)) = ::tokio::join!(server, client);
+    let response = error.response.unwrap();
     assert_eq!((response.status, response.body.as_ref()), (StatusCode::FORBIDDEN, &b"members only"[..]));
-    assert_eq!(end.cause, Cause::Rejected(StatusCode::FORBIDDEN));
+    assert_eq!(error.end.cause, Cause::Rejected(StatusCode::FORBIDDEN));
+    assert_eq!((again.end, again.response), (error.end, None), "the response is handed out once");
     assert_eq!(server.cause, Cause::Rejected(StatusCode::FORBIDDEN));
+}
+
+#[::tokio::test]
+async fn a_client_that_is_not_opened_gets_what_the_server_has_answered() {
+    for (answer, status) in [(&b"HTTP/1.1 101 Switching Protocols\r\n\r\n"[..], Some(101)), (b"", None)] {
+        let (client, mut raw) = duplex(4096);
+        raw.write_all(answer).await.unwrap();
+        raw.shutdown().await.unwrap();
+        let mut ws = WebSocket::client(client, &Connect::new("ws://a/").unwrap(), Config::default());
+        let error = ws.opened().await.unwrap_err();
+        assert_eq!(error.response.as_ref().map(|response| response.status.as_u16()), status);
+        assert_eq!((error.to_string(), error.source().is_none()), (error.end.to_string(), true));
+        assert_eq!(Disconnect::from(error.clone()), error.end);
+    }
 }
 
 #[::tokio::test]

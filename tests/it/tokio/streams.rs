@@ -134,7 +134,7 @@ async fn an_end_without_the_goodbye_of_tls_is_the_end_of_the_stream() {
     let stream = Stream { input: b"HTTP/1.1 403 Forbidden\r\n\r\n".to_vec(), ..Stream::default() };
     let mut ws = WebSocket::client(stream, &Connect::new("ws://a/").unwrap(), Config::default());
     assert!(once(ws.opened()).await.is_none(), "the body ends with the stream");
-    assert_eq!(cut_off.cause.kind(), statesocket::CauseKind::Rejected, "{cut_off:?}");
+    assert_eq!(cut_off.end.cause.kind(), statesocket::CauseKind::Rejected, "{cut_off:?}");
 }
 
 /// Every read brings more, so the task never waits.

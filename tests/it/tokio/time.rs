@@ -50,7 +50,7 @@ async fn a_request_that_does_not_come_and_an_answer_that_does_not_come_time_out(
     assert_eq!(ws.request().await.unwrap_err().cause, Cause::TimedOut(Timer::Opening));
     let (_raw, client) = duplex(4096);
     let mut ws = WebSocket::client(client, &Connect::new("ws://a/").unwrap(), Config::default());
-    assert_eq!(ws.opened().await.unwrap_err().cause, Cause::TimedOut(Timer::Opening));
+    assert_eq!(ws.opened().await.unwrap_err().end.cause, Cause::TimedOut(Timer::Opening));
 }
 
 #[::tokio::test(start_paused = true)]
