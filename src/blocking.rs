@@ -39,9 +39,12 @@
 
 #![expect(clippy::result_large_err, reason = "a connection ends once, so the size of its end costs nothing")]
 
+mod reconnecting;
 mod steps;
 mod stream;
 
+pub use crate::reconnect::OpenError;
+pub use reconnecting::Reconnecting;
 pub use stream::Stream;
 
 use crate::{
@@ -58,7 +61,7 @@ use crate::{
     state::Action,
 };
 use std::{
-    io::{self, ErrorKind},
+    io,
     net::TcpStream,
     ops::Deref,
     sync::Arc,
@@ -87,19 +90,15 @@ pub struct WebSocket<T> {
 
 impl WebSocket<TcpStream> {
     /// Connects to the server of a `ws` URI, and asks for a WebSocket. [`opened`](Self::opened) waits for the answer,
-    /// before which nothing can be sent. [`Config::opening_timeout`] bounds both together. For `wss` connect a TLS
-    /// stream, and hand it to [`client`](Self::client).
+    /// before which nothing can be sent. [`Config::opening_timeout`] bounds both together.
+    /// [`connect_with`](Self::connect_with) is for `wss`.
     ///
     /// # Errors
-    /// The error of the system for the last address of the host, and [`InvalidInput`](ErrorKind::InvalidInput) for a
-    /// `wss` URI.
+    /// The error of the system for the last address of the host, and [`InvalidInput`](io::ErrorKind::InvalidInput) for
+    /// a `wss` URI.
     pub fn connect(connect: &Connect, config: impl Into<Arc<Config>>) -> io::Result<Self> {
-        if connect.is_secure() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "a wss URI needs a stream with TLS"));
-        }
-        let (config, began) = (config.into(), now());
-        let stream = stream::dial(connect, config.opening_timeout.and_then(|timeout| began.checked_add(timeout)))?;
-        Ok(Self::new(stream, Connection::client(connect, config, began)))
+        connect.check_plain()?;
+        Self::connect_with(connect, config, Ok)
     }
 }
 
@@ -115,6 +114,39 @@ impl<T: Stream> WebSocket<T> {
     #[must_use]
     pub fn client(stream: T, connect: &Connect, config: impl Into<Arc<Config>>) -> Self {
         Self::new(stream, Connection::client(connect, config.into(), now()))
+    }
+
+    /// Connects as [`connect`](WebSocket::connect) does, and asks over the stream that `secure` makes of that of TCP,
+    /// such as one with TLS. [`Config::opening_timeout`] bounds the wait for TCP and for the answer, and not what
+    /// `secure` itself waits for. Whether the URI is `ws` or `wss` makes no difference.
+    ///
+    /// ```
+    /// use statesocket::{Config, blocking::{Stream, WebSocket}, handshake::Connect};
+    /// use std::{error::Error, io, net::TcpStream};
+    ///
+    /// /// `secure` makes a stream with TLS to a server of that name.
+    /// fn greet<T: Stream>(secure: fn(TcpStream, &str) -> io::Result<T>) -> Result<(), Box<dyn Error>> {
+    ///     let connect = Connect::new("wss://example.com/")?;
+    ///     let mut ws = WebSocket::connect_with(&connect, Config::default(), |tcp| secure(tcp, connect.host()))?;
+    ///     ws.opened()?;
+    ///     ws.send("hello")?;
+    ///     println!("{}", ws.close(1000, "")?);
+    ///     Ok(())
+    /// }
+    /// # let _ = greet::<TcpStream>;
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the system and of `secure`.
+    pub fn connect_with(
+        connect: &Connect,
+        config: impl Into<Arc<Config>>,
+        secure: impl FnOnce(TcpStream) -> io::Result<T>,
+    ) -> io::Result<Self> {
+        let (config, began) = (config.into(), now());
+        let deadline = config.opening_timeout.and_then(|timeout| began.checked_add(timeout));
+        let stream = secure(stream::dial(connect, deadline)?)?;
+        Ok(Self::new(stream, Connection::client(connect, config, began)))
     }
 
     /// A connection whose opening handshake was done elsewhere, as by [`Connection::established`].

@@ -1,8 +1,9 @@
 //! When a client connects again: exponential backoff with full jitter, without a clock or a socket.
 //!
 //! Nothing connects again by itself. [`Reconnect`] tells the client whether to begin a new connection, and after which
-//! delay. RFC 6455 section 7.2.3 has the reason for a delay: if every client "immediately and persistently tries to
-//! reconnect, the server may experience what amounts to a denial-of-service attack".
+//! delay. [`blocking::Reconnecting`](crate::blocking::Reconnecting), and that of `tokio`, also wait and connect. RFC
+//! 6455 section 7.2.3 has the reason for a delay: if every client "immediately and persistently tries to reconnect, the
+//! server may experience what amounts to a denial-of-service attack".
 //!
 //! ```
 //! use statesocket::{Config, Connection, Event, handshake::Connect, reconnect::{Backoff, Reconnect}};
@@ -31,6 +32,11 @@
 //! }
 //! # Ok::<(), statesocket::ConnectError>(())
 //! ```
+
+mod attempts;
+
+pub(crate) use attempts::Attempts;
+pub use attempts::OpenError;
 
 use crate::{close_code::CloseCode, event::Disconnect, handshake::Response, random::Random};
 use http::header::RETRY_AFTER;

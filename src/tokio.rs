@@ -67,7 +67,8 @@ mod spawn;
 mod split;
 mod stream;
 
-pub use reconnecting::{OpenError, Reconnecting};
+pub use crate::reconnect::OpenError;
+pub use reconnecting::Reconnecting;
 pub use socket::WebSocket;
 pub use spawn::Receiver;
 pub use split::{Reader, Writer};

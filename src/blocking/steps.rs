@@ -112,7 +112,7 @@ const fn is_no_failure(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a driver waits for the next deadline")]
-fn sleep(time: Duration) {
+#[expect(clippy::disallowed_methods, reason = "a driver waits")]
+pub(super) fn sleep(time: Duration) {
     thread::sleep(time);
 }

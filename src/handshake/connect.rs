@@ -15,6 +15,7 @@ use http::{
     header::{CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, UPGRADE},
     uri::PathAndQuery,
 };
+use std::io::{self, ErrorKind};
 
 /// The bytes reserved for a request, which most do not exceed.
 const USUAL_LEN: usize = 256;
@@ -283,6 +284,15 @@ impl Connect {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss"))
+    }
+
+    /// # Errors
+    /// For a `wss` URI, of a driver that has no TLS for it.
+    pub(crate) fn check_plain(&self) -> io::Result<()> {
+        if self.is_secure() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "a wss URI needs a stream with TLS"));
+        }
+        Ok(())
     }
 
     /// The offered subprotocols, in order of preference.

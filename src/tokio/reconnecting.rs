@@ -1,23 +1,20 @@
 //! A client that connects again.
 
-use super::{
-    alarm::now,
-    socket::{WebSocket, check_plain},
-};
+use super::{alarm::now, socket::WebSocket};
 use crate::{
     config::Config,
-    event::{Disconnect, Event},
+    event::Disconnect,
     handshake::Connect,
-    reconnect::{Backoff, Reconnect},
+    reconnect::{Attempts, Backoff, OpenError},
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::sleep,
 };
 
-/// A client that connects again, after the delays of [`Reconnect`].
+/// A client that connects again, after the delays of [`Reconnect`](crate::reconnect::Reconnect).
 ///
 /// ```
 /// use statesocket::{Config, handshake::Connect, reconnect::Backoff, tokio::{OpenError, Reconnecting}};
@@ -41,31 +38,13 @@ use tokio::{
 /// # let _ = follow;
 /// ```
 #[derive(Debug)]
-pub struct Reconnecting {
-    connect: Connect,
-    config: Arc<Config>,
-    reconnect: Reconnect,
-    /// The delay before the next attempt.
-    delay: Duration,
-}
-
-/// The error of [`Reconnecting::open`]: the last failure.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// There was no TCP connection, or it could not be secured.
-    #[error("cannot connect: {0}")]
-    Connect(#[source] io::Error),
-    /// The connection ended before it was open.
-    #[error("cannot open: {0}")]
-    Disconnect(#[source] Disconnect),
-}
+pub struct Reconnecting(Attempts);
 
 impl Reconnecting {
     /// A client that has not connected yet.
     #[must_use]
     pub fn new(connect: Connect, config: impl Into<Arc<Config>>, backoff: Backoff) -> Self {
-        Self { connect, config: config.into(), reconnect: Reconnect::new(backoff), delay: Duration::ZERO }
+        Self(Attempts::new(connect, config.into(), backoff))
     }
 
     /// Waits for the delay of the last end, and connects until the connection is open. If the future is dropped, the
@@ -75,7 +54,7 @@ impl Reconnecting {
     /// The last failure, if it is not [worth a retry](Disconnect::is_retryable) or all attempts have been made. At once
     /// for a `wss` URI.
     pub async fn open(&mut self) -> Result<WebSocket<TcpStream>, OpenError> {
-        check_plain(&self.connect).map_err(OpenError::Connect)?;
+        self.0.connect.check_plain().map_err(OpenError::Connect)?;
         self.open_with(async |stream| Ok(stream)).await
     }
 
@@ -106,56 +85,32 @@ impl Reconnecting {
         F: Future<Output = io::Result<T>>,
     {
         loop {
-            sleep(std::mem::take(&mut self.delay)).await;
-            let (error, delay) = match WebSocket::connect_with(&self.connect, Arc::clone(&self.config), &secure).await {
-                Err(error) => (OpenError::Connect(error), self.reconnect.failed(now())),
-                Ok(mut ws) => match self.wait_until_open(&mut ws).await {
-                    Ok(()) => return Ok(ws),
-                    Err(end) => {
-                        let delay = self.reconnect.disconnected(&end, now());
-                        (OpenError::Disconnect(end), delay)
-                    }
-                },
+            sleep(self.0.take_delay()).await;
+            let config = Arc::clone(&self.0.config);
+            let opened = match WebSocket::connect_with(&self.0.connect, config, &secure).await {
+                Ok(mut ws) => ws.opened().await.map(|_| ws).map_err(OpenError::NotOpened),
+                Err(error) => Err(OpenError::Connect(error)),
             };
-            self.delay = delay.ok_or(error)?;
-        }
-    }
-
-    async fn wait_until_open<T: AsyncRead + AsyncWrite + Unpin>(
-        &mut self,
-        ws: &mut WebSocket<T>,
-    ) -> Result<(), Disconnect> {
-        while let Some(event) = ws.event().await {
-            match event {
-                Event::Accepted(_) => {
-                    self.reconnect.opened(now());
-                    return Ok(());
+            match opened {
+                Ok(ws) => {
+                    self.0.opened(now());
+                    return Ok(ws);
                 }
-                Event::Rejected(response) => self.reconnect.rejected(&response),
-                Event::Request(_)
-                | Event::InvalidResponse(_)
-                | Event::Message(_)
-                | Event::Chunk { .. }
-                | Event::Ping(_)
-                | Event::Pong(_)
-                | Event::Disconnect(_) => {}
+                Err(failure) => self.0.failed(failure, now())?,
             }
         }
-        Err(ws.end())
     }
 
     /// Records the end of an open connection. Returns whether [`open`](Self::open) shall be called again: the end is
     /// [worth a retry](Disconnect::is_retryable), and not all attempts have been made.
     #[must_use]
     pub fn ended(&mut self, end: &Disconnect) -> bool {
-        let delay = self.reconnect.disconnected(end, now());
-        self.delay = delay.unwrap_or_default();
-        delay.is_some()
+        self.0.ended(end, now())
     }
 
     /// The number of attempts since the connection was last stable.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
-        self.reconnect.attempts()
+        self.0.count()
     }
 }

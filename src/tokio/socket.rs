@@ -37,18 +37,9 @@ impl WebSocket<TcpStream> {
     /// The error of the system for the last address of the host, [`TimedOut`](io::ErrorKind::TimedOut) if no address
     /// answers in time, and [`InvalidInput`](io::ErrorKind::InvalidInput) for a `wss` URI.
     pub async fn connect(connect: &Connect, config: impl Into<Arc<Config>>) -> io::Result<Self> {
-        check_plain(connect)?;
+        connect.check_plain()?;
         Self::connect_with(connect, config, async |stream| Ok(stream)).await
     }
-}
-
-/// # Errors
-/// For a `wss` URI.
-pub(super) fn check_plain(connect: &Connect) -> io::Result<()> {
-    if connect.is_secure() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a wss URI needs a stream with TLS"));
-    }
-    Ok(())
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
@@ -273,7 +264,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         &mut self.driver.connection
     }
 
-    pub(super) fn end(&self) -> Disconnect {
+    fn end(&self) -> Disconnect {
         self.driver.end()
     }
 }

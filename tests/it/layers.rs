@@ -50,7 +50,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "timer",
         ],
     ),
-    ("reconnect", &["close_code", "event", "handshake", "random"]),
+    ("reconnect", &["close_code", "config", "event", "handshake", "random"]),
     ("inbox", &["connection", "event"]),
     (
         "blocking",
@@ -64,6 +64,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "handshake",
             "inbox",
             "message",
+            "reconnect",
             "role",
             "state",
         ],
