@@ -11,10 +11,13 @@ pub(super) fn normal_path(path: &str) -> Cow<'_, str> {
 /// The normal form of the literal parts of a route; its parameters stay as they are.
 ///
 /// # Errors
-/// The reason, if no request can have such a path.
-pub(super) fn normal_route(route: &str) -> Result<String, &'static str> {
+/// The reason, if no request can have such a path, or if it is written for another router.
+pub(super) fn normal_route(route: &str) -> Result<String, Cow<'static, str>> {
     if !route.starts_with('/') {
-        return Err("a path begins with a slash");
+        return Err("a path begins with a slash".into());
+    }
+    if let Some((foreign, ours)) = route.split('/').find_map(|segment| Some((segment, parameter(segment)?))) {
+        return Err(format!("a parameter is {ours}, not {foreign}").into());
     }
     let (mut normal, mut literal, mut rest) = (String::new(), String::new(), route);
     while let Some(next) = rest.chars().next() {
@@ -24,20 +27,43 @@ pub(super) fn normal_route(route: &str) -> Result<String, &'static str> {
             rest = &rest[doubled.len()..];
         } else if next == '{' {
             let end = rest.find('}').ok_or("a parameter ends with a brace")? + 1;
-            if rest[..end].contains(':') {
-                return Err("a parameter has a name and no type; {*path} is the rest of the path");
+            let name = &rest[1..end - 1];
+            if name.contains(':') {
+                return Err("a parameter has a name and no type; {*path} is the rest of the path".into());
+            }
+            if !name.trim_start_matches('*').chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+                return Err("the name of a parameter has letters, digits, _ and -".into());
             }
             normal += &encode(&std::mem::take(&mut literal));
             normal += &rest[..end];
             rest = &rest[end..];
         } else if matches!(next, '?' | '#') {
-            return Err("a path has neither a query nor a fragment; a question mark is %3F");
+            return Err("a path has neither a query nor a fragment; a question mark is %3F".into());
         } else {
             literal.push(next);
             rest = &rest[next.len_utf8()..];
         }
     }
     Ok(normal + &encode(&literal))
+}
+
+/// The parameter of this router in place of a segment that is one of another router: `:name`, `*name`, `*`, `<name>` or
+/// `<type:name>`. A colon or a star elsewhere is legal in a path and means itself; `<` and `>` are not.
+fn parameter(segment: &str) -> Option<String> {
+    let is_name = |text: &str| {
+        text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    if let Some(name) = segment.strip_prefix(':') {
+        return is_name(name).then(|| format!("{{{name}}}"));
+    }
+    if let Some(name) = segment.strip_prefix('*') {
+        let name = if name.is_empty() { "path" } else { name };
+        return is_name(name).then(|| format!("{{*{name}}}"));
+    }
+    let typed = segment.strip_prefix('<')?.strip_suffix('>')?;
+    let name = typed.rsplit(':').next().filter(|name| is_name(name)).unwrap_or("name");
+    Some(format!("{{{name}}}"))
 }
 
 /// Whether a byte stands for itself: `pchar` without escapes (RFC 3986 section 3.3), or a slash.
@@ -108,8 +134,35 @@ mod tests {
         ] {
             assert_eq!(normal_route(route).as_deref(), Ok(normal), "{route}");
         }
-        for route in ["", "ws", "/ws?x", "/ws#x", "/{open", "*", "/{id:int}"] {
+        for route in ["", "ws", "/ws?x", "/ws#x", "/{open", "*", "/{id:int}", "/{id?}", "/{rest...}", "/{a b}"] {
             assert!(normal_route(route).is_err(), "{route}");
         }
+    }
+
+    #[test]
+    fn a_segment_in_the_syntax_of_another_router_is_no_literal() {
+        for (route, reason) in [
+            ("/ws/:room", "a parameter is {room}, not :room"),
+            ("/:room/chat", "a parameter is {room}, not :room"),
+            ("/{x}/:_é2", "a parameter is {_é2}, not :_é2"),
+            ("/files/*rest", "a parameter is {*rest}, not *rest"),
+            ("/*", "a parameter is {*path}, not *"),
+            ("/ws/<room>", "a parameter is {room}, not <room>"),
+            ("/ws/<int:room_id>/x", "a parameter is {room_id}, not <int:room_id>"),
+            ("/<>", "a parameter is {name}, not <>"),
+        ] {
+            assert_eq!(normal_route(route).unwrap_err(), reason, "{route}");
+        }
+    }
+
+    /// RFC 3986 section 3.3 allows a colon and a star in a segment.
+    #[test]
+    fn a_colon_or_a_star_in_a_literal_means_itself() {
+        for route in
+            ["/v1/rooms:join", "/a:b", "/:", "/::1", "/:8080", "/:memory:", "/a*", "/*.txt", "/**", "/:{x}", "/%3Cx%3E"]
+        {
+            assert_eq!(normal_route(route).as_deref(), Ok(route));
+        }
+        assert_eq!(normal_route("/a<b>/<c").as_deref(), Ok("/a%3Cb%3E/%3Cc"));
     }
 }

@@ -96,7 +96,7 @@ impl Route {
 impl Routes {
     pub(super) fn insert(&mut self, path: &str, route: Route) -> Result<(), RouteError> {
         let error = |reason| RouteError { path: path.to_owned(), reason };
-        let normal = normal_route(path).map_err(|reason| error(reason.to_owned()))?;
+        let normal = normal_route(path).map_err(|reason| error(reason.into_owned()))?;
         let number = self.routes.len();
         let add = |router: &mut matchit::Router<usize>, applies: bool| {
             if applies {

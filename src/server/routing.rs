@@ -19,8 +19,24 @@ impl Server {
     /// [`on_message`](super::on_message) makes a handler of a closure.
     ///
     /// A path may have parameters. Each is a whole segment or a part of one: `/ws/{room_id}`. The last may be the rest
-    /// of the path: `/files/{*path}`. Outside of braces a colon or a star stands for itself, unlike in other routers. A
-    /// literal path takes precedence over a parameter. [`Session::param`] returns the values, percent-decoded.
+    /// of the path: `/files/{*path}`. A literal path takes precedence over a parameter. [`Session::param`] returns the
+    /// values, percent-decoded.
+    ///
+    /// The parameters of other routers are errors: a segment that is `:room_id`, `*path` or `<room_id>`. In all other
+    /// places a colon or a star stands for itself, as in `/rooms:join`.
+    ///
+    /// ```
+    /// use statesocket::{Config, server::{Handler, Server}};
+    ///
+    /// struct Chat;
+    /// impl Handler for Chat {}
+    ///
+    /// let mut server = Server::bind("127.0.0.1:0", Config::default())?;
+    /// server.route("/ws/{room_id}", || Chat)?;
+    /// let error = server.route("/chat/:room_id", || Chat).expect_err("the syntax of another router");
+    /// assert_eq!(error.reason, "a parameter is {room_id}, not :room_id");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// Paths are compared in their normal form (RFC 3986 section 6.2.2.2): `/café` is also `/caf%c3%a9`.
     ///
@@ -30,7 +46,8 @@ impl Server {
     /// [`Session::param`]: super::Session::param
     ///
     /// # Errors
-    /// [`RouteError`] if no request can have this path, or if it conflicts with another route.
+    /// [`RouteError`] if no request can have this path, if it is written for another router, or if it conflicts with
+    /// another route.
     pub fn route<H: Handler + 'static>(
         &mut self,
         path: &str,
@@ -139,7 +156,7 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`RouteError`] if no request can have this path, or if plain requests for it have a route.
+    /// Those of [`route`](Self::route). A conflict is another route for plain requests.
     pub fn route_http(
         &mut self,
         path: &str,

@@ -132,6 +132,32 @@ fn a_path_that_cannot_be_routed_is_an_error() {
     server.route("/ws/lobby", || Tell("")).expect("a literal beside a parameter is no conflict");
 }
 
+#[test]
+fn a_parameter_of_another_router_is_an_error() {
+    let mut server = server(Config::default());
+    for path in ["/ws/:room", "/ws/<room>", "/ws/<int:room>/x", "/files/*path", "/files/*", "/ws/{room?}"] {
+        let checked = |_: &Request, _: &Params| Ok(Tell(""));
+        let page = |_: &Request, _: &Params| Response::new(StatusCode::OK);
+        let errors = [
+            server.route(path, || Tell("")),
+            server.route_checked(path, checked),
+            server.route_with(path, |_| {}, || Tell("")),
+            server.route_http(path, page),
+            server.route_metrics(path),
+        ];
+        assert!(errors.iter().all(|error| error.as_ref().is_err_and(|error| error.path == path)), "{path}: {errors:?}");
+    }
+}
+
+#[test]
+fn a_colon_or_a_star_in_a_literal_stands_for_itself() {
+    let served = routed(&["/rooms:join", "/::1", "/*.txt"]);
+    for target in ["/rooms:join", "/::1", "/*.txt"] {
+        assert_eq!(told(&served, target), format!("{target} [] []"));
+    }
+    assert_eq!(status(&served, "/a.txt"), StatusCode::NOT_FOUND);
+}
+
 /// Counts the messages of its connection.
 struct Count(u32);
 
