@@ -40,7 +40,7 @@ impl<'b> Message<'b> {
         self.as_bytes().is_empty()
     }
 
-    /// The text, if it is a text message.
+    /// The text, if it is a text message. A message has no `Display`, since bytes have no text.
     ///
     /// ```
     /// use statesocket::Message;
@@ -48,6 +48,7 @@ impl<'b> Message<'b> {
     /// assert_eq!(Message::from("hello").as_text(), Some("hello"));
     /// assert_eq!(Message::from(&b"hello"[..]).as_text(), None);
     /// ```
+    #[doc(alias("Display", "to_text", "to_string"))]
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -91,6 +92,7 @@ impl<'b> Message<'b> {
     }
 
     /// The bytes, borrowed or owned; of a text, its UTF-8.
+    #[doc(alias = "into_data")]
     #[must_use]
     pub fn into_bytes(self) -> Cow<'b, [u8]> {
         match self {
