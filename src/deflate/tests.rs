@@ -7,12 +7,14 @@ mod library;
 mod properties;
 #[path = "../../tests/it/support/walker.rs"]
 mod walker;
+mod windows;
 
 use super::{
     compress::{Sending, max_fragment_len},
     engines::Engines,
     inflate::{Due, InflateError, Receiving, Step},
 };
+use walker::{Walk, walk_message};
 
 const NO_LIMIT: u64 = u64::MAX;
 
@@ -101,4 +103,16 @@ fn inflate_alone(payload: &[u8]) -> Result<Vec<u8>, InflateError> {
 /// Compresses a message that becomes shorter.
 fn compress(sending: &mut Sending, engines: &mut Engines, payload: &[u8]) -> Vec<u8> {
     sending.compress(engines, payload).expect("it becomes shorter").into_owned()
+}
+
+/// Takes a sent message apart, which ends as section 7.2.1 asks.
+fn walk(payload: &[u8], before: &[u8]) -> Walk {
+    let walk = walk_message(payload, before).expect("it is whole");
+    let is_empty = |block: &(u32, bool)| block.0 == 0;
+    let count = walk.blocks.iter().rev().take_while(|block| is_empty(block)).count();
+    assert!(
+        walk.blocks.iter().all(|(_, is_final)| !is_final) && count >= 1,
+        "it ends with one marker, removed: {walk:?}"
+    );
+    walk
 }
