@@ -2,6 +2,7 @@
 
 #[cfg(feature = "deflate")]
 mod compression;
+mod control;
 
 #[cfg(feature = "deflate")]
 use super::compressed::Compressed;
@@ -14,13 +15,13 @@ use super::{
 #[cfg(feature = "deflate")]
 use crate::deflate::Direction;
 use crate::{
-    close_frame::CloseFrame,
     config::{Config, Delivery},
     error::ProtocolError,
-    frame::{Header, MAX_CONTROL_PAYLOAD, OpCode, RSV1, decode::PartialHeader, fast, mask},
+    frame::{Header, OpCode, RSV1, decode::PartialHeader, fast, mask},
     role::Role,
     spare::Spare,
 };
+use control::ControlPayload;
 use std::{borrow::Cow, mem};
 
 /// Reads the frames of the peer. Between messages it holds no memory on the heap, but for the history of compressed
@@ -34,8 +35,7 @@ pub(crate) struct Reader {
     frame: Option<OpenFrame>,
     /// The message whose last frame is not complete.
     message: Option<OpenMessage>,
-    /// The part of a control frame's payload that has come.
-    control: Option<Box<ControlPart>>,
+    control: ControlPayload,
     /// `header`, `frame` or `message` is in progress.
     is_mid_message: bool,
     /// How the peer may compress; `None` without an agreement.
@@ -49,13 +49,6 @@ pub(crate) struct Reader {
     fast_path_below: u32,
 }
 
-/// Boxed: few control frames straddle two inputs.
-#[derive(Clone, Debug)]
-struct ControlPart {
-    payload: [u8; MAX_CONTROL_PAYLOAD],
-    len: usize,
-}
-
 impl Reader {
     pub(crate) fn new(role: Role, config: &Config) -> Self {
         let limit = config.max_frame_bytes.min(config.max_message_bytes);
@@ -65,7 +58,7 @@ impl Reader {
             header: PartialHeader::EMPTY,
             frame: None,
             message: None,
-            control: None,
+            control: ControlPayload::EMPTY,
             is_mid_message: false,
             #[cfg(feature = "deflate")]
             peer: None,
@@ -210,7 +203,7 @@ impl Reader {
                 self.frame = None;
             }
             let item = if part.opcode.is_control() {
-                self.control_payload::<MAY_INFLATE>(part)?
+                self.control.push::<MAY_INFLATE>(part)?
             } else {
                 self.data_payload::<MAY_INFLATE>(part, input.len(), config, spare.as_deref_mut())?
             };
@@ -278,31 +271,6 @@ impl Reader {
         Ok(self.frame.insert(OpenFrame { opcode, is_final, remaining, key }))
     }
 
-    fn control_payload<'b, const MAY_INFLATE: bool>(
-        &mut self,
-        part: Part<'b>,
-    ) -> Result<Option<Item<'b>>, ProtocolError> {
-        let payload = match self.control.take() {
-            None if part.ends_frame => Cow::Borrowed(part.payload),
-            held => {
-                let held = held.unwrap_or_default().with(part.payload);
-                if !part.ends_frame {
-                    self.control = Some(held);
-                    return Ok(None);
-                }
-                Cow::Owned(held.payload[..held.len].to_vec())
-            }
-        };
-        Ok(Some(match part.opcode {
-            OpCode::Ping => Item::Ping(payload),
-            OpCode::Pong => Item::Pong(payload),
-            OpCode::Close => Item::Close(CloseFrame::decode(&payload)?),
-            OpCode::Continuation | OpCode::Text | OpCode::Binary => {
-                unreachable!("the caller passes control frames only")
-            }
-        }))
-    }
-
     /// `behind` is the number of bytes already read after the part.
     fn data_payload<'b, const MAY_INFLATE: bool>(
         &mut self,
@@ -334,21 +302,6 @@ impl Reader {
             self.message = None;
         }
         Ok(item)
-    }
-}
-
-impl Default for ControlPart {
-    fn default() -> Self {
-        Self { payload: [0; MAX_CONTROL_PAYLOAD], len: 0 }
-    }
-}
-
-impl ControlPart {
-    /// Appends `bytes`. The header was checked: section 5.5 allows a control frame 125 bytes.
-    fn with(mut self: Box<Self>, bytes: &[u8]) -> Box<Self> {
-        self.payload[self.len..][..bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
-        self
     }
 }
 
