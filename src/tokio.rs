@@ -62,6 +62,7 @@ mod dial;
 mod driver;
 mod lent;
 mod reconnecting;
+mod shared;
 mod socket;
 mod spawn;
 mod split;
