@@ -3,7 +3,7 @@
 use super::{
     adapter::Polled,
     alarm::{Alarm, now},
-    lent,
+    lent::Lent,
 };
 use crate::{
     connection::{Connection, SocketAction},
@@ -11,7 +11,6 @@ use crate::{
     event::{Disconnect, Event},
     inbox::Inbox,
     message::Message,
-    output::OutputBuffer,
     role::Role,
     state::{Action, Phase},
 };
@@ -44,8 +43,7 @@ const READS_PER_DEADLINE: u8 = 128;
 pub(super) struct Driver<T> {
     pub(super) connection: Connection,
     pub(super) stream: T,
-    /// Bytes that have been read and not taken.
-    inbox: Option<Inbox>,
+    lent: Lent,
     alarm: Alarm,
     /// The stream may hold back bytes that it has taken, as TLS does.
     needs_flush: bool,
@@ -55,15 +53,13 @@ pub(super) struct Driver<T> {
     is_sending: bool,
     /// The reads since the last look at the deadlines.
     reads: u8,
-    /// What is left of the buffer of the thread in which the connection queues output until the next write.
-    lent: Option<OutputBuffer>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     pub(super) fn new(stream: T, connection: Connection) -> Self {
-        let alarm = Alarm::default();
+        let (lent, alarm) = (Lent::default(), Alarm::default());
         let (needs_flush, is_shutting_down, is_sending) = (false, false, false);
-        Self { connection, stream, inbox: None, alarm, needs_flush, is_shutting_down, is_sending, reads: 0, lent: None }
+        Self { connection, stream, lent, alarm, needs_flush, is_shutting_down, is_sending, reads: 0 }
     }
 
     /// The next event; `None` once everything has been written and the stream is done with.
@@ -74,7 +70,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         loop {
             // A read may bring thousands of messages, which cost no poll of the stream.
             let budget = ready!(coop::poll_proceed(cx));
-            if let Some(event) = self.take_event(time) {
+            if let Some(event) = self.lent.take_event(&mut self.connection, time) {
                 budget.made_progress();
                 return Poll::Ready(Some(event));
             }
@@ -122,16 +118,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                     self.reclaim();
                     return Poll::Pending;
                 };
-                let event = match &mut self.inbox {
-                    Some(inbox) => inbox.next_event(&mut self.connection, time),
-                    None => self.connection.poll_event(),
-                };
-                let Some(event) = event else { break };
+                let Some(event) = self.lent.next_event(&mut self.connection, time) else { break };
                 is_fresh = false;
                 budget.made_progress();
                 on_event(&mut self.connection, event);
             }
-            self.return_inbox();
+            self.lent.return_inbox();
             if !mem::take(&mut is_fresh) {
                 time = now();
             }
@@ -260,31 +252,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Has `end` read before the end, even if the task has used up its budget.
     fn read_last(&mut self, cx: &mut Context<'_>, end: impl Fn(&mut Inbox, &mut Connection, Polled<'_, '_, T>)) {
-        let mut inbox = self.inbox.take().unwrap_or_else(lent::take_inbox);
-        let read = coop::unconstrained(poll_fn(|cx| {
-            end(&mut inbox, &mut self.connection, Polled::new(&mut self.stream, cx));
-            Poll::Ready(())
-        }));
-        let _ = pin!(read).poll(cx);
-        self.inbox = Some(inbox);
-        self.return_inbox();
-    }
-
-    fn take_event(&mut self, now: Instant) -> Option<Event<'static>> {
-        let was_lent = self.lent.is_some();
-        // With the buffer come the engines for compressed messages, which are large.
-        if self.connection.may_compress() {
-            self.lend();
-        }
-        let event = match &mut self.inbox {
-            Some(inbox) => inbox.next_event(&mut self.connection, now).map(Event::into_owned),
-            None => self.connection.poll_event(),
-        };
-        self.return_inbox();
-        if !was_lent {
-            self.reclaim();
-        }
-        event
+        self.lent.with_inbox(|inbox| {
+            let read = coop::unconstrained(poll_fn(|cx| {
+                end(inbox, &mut self.connection, Polled::new(&mut self.stream, cx));
+                Poll::Ready(())
+            }));
+            let _ = pin!(read).poll(cx);
+        });
     }
 
     /// Writes, reads and passes the time. Ready when there may be an event, with `false` if there will be none.
@@ -317,13 +291,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     fn poll_input(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        if self.inbox.is_some() || !self.connection.wants_read() {
+        if self.lent.has_inbox() || !self.connection.wants_read() {
             return Poll::Pending;
         }
-        let mut inbox = lent::take_inbox();
-        let result = inbox.read_from(&mut self.connection, Polled::new(&mut self.stream, cx), now);
-        self.inbox = Some(inbox);
-        self.return_inbox();
+        let (connection, stream) = (&mut self.connection, Polled::new(&mut self.stream, cx));
+        let result = self.lent.with_inbox(|inbox| inbox.read_from(connection, stream, now));
         match result.map_err(|error| error.kind()) {
             Ok(_) => self.reads += 1,
             Err(ErrorKind::WouldBlock) => return Poll::Pending,
@@ -377,24 +349,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Has the connection queue in the buffer of the thread, until the next write. A program that queues and does not
     /// wait keeps the buffer as long.
     pub(super) fn lend(&mut self) {
-        if self.lent.is_none() {
-            let mut buffer = lent::take_output();
-            self.connection.lend_buffer(&mut buffer);
-            self.lent = Some(buffer);
-        }
+        self.lent.lend_output(&mut self.connection);
     }
 
     fn reclaim(&mut self) {
-        if let Some(mut buffer) = self.lent.take() {
-            self.connection.reclaim_buffer(&mut buffer);
-            lent::return_output(buffer);
-        }
-    }
-
-    /// Gives an empty inbox back to the thread.
-    fn return_inbox(&mut self) {
-        if let Some(inbox) = self.inbox.take_if(|inbox| inbox.is_empty()) {
-            lent::return_inbox(inbox);
-        }
+        self.lent.reclaim_output(&mut self.connection);
     }
 }
