@@ -1,6 +1,10 @@
 //! A client that connects again.
 
-use super::{WebSocket, now, steps::sleep, stream::Stream};
+use super::{
+    driver::{now, sleep},
+    socket::WebSocket,
+    stream::Stream,
+};
 use crate::{
     config::Config,
     event::Disconnect,

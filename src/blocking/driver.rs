@@ -1,7 +1,11 @@
-//! The steps of the loop: write, wait, read, pass the time.
+//! Drives a connection over a blocking stream by the five steps: write, wait, read, react, pass the time.
 
-use super::{WRITE_WAIT, WebSocket, now, stream::Stream};
-use crate::connection::SocketAction;
+use super::stream::Stream;
+use crate::{
+    connection::{Connection, SocketAction},
+    event::{Disconnect, Event},
+    inbox::Inbox,
+};
 use std::{
     io::ErrorKind,
     net::Shutdown,
@@ -9,13 +13,75 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long a write may wait for room before the peer's bytes are read. A write that times out leaves a socket of
+/// Windows unusable, so there it is as long as a peer may be dead.
+const WRITE_WAIT: Duration = if cfg!(windows) { Duration::from_secs(60) } else { Duration::from_millis(10) };
+
 /// The shortest wait for bytes of the peer. A read timeout of zero would mean none.
 const MIN_WAIT: Duration = Duration::from_millis(1);
 
 /// The most reads at a deadline. They empty the buffer that a system has for a socket.
 const READS_AT_DEADLINE: usize = 128;
 
-impl<T: Stream> WebSocket<T> {
+/// A connection, its stream, and what lies between them.
+#[derive(Debug)]
+pub(super) struct Driver<T> {
+    pub(super) connection: Connection,
+    pub(super) stream: T,
+    /// Bytes that have been read and not taken.
+    inbox: Inbox,
+    /// The stream may hold back bytes that it has taken, as TLS does.
+    needs_flush: bool,
+    /// The reads since the deadline that is due.
+    late_reads: usize,
+}
+
+impl<T: Stream> Driver<T> {
+    pub(super) fn new(mut stream: T, mut connection: Connection) -> Self {
+        if let Err(error) = stream.prepare(WRITE_WAIT) {
+            connection.transport_failed_with(error.kind());
+        }
+        Self { connection, stream, inbox: Inbox::new(), needs_flush: false, late_reads: 0 }
+    }
+
+    /// How a connection ended that is finished.
+    pub(super) fn end(&self) -> Disconnect {
+        self.connection.disconnected().cloned().expect("a connection reports its end before it closes the socket")
+    }
+
+    /// The next event that has come, with bytes of its own.
+    pub(super) fn take_event(&mut self) -> Option<Event<'static>> {
+        self.inbox.next_event(&mut self.connection, now()).map(Event::into_owned)
+    }
+
+    /// Has `on_event` handle each event where it lies, until the stream is shut down.
+    pub(super) fn drive(&mut self, mut on_event: impl FnMut(&mut Connection, Event<'_>)) {
+        loop {
+            while let Some(event) = self.inbox.next_event(&mut self.connection, now()) {
+                on_event(&mut self.connection, event);
+            }
+            if !self.step(None) {
+                return;
+            }
+        }
+    }
+
+    /// Waits until everything queued is written or dropped.
+    pub(super) fn flush(&mut self) {
+        if self.write() {
+            return;
+        }
+        // Nothing is read before the end, so the peer cannot be late.
+        let was_paused = self.connection.is_reading_paused();
+        self.connection.pause_reading();
+        while !self.write() {
+            self.handle_timeout(now());
+        }
+        if !was_paused {
+            self.connection.resume_reading();
+        }
+    }
+
     /// Writes, waits, reads, and passes the time if nothing was read. Does not wait longer than `until`. Returns false
     /// once the stream is shut down.
     pub(super) fn step(&mut self, until: Option<Instant>) -> bool {
@@ -55,7 +121,7 @@ impl<T: Stream> WebSocket<T> {
     }
 
     /// Passes the time. Before the output ends the connection, reads what was held back.
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    fn handle_timeout(&mut self, now: Instant) {
         if self.connection.gives_up_unread(now) {
             self.do_not_wait();
         }
@@ -63,7 +129,7 @@ impl<T: Stream> WebSocket<T> {
     }
 
     /// Writes as much as the stream takes. Returns whether nothing is left.
-    pub(super) fn write(&mut self) -> bool {
+    fn write(&mut self) -> bool {
         self.needs_flush |= self.connection.output_len() > 0;
         let mut written = self.connection.write_to(&mut self.stream).map(|_| ());
         if written.is_ok() && self.needs_flush {
@@ -115,4 +181,9 @@ const fn is_no_failure(kind: ErrorKind) -> bool {
 #[expect(clippy::disallowed_methods, reason = "a driver waits")]
 pub(super) fn sleep(time: Duration) {
     thread::sleep(time);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a driver gives the time to its connection")]
+pub(super) fn now() -> Instant {
+    Instant::now()
 }
