@@ -1,6 +1,6 @@
 //! What a speaker is told.
 
-use crate::support::{Member, two};
+use crate::support::{Member, two_and_a_member_each, two_and_anna};
 use statesocket_rooms::protocol::FromServer;
 
 /// Whether the message `key` was refused, and may be stored.
@@ -13,10 +13,7 @@ fn refused(news: &[FromServer], wanted: u64) -> Option<(String, bool)> {
 
 #[test]
 fn a_dead_broker_refuses_and_buffers_nothing() {
-    let (broker, mut a, mut b) = two();
-    let (mut anna, mut berta) = (Member::join(&mut a, "1", "anna", None), Member::join(&mut b, "1", "berta", None));
-    a.settle();
-    b.settle();
+    let (broker, mut a, mut b, [mut anna, mut berta]) = two_and_a_member_each();
     broker.die();
     anna.say("not noticed yet");
     a.act();
@@ -51,9 +48,7 @@ fn a_dead_broker_refuses_and_buffers_nothing() {
 
 #[test]
 fn a_loss_is_told_once() {
-    let (broker, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (broker, mut a, _, mut anna) = two_and_anna();
     anna.look();
     broker.die();
     a.settle();
@@ -63,9 +58,7 @@ fn a_loss_is_told_once() {
 
 #[test]
 fn a_lost_answer_is_a_refusal_of_what_may_be_stored() {
-    let (broker, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (broker, mut a, _, mut anna) = two_and_anna();
     broker.lose_next_answer();
     anna.say("once");
     a.settle();
@@ -77,9 +70,7 @@ fn a_lost_answer_is_a_refusal_of_what_may_be_stored() {
 
 #[test]
 fn a_busy_broker_refuses() {
-    let (_, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (_, mut a, _, mut anna) = two_and_anna();
     anna.say("too much");
     a.serve(usize::MAX);
     a.take_no_request();
@@ -90,9 +81,7 @@ fn a_busy_broker_refuses() {
 
 #[test]
 fn answers_come_in_the_order_of_the_messages() {
-    let (_, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (_, mut a, _, mut anna) = two_and_anna();
     for text in ["one", "two", "three"] {
         anna.say(text);
     }

@@ -1,14 +1,12 @@
 //! Members that break the rules of the chat.
 
-use crate::support::{Member, two};
+use crate::support::{Member, two, two_and_anna};
 use statesocket_rooms::protocol::FromServer;
 
 #[test]
 fn what_is_no_message_of_the_chat_ends_the_session() {
     for (text, code) in [("hello", 1007), ("{}", 1007), (r#"{"key":-1,"text":""}"#, 1007), (r#"{"key":1}"#, 1007)] {
-        let (_, mut a, _) = two();
-        let mut anna = Member::join(&mut a, "1", "anna", None);
-        a.settle();
+        let (_, mut a, _, mut anna) = two_and_anna();
         anna.client.send_text(text).expect("it is open");
         a.settle();
         assert_eq!(anna.end_code(), Some(code.into()), "{text}");
@@ -22,9 +20,7 @@ fn what_is_no_message_of_the_chat_ends_the_session() {
 
 #[test]
 fn a_message_of_more_than_16_kib_ends_the_session() {
-    let (_, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (_, mut a, _, mut anna) = two_and_anna();
     anna.say(&"x".repeat(16_000));
     a.settle();
     assert_eq!(anna.hears().len(), 1);

@@ -1,6 +1,6 @@
 //! Every message once and in one order, wherever a member comes from.
 
-use crate::support::{MANY, Member, Mortal, Process, SETTINGS, two};
+use crate::support::{MANY, Member, Mortal, Process, SETTINGS, two, two_and_anna};
 use statesocket_rooms::{bus::Input, protocol::FromServer};
 
 #[test]
@@ -26,9 +26,7 @@ fn members_hear_their_room_in_all_processes() {
 #[test]
 fn a_member_ahead_of_its_process_is_told_nothing_twice() {
     for read_before in 0..=2 {
-        let (_, mut a, mut b) = two();
-        let mut anna = Member::join(&mut a, "1", "anna", None);
-        a.settle();
+        let (_, mut a, mut b, mut anna) = two_and_anna();
         for text in ["one", "two"].into_iter().take(read_before) {
             anna.say(text);
             a.settle();
@@ -52,9 +50,7 @@ fn a_member_ahead_of_its_process_is_told_nothing_twice() {
 
 #[test]
 fn a_member_between_two_messages_of_one_read_hears_the_second() {
-    let (_, mut a, mut b) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (_, mut a, mut b, mut anna) = two_and_anna();
     anna.say("one");
     a.settle();
     anna.say("two");
@@ -78,9 +74,7 @@ fn a_member_between_two_messages_of_one_read_hears_the_second() {
 /// An end that was reached before the member came says nothing of what the member knows.
 #[test]
 fn an_end_from_before_a_member_came_does_not_let_it_in() {
-    let (_, mut a, mut b) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (_, mut a, mut b, mut anna) = two_and_anna();
     let end_before = b.read();
     assert!(matches!(&end_before[..], [Input::End]), "{end_before:?}");
     anna.say("one");
@@ -114,9 +108,7 @@ fn a_member_with_an_id_that_nobody_has_does_not_wait_for_ever() {
 
 #[test]
 fn nothing_is_missed_between_the_history_and_the_room() {
-    let (_, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (_, mut a, _, mut anna) = two_and_anna();
     for text in ["one", "two"] {
         anna.say(text);
     }
@@ -160,9 +152,7 @@ fn a_new_process_reads_what_was_said_before() {
 
 #[test]
 fn a_stopped_process_sends_its_members_away_with_1012() {
-    let (_, mut a, mut b) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (_, mut a, mut b, mut anna) = two_and_anna();
     anna.say("one");
     a.settle();
     a.server.handle().shutdown(1012, std::time::Duration::from_secs(5)).expect("it runs");

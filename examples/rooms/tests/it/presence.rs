@@ -1,6 +1,6 @@
 //! Who is in a room.
 
-use crate::support::{Member, Mortal, Process, two};
+use crate::support::{Member, Mortal, Process, two, two_and_a_member_each, two_and_anna};
 use statesocket_rooms::{bus::Input, protocol::FromServer};
 use std::time::Duration;
 
@@ -52,9 +52,7 @@ fn members_of_all_processes_are_present() {
 
 #[test]
 fn a_member_that_had_to_wait_is_told_who_is_there_though_it_is_no_news() {
-    let (broker, mut a, mut b) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (broker, mut a, mut b, mut anna) = two_and_anna();
     anna.say("one");
     a.settle();
     anna.take();
@@ -73,9 +71,7 @@ fn a_member_that_had_to_wait_is_told_who_is_there_though_it_is_no_news() {
 
 #[test]
 fn a_room_without_members_is_forgotten() {
-    let (broker, mut a, _) = two();
-    let anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (broker, mut a, _, anna) = two_and_anna();
     second(&broker, [&mut a]);
     drop(anna);
     second(&broker, [&mut a]);
@@ -86,9 +82,7 @@ fn a_room_without_members_is_forgotten() {
 
 #[test]
 fn a_note_that_finds_no_room_is_made_again() {
-    let (broker, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (broker, mut a, _, mut anna) = two_and_anna();
     a.tick();
     a.serve(1);
     assert!(a.is_asked());
@@ -99,9 +93,7 @@ fn a_note_that_finds_no_room_is_made_again() {
 
 #[test]
 fn members_are_noted_at_once_after_a_long_outage() {
-    let (broker, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (broker, mut a, _, mut anna) = two_and_anna();
     second(&broker, [&mut a]);
     assert_eq!(present(&mut anna), Some(vec!["anna".into()]));
     broker.die();
@@ -115,11 +107,7 @@ fn members_are_noted_at_once_after_a_long_outage() {
 
 #[test]
 fn the_members_of_a_killed_process_disappear_after_half_a_minute() {
-    let (broker, mut a, mut b) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    let _berta = Member::join(&mut b, "1", "berta", None);
-    a.settle();
-    b.settle();
+    let (broker, mut a, mut b, [mut anna, _berta]) = two_and_a_member_each();
     second(&broker, [&mut b, &mut a]);
     assert_eq!(present(&mut anna).map(|names| names.len()), Some(2));
     drop(b);
@@ -137,11 +125,7 @@ fn the_members_of_a_killed_process_disappear_after_half_a_minute() {
 
 #[test]
 fn a_process_that_stops_takes_its_members_along() {
-    let (broker, mut a, mut b) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    let _berta = Member::join(&mut b, "1", "berta", None);
-    a.settle();
-    b.settle();
+    let (broker, mut a, mut b, [mut anna, _berta]) = two_and_a_member_each();
     second(&broker, [&mut b, &mut a]);
     assert_eq!(present(&mut anna).map(|names| names.len()), Some(2));
     b.server.handle().shutdown(1012, SECOND).expect("it runs");
@@ -154,9 +138,7 @@ fn a_process_that_stops_takes_its_members_along() {
 
 #[test]
 fn members_are_noted_again_when_the_broker_is_back() {
-    let (broker, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (broker, mut a, _, mut anna) = two_and_anna();
     broker.die();
     // It has not been noticed: the first note fails.
     second(&broker, [&mut a]);

@@ -1,6 +1,6 @@
 //! Members that do not read, or speak too much.
 
-use crate::support::{Member, Mortal, Process, SETTINGS, two};
+use crate::support::{Member, Mortal, Process, SETTINGS, two, two_and_anna};
 use statesocket::{CloseCode, server::Limits};
 use statesocket_rooms::protocol::FromServer;
 
@@ -34,9 +34,7 @@ fn a_member_that_never_reads_ends_with_1013_and_comes_back() {
 
 #[test]
 fn a_member_with_many_unanswered_messages_is_not_read() {
-    let (_, mut a, _) = two();
-    let mut anna = Member::join(&mut a, "1", "anna", None);
-    a.settle();
+    let (_, mut a, _, mut anna) = two_and_anna();
     for number in 0..100 {
         anna.say(&number.to_string());
     }

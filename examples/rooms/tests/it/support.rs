@@ -279,3 +279,20 @@ pub fn two() -> (Mortal, Process, Process) {
     let [a, b] = processes;
     (broker, a, b)
 }
+
+/// The same, and anna in room "1" of the first.
+pub fn two_and_anna() -> (Mortal, Process, Process, Member) {
+    let (broker, mut a, b) = two();
+    let anna = Member::join(&mut a, "1", "anna", None);
+    a.settle();
+    (broker, a, b, anna)
+}
+
+/// The same, and berta in room "1" of the second, who came when anna did.
+pub fn two_and_a_member_each() -> (Mortal, Process, Process, [Member; 2]) {
+    let (broker, mut a, mut b) = two();
+    let members = [Member::join(&mut a, "1", "anna", None), Member::join(&mut b, "1", "berta", None)];
+    a.settle();
+    b.settle();
+    (broker, a, b, members)
+}
