@@ -269,7 +269,7 @@ impl Clock {
     }
 
     /// Whether a deadline may have become earlier since the last call, or since the beginning.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "server", feature = "tokio"))]
     #[inline]
     pub(super) fn take_earlier(&mut self) -> bool {
         mem::take(&mut self.may_be_earlier)

@@ -30,7 +30,7 @@ impl Connection {
 
     /// The earliest deadline, if it may be earlier than at the last call; else `None`, and the deadline of that call is
     /// at worst too early.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "server", feature = "tokio"))]
     #[inline]
     pub(crate) fn poll_earlier_timeout(&mut self, now: Instant) -> Option<Instant> {
         self.stamp(now);

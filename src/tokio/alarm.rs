@@ -21,11 +21,15 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
+    /// Whether the alarm wakes the task later than `now`.
+    pub(super) fn is_set(&self, now: Instant, cx: &Context<'_>) -> bool {
+        self.set.as_ref().is_some_and(|(set, waker)| now < *set && waker.will_wake(cx.waker()))
+    }
+
     /// Ready at `deadline`, or earlier: a deadline that moves on, as it does with nearly every message, leaves the
     /// alarm as it is.
     pub(super) fn poll(&mut self, deadline: Instant, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let is_set = |(set, waker): &(Instant, Waker)| *set <= deadline && now < *set && waker.will_wake(cx.waker());
-        if self.set.as_ref().is_some_and(is_set) {
+        if self.is_set(now, cx) && self.set.as_ref().is_some_and(|(set, _)| *set <= deadline) {
             return Poll::Pending;
         }
         let until = time::Instant::from_std(deadline);

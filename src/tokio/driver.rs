@@ -215,6 +215,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         written
     }
 
+    /// Whether [`poll_output`](Self::poll_output) has anything to do.
+    fn has_output_work(&self) -> bool {
+        let is_queued = self.connection.output_len() > 0 || self.needs_flush;
+        is_queued || self.lent.has_output() || self.connection.phase() == Phase::Closed
+    }
+
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         if self.connection.output_len() > 0 {
             self.needs_flush = true;
@@ -263,15 +269,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Writes, reads and passes the time. Ready when there may be an event, with `false` if there will be none.
     fn poll_progress(&mut self, cx: &mut Context<'_>, before_wait: Instant) -> Poll<bool> {
-        let was_held = self.is_held();
-        // Before the wait everything that is queued leaves. What does not leave wakes the task later.
-        let written = self.poll_output(cx);
-        // Nothing else says that the output which held the peer's bytes back has left.
-        if matches!(written, Poll::Ready(Err(_))) || (was_held && !self.is_held()) {
-            return Poll::Ready(true);
-        }
-        if self.connection.is_finished() {
-            return Poll::Ready(false);
+        if self.has_output_work() {
+            let was_held = self.is_held();
+            // Before the wait everything that is queued leaves. What does not leave wakes the task later.
+            let written = self.poll_output(cx);
+            // Nothing else says that the output which held the peer's bytes back has left.
+            if matches!(written, Poll::Ready(Err(_))) || (was_held && !self.is_held()) {
+                return Poll::Ready(true);
+            }
+            if self.connection.is_finished() {
+                return Poll::Ready(false);
+            }
         }
         if self.reads == READS_PER_DEADLINE {
             self.reads = 0;
@@ -336,6 +344,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Acts on the deadline, if it has come by `now`. Otherwise ready when it may have come since.
     fn poll_deadline(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        if self.connection.poll_earlier_timeout(now).is_none() && self.alarm.is_set(now, cx) {
+            return Poll::Pending;
+        }
         match self.connection.poll_timeout(now) {
             None => Poll::Pending,
             Some((deadline, _)) if deadline <= now => {

@@ -26,6 +26,11 @@ impl Lent {
         self.inbox.is_some()
     }
 
+    /// Whether a buffer for output is lent.
+    pub(super) const fn has_output(&self) -> bool {
+        self.output.is_some()
+    }
+
     /// The next event, where it lies.
     pub(super) fn next_event(&mut self, connection: &mut Connection, now: Instant) -> Option<Event<'_>> {
         match &mut self.inbox {
