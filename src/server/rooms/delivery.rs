@@ -145,7 +145,7 @@ impl Rooms {
             room.has_waiting()
         });
         self.owed.retain(|id| seats.get(id.key()).and_then(Seat::seats).is_some_and(Seats::is_owed));
-        (self.listed, self.only_busy) = (None, None);
+        self.listed = None;
         self.release_memory();
     }
 }
