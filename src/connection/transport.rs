@@ -137,9 +137,13 @@ impl Transport {
         }
     }
 
-    /// Whether no step remains but `Close`, once the output is written.
+    /// Whether no step remains but `Close`, once the output is written: no end of the peer is waited for.
     pub(super) fn is_closing(&self) -> bool {
-        matches!(self.ending, Ending::Close | Ending::Done)
+        match self.ending {
+            Ending::NotYet => false,
+            Ending::Drain | Ending::AwaitEof => !self.is_open(),
+            Ending::Close | Ending::Done => true,
+        }
     }
 
     /// Whether `Close` has been given out.

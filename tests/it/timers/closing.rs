@@ -68,6 +68,26 @@ fn linger_starts_once_the_last_byte_is_written() {
     }
 }
 
+/// The socket is to be closed, which needs no timer.
+#[test]
+fn no_end_of_the_peer_is_waited_for_that_has_come() {
+    let start = Instant::now();
+    for role in ROLES {
+        for is_failure in [false, true] {
+            let mut connection = open(role, timed(), start);
+            assert_eq!(feed_at(&mut connection, &Raw::close(1000, "").for_endpoint(role), start), 1);
+            drain(&mut connection);
+            if is_failure {
+                connection.transport_failed();
+            } else {
+                connection.receive_eof();
+            }
+            assert_eq!(connection.poll_timeout(start), None, "{role:?}, failure: {is_failure}");
+            assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{role:?}, failure: {is_failure}");
+        }
+    }
+}
+
 #[test]
 fn linger_closes_the_socket_if_the_peer_does_not() {
     let start = Instant::now();
