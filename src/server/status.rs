@@ -98,3 +98,32 @@ impl Handle {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn status(times: usize) -> Status {
+        let mut tally = Tally::default();
+        tally.accepted = times as u64;
+        let mut turns = Turns::default();
+        (0..times).for_each(|_| turns.count(Duration::from_secs(1)));
+        Status {
+            tally,
+            connections: 2 * times,
+            handshakes: 3 * times,
+            waiting: 4 * times,
+            held_bytes: 5 * times,
+            queued_commands: 6 * times,
+            turns,
+        }
+    }
+
+    #[test]
+    fn the_sum_over_loops_has_every_field() {
+        let mut sum = status(1);
+        sum.add(&status(2));
+        assert_eq!(sum, status(3));
+    }
+}

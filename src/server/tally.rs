@@ -235,6 +235,47 @@ fn add_each(sums: &mut [u64], counts: &[u64]) {
 mod tests {
     use super::*;
     use crate::Role;
+    use std::array;
+
+    /// No count is 0, and no two are equal.
+    fn counts(times: u64) -> Tally {
+        Tally {
+            accepted: times,
+            dropped: 2 * times,
+            accept_errors: 3 * times,
+            evicted: 4 * times,
+            opened: 5 * times,
+            messages_received: 6 * times,
+            messages_sent: 7 * times,
+            bytes_received: 8 * times,
+            bytes_sent: 9 * times,
+            unsent: 10 * times,
+            high_outputs: 11 * times,
+            clean: 12 * times,
+            ended: array::from_fn(|place| (100 + place as u64) * times),
+            timed_out: array::from_fn(|place| (200 + place as u64) * times),
+            closed: array::from_fn(|place| (300 + place as u64) * times),
+            answered: [(403, 400 * times), (503, 401 * times)].into(),
+        }
+    }
+
+    #[test]
+    fn the_sum_over_loops_has_every_count() {
+        let mut sum = counts(1);
+        sum.add(&counts(2));
+        assert_eq!(sum, counts(3));
+        let mut others = Tally { answered: [(404, 1)].into(), ..Tally::default() };
+        others.add(&Tally { answered: [(403, 1)].into(), ..Tally::default() });
+        assert_eq!(others.answers().collect::<Vec<_>>(), [(403, 1), (404, 1)]);
+    }
+
+    #[test]
+    fn each_getter_has_its_count() {
+        let tally = counts(1);
+        assert_eq!((tally.ended(CauseKind::ALL[1]), tally.timed_out(Timer::ALL[1])), (101, 201));
+        assert_eq!((tally.closed(CloseCode::NORMAL_CLOSURE), tally.closed(CloseCode::new(4321))), (300, 315));
+        assert_eq!((tally.answered(StatusCode::FORBIDDEN), tally.answered(StatusCode::NOT_FOUND)), (400, 0));
+    }
 
     #[test]
     fn each_kind_has_the_place_of_its_number() {

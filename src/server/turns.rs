@@ -28,3 +28,21 @@ impl Turns {
         self.longest = self.longest.max(other.longest);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_have_the_longest_turn_of_all() {
+        let [short, long] = [1, 3].map(|seconds| {
+            let mut turns = Turns::default();
+            turns.count(Duration::from_secs(seconds));
+            turns
+        });
+        for (mut sum, other) in [(short, long), (long, short)] {
+            sum.add(other);
+            assert_eq!((sum.count, sum.busy, sum.longest), (2, Duration::from_secs(4), Duration::from_secs(3)));
+        }
+    }
+}
