@@ -156,9 +156,6 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if self.threads.is_empty() {
-            return;
-        }
         // An error means that the loops have stopped already.
         let _ = self.handle.stop();
         // A handler that drops its own cluster cannot wait for itself, nor for a loop that may wait for it.

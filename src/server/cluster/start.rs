@@ -164,9 +164,8 @@ fn prepare(acceptor: Acceptor, config: Config, part: Part, local_addr: SocketAdd
             set_up(&mut server, number).map_err(SpawnError::SetUp)
         }
     };
-    let is_set_up = set_up.is_ok();
     let _ = end.set_up.send(set_up);
-    if is_set_up { end.run.recv().ok().map(|()| server) } else { None }
+    end.run.recv().ok().map(|()| server)
 }
 
 impl Server {
