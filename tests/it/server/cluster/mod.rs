@@ -38,8 +38,8 @@ fn in_turn(count: usize) -> Loops {
 /// A session that has been opened, and the number of its loop.
 type Arrived = (usize, SessionId);
 
-/// Does what its client says: `join ROOM`, `leave ROOM`, `say ROOM TEXT`, `others ROOM TEXT`, `count ROOM`. Answers
-/// `done N`, with the number of members if it is one. Returns all other messages.
+/// Does what its client says: `join ROOM`, `leave ROOM`, `say ROOM TEXT`, `others ROOM TEXT`, `behind ROOM
+/// TEXT`, `count ROOM`. Answers `done N`, with the number of members if it is one. Returns all other messages.
 struct Member {
     number: usize,
     arrived: Sender<Arrived>,
@@ -61,6 +61,10 @@ impl Handler for Member {
             ["leave", room] => usize::from(session.leave(room)),
             ["say", room, text] => session.publish(room, &SharedMessage::text(text)),
             ["others", room, text] => session.publish_to_others(room, &SharedMessage::text(text)),
+            ["behind", room, text] => {
+                session.handle().publish(room, SharedMessage::text(text)).expect("the loops run");
+                session.publish_to_others(room, &SharedMessage::text(text))
+            }
             ["count", room] => session.members(room),
             _ => return session.send(message).expect("there is room"),
         };

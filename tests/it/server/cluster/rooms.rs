@@ -1,6 +1,9 @@
-use super::{SHARINGS, Scene, ask, in_turn, text};
+use super::{SHARINGS, Scene, ask, busy, in_turn, text};
 use crate::support::{Raw, loopback::RawClient};
-use statesocket::{SharedMessage, server::Loops};
+use statesocket::{
+    SharedMessage,
+    server::{HandleError, Loops, Session},
+};
 use std::{collections::HashMap, thread};
 
 const LOOPS: usize = 3;
@@ -35,6 +38,23 @@ fn a_room_spans_the_loops() {
 }
 
 #[test]
+fn a_message_reaches_a_loop_where_a_call_before_it_makes_a_member() {
+    let scene = Scene::new(in_turn(2));
+    let mut clients = scene.one_per_loop(2);
+    let (handle, ids) = (scene.cluster.handle(), [clients[0].1, clients[1].1]);
+    let join = |room: &'static str| move |session: &mut Session<'_>| assert_eq!(session.join(room), Ok(true));
+    let mut reaches = |room: &str, call: &dyn Fn() -> Result<(), HandleError>| {
+        let busy = ids.map(|id| busy(&handle, id));
+        call().expect("the loops run");
+        handle.publish(room, SharedMessage::text(room)).expect("the loops run");
+        drop(busy);
+        assert!(clients.iter_mut().all(|(client, _)| text(client) == room));
+    };
+    reaches("red", &|| ids.iter().try_for_each(|id| handle.with_session(*id, join("red"))));
+    reaches("blue", &|| handle.for_each(join("blue")));
+}
+
+#[test]
 fn a_room_counts_the_members_of_all_loops() {
     let scene = Scene::new(in_turn(LOOPS));
     let mut members = scene.room(LOOPS, "red");
@@ -42,6 +62,13 @@ fn a_room_counts_the_members_of_all_loops() {
         ask(member, "count red", LOOPS);
         ask(member, "join red", 0);
         ask(member, "count blue", 0);
+    }
+    members[0].send(Raw::new(Raw::TEXT, "behind red a message of the handle"));
+    for message in ["a message of the handle", "done 2"] {
+        assert_eq!(text(&mut members[0]), message);
+    }
+    for member in &mut members[1..] {
+        assert_eq!([(); 2].map(|()| text(member)), ["a message of the handle"; 2]);
     }
     ask(&mut members[1], "leave red", 1);
     ask(&mut members[1], "leave red", 0);

@@ -55,6 +55,21 @@ fn every_loop_serves_the_port_that_the_system_has_chosen() {
 }
 
 #[test]
+fn every_loop_knows_the_address_of_its_cluster() {
+    for sharing in SHARINGS {
+        let (sender, addresses) = mpsc::channel();
+        let set_up = move |server: &mut Server, number| {
+            sender.send(server.local_addr()).expect("the test waits");
+            counting(server, number)
+        };
+        let loops = Loops::new(2).with(|loops| loops.sharing = *sharing);
+        let cluster = Cluster::spawn(ANY_PORT, Config::default(), loops, set_up).expect("a free port");
+        let expected = [cluster.local_addr(); 2];
+        assert_eq!(addresses.iter().take(2).collect::<Vec<_>>(), expected, "{sharing:?}");
+    }
+}
+
+#[test]
 fn one_loop_is_a_cluster_too() {
     let scene = Scene::new(1);
     let mut clients = scene.room(1, "red");

@@ -86,31 +86,32 @@ fn a_dropped_cluster_has_stopped() {
 
 #[test]
 fn a_handler_may_drop_its_own_cluster() {
-    struct Owner(Arc<Mutex<Option<Cluster>>>, mpsc::Sender<()>);
+    struct Owner(Arc<Mutex<Option<Cluster>>>, mpsc::Sender<&'static str>);
     impl Handler for Owner {
         fn on_message(&mut self, _: &mut Session<'_>, _: Message<'_>) {
             let cluster = self.0.lock().expect("nothing panics").take();
             drop(cluster.expect("the test has put it there"));
+            self.1.send("dropped").expect("the test waits");
         }
 
         fn on_disconnect(&mut self, _: &mut Session<'_>, _: &Disconnect) {
-            self.1.send(()).expect("the test waits");
+            self.1.send("ended").expect("the test waits");
         }
     }
     let owned = Arc::new(Mutex::new(None));
-    let (ended, end) = mpsc::channel();
+    let (told, tells) = mpsc::channel();
     let owner = Arc::clone(&owned);
     let set_up = move |server: &mut Server, _| {
-        let (owner, ended) = (Arc::clone(&owner), ended.clone());
-        server.route("/", move || Owner(Arc::clone(&owner), ended.clone()))
+        let (owner, told) = (Arc::clone(&owner), told.clone());
+        server.route("/", move || Owner(Arc::clone(&owner), told.clone()))
     };
     let cluster = Cluster::spawn(ANY_PORT, Config::default(), in_turn(2), set_up).expect("a free port");
     let mut clients = [(); 2].map(|()| RawClient::open(cluster.local_addr(), "/"));
     *owned.lock().expect("nothing panics") = Some(cluster);
     clients[1].send(Raw::new(Raw::TEXT, "drop it"));
-    for _ in 0..2 {
-        end.recv_timeout(PATIENCE).expect("both sessions end");
-    }
+    let mut told = [(); 3].map(|()| tells.recv_timeout(PATIENCE).expect("both sessions end"));
+    told.sort_unstable();
+    assert_eq!(told, ["dropped", "ended", "ended"]);
 }
 
 #[test]
