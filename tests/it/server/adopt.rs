@@ -2,17 +2,18 @@
 
 use crate::support::{
     loopback::{
-        PATIENCE, RawClient,
-        turns::{Echo, turn_until, turn_until_received},
+        PATIENCE, RawClient, dial,
+        turns::{self, Echo, turn_until, turn_until_received},
     },
     request_head,
 };
 use statesocket::{
     Config,
+    http::StatusCode,
     server::{HandleError, Limits, Server, WhenFull},
 };
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     thread,
     time::Duration,
@@ -89,7 +90,64 @@ fn an_adopted_connection_without_room_is_refused() {
         let mut client = adopted(&server, &listener);
         turn_until_received(&mut server, &mut client, ACCEPTED);
         assert_eq!(server.tally().accepted, 6, "{when_full:?}");
+        assert_eq!(server.tally().answered(StatusCode::SERVICE_UNAVAILABLE), 3, "{when_full:?}");
     }
+}
+
+#[test]
+fn a_connection_that_waits_for_room_comes_before_an_adopted_one() {
+    let mut server = turns::server(Config::default());
+    let limits = |limits: &mut Limits| (limits.max_connections, limits.when_full) = (1, WhenFull::Wait);
+    server.set_limits(Limits::default().with(limits));
+    let mut first = dial(server.local_addr());
+    turn_until(&mut server, |server| server.connections() == 1);
+    // The first client could make room until its request comes, so the loop accepts the next one.
+    let mut waiting = turns::ask(&server, &[]);
+    first.write_all(&request_head("/ws", &[])).expect("the socket buffer has room");
+    turn_until_received(&mut server, &mut first, ACCEPTED);
+    drop(first);
+    turn_until(&mut server, |server| server.connections() == 0);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut late = adopted(&server, &listener);
+    turn_until_received(&mut server, &mut late, BUSY);
+    turn_until_received(&mut server, &mut waiting, ACCEPTED);
+}
+
+#[test]
+fn an_adopted_connection_sends_at_once() {
+    let (mut server, listener) = server();
+    let _client = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+    let (stream, address) = listener.accept().expect("a client waits");
+    let same = stream.try_clone().expect("a descriptor is free");
+    assert!(!same.nodelay().expect("a TCP socket"));
+    server.handle().adopt(stream, address).expect("the server is running");
+    turn_until(&mut server, |server| server.connections() == 1);
+    assert!(same.nodelay().expect("a TCP socket"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stream_that_is_not_of_tcp_is_dropped() {
+    let (mut server, _) = server();
+    let (mut client, stream) = std::os::unix::net::UnixStream::pair().expect("descriptors are free");
+    let stream = TcpStream::from(std::os::fd::OwnedFd::from(stream));
+    server.handle().adopt(stream, SocketAddr::from(([0, 0, 0, 0], 0))).expect("the server is running");
+    server.turn(Some(Duration::ZERO)).expect("the loop does not fail");
+    assert_eq!((server.connections(), server.tally().accepted, server.tally().dropped), (0, 1, 1));
+    assert_eq!(client.read(&mut [0]).expect("the server has closed it"), 0);
+}
+
+#[cfg(any(feature = "tls-ring", feature = "tls-aws-lc"))]
+#[test]
+fn an_adopted_connection_without_room_gets_an_alert_of_tls() {
+    let (mut server, listener) = server();
+    server.set_tls(Some(crate::support::tls::certificate("localhost")));
+    let limits = |limits: &mut Limits| (limits.max_connections, limits.when_full) = (0, WhenFull::Wait);
+    server.set_limits(Limits::default().with(limits));
+    let mut refused = adopted(&server, &listener);
+    // An internal error.
+    turn_until_received(&mut server, &mut refused, &[21, 3, 3, 0, 2, 2, 80]);
+    assert_eq!((server.tally().dropped, server.tally().answered(StatusCode::SERVICE_UNAVAILABLE)), (1, 0));
 }
 
 #[test]
