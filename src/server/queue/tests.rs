@@ -123,6 +123,33 @@ fn s15_a_command_taken_before_its_turn_leaves_the_order_of_the_others() {
     assert_eq!(std::iter::from_fn(|| queue.pop_own()).collect::<Vec<_>>(), [1, 3, 4, 5]);
 }
 
+#[test]
+fn s4_a_command_that_is_put_back_is_the_first_again() {
+    let (queue, _) = queue(0);
+    let push = |command| queue.push(command, 0, WhenNoRoom::Fail).expect("the queue is open");
+    let take = |wanted| queue.take_own_part(|command| if *command == wanted { Part::All } else { Part::Nothing });
+    [1, 2].into_iter().for_each(push);
+    for _ in 0..2 {
+        assert_eq!(take(2), Some(2));
+        queue.put_back_own(2);
+    }
+    assert_eq!([(); 3].map(|()| queue.pop_own()), [Some(2), Some(1), None]);
+    push(3);
+    assert_eq!((take(3), queue.has_own()), (Some(3), false));
+    queue.put_back_own(3);
+    assert_eq!((queue.has_own(), queue.pop_own()), (true, Some(3)));
+}
+
+#[test]
+fn s15_what_has_been_passed_over_is_found_after_the_loop_has_taken_one() {
+    let (queue, _) = queue(0);
+    [1, 2, 3].into_iter().for_each(|command| queue.push(command, 0, WhenNoRoom::Fail).expect("the queue is open"));
+    assert_eq!(queue.take_own_part(|_| Part::Nothing), None);
+    assert_eq!(queue.take_own_part(|_| Part::All), None);
+    assert_eq!(queue.pop_own(), Some(1));
+    assert_eq!([(); 3].map(|()| queue.take_own_part(|_| Part::All)), [Some(2), Some(3), None]);
+}
+
 /// To move the other commands at each take would copy 300 GB.
 #[test]
 fn s15_taking_commands_out_of_many_is_linear() {
@@ -160,6 +187,32 @@ fn room_that_is_reserved_is_taken_until_it_is_used_or_given_back() {
     assert_eq!(queue.reserve(1, WhenNoRoom::Fail).err(), Some(HandleError::Stopped));
     assert_eq!(on_other_thread(|| queue.reserve(1, WhenNoRoom::Wait).err()), Some(HandleError::Stopped));
     assert!(!queue.has_room(0));
+}
+
+#[test]
+fn s17_a_thread_that_waits_goes_on_when_something_else_gives_room() {
+    let (queue, _) = queue(10);
+    let wait_until = |act: &(dyn Fn() + Sync)| {
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| queue.push(9, 10, WhenNoRoom::Wait));
+            // Usually it is asleep by then.
+            (0..1000).for_each(|_| thread::yield_now());
+            assert!(!waits.is_finished());
+            act();
+            assert_eq!(waits.join().expect("the thread does not panic"), Ok(()));
+        });
+    };
+    let room = Mutex::new(on_other_thread(|| queue.reserve(10, WhenNoRoom::Fail).ok()));
+    wait_until(&|| drop(room.lock().expect("nothing panics").take()));
+    assert_eq!(taken(&queue), [9]);
+    on_other_thread(|| {
+        queue.push_or_note("red", 1, 10);
+        queue.push_or_note("red", 2, 1);
+    });
+    assert_eq!(taken(&queue), [1]);
+    wait_until(&|| assert_eq!(queue.take_missed(), [("red".into(), 2)].into()));
+    wait_until(&|| queue.set_max_bytes(20));
+    assert_eq!(taken(&queue), [9, 9]);
 }
 
 #[test]

@@ -91,6 +91,27 @@ fn only_members_of_the_time_of_a_message_get_it() {
 }
 
 #[test]
+fn s15_a_session_gets_in_order_what_waits_in_the_rooms_that_it_has_left() {
+    for taken in [0, 1] {
+        let mut rooms = Rooms::default();
+        assert!(rooms.join(id(1), "a") && rooms.join(id(1), "b"));
+        for (room, text) in [("a", "1"), ("b", "2"), ("a", "3")] {
+            rooms.publish(room, &SharedMessage::text(text), None);
+        }
+        for _ in 0..taken {
+            let (number, _) = rooms.next_for(id(1), false).expect("three wait");
+            rooms.took(id(1), number);
+        }
+        assert!(rooms.leave(id(1), "a") && rooms.leave(id(1), "b"));
+        assert!(rooms.has_waiting());
+        assert_eq!(take(&mut rooms, id(1)).0, ["1", "2", "3"][taken..]);
+        let (_, last) = rooms.waiting_sessions();
+        rooms.forget(last);
+        assert_eq!((rooms.has_waiting(), rooms.seats.len()), (false, 0));
+    }
+}
+
+#[test]
 fn a_session_floods_with_the_bytes_of_all_copies() {
     let mut rooms = Rooms::default();
     (0..4).for_each(|number| assert!(rooms.join(id(number), "a")));

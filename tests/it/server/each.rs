@@ -71,6 +71,20 @@ fn s15_for_each_calls_every_session_that_has_a_handler_the_oldest_first() {
 }
 
 #[test]
+fn s15_for_each_calls_the_oldest_first_also_where_places_are_reused() {
+    let (served, calls) = Served::witnessed(Config::default(), answer);
+    let ([left, _second], [_, second]) = open_all(&served, &calls);
+    drop(left);
+    calls.end();
+    let ([_third], [third]) = open_all(&served, &calls);
+    let (sender, called) = mpsc::channel();
+    let act = move |session: &mut Session<'_>| sender.send(session.id()).expect("the test is waiting");
+    served.elsewhere(|handle| handle.for_each(act)).expect("the server is running");
+    served.settle();
+    assert_eq!(called.iter().collect::<Vec<_>>(), [second, third]);
+}
+
+#[test]
 fn s15_a_closure_that_panics_ends_that_session_and_goes_on_with_the_others() {
     let (served, calls) = Served::witnessed(Config::default(), answer);
     let (mut clients, [_, second, _]) = open_all::<3>(&served, &calls);

@@ -88,6 +88,51 @@ fn say(client: &mut RawClient, texts: &[&str]) {
 }
 
 #[test]
+fn s4_a_close_by_the_handle_comes_before_a_later_message() {
+    let served = serve(|_, session, text| {
+        session.handle().close(session.id(), 4001, text).expect("the server is running");
+        assert!(matches!(session.send_text("late"), Err(SendError::Transition(_))));
+    });
+    let mut client = served.open();
+    client.send(Raw::new(Raw::TEXT, "bye"));
+    assert_eq!(client.frame(), Raw::close(4001, "bye"));
+}
+
+#[test]
+fn s4_every_method_that_sends_comes_after_what_the_handle_has_sent() {
+    let served = serve(|_, session, text| {
+        session.handle().send_text(session.id(), "first").expect("the server is running");
+        match text {
+            "send" => session.send("second"),
+            "send_text" => session.send_text("second"),
+            "send_binary" => session.send_binary(b"second"),
+            "send_shared" => session.send_shared(&SharedMessage::text("second")),
+            "begin_text" => session.begin_text("second"),
+            "begin_binary" => session.begin_binary(b"second"),
+            "ping" => return session.ping(b"second").expect("the session is open"),
+            _ => return session.pong(b"second").expect("the session is open"),
+        }
+        .expect("the session is open");
+    });
+    for (method, first) in [
+        ("send", 0x80 | Raw::TEXT),
+        ("send_text", 0x80 | Raw::TEXT),
+        ("send_binary", 0x80 | Raw::BINARY),
+        ("send_shared", 0x80 | Raw::TEXT),
+        ("begin_text", Raw::TEXT),
+        ("begin_binary", Raw::BINARY),
+        ("ping", 0x80 | Raw::PING),
+        ("pong", 0x80 | Raw::PONG),
+    ] {
+        let mut client = served.open();
+        say(&mut client, &[method]);
+        texts(&mut client, &["first"]);
+        let second = client.frame();
+        assert_eq!((second.first, &*second.payload), (first, &b"second"[..]), "{method}");
+    }
+}
+
+#[test]
 fn s4_what_a_handler_sends_by_its_handle_keeps_its_place() {
     let served = serve(|_, session, text| {
         let (id, handle) = (session.id(), session.handle().clone());

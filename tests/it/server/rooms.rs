@@ -55,6 +55,15 @@ impl Handler for Member {
                 session.close(4001, "").expect("the session is open");
                 session.publish(room, &news("9"));
             }
+            "number" => {
+                let handle = session.handle().clone();
+                handle.publish(room, news("1")).expect("the server is running");
+                assert_eq!((session.publish(room, &news("2")), session.publish_to_others(room, &news("3"))), (2, 1));
+                assert!(session.leave(room));
+                handle.publish(room, news("4")).expect("the server is running");
+                assert_eq!(session.publish_to_others(room, &news("5")), 1);
+                session.send_text("done").expect("the session is open");
+            }
             "abort" => session.abort(),
             "fail" => session.fail(4001, "").expect("the session is open"),
             "panic" => resume_unwind(Box::new("this is what the test is about")),
@@ -110,6 +119,16 @@ fn s15_a_room_reaches_its_members_and_nobody_else() {
 }
 
 #[test]
+fn s15_the_number_of_members_is_told_while_commands_wait() {
+    let served = serve();
+    let [mut watcher, mut client] = ["/red"; 2].map(|room| RawClient::open(&served, room));
+    say(&mut client, &["number of members"]);
+    texts(&mut client, &["1", "2", "done"]);
+    texts(&mut watcher, &["1", "2", "3", "4", "5"]);
+    assert_eq!(served.tally().messages_sent, 8);
+}
+
+#[test]
 fn s15_what_is_published_keeps_its_place_among_all_commands() {
     let served = serve();
     let [mut watcher, mut client] = ["/red"; 2].map(|room| RawClient::open(&served, room));
@@ -117,6 +136,7 @@ fn s15_what_is_published_keeps_its_place_among_all_commands() {
     texts(&mut client, &["0", "1", "2", "3", "4", "5", "7", "8"]);
     assert_eq!(client.frame(), Raw::close(4001, ""));
     texts(&mut watcher, &["0", "1", "3", "5", "6", "8", "9"]);
+    assert_eq!(served.tally().unsent, 0, "a session that has closed misses nothing");
     client.send(Raw::close(4001, ""));
     texts(&mut watcher, &["left with 4001"]);
 }

@@ -30,6 +30,7 @@ impl Handler for Feed {
                 assert_eq!((session.cancel_timer(LOGIN), session.cancel_timer(LOGIN)), (true, false));
                 session.set_timer(LONG, TICK);
                 session.set_timer(Duration::ZERO, TICK);
+                session.set_timer(Duration::ZERO, 99);
                 session.set_timer(Duration::MAX, 99);
             }
             _ => session.send(message).expect("the session is open"),
