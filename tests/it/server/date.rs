@@ -52,6 +52,11 @@ fn answer(session: &mut Session<'_>, request: &Request) {
             session.set_config(Arc::default()).expect("a request is pending");
             session.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
         }
+        Some("clock") => {
+            let config = Config::default().with(|config| config.date = Some(|| SystemTime::UNIX_EPOCH));
+            session.set_config(Arc::new(config)).expect("a request is pending");
+            session.reject(Response::new(StatusCode::FORBIDDEN)).expect("a request is pending");
+        }
         Some("wait") => {}
         Some(status) => {
             let status = status.parse().expect("a status");
@@ -94,6 +99,8 @@ fn s21_every_answer_of_a_server_has_a_date() {
     assert!(head.ends_with("\r\n\r\n"), "{head}");
     let own = asked(&served, &request_head("/ws?date", &[]));
     assert!(own.contains("\r\ndate: Once\r\n") && !own.contains("Date:"), "{own}");
+    let clock = asked(&served, &request_head("/ws?clock", &[]));
+    assert_eq!(date(&clock, 403), SystemTime::UNIX_EPOCH);
 }
 
 #[test]

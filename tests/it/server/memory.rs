@@ -141,6 +141,17 @@ fn a11_the_largest_half_message_ends_with_1013() {
 }
 
 #[test]
+fn a11_a_session_that_ends_waits_for_its_client_to_read_why() {
+    let (served, ends) = serve();
+    let mut client = half_message(&served, LIMIT + 1);
+    assert_ended(&served, &ends, 1);
+    assert_eq!(served.connections(), 1, "a reset would overtake the Close");
+    client.stream_mut().shut_down_writing();
+    assert_eq!(&last_bytes(&mut client)[2..4], 1013_u16.to_be_bytes());
+    assert_eq!(served.connections(), 0);
+}
+
+#[test]
 fn a11_a_message_that_fits_alone_comes_through() {
     for is_in_fragments in [false, true] {
         let (served, ends) = serve();

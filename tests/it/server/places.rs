@@ -107,6 +107,29 @@ fn a4_an_unfinished_request_makes_room_if_no_client_is_silent() {
     }
 }
 
+#[test]
+fn a4_clients_from_before_a_limit_per_address_make_room_too() {
+    let mut server = server(|_| {});
+    let [oldest, mut second] = [(); 2].map(|()| come(&mut server, "/ws", 0));
+    server.set_limits(Limits::default().with(|limits| limits.max_connections_per_address = 2));
+    let mut newcomer = Guest::open(&mut server);
+    oldest.assert_ended(&mut server, None);
+    complete(&mut server, &mut second);
+    newcomer.echo(&mut server);
+    assert_adds_up(&server, 1);
+}
+
+#[test]
+fn a4_a_client_that_is_served_takes_no_place_of_a_refused_one() {
+    let mut server = server(|limits| limits.max_connections = 1);
+    let inside = Guest::open(&mut server);
+    let _refused: Vec<_> = (0..256).map(|_| come(&mut server, "/ws", 0)).collect();
+    drop(inside);
+    server.settle();
+    let _newcomer = Guest::open(&mut server);
+    assert_adds_up(&server, 0);
+}
+
 /// A client needs a moment between its connect and its request.
 #[test]
 fn a4_the_newest_silent_client_stays_amid_half_requests() {

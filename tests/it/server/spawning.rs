@@ -18,6 +18,7 @@ use std::{
     rc::Rc,
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
 const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -96,11 +97,30 @@ fn s16_a_dropped_server_has_stopped() {
 }
 
 #[test]
+fn s16_a_dropped_server_has_told_its_handlers() {
+    struct Slow(mpsc::Sender<()>);
+    impl Handler for Slow {
+        fn on_disconnect(&mut self, _: &mut Session<'_>, _: &Disconnect) {
+            // Long enough for a caller that does not wait.
+            thread::sleep(Duration::from_millis(100));
+            self.0.send(()).expect("the test waits");
+        }
+    }
+    let (told, tells) = mpsc::channel();
+    let set_up = move |server: &mut Server| server.route("/", move || Slow(told.clone()));
+    let server = Server::spawn(ANY_PORT, Config::default(), set_up).expect("a free port");
+    let _client = RawClient::open(server.local_addr(), "/");
+    drop(server);
+    assert_eq!(tells.try_recv(), Ok(()));
+}
+
+#[test]
 fn s16_a_handler_may_drop_its_own_server() {
     struct Owner(mpsc::Receiver<Spawned>, mpsc::Sender<&'static str>);
     impl Handler for Owner {
         fn on_message(&mut self, _: &mut Session<'_>, _: Message<'_>) {
             drop(self.0.recv());
+            self.1.send("dropped").expect("the test waits");
         }
 
         fn on_disconnect(&mut self, _: &mut Session<'_>, _: &Disconnect) {
@@ -121,5 +141,5 @@ fn s16_a_handler_may_drop_its_own_server() {
     let mut client = RawClient::open(server.local_addr(), "/");
     owned.send(server).expect("the handler waits");
     client.send(Raw::new(Raw::TEXT, "drop it"));
-    assert_eq!(end.recv_timeout(PATIENCE), Ok("ended"));
+    assert_eq!([(); 2].map(|()| end.recv_timeout(PATIENCE)), [Ok("dropped"), Ok("ended")]);
 }

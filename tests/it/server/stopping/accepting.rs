@@ -37,6 +37,15 @@ fn s15_the_backlog_of_a_server_that_stops_accepting_is_served() {
 }
 
 #[test]
+fn s15_who_has_come_since_the_last_turn_is_served() {
+    let mut server = server(Config::default());
+    server.settle();
+    let client = Guest::ask(&mut server);
+    server.stop_accepting();
+    client.assert_answered(&mut server, 101);
+}
+
+#[test]
 fn s15_who_has_not_asked_when_the_server_stops_accepting_is_served() {
     let served = Served::echo(Config::default());
     let mut silent = RawClient::dial(&served);
