@@ -39,13 +39,17 @@ fn se6_a_session_echoes_and_closes_with_both_versions() {
 
 #[test]
 fn a_server_that_stops_closes_and_then_ends_tls() {
-    let (served, _calls) = serve(Config::default());
-    let mut client = open(&served);
-    served.handle.shutdown(1001, Duration::from_secs(1)).expect("the server is running");
-    let close = client.frame();
-    assert_eq!(close, Raw::new(Raw::CLOSE, 1001_u16.to_be_bytes()));
-    client.send(close);
-    assert_eq!(client.rest().expect("close_notify"), b"");
+    // A pipe of 20 bytes takes `close_notify` in two pieces.
+    for pipe_bytes in [ClientOptions::default().pipe_bytes, 20] {
+        let (served, _calls) = serve(Config::default());
+        let options = ClientOptions::default().with(|options| options.pipe_bytes = pipe_bytes);
+        let mut client = open_with(&served, &options, &trust("localhost", &VERSIONS));
+        served.handle.shutdown(1001, Duration::from_secs(1)).expect("the server is running");
+        let close = client.frame();
+        assert_eq!(close, Raw::new(Raw::CLOSE, 1001_u16.to_be_bytes()));
+        client.send(close);
+        assert_eq!(client.rest().expect("close_notify"), b"", "a pipe of {pipe_bytes} bytes");
+    }
 }
 
 #[test]

@@ -90,22 +90,27 @@ fn a_configuration_of_the_program_serves() {
     let key = PrivateKeyDer::from_pem_file(file("localhost.key")).expect("a key");
     let builder = ServerConfig::builder_with_provider(Arc::new(provider()));
     let builder = builder.with_safe_default_protocol_versions().expect("the provider has them").with_no_client_auth();
-    let mut config = builder.with_single_cert(chain, key).expect("they fit");
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    config.max_early_data_size = 1000;
-    let served = Served::echo(Config::default());
-    served.server().set_tls(Some(Arc::new(config).into()));
-    let mut client = (*trust("localhost", &VERSIONS)).clone();
-    client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    client.enable_early_data = true;
-    let client = Arc::new(client);
-    for _ in 0..2 {
-        let mut client = super::dial(&served, &ClientOptions::default(), &client);
-        assert!(client.stream_mut().conn.early_data().is_none(), "the server allows no early data");
-        client.write(&crate::support::request_head("/ws", &[]));
-        client.assert_accepted();
-        client.echo("Hello");
-        assert_eq!(client.stream().conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let config = builder.with_single_cert(chain, key).expect("they fit");
+    let (old, new) = (b"http/1.1".to_vec(), b"h2".to_vec());
+    for (alpn_protocols, max_early_data_size) in
+        [(vec![new.clone()], 1000), (vec![old.clone()], 1000), (vec![new.clone(), old.clone()], 0)]
+    {
+        let mut config = config.clone();
+        (config.alpn_protocols, config.max_early_data_size) = (alpn_protocols, max_early_data_size);
+        let served = Served::echo(Config::default());
+        served.server().set_tls(Some(Arc::new(config).into()));
+        let mut client = (*trust("localhost", &VERSIONS)).clone();
+        client.alpn_protocols = vec![new.clone(), old.clone()];
+        client.enable_early_data = true;
+        let client = Arc::new(client);
+        for _ in 0..2 {
+            let mut client = super::dial(&served, &ClientOptions::default(), &client);
+            assert!(client.stream_mut().conn.early_data().is_none(), "the server allows no early data");
+            client.write(&crate::support::request_head("/ws", &[]));
+            client.assert_accepted();
+            client.echo("Hello");
+            assert_eq!(client.stream().conn.alpn_protocol(), Some(&*old));
+        }
     }
 }
 

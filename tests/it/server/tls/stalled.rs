@@ -1,6 +1,6 @@
 //! Handshakes that do not come to an end, on a virtual clock.
 
-use super::{Act, Client, dial, encrypted, serve};
+use super::{Act, Client, dial, encrypted, request, serve};
 use crate::support::{
     request_head,
     tls::{VERSIONS, trust},
@@ -110,4 +110,13 @@ fn a_flight_that_the_pipe_cuts_goes_on_when_there_is_room() {
         let mut client = super::open_with(&served, &options, &trust("localhost", &VERSIONS));
         client.echo("Hello");
     }
+}
+
+#[test]
+fn a_crowd_whose_hellos_come_in_one_turn_is_served() {
+    let (served, _calls) = serve(Config::default());
+    let mut clients = [(); 40].map(|()| dial(&served, &ClientOptions::default(), &trust("localhost", &VERSIONS)));
+    clients.iter_mut().for_each(say_hello);
+    clients.iter_mut().for_each(request);
+    clients[39].echo("Hello");
 }
