@@ -2,6 +2,7 @@
 
 use crate::support::{ROLES, Raw, config, established, sent};
 use statesocket::{Config, Role, SendError, SharedMessage, SharedMessages};
+use std::hash::{BuildHasher, RandomState};
 
 fn joined(messages: &[SharedMessage]) -> SharedMessages {
     messages.iter().collect()
@@ -25,6 +26,17 @@ fn messages_that_are_sent_together_are_frames_one_behind_the_other() {
             all.extend(sent(&mut connection));
         }
         assert!(all == expected, "{role:?}");
+    }
+}
+
+#[test]
+fn messages_are_equal_if_their_kinds_and_payloads_are() {
+    let (text, state) = (SharedMessage::text("same"), RandomState::new());
+    assert_eq!(text, SharedMessage::text("same"));
+    assert_eq!(state.hash_one(&text), state.hash_one(SharedMessage::text("same")));
+    for other in [SharedMessage::binary(b"same"), SharedMessage::text("other")] {
+        assert_ne!(text, other);
+        assert_ne!(state.hash_one(&text), state.hash_one(&other));
     }
 }
 
