@@ -234,6 +234,27 @@ proptest! {
 }
 
 #[test]
+fn a_failure_after_a_stable_connection_is_the_first_one() {
+    let (mut reconnect, start) = (Reconnect::new(Backoff::default()), Instant::now());
+    for _ in 0..3 {
+        assert!(reconnect.failed(start).is_some());
+    }
+    reconnect.opened(start);
+    assert!(reconnect.failed(start + 60 * SECOND).is_some());
+    assert_eq!(reconnect.attempts(), 1);
+}
+
+#[test]
+fn the_defaults_are_those_of_the_documentation() {
+    let mut documented = Backoff::default();
+    (documented.first_delay, documented.max_delay) = (5 * SECOND, 60 * SECOND);
+    (documented.restart_delay, documented.overload_delay) = (5 * SECOND..=30 * SECOND, 30 * SECOND..=120 * SECOND);
+    (documented.max_retry_after, documented.stable_after) = (3600 * SECOND, 60 * SECOND);
+    (documented.max_attempts, documented.seed) = (20, None);
+    assert_eq!(Backoff::default(), documented);
+}
+
+#[test]
 fn every_status_and_every_code_is_judged() {
     for status in 100..1000 {
         let cause = Cause::Rejected(StatusCode::from_u16(status).expect("a status"));

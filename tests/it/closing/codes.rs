@@ -2,6 +2,7 @@
 
 use crate::support::{Pair, ROLES, Raw, assert_fails, disconnect_in, established, peer_sends, sent};
 use statesocket::{CloseCode, CloseError, Config, Phase, ProtocolError, Role};
+use std::collections::HashSet;
 
 /// The table of RFC 6455 section 7.4 and of the IANA registry: whether a Close on the wire may carry `code`.
 fn is_on_the_wire(code: u16) -> bool {
@@ -22,6 +23,23 @@ fn is_on_the_wire(code: u16) -> bool {
 
 fn may_send(code: u16, role: Role) -> bool {
     is_on_the_wire(code) && !(code == 1010 && role == Role::Server)
+}
+
+#[test]
+fn each_code_of_the_registry_has_a_name_of_its_own() {
+    let named = |code: &u16| CloseCode::new(*code).name().is_some();
+    let codes: Vec<_> = (0..=u16::MAX).filter(named).collect();
+    assert_eq!(codes, [(1000..=1003).collect::<Vec<_>>(), (1005..=1015).collect()].concat());
+    let names: HashSet<_> = codes.iter().map(|code| CloseCode::new(*code).name()).collect();
+    assert_eq!(names.len(), codes.len());
+}
+
+#[test]
+fn a_code_is_compared_with_its_number_on_either_side() {
+    for number in [1000_u16, 1001, 1002] {
+        let is_equal = number == 1001;
+        assert_eq!((CloseCode::GOING_AWAY == number, number == CloseCode::GOING_AWAY), (is_equal, is_equal));
+    }
 }
 
 #[test]
