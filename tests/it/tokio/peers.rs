@@ -6,16 +6,17 @@ use ::tokio::{
     time::{Instant, timeout},
 };
 use statesocket::{
-    Cause, CloseCode, Config, Phase,
+    Cause, CloseCode, Config, Phase, Role,
     handshake::{Accept, Connect, Response},
     http::StatusCode,
-    reconnect::Backoff,
+    reconnect::{Backoff, Reconnect},
     tokio::{OpenError, Reconnecting, WebSocket},
 };
 use std::{
     cell::Cell,
     future::pending,
     io::{self, ErrorKind},
+    sync::Arc,
     time::Duration,
 };
 
@@ -102,6 +103,34 @@ async fn a_port_without_a_listener_is_refused_after_all_attempts() {
     let error = client.open().await.unwrap_err();
     assert!(matches!(error, OpenError::Connect(error) if error.kind() == ErrorKind::ConnectionRefused));
     assert_eq!(client.attempts(), 3);
+}
+
+/// The clock of the test does not wait. It goes on only while nothing else does, so nothing else has a timeout.
+#[::tokio::test(start_paused = true)]
+async fn a_client_waits_for_the_delay_before_each_further_attempt() {
+    let (listener, _) = listener().await;
+    let connect = Connect::new(&format!("ws://{}/", listener.local_addr().unwrap())).unwrap();
+    drop(listener);
+    let config = Arc::new(Config::default().with(|config| config.opening_timeout = None));
+    let backoff = |max_attempts| {
+        Backoff::default().with(|backoff| (backoff.max_attempts, backoff.seed) = (max_attempts, Some([7; 32])))
+    };
+    let mut same = Reconnect::new(backoff(3));
+    let delays: Vec<_> = std::iter::from_fn(|| same.failed(std::time::Instant::now())).collect();
+    let begin = Instant::now();
+    let mut client = Reconnecting::new(connect.clone(), Arc::clone(&config), backoff(3));
+    client.open().await.unwrap_err();
+    let about = |time: Duration| time..time + Duration::from_millis(10);
+    assert!(about(delays.iter().sum()).contains(&begin.elapsed()), "{delays:?}, {:?}", begin.elapsed());
+
+    let (stream, _) = duplex(1);
+    let mut lost = WebSocket::established(stream, Role::Client, Default::default(), Arc::clone(&config));
+    let end = lost.recv().await.unwrap_err();
+    let begin = Instant::now();
+    let mut client = Reconnecting::new(connect, config, backoff(1));
+    assert!(client.ended(&end));
+    client.open().await.unwrap_err();
+    assert!(about(delays[0]).contains(&begin.elapsed()), "{delays:?}, {:?}", begin.elapsed());
 }
 
 #[::tokio::test]

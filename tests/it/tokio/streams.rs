@@ -25,6 +25,7 @@ struct Stream {
     /// The bytes that a flush moves on, as of a TLS stream.
     flushed: usize,
     never_flushes: bool,
+    flush_error: Option<ErrorKind>,
     never_shuts_down: bool,
     reads: usize,
 }
@@ -58,6 +59,9 @@ impl AsyncWrite for Stream {
         if self.never_flushes {
             return Poll::Pending;
         }
+        if let Some(error) = self.flush_error {
+            return Poll::Ready(Err(error.into()));
+        }
         self.flushed = self.written.len();
         Poll::Ready(Ok(()))
     }
@@ -88,11 +92,13 @@ async fn the_close_of_a_peer_that_takes_no_bytes_has_the_code() {
 
 #[::tokio::test]
 async fn a_flush_says_that_the_stream_has_failed() {
-    let stream = Stream { write_error: Some(ErrorKind::BrokenPipe), ..Stream::default() };
-    let mut ws = server(stream, Config::default());
-    ws.feed("hello").await.unwrap();
-    assert_eq!(ws.flush().await, Err(SendError::TransportLost));
-    assert_eq!(ws.recv().await.unwrap_err().cause.kind(), statesocket::CauseKind::TransportLost);
+    let error = Some(ErrorKind::BrokenPipe);
+    for (write_error, flush_error) in [(error, None), (None, error)] {
+        let mut ws = server(Stream { write_error, flush_error, ..Stream::default() }, Config::default());
+        ws.feed("hello").await.unwrap();
+        assert_eq!(ws.flush().await, Err(SendError::TransportLost));
+        assert_eq!(ws.recv().await.unwrap_err().cause.kind(), statesocket::CauseKind::TransportLost);
+    }
 }
 
 #[::tokio::test]
