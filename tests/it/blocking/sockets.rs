@@ -48,12 +48,15 @@ fn a_handshake_runs_over_any_stream() {
         let mut ws = WebSocket::server(server, Config::default());
         let request = ws.request().expect("a client asks");
         ws.accept(Accept::new().preferred_by_server(&request, &["b"])).expect("the request waits");
-        ws.finish()
+        ws
     });
     let connect = Connect::new("ws://localhost/").and_then(|connect| connect.subprotocol("a")?.subprotocol("b"));
     let mut ws = WebSocket::client(client, &connect.expect("a valid request"), Config::default());
     assert_eq!(ws.opened().expect("it is accepted").status, StatusCode::SWITCHING_PROTOCOLS);
     assert_eq!((ws.subprotocol(), ws.phase()), (Some("b"), Phase::Open));
+    let mut server = server.join().expect("the server does not panic");
+    let server = thread::spawn(move || server.finish());
+    assert_eq!(ws.recv_timeout(SHORT), Ok(None));
     assert!(ws.close(1000, "").expect("the connection is open").is_clean);
     assert!(server.join().expect("the server does not panic").is_clean);
 }
@@ -121,6 +124,7 @@ fn messages_that_are_fed_wait_for_room() {
 #[test]
 fn a_wait_for_a_message_ends_at_its_time() {
     let (mut client, mut ws) = served(Config::default());
+    assert!(ws.stream().nodelay().expect("it is a socket"), "a message does not wait for the next one");
     let began = Instant::now();
     assert_eq!(ws.recv_timeout(SHORT), Ok(None));
     assert_took(began, SHORT);

@@ -3,7 +3,7 @@
 use super::{SHORT, assert_took};
 use crate::support::{Raw, config};
 use statesocket::{
-    Agreed, Cause, CloseCode, Config, Message, Role, Timer,
+    Agreed, Cause, CloseCode, Config, Event, Message, Role, Timer,
     blocking::{Stream, WebSocket},
 };
 use std::{
@@ -22,6 +22,8 @@ struct Listed {
     /// Behind those of the list there is always one more byte.
     drips: bool,
     fails_to_write: bool,
+    /// The name of another call that fails.
+    fails_to: &'static str,
     /// It takes nothing.
     is_full: bool,
     /// What was written and not flushed.
@@ -31,10 +33,17 @@ struct Listed {
     timeout: Option<Duration>,
 }
 
+impl Listed {
+    fn check(&self, call: &str) -> io::Result<()> {
+        if self.fails_to == call { Err(ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+}
+
 impl Read for Listed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.count += 1;
         assert!(self.count < 100_000, "it reads for ever");
+        self.check("read")?;
         if self.reads.is_empty() && self.drips {
             thread::sleep(Duration::from_micros(50));
             self.reads.push_back(b"x");
@@ -69,12 +78,12 @@ impl Write for Listed {
 
 impl Stream for Listed {
     fn prepare(&mut self, _: Duration) -> io::Result<()> {
-        Ok(())
+        self.check("prepare")
     }
 
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.timeout = timeout;
-        Ok(())
+        self.check("set_read_timeout")
     }
 
     fn shut_down(&mut self, how: Shutdown) -> io::Result<()> {
@@ -103,6 +112,27 @@ fn a_message_that_drips_is_not_waited_for() {
     let began = Instant::now();
     assert_eq!(ws.recv_timeout(SHORT), Ok(None));
     assert_took(began, SHORT);
+}
+
+#[test]
+fn an_error_of_the_stream_is_the_cause_of_the_end() {
+    for fails_to in ["prepare", "set_read_timeout", "read"] {
+        let mut ws = over(Listed { fails_to, ..Listed::default() }, Config::default());
+        let end = ws.recv().expect_err("the stream is lost");
+        assert_eq!(end.cause, Cause::TransportLost(Some(ErrorKind::ConnectionReset)), "{fails_to}");
+    }
+    let mut ws = over(Listed { fails_to_write: true, ..Listed::default() }, Config::default());
+    ws.send("lost").expect("the connection is open");
+    let end = ws.recv().expect_err("the stream is lost");
+    assert_eq!(end.cause, Cause::TransportLost(Some(ErrorKind::BrokenPipe)));
+}
+
+#[test]
+fn every_event_up_to_the_end_is_handed_out() {
+    let reads = [&b"\x81\x05Hello"[..], b"\x8A\x00", b"\x88\x02\x03\xE8", b""].into();
+    let (mut ws, mut events) = (over(Listed { reads, ..Listed::default() }, Config::default()), Vec::new());
+    let end = ws.drive(|_, event| events.push(event.into_owned()));
+    assert!(matches!(&events[..], [Event::Message(_), Event::Pong(_), Event::Disconnect(last)] if **last == end));
 }
 
 #[test]
