@@ -42,6 +42,30 @@ fn ha1_the_answer_is_that_of_the_rfc() {
 }
 
 #[test]
+fn ha1_a_refusal_without_a_waiting_request_does_nothing() {
+    let mut open = requested_server(Config::default());
+    open.accept(Accept::new()).expect("a request is pending");
+    drain(&mut open);
+    let mut refused = requested_server(Config::default());
+    refused.refuse(StatusCode::NOT_FOUND);
+    drain(&mut refused);
+    for mut connection in [server(Config::default()), open, refused] {
+        let phase = connection.phase();
+        connection.refuse(StatusCode::FORBIDDEN);
+        assert_eq!((connection.phase(), connection.output_len()), (phase, 0));
+    }
+}
+
+#[test]
+fn ha1_a_refusal_with_a_status_that_is_not_final_is_a_500() {
+    let mut server = requested_server(Config::default());
+    server.refuse(StatusCode::CONTINUE);
+    let (answer, disconnect) = rejection(&mut server);
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    assert_eq!(disconnect.cause, Cause::Rejected(StatusCode::INTERNAL_SERVER_ERROR));
+}
+
+#[test]
 fn ha1_headers_of_the_application_follow_those_of_the_handshake() {
     let mut server = server(Config::default());
     feed(&mut server, &request_head("/chat", &[("Sec-WebSocket-Protocol", "chat, superchat")]));
