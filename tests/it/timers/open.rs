@@ -305,14 +305,22 @@ fn pings_inside_a_message_do_not_extend_its_timeout() {
 #[test]
 fn each_message_has_the_whole_message_timeout() {
     let start = Instant::now();
-    let text = Raw::new(Raw::TEXT, "Hello").bytes();
-    let mut connection = open(Role::Client, |config| config.message_timeout = Some(MESSAGE), start);
-    feed_at(&mut connection, &text[..3], start);
-    let second = start + SECOND;
-    assert_eq!(feed_at(&mut connection, &[&text[3..], &text[..3]].concat(), second), 1);
-    assert_eq!(connection.poll_timeout(second), Some((second + MESSAGE, Timer::Message)));
-    assert_eq!(feed_at(&mut connection, &text[3..], second), 1);
-    assert_eq!(connection.poll_timeout(second), None);
+    for delivery in [Delivery::Messages, Delivery::Chunks] {
+        for opcode in [Raw::TEXT, Raw::PING, Raw::PONG] {
+            let bytes = Raw::new(opcode, "Hello").bytes();
+            let change = |config: &mut Config| (config.message_timeout, config.delivery) = (Some(MESSAGE), delivery);
+            let mut connection = open(Role::Client, change, start);
+            feed_at(&mut connection, &bytes[..2], start);
+            let second = start + SECOND;
+            assert_eq!(feed_at(&mut connection, &[&bytes[2..], &bytes[..2]].concat(), second), 1);
+            drain(&mut connection);
+            let expected = Some((second + MESSAGE, Timer::Message));
+            assert_eq!(connection.poll_timeout(second), expected, "{delivery:?}, {opcode}");
+            assert_eq!(feed_at(&mut connection, &bytes[2..], second), 1);
+            drain(&mut connection);
+            assert_eq!(connection.poll_timeout(second), None, "{delivery:?}, {opcode}");
+        }
+    }
 }
 
 #[test]
