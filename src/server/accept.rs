@@ -281,4 +281,29 @@ mod tests {
         };
         assert_eq!(stream.nodelay().expect("it is a socket"), NODELAY_IS_INHERITED);
     }
+
+    #[test]
+    fn a5_a_pause_ends_at_its_time_and_with_a_session() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let mut acceptor = Acceptor::from_listener(listener).expect("it is a socket");
+        let _clients = [(); 2].map(|()| std::net::TcpStream::connect(address).expect("it listens"));
+        let (mut tally, now) = (Tally::default(), Instant::now());
+        acceptor.pause(now);
+        assert_eq!(acceptor.paused_until(), Some(now + STARVED_PAUSE));
+        assert!(!acceptor.has_work() && acceptor.next(&mut tally, now).is_none());
+        assert!(acceptor.next(&mut tally, now + STARVED_PAUSE).is_some());
+        acceptor.pause(now);
+        acceptor.end_pause();
+        let second = acceptor.next(&mut tally, now).expect("two clients wait");
+        assert!(acceptor.next(&mut tally, now).is_none() && !acceptor.has_work());
+
+        acceptor.put_back(second);
+        assert!(acceptor.has_work());
+        acceptor.pause(now);
+        assert!(!acceptor.has_work() && acceptor.next(&mut tally, now).is_none());
+        acceptor.expect_more();
+        assert!(acceptor.next(&mut tally, now).is_some() && !acceptor.has_put_back());
+        assert!(acceptor.has_work(), "whatever has been reported, connections may wait");
+    }
 }
