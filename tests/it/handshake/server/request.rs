@@ -237,6 +237,10 @@ fn hs6_any_version_but_13_is_answered_with_426_and_version_13() {
             assert!(answer.contains(&format!("\r\n{line}\r\n")), "{version:?}: {line}: {answer}");
         }
     }
+    let (_, answer) = refusal(Config::default(), &request_head("/chat", &[("Sec-WebSocket-Key", "")]));
+    for header in ["upgrade", "sec-websocket-version"] {
+        assert!(!answer.to_lowercase().contains(header), "only a 426 has it: {answer}");
+    }
     for again in ["13", "8"] {
         let error = why(&[("+Sec-WebSocket-Version", again)]);
         assert_eq!(error, HandshakeError::DuplicateHeader(SEC_WEBSOCKET_VERSION), "{again}");
