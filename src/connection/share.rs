@@ -43,11 +43,10 @@ impl Connection {
     /// # Errors
     /// As [`send_text`](Self::send_text). The limit applies to the messages together, also if nothing else is queued.
     pub fn send_shared_all(&mut self, messages: &SharedMessages) -> Result<(), SendError> {
-        let bytes = messages.frames().len() + MASK_KEY_BYTES * messages.len();
-        let limit = self.config.max_output_bytes;
-        self.check_message(bytes)?;
-        if messages.len() > 1 && bytes > limit {
-            return Err(SendError::OutputFull { queued: self.outgoing.len(), limit });
+        self.check_message(with_keys(messages))?;
+        if self.exceeds_limit(messages) {
+            let (queued, limit) = (self.outgoing.len(), self.config.max_output_bytes);
+            return Err(SendError::OutputFull { queued, limit });
         }
         if self.may_compress() {
             messages.iter().for_each(|message| self.queue_shared(message));
@@ -72,7 +71,12 @@ impl Connection {
     /// Writes several messages, as [`write_shared`](Self::write_shared) does.
     #[cfg(feature = "server")]
     pub(crate) fn write_shared_all(&mut self, messages: &SharedMessages, writer: impl io::Write) -> bool {
-        !self.may_compress() && self.write_frames(messages.frames(), writer)
+        !self.may_compress() && !self.exceeds_limit(messages) && self.write_frames(messages.frames(), writer)
+    }
+
+    /// Whether several messages are longer together than the output may be.
+    fn exceeds_limit(&self, messages: &SharedMessages) -> bool {
+        messages.len() > 1 && with_keys(messages) > self.config.max_output_bytes
     }
 
     #[cfg(all(feature = "server", feature = "deflate"))]
@@ -113,4 +117,9 @@ impl Connection {
             self.outgoing.shared_message(message);
         }
     }
+}
+
+/// The bytes of the frames with a key for each.
+fn with_keys(messages: &SharedMessages) -> usize {
+    messages.frames().len() + MASK_KEY_BYTES * messages.len()
 }

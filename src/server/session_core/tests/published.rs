@@ -44,6 +44,24 @@ fn published_frames_may_be_cut_anywhere_and_come_before_what_follows() {
     }
 }
 
+/// One message of any length may wait alone.
+#[test]
+fn s1_published_messages_exceed_the_limit_of_the_output_neither_alone_nor_together() {
+    const LIMIT: usize = 5_000;
+    let config = Config::default().with(|config| config.max_output_bytes = LIMIT);
+    for (lens, queued) in [(&[3_000, 3_000][..], 3_004), (&[2_000; 2], 4_008), (&[9_000], 9_004)] {
+        let messages: Vec<_> = lens.iter().map(|len| SharedMessage::binary(&vec![7; *len])).collect();
+        let mut scene = member(config.clone(), &messages);
+        scene.pipe.room = 0;
+        scene.next_turn().deliver();
+        let is_told =
+            matches!(scene.take_calls()[..], [Call::Unsent(_), Call::Disconnect { cause: Cause::Unsent, .. }]);
+        assert_eq!(is_told, lens == [3_000, 3_000], "{lens:?}");
+        let behind = scene.session.connection.output_len() - queued;
+        assert_eq!((behind > 0, behind < 127), (is_told, true), "{lens:?}: behind the messages is only a Close");
+    }
+}
+
 #[test]
 fn a_rest_of_published_frames_has_the_write_timeout() {
     let config = Config::default().with(|config| config.write_timeout = Some(Duration::from_secs(3)));
