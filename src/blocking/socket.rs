@@ -181,13 +181,13 @@ impl<T: Stream> WebSocket<T> {
     }
 
     /// Waits for the next message, and for `timeout` at most: `None` if no message has come by then. So one thread can
-    /// send and receive. A timeout of zero takes what has come already.
+    /// send and receive. With a timeout of zero it returns a message that has already come, or `None`.
     ///
     /// ```
     /// use statesocket::blocking::WebSocket;
     /// use std::{error::Error, net::TcpStream, sync::mpsc::Receiver, time::Duration};
     ///
-    /// /// Sends what another thread hands over, and prints what comes.
+    /// /// Sends the lines of another thread, and prints the messages that come.
     /// fn talk(mut ws: WebSocket<TcpStream>, lines: Receiver<String>) -> Result<(), Box<dyn Error>> {
     ///     loop {
     ///         for line in lines.try_iter() {

@@ -150,7 +150,7 @@ impl Clock {
     }
 
     fn note_sign_of_life(&mut self, now: Instant) {
-        // The next Ping may be due before the missing answer was.
+        // The next Ping may be due earlier than the missing answer was.
         self.may_be_earlier |= self.keepalive.is_unanswered();
         self.heard.move_to(now);
         self.last_sign_of_life = self.heard.moment();

@@ -1,4 +1,4 @@
-//! Bytes of the peer that are held back: the reasons, and what they stop.
+//! The reasons for which bytes of the peer are held back.
 
 use super::{Connection, outgoing::Level};
 use crate::state::Phase;

@@ -1,4 +1,4 @@
-//! The event loop: a turn waits for events, handles them, and ends with what they have caused.
+//! The event loop. A turn waits for events, handles them, and delivers the messages that they have published.
 
 #[cfg(doc)]
 use super::Handle;

@@ -26,10 +26,15 @@ impl Alarm {
         self.set.as_ref().is_some_and(|(set, waker)| now < *set && waker.will_wake(cx.waker()))
     }
 
+    /// Whether the alarm is set for `deadline` or an earlier time.
+    pub(super) fn is_by(&self, deadline: Instant) -> bool {
+        self.set.as_ref().is_some_and(|(set, _)| *set <= deadline)
+    }
+
     /// Ready at `deadline`, or earlier: a deadline that moves on, as it does with nearly every message, leaves the
     /// alarm as it is.
     pub(super) fn poll(&mut self, deadline: Instant, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_set(now, cx) && self.set.as_ref().is_some_and(|(set, _)| *set <= deadline) {
+        if self.is_set(now, cx) && self.is_by(deadline) {
             return Poll::Pending;
         }
         let until = time::Instant::from_std(deadline);

@@ -245,6 +245,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Acts on the deadline, if it has come by `now`. Otherwise ready when it may have come since.
     fn poll_deadline(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         if self.connection.poll_earlier_timeout(now).is_none() && self.alarm.is_set(now, cx) {
+            debug_assert!(
+                self.connection.poll_timeout(now).is_none_or(|(deadline, _)| self.alarm.is_by(deadline)),
+                "the alarm is never later than the deadline of the connection"
+            );
             return Poll::Pending;
         }
         match self.connection.poll_timeout(now) {

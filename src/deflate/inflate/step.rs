@@ -1,4 +1,4 @@
-//! One step of inflating: what it is told, and what comes of it.
+//! The arguments and the results of one step of inflating.
 
 use std::collections::TryReserveError;
 
@@ -18,7 +18,7 @@ pub(crate) enum Due {
 pub(crate) enum Step<'e> {
     /// Plain text: at most 65,536 bytes, and none if a step ends because of its work. More may come of the same input.
     Piece(&'e [u8]),
-    /// All input has been taken, and what comes of it has been handed out.
+    /// All input has been taken, and its plain text has been handed out.
     NeedsInput,
     /// The last plain text of the message, which may be empty: the message is whole.
     End(&'e [u8]),
@@ -27,7 +27,7 @@ pub(crate) enum Step<'e> {
 /// Why a message cannot be inflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InflateError {
-    /// The payload is not DEFLATE, refers to what was never sent, or ends within a block.
+    /// The payload is not DEFLATE, refers to text that was never sent, or ends within a block.
     Corrupt,
     /// The plain text has more bytes than the limit: this many at least.
     TooLarge {

@@ -104,7 +104,7 @@ fn a_sender_in_a_row_leaves_the_large_window_in_time() {
 fn with_takeover_a_long_message_refers_as_far_as_the_history_or_4_kib() {
     // What repeats is up to 9,000 bytes away; all of it would fit the window of the peer.
     let text = noise(1, 9_000).repeat(2);
-    // It ends with what is no noise, so that it is not given up.
+    // It ends with text, so that compression is not given up.
     let near = [noise(2, 3_000).repeat(2), noise(3, 3_000).repeat(2), vec![b'-'; 600]].concat();
     for (level, history, farthest) in
         [(6, None, 9_000), (6, Some(8), 3_000), (2, Some(12), 3_000), (1, Some(12), 9_000), (6, Some(15), 9_000)]

@@ -19,7 +19,7 @@ use http::{
 const USUAL_LEN: usize = 256;
 
 impl Connect {
-    /// The request for an HTTP library to send, and what its answer must be. `config` is that of the connection.
+    /// The request for an HTTP library to send, and the answer that it must get. `config` is that of the connection.
     ///
     /// Over HTTP/1.1 it is a GET with an `Upgrade` (RFC 6455 section 4.1), whose URI is the path and the query. For
     /// HTTP/2 and HTTP/3 it is an extended CONNECT with an `http` or `https` URI (RFC 8441 section 4, RFC 9220). The

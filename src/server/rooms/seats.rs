@@ -9,8 +9,8 @@ use crate::SharedMessage;
 use slab::Slab;
 use std::collections::VecDeque;
 
-/// What the session of one key has in rooms, and how many messages it has. A delivery to a large room waits for memory
-/// more than for anything else, so this is small, and leads to more only if that is needed.
+/// What the session of one key has in rooms, and how many messages it has. It is small, since a delivery to a large
+/// room spends most of its time waiting for memory.
 pub(super) struct Seat {
     /// The session has all messages up to this one.
     taken: Sequence,

@@ -1,4 +1,4 @@
-//! Messages that wait, as rooms and seats tell of them.
+//! Waiting messages: their numbers, and the sessions that they wait for.
 
 use super::super::session_id::LocalId;
 use crate::{SharedMessage, SharedMessages};

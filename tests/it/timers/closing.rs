@@ -1,13 +1,13 @@
 //! The closing and linger timeouts.
 
 use crate::support::{
-    ROLES, Raw, drain, pending,
+    ROLES, Raw, drain, pending, request_head,
     timers::{
         CLOSING, LINGER, SECOND, assert_lingers_from, assert_runs_until, assert_stands_still, assert_timed_out,
         feed_at, open, timed,
     },
 };
-use statesocket::{Connection, Role, SocketAction, Timer};
+use statesocket::{Connection, Role, SocketAction, Timer, http::StatusCode};
 use std::time::Instant;
 
 #[test]
@@ -85,6 +85,25 @@ fn no_end_of_the_peer_is_waited_for_that_has_come() {
             assert_eq!(connection.poll_timeout(start), None, "{role:?}, failure: {is_failure}");
             assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{role:?}, failure: {is_failure}");
         }
+    }
+}
+
+#[test]
+fn no_end_of_the_peer_is_waited_for_that_came_before_the_last_byte() {
+    let start = Instant::now();
+    let mut rejecting = Connection::server(timed(), start);
+    assert_eq!(feed_at(&mut rejecting, &request_head("/chat", &[]), start), 1);
+    rejecting.reject(StatusCode::FORBIDDEN).unwrap();
+    let [mut closing, mut lost] = [open(Role::Server, timed(), start), open(Role::Client, timed(), start)];
+    closing.close(1001, "").unwrap();
+    assert_eq!(feed_at(&mut closing, &Raw::close(1001, "").for_endpoint(Role::Server), start), 1);
+    lost.send_text("unsent").unwrap();
+    for (name, mut connection) in [("rejecting", rejecting), ("closing", closing), ("lost", lost)] {
+        connection.receive_eof();
+        let _ = pending(&mut connection);
+        drain(&mut connection);
+        assert_eq!(connection.poll_timeout(start), None, "{name}");
+        assert_eq!(connection.poll_socket(), Some(SocketAction::Close), "{name}");
     }
 }
 
