@@ -4,9 +4,13 @@ use super::{once, pair, pair_with};
 use crate::support::{Raw, config};
 use ::tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
-    time::{Duration, Instant, sleep},
+    time::{Duration, Instant, sleep, timeout},
 };
 use statesocket::{Cause, CauseKind, Config, Role, SendError, Timer, handshake::Connect, tokio::WebSocket};
+use std::{
+    pin::pin,
+    task::{Context, Waker},
+};
 
 #[::tokio::test(start_paused = true)]
 async fn a_silent_peer_is_found_by_the_keepalive() {
@@ -22,6 +26,18 @@ async fn a_silent_peer_is_found_by_the_keepalive() {
     raw.read_to_end(&mut wire).await.unwrap();
     assert_eq!(wire[0], 0x89);
     assert!(wire.ends_with(b"\x03\xF3no sign of life"), "{wire:x?}");
+}
+
+/// The alarm was set for the task that has polled first.
+#[::tokio::test(start_paused = true)]
+async fn the_task_that_polled_last_is_woken_at_the_deadline() {
+    let (_raw, server) = duplex(4096);
+    let mut ws = WebSocket::established(server, Role::Server, Default::default(), Config::default());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(pin!(ws.recv()).poll(&mut context).is_pending());
+    let began = Instant::now();
+    let end = timeout(Duration::from_secs(3600), ws.recv()).await.expect("the task is woken");
+    assert_eq!((end.unwrap_err().cause, began.elapsed().as_secs()), (Cause::TimedOut(Timer::Pong), 43));
 }
 
 #[::tokio::test(start_paused = true)]
